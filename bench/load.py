@@ -1,0 +1,96 @@
+"""The driver: posts orders as fast as answers come, or at a fixed rate, and notes when it sent what."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from bench.connection import Connection, Endpoint
+from bench.orders import Order
+
+_TELL_EVERY_S = 2.0
+
+
+@dataclass(slots=True)
+class Posted:
+    """What the driver knows after a phase. Times are unix seconds, as are those that the peers record."""
+
+    began_at: float = field(default_factory=time.time)
+    sent_at: dict[str, float] = field(default_factory=dict)
+    """Order id -> when its request was written; of every order posted."""
+    ack_ms: dict[str, float] = field(default_factory=dict)
+    """Order id -> how long the answer took; of the accepted ones."""
+    refusals: Counter[str] = field(default_factory=Counter)
+    """Status or error -> how often."""
+
+    async def post(self, connection: Connection, order: Order) -> None:
+        """Posts one order and keeps what came of it."""
+        self.sent_at[order.order_id] = time.time()
+        start = time.perf_counter()
+        try:
+            status, _ = await connection.post(order.order_id, order.body)
+        except OSError as error:
+            self.refusals[type(error).__name__] += 1
+            return
+        if 200 <= status < 300:
+            self.ack_ms[order.order_id] = (time.perf_counter() - start) * 1000
+        else:
+            self.refusals[str(status)] += 1
+
+
+async def closed_loop(
+    endpoint: Endpoint,
+    orders: Iterator[Order],
+    *,
+    connections: int,
+    seconds: float,
+    on_progress: Callable[[str], None],
+) -> Posted:
+    """Each connection posts its next order when the last one was answered, until the time is over.
+
+    Ends sooner when there are no more orders.
+    """
+    posted = Posted()
+    until = time.perf_counter() + seconds
+
+    async def post_on_one() -> None:
+        async with Connection(endpoint) as connection:
+            while time.perf_counter() < until and (order := next(orders, None)) is not None:
+                await posted.post(connection, order)
+
+    async with asyncio.TaskGroup() as group:
+        posting = {group.create_task(post_on_one()) for _ in range(connections)}
+        while posting:
+            _, posting = await asyncio.wait(posting, timeout=_TELL_EVERY_S)
+            on_progress(f"{len(posted.ack_ms):,} accepted")
+    return posted
+
+
+async def open_loop(
+    endpoint: Endpoint,
+    orders: Iterator[Order],
+    *,
+    per_s: float,
+    count: int,
+    on_progress: Callable[[str], None],
+) -> Posted:
+    """Posts at a fixed rate, whether or not the last one has been answered."""
+    posted = Posted()
+    idle: list[Connection] = []
+
+    async def post_one(order: Order) -> None:
+        connection = idle.pop() if idle else Connection(endpoint)
+        await posted.post(connection, order)
+        idle.append(connection)
+
+    began = time.perf_counter()
+    async with asyncio.TaskGroup() as group:
+        for number in range(count):
+            await asyncio.sleep(max(0.0, began + number / per_s - time.perf_counter()))
+            group.create_task(post_one(next(orders)))
+            if number % 100 == 99:
+                on_progress(f"{number + 1} of {count} posted")
+    for connection in idle:
+        connection.close()
+    return posted

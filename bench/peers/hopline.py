@@ -1,0 +1,80 @@
+"""Hopline as its user starts it: `hopline up`, with broker and ClickHouse engine embedded."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.connection import Endpoint
+from bench.deployment import MAX_ROWS, Deployment
+from bench.peers.peer import Say
+from bench.program import Program, StartFailed
+from cli.errors import CommandFailed
+from cli.kafka.preflight import free_port
+
+_START_TIMEOUT_S = 300.0
+"""The first start downloads the broker."""
+
+
+class Hopline:
+    """A run counts once its row can be queried in ClickHouse: `recorded_at` is when the row was inserted."""
+
+    name = "hopline"
+
+    def __init__(self) -> None:
+        self._program: Program | None = None
+
+    def setup(self, home: Path, say: Say) -> None:
+        """Nothing: it is what is installed."""
+
+    async def start(self, data: Path) -> None:
+        port = free_port()
+        up = Path(sys.executable).with_name("hopline")
+        self._program = await Program.start(
+            "hopline up",
+            [up, "up", "--data-dir", data, "--port", str(port)],
+            log=data.with_suffix(".log"),
+            env={},
+        )
+        url, key_file = f"http://127.0.0.1:{port}", data / "api-key"
+
+        async def ready() -> bool:
+            return key_file.exists() and await Deployment(url, key_file.read_text().strip()).is_up()
+
+        await self._program.wait_until(ready, _START_TIMEOUT_S)
+        self._deployment = Deployment(url, key_file.read_text().strip())
+        try:
+            self._job = await self._deployment.install_job()
+        except CommandFailed as failure:
+            raise StartFailed(str(failure)) from failure
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return self._job.endpoint
+
+    @property
+    def roots(self) -> Sequence[int]:
+        return [self._program.pid] if self._program else []
+
+    async def finished(self) -> int:
+        # The samples that `up` fires are runs of other workflows.
+        where = f"status = 'SUCCEEDED' AND workflow_id = '{self._job.workflow_id}'"
+        rows = await self._deployment.select(f"SELECT count() AS runs FROM workflow_runs WHERE {where}")
+        return int(rows[0]["runs"])
+
+    async def finish_times(self, batch: str) -> dict[str, float]:
+        times: dict[str, float] = {}
+        while rows := await self._deployment.select(
+            f"SELECT {_ORDER} AS order_id, toFloat64(recorded_at) AS at {_SUCCEEDED.format(batch=batch)} "
+            f"AND order_id > '{max(times, default='')}' ORDER BY order_id LIMIT {MAX_ROWS}"
+        ):
+            times |= {row["order_id"]: row["at"] for row in rows}
+        return times
+
+    async def stop(self) -> None:
+        if self._program is not None:
+            await self._program.stop()
+            self._program = None
+
+
+_ORDER = "JSONExtractString(inputs, 'order_id')"
+_SUCCEEDED = f"FROM workflow_runs WHERE status = 'SUCCEEDED' AND startsWith({_ORDER}, '{{batch}}-')"

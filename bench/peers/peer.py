@@ -1,0 +1,54 @@
+"""What the bench asks of an engine that it measures."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from bench.connection import Endpoint
+
+Say = Callable[[str], None]
+"""Shows one line of progress."""
+
+
+class PeerUnavailable(Exception):
+    """Can't be installed here. The message says what is missing; the bench goes on without this peer."""
+
+
+class Peer(Protocol):
+    """An engine that does the job of `bench.services.steps` for each order posted to it.
+
+    Calls come in this order: `setup` once, then for each repetition `start`, the rest, `stop`.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    def setup(self, home: Path, say: Say) -> None:
+        """Installs into `home` what is not there yet; blocks. Raises `PeerUnavailable`."""
+        ...
+
+    async def start(self, data: Path) -> None:
+        """Starts all servers on an empty directory, returns when orders are served. Raises `StartFailed`."""
+        ...
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where orders go, once started."""
+        ...
+
+    @property
+    def roots(self) -> Sequence[int]:
+        """The pids whose trees are all its server processes."""
+        ...
+
+    async def finished(self) -> int:
+        """How many runs of orders have ended well since the start. Cheap, not free: ask rarely."""
+        ...
+
+    async def finish_times(self, batch: str) -> dict[str, float]:
+        """Order id -> unix seconds at which the run's end was recorded."""
+        ...
+
+    async def stop(self) -> None:
+        """Ends every process; also after a `start` that failed. Idempotent."""
+        ...

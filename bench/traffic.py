@@ -1,0 +1,105 @@
+"""A producer that doesn't give up: it posts an order until it is accepted, and sometimes once more."""
+
+import asyncio
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+
+from bench.connection import Connection, Endpoint
+from bench.journal import Journal
+from bench.orders import Order
+
+_RETRY_PAUSE_S = 0.2
+_RECENT = 2_000
+
+
+class NotAccepted(Exception):
+    """An order has been refused for too long; the last reason is in the message."""
+
+
+class Traffic:
+    """Posts orders to one endpoint and writes down in the journal what came of each."""
+
+    def __init__(self, endpoint: Endpoint, journal: Journal, *, give_up_after_s: float = 60.0) -> None:
+        self._endpoint = endpoint
+        self._journal = journal
+        self._give_up_after_s = give_up_after_s
+
+    async def post_all(self, orders: Iterable[Order], *, connections: int = 32) -> None:
+        """As fast as answers come. Raises `NotAccepted`."""
+        remaining = iter(orders)
+
+        async def post_on_one() -> None:
+            async with Connection(self._endpoint) as connection:
+                for order in remaining:
+                    await self._post(connection, order)
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(connections):
+                group.create_task(post_on_one())
+
+    async def post_at(
+        self, per_s: float, seconds: float, orders: Iterable[Order], on_second: Callable[[int], None]
+    ) -> None:
+        """At a fixed rate, whatever the answers; `on_second` gets the number posted, once a second of these.
+
+        Raises `NotAccepted`.
+        """
+        idle: list[Connection] = []
+
+        async def post_one(order: Order) -> None:
+            connection = idle.pop() if idle else Connection(self._endpoint)
+            await self._post(connection, order)
+            idle.append(connection)
+
+        began, source = time.perf_counter(), iter(orders)
+        async with asyncio.TaskGroup() as group:
+            for number in range(round(per_s * seconds)):
+                await asyncio.sleep(max(0.0, began + number / per_s - time.perf_counter()))
+                group.create_task(post_one(next(source)))
+                if number % round(per_s) == 0:
+                    on_second(number)
+        for connection in idle:
+            connection.close()
+
+    async def _post(self, connection: Connection, order: Order) -> None:
+        """Until it is accepted: the same order with the same delivery id, as a producer does it."""
+        deadline = time.monotonic() + self._give_up_after_s
+        while True:
+            self._journal.sending((order.order_id,))
+            reason = await self._try(connection, order)
+            if reason is None:
+                self._journal.accepted(order.order_id)
+                return
+            self._journal.refused(order.order_id, reason)
+            if time.monotonic() > deadline:
+                raise NotAccepted(
+                    f"{order.order_id} was not accepted in {self._give_up_after_s:g} s: {reason}"
+                )
+            await asyncio.sleep(_RETRY_PAUSE_S)
+
+    async def _try(self, connection: Connection, order: Order) -> str | None:
+        with suppress(OSError):
+            status, _ = await connection.post(order.order_id, order.body)
+            return None if 200 <= status < 300 else f"status {status}"
+        return "no answer"
+
+
+def mixed(orders: Sequence[Order], repeats: int, chance: random.Random) -> list[Order]:
+    """All orders in their order, and this many of them once more, each somewhere after its first time."""
+    places = [(float(place), order) for place, order in enumerate(orders)]
+    places += [(chance.uniform(place, len(orders)), order) for place, order in chance.sample(places, repeats)]
+    return [order for _, order in sorted(places, key=lambda placed: placed[0])]
+
+
+def with_repeats(orders: Iterable[Order], share: float, chance: random.Random) -> Iterator[Order]:
+    """The orders, with this share of what is sent being one of the last 2,000 once more."""
+    recent: deque[Order] = deque(maxlen=_RECENT)
+    for order in orders:
+        # Of everything sent, not of the new ones: hence no plain chance of `share` for each new order.
+        while recent and chance.random() < share:
+            yield chance.choice(recent)
+        recent.append(order)
+        yield order

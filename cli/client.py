@@ -1,0 +1,142 @@
+"""The HTTP API as commands use it: blocking, one connection a call, a refusal is an exception."""
+
+import http.client
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import SplitResult, quote, urlencode, urlsplit
+
+import orjson
+
+from cli.errors import CommandFailed
+from cli.settings import ClientSettings, resolve
+
+_API = "/api/v1"
+
+
+class Refused(CommandFailed):
+    """The API has answered with a problem document (RFC 9457)."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Client:
+    """Calls the API of one deployment with one key. Every call blocks, for `timeout_s` at most.
+
+    All calls raise `CommandFailed` when nothing answers, and `Refused` for an answer of 400 or more.
+    """
+
+    def __init__(self, settings: ClientSettings) -> None:
+        """Raises `CommandFailed` for a URL that is none."""
+        self._settings = settings
+        self._url = _split(settings.url)
+        token = settings.bearer_token()
+        self._authorization = {"Authorization": f"Bearer {token}"} if token else {}
+
+    def get(self, *path: str, **query: Any) -> Any:
+        """The JSON under /api/v1 at a path, given in segments. A `query` value of None is left out."""
+        return _json(self._call("GET", path, query))
+
+    def text(self, *path: str, **query: Any) -> str:
+        """What is there, as text."""
+        return self._call("GET", path, query).decode()
+
+    def post(self, *path: str, body: Any = None, **query: Any) -> Any:
+        """Sends `body` as JSON; None where the answer is empty."""
+        return _json(self._call("POST", path, query, orjson.dumps({} if body is None else body)))
+
+    def upload(self, *path: str, content: bytes, **query: Any) -> Any:
+        """Sends a workflow file."""
+        return _json(self._call("POST", path, query, content, "application/yaml"))
+
+    def delete(self, *path: str) -> None:
+        """Returns once it is gone."""
+        self._call("DELETE", path, {})
+
+    def _call(
+        self,
+        method: str,
+        path: tuple[str, ...],
+        query: Mapping[str, Any],
+        content: bytes | None = None,
+        content_type: str = "application/json",
+    ) -> bytes:
+        given = {name: value for name, value in query.items() if value is not None}
+        target = self._url.path.rstrip("/") + "/".join((_API, *(quote(part, safe="") for part in path)))
+        headers = dict(self._authorization)
+        if content is not None:
+            headers["Content-Type"] = content_type
+        connection = _connection(self._url, self._settings.timeout_s)
+        try:
+            connection.request(method, target + (f"?{urlencode(given)}" if given else ""), content, headers)
+            answer = connection.getresponse()
+            received = answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise self._unreachable(error) from error
+        finally:
+            connection.close()
+        if answer.status >= http.client.BAD_REQUEST:
+            raise self._refusal(answer.status, received)
+        if answer.status >= http.client.MULTIPLE_CHOICES:
+            # Following it could hand the key to another host.
+            raise CommandFailed(
+                f"{self._settings.url} redirects elsewhere: set HOPLINE_URL to where it leads"
+            )
+        return received
+
+    def _unreachable(self, error: Exception) -> CommandFailed:
+        if isinstance(error, TimeoutError):
+            return CommandFailed(f"{self._settings.url} did not answer within {self._settings.timeout_s:g} s")
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        return CommandFailed(
+            f"no Hopline answers at {self._settings.url} ({reason}): "
+            "start one with `hopline up`, or set HOPLINE_URL"
+        )
+
+    def _refusal(self, status: int, received: bytes) -> Refused:
+        lines = _problem_lines(status, received)
+        if status == http.client.UNAUTHORIZED:
+            where = self._settings.data_dir / "api-key"
+            lines[0] += f": set HOPLINE_API_KEY, or run this where {where} is (HOPLINE_DATA_DIR)"
+        return Refused(status, "\n".join(lines))
+
+
+def connect() -> Client:
+    """A client for the deployment that the environment names."""
+    return Client(resolve(ClientSettings))
+
+
+def _split(url: str) -> SplitResult:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise CommandFailed(f"HOPLINE_URL is {url!r}: it must be like http://127.0.0.1:8080")
+    return parts
+
+
+def _connection(url: SplitResult, timeout_s: float) -> http.client.HTTPConnection:
+    kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
+    return kind(url.hostname or "", url.port, timeout=timeout_s)
+
+
+def _json(received: bytes) -> Any:
+    if not received:
+        return None
+    try:
+        return orjson.loads(received)
+    except orjson.JSONDecodeError as wrong:
+        raise CommandFailed(
+            "the answer is not JSON: does HOPLINE_URL name a Hopline of this release?"
+        ) from wrong
+
+
+def _problem_lines(status: int, received: bytes) -> list[str]:
+    """The detail, then each of `errors`."""
+    try:
+        problem = orjson.loads(received)
+        rows = problem.get("errors") or ()
+        places = (f"node {row['node']}, {row['field']}" if row.get("node") else row["field"] for row in rows)
+        details = [f"  {place}: {row['why']}" for place, row in zip(places, rows, strict=True)]
+        return [str(problem.get("detail") or problem.get("title") or f"HTTP {status}"), *details]
+    except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError):
+        return [f"the server answered with HTTP {status}, and no problem document"]

@@ -1,0 +1,56 @@
+"""What a role in the foreground says on stderr: lines for people on a terminal, JSON lines for machines."""
+
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import TextIO
+
+import orjson
+
+from cli.output import lines, one_line
+from cli.settings import LogSettings
+
+# Chatty below WARNING, and about things that nobody who runs a role can act on.
+_QUIET = ("faust", "mode", "aiokafka", "aiohttp.access", "asyncio", "clickhouse_connect")
+
+_ATTRIBUTES = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+
+
+class JsonLines(logging.Formatter):
+    """One object a line: time (RFC 3339), level, logger, message, what was passed as `extra`, stack."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Never raises: a value that JSON cannot hold is written as its text."""
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+            **{name: value for name, value in vars(record).items() if name not in _ATTRIBUTES},
+        }
+        if record.exc_info:
+            line["stack"] = self.formatException(record.exc_info)
+        options = orjson.OPT_NON_STR_KEYS
+        return orjson.dumps(line, default=repr, option=options).decode("utf-8", "replace")
+
+
+class PlainLines(logging.Formatter):
+    """`12:00:00.000 INFO  logger: message`, without anything that would steer the terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, and the stack under it."""
+        at = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S.%f")[:-3]
+        line = f"{at} {record.levelname:<7} {record.name}: {one_line(record.getMessage())}"
+        return f"{line}\n{lines(self.formatException(record.exc_info))}" if record.exc_info else line
+
+
+def set_up_logging(settings: LogSettings, stream: TextIO = sys.stderr) -> None:
+    """Replaces whatever handlers there are. Called once, by the command that runs a role."""
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(PlainLines() if stream.isatty() else JsonLines())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(settings.level)
+    logging.captureWarnings(True)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))

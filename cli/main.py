@@ -1,0 +1,38 @@
+"""The command `hopline`. Exit codes: 0 success, 1 a failure explained in a line on stderr, 2 wrong usage."""
+
+import click
+
+from cli.broker import broker
+from cli.dlq import dlq
+from cli.errors import CommandFailed
+from cli.roles import ingress, sink, worker
+from cli.run import run
+from cli.sql import sql
+from cli.topics import topics
+from cli.trigger import trigger
+from cli.up import up
+from cli.workflow import workflow
+from transport.errors import TransportError
+
+
+class _Commands(click.Group):
+    """Turns what the operator can act on into one line; anything else is a bug and keeps its traceback."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except TransportError as error:
+            raise CommandFailed(str(error)) from error
+
+
+@click.group(cls=_Commands)
+@click.version_option(package_name="hopline")
+def main() -> None:
+    """Event-driven automation on Kafka, Faust and ClickHouse."""
+
+
+for _command in (up, broker, ingress, worker, sink, topics, workflow, trigger, run, dlq, sql):
+    main.add_command(_command)
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""`hopline ingress`, `worker` and `sink`: one role in the foreground, until SIGINT or SIGTERM."""
+
+import asyncio
+import os
+import signal
+from importlib import import_module
+
+import click
+import uvloop
+
+from cli.errors import CommandFailed
+from cli.logs import set_up_logging
+from cli.settings import LogSettings, resolve
+
+
+@click.command("ingress")
+def ingress() -> None:
+    """Take events over HTTP, and serve the API (HOPLINE_HOST, HOPLINE_PORT)."""
+    _run("ingress")
+
+
+@click.command("worker")
+def worker() -> None:
+    """Deduplicate, route and execute. Any number may run; partitions are shared among them."""
+    _run("worker")
+
+
+@click.command("sink")
+def sink() -> None:
+    """Write the run history to ClickHouse (HOPLINE_CLICKHOUSE)."""
+    _run("sink")
+
+
+def _run(role: str) -> None:
+    """Returns once the role has drained. Raises `CommandFailed` when it has crashed."""
+    set_up_logging(resolve(LogSettings))
+    if code := uvloop.run(_until_signal(role)):
+        raise CommandFailed(f"the {role} has ended with code {code}: the log above says why")
+
+
+async def _until_signal(role: str) -> int:
+    stop = asyncio.Event()
+
+    def on_signal() -> None:
+        if stop.is_set():
+            # Asked for a second time. Nothing is lost: what was not acknowledged is replayed.
+            os._exit(1)
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, on_signal)
+    # Loading a role takes up to two seconds, which no other command, nor --help, should have to wait for; and
+    # none should carry the libraries of the others in its memory.
+    return int(await import_module(f"cli.serving.{role}").serve(stop))

@@ -1,0 +1,151 @@
+"""`hopline run`: starting workflows and looking at what they did."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from cli.client import Client, connect
+from cli.errors import CommandFailed
+from cli.files import JsonObject
+from cli.lookup import find_workflow, workflow_names
+from cli.output import duration, json_option, moment, one_line, show, show_json, show_table
+from cli.pairs import Pair, typed_inputs
+from cli.tree import run_tree
+from cli.wait import wait_for_run
+
+_wait_option = click.option(
+    "--wait", is_flag=True, help="Wait for the end and draw the run; exit code 1 unless it succeeded."
+)
+_timeout_option = click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long --wait waits.",
+)
+
+
+@click.group("run")
+def run() -> None:
+    """Runs of workflows. WORKFLOW is an id or the name of an app."""
+
+
+@run.command("start")
+@click.argument("workflow")
+@click.option("--input", "-i", "pairs", type=Pair(), multiple=True, help="One input; repeatable.")
+@click.option("--inputs", type=JsonObject(), default="{}", help="All inputs; --input wins.")
+@click.option("--draft", is_flag=True, help="Run the draft instead of the latest published version.")
+@_wait_option
+@_timeout_option
+@json_option
+def start(
+    *,
+    workflow: str,
+    pairs: Sequence[tuple[str, str]],
+    inputs: dict[str, Any],
+    draft: bool,
+    wait: bool,
+    timeout_s: float,
+    as_json: bool,
+) -> None:
+    """Start a workflow by hand."""
+    client = connect()
+    workflow_id = find_workflow(client, workflow)["id"]
+    given = {**inputs, **typed_inputs(pairs, _variables(client, workflow_id, draft) if pairs else ())}
+    started = client.post(
+        "triggers", "workflows", workflow_id, "manual", body={"inputs": given, "draft": draft}
+    )
+    _started(client, started, wait, timeout_s, as_json)
+
+
+@run.command("list")
+@click.option("--workflow", metavar="WORKFLOW", help="Only those of this workflow.")
+@click.option("--status", metavar="STATUS", help="RUNNING, SUCCEEDED, FAILED, STOPPED, ...")
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+@json_option
+def list_all(workflow: str | None, status: str | None, limit: int, as_json: bool) -> None:
+    """List runs, the newest first."""
+    client = connect()
+    workflow_id = find_workflow(client, workflow)["id"] if workflow else None
+    status = status.upper() if status else None
+    runs = client.get("runs", workflow_id=workflow_id, status=status, limit=limit)["data"]
+    if as_json:
+        show_json(runs)
+        return
+    names = workflow_names(client)
+    columns = ("id", "workflow", "status", "created_at", "elapsed", "steps", "error")
+    rows = [
+        {
+            **one,
+            "workflow": names.get(one["workflow_id"], one["workflow_id"]),
+            "created_at": moment(one["created_at"]),
+            "elapsed": duration(one["elapsed_time"]),
+            "steps": one["total_steps"],
+        }
+        for one in runs
+    ]
+    show_table(columns, ([row[column] for column in columns] for row in rows))
+
+
+@run.command("show")
+@click.argument("run_id", metavar="ID")
+@json_option
+def show_one(run_id: str, as_json: bool) -> None:
+    """Draw a run as the tree of its node executions."""
+    client = connect()
+    _show(client.get("runs", run_id), client.get("runs", run_id, "nodes")["data"], as_json)
+
+
+@run.command("cancel")
+@click.argument("run_id", metavar="ID")
+@json_option
+def cancel(run_id: str, as_json: bool) -> None:
+    """Ask a run to stop. What is under way in it ends first."""
+    answer = connect().post("runs", run_id, "cancel")
+    if as_json:
+        show_json(answer)
+    else:
+        click.echo(f"asked {run_id} to stop")
+
+
+@run.command("replay")
+@click.argument("run_id", metavar="ID")
+@_wait_option
+@_timeout_option
+@json_option
+def replay(run_id: str, wait: bool, timeout_s: float, as_json: bool) -> None:
+    """Start a new run with the inputs of this one."""
+    client = connect()
+    _started(client, client.post("runs", run_id, "replay"), wait, timeout_s, as_json)
+
+
+def _variables(client: Client, workflow_id: str, draft: bool) -> list[dict[str, Any]]:
+    version = "draft" if draft else None
+    nodes = client.get("workflows", workflow_id, version=version)["graph"].get("nodes", ())
+    starts = (node["data"] for node in nodes if node.get("data", {}).get("type") == "start")
+    return next((data.get("variables") or [] for data in starts), [])
+
+
+def _started(client: Client, started: dict[str, Any], wait: bool, timeout_s: float, as_json: bool) -> None:
+    run_id = started["workflow_run_id"]
+    if wait:
+        ended = wait_for_run(client, run_id, timeout_s)
+        _show(ended, client.get("runs", run_id, "nodes")["data"], as_json)
+        if ended["status"] not in ("SUCCEEDED", "PARTIAL_SUCCEEDED"):
+            raise CommandFailed(
+                one_line(f"run {run_id} has ended {ended['status']}: {ended.get('error') or ''}")
+            )
+    elif as_json:
+        show_json(started)
+    else:
+        click.echo(run_id)
+
+
+def _show(one: Mapping[str, Any], nodes: Sequence[Mapping[str, Any]], as_json: bool) -> None:
+    if as_json:
+        show_json({**one, "nodes": nodes})
+    else:
+        show(run_tree(one, nodes))

@@ -1,0 +1,60 @@
+"""The ingress alone, as `hopline ingress` runs it."""
+
+import asyncio
+import logging
+
+from cli.errors import CommandFailed
+from cli.serving.topics import ensure_topics
+from cli.settings import resolve
+from ingress.app import build_app
+from ingress.server import serve as serve_http
+from ingress.settings import IngressSettings
+from transport.clickhouse import ClickHouse
+from transport.errors import ClickHouseUnavailable
+from transport.settings import ClickHouseSettings, KafkaSettings
+
+log = logging.getLogger(__name__)
+
+
+async def serve(stop: asyncio.Event) -> int:
+    """Drains when `stop` is set; the exit code.
+
+    Raises `CommandFailed` when it cannot listen, `TransportError` without a broker.
+    """
+    settings, kafka = resolve(IngressSettings), resolve(KafkaSettings)
+    history = resolve(ClickHouseSettings)
+    await ensure_topics(kafka)
+    clickhouse = await _connect(history)
+
+    def listening(port: int) -> None:
+        log.info("listening on http://%s:%d", settings.host, port)
+
+    try:
+        await serve_http(build_app(settings, kafka, clickhouse), settings, stop, ready=listening)
+    except OSError as refused:
+        raise CommandFailed(
+            f"cannot listen on {settings.host}:{settings.port} ({refused.strerror}): "
+            "set HOPLINE_HOST and HOPLINE_PORT to what is free"
+        ) from refused
+    finally:
+        if clickhouse is not None:
+            await clickhouse.close()
+    return 0
+
+
+async def _connect(history: ClickHouseSettings) -> ClickHouse | None:
+    """What the run history is read from; None where nothing has been named.
+
+    A server that is away must not keep events out: they are taken, and the history is not shown. An embedded
+    engine that cannot be opened belongs to another process, which no restart would mend.
+    """
+    if not history.model_fields_set:
+        log.warning("HOPLINE_CLICKHOUSE is not set: the routes of the run history answer 503")
+        return None
+    try:
+        return await ClickHouse.connect(history)
+    except ClickHouseUnavailable as away:
+        if history.path is not None:
+            raise
+        log.error("the routes of the run history answer 503 until the next start: %s", away)
+        return None

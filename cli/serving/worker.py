@@ -1,0 +1,22 @@
+"""A worker alone, as `hopline worker` runs it."""
+
+import asyncio
+import logging
+
+from cli.serving.topics import ensure_topics
+from cli.settings import resolve
+from streams.app import run_worker
+from streams.executors.settings import ExecutorSettings
+from streams.settings import WorkerSettings
+from transport.settings import KafkaSettings
+
+log = logging.getLogger(__name__)
+
+
+async def serve(stop: asyncio.Event) -> int:
+    """Works until `stop` is set; the exit code. Raises `TransportError` without a broker."""
+    settings, kafka = resolve(WorkerSettings), resolve(KafkaSettings)
+    executors = resolve(ExecutorSettings)
+    await ensure_topics(kafka)
+    log.info("worker %s at %s", settings.worker_id, kafka.bootstrap_servers)
+    return await run_worker(settings, kafka, executors, stop)

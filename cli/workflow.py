@@ -1,0 +1,111 @@
+"""`hopline workflow`: files in and out, what there is, publication."""
+
+from pathlib import Path
+
+import click
+
+from cli.check import check
+from cli.client import connect
+from cli.environment import with_environment
+from cli.errors import CommandFailed
+from cli.files import FILE, read_text
+from cli.lookup import find_workflow
+from cli.output import json_option, show_fields, show_json, show_table
+from cli.pairs import Pair
+
+
+@click.group("workflow")
+def workflow() -> None:
+    """Workflow files and what has been imported. WORKFLOW is an id or the name of an app."""
+
+
+@workflow.command("import")
+@click.argument("file", type=FILE)
+@click.option("--app", metavar="NAME", help="Name of the app. [default: as the file says]")
+@click.option("--env", "env", type=Pair(), multiple=True, help="Set an environment variable of the workflow.")
+@click.option("--publish", is_flag=True, help="Publish it at once.")
+@json_option
+def import_file(
+    file: Path, app: str | None, env: tuple[tuple[str, str], ...], publish: bool, as_json: bool
+) -> None:
+    """Import a Dify DSL file or plain graph JSON. The same name again replaces the draft."""
+    content = with_environment(read_text(file), dict(env))
+    imported = connect().upload(
+        "workflows", "import", content=content, app=app, publish="true" if publish else None
+    )
+    if as_json:
+        show_json(imported)
+        return
+    done = "imported" if imported["created"] else "replaced the draft of"
+    click.echo(
+        f"{done} {imported['name']}, workflow {imported['workflow_id']}, version {imported['version']}"
+    )
+
+
+@workflow.command("list")
+@json_option
+def list_all(as_json: bool) -> None:
+    """List what has been imported."""
+    workflows = connect().get("workflows")["data"]
+    if as_json:
+        show_json(workflows)
+        return
+    columns = ("id", "name", "mode", "published_version", "updated_at")
+    show_table(columns, ([one[column] for column in columns] for one in workflows))
+
+
+@workflow.command("show")
+@click.argument("workflow")
+@click.option("--version", metavar="VERSION", help="draft, or a published version. [default: latest]")
+@json_option
+def show_one(workflow: str, version: str | None, as_json: bool) -> None:
+    """Show a version with its nodes, and which versions there are."""
+    client = connect()
+    workflow_id = find_workflow(client, workflow)["id"]
+    one = client.get("workflows", workflow_id, version=version)
+    versions = [v["version"] for v in client.get("workflows", workflow_id, "versions")["data"]]
+    if as_json:
+        show_json({**one, "versions": versions})
+        return
+    shown = ("id", "name", "mode", "description", "version", "marked_name", "created_by", "created_at")
+    show_fields({**{name: one[name] or None for name in shown}, "versions": ", ".join(versions)})
+    click.echo()
+    nodes = [(node["id"], node.get("data", {})) for node in one["graph"].get("nodes", ())]
+    show_table(("node", "type", "title"), ((id_, data.get("type"), data.get("title")) for id_, data in nodes))
+
+
+@workflow.command("publish")
+@click.argument("workflow")
+@click.option("--name", default="", help="Label of the version.")
+@click.option("--comment", default="", help="Description of the version.")
+@json_option
+def publish(workflow: str, name: str, comment: str, as_json: bool) -> None:
+    """Make the draft the version that production runs take."""
+    client = connect()
+    found = find_workflow(client, workflow)
+    body = {"marked_name": name, "marked_comment": comment}
+    published = client.post("workflows", found["id"], "publish", body=body)
+    if as_json:
+        show_json(published)
+        return
+    click.echo(f"published {found['name']} as version {published['version']}")
+
+
+@workflow.command("export")
+@click.argument("workflow")
+@click.option("--version", metavar="VERSION", help="draft, or a published version. [default: latest]")
+@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="[default: stdout]")
+def export(workflow: str, version: str | None, output: Path | None) -> None:
+    """Write a version as a Dify DSL file. Secret values are left out."""
+    client = connect()
+    text = client.text("workflows", find_workflow(client, workflow)["id"], "export", version=version)
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        output.write_text(text)
+    except OSError as refused:
+        raise CommandFailed(f"cannot write {output}: {refused.strerror}") from refused
+
+
+workflow.add_command(check)

@@ -1,0 +1,109 @@
+"""Composition root of the ingress: settings in, an aiohttp application out."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from ingress.accept import Door
+from ingress.auth import Authenticator
+from ingress.drain import DRAIN, Drain, drainable
+from ingress.duplicates import RecentlyAccepted
+from ingress.endpoints import Endpoints
+from ingress.errors import problems
+from ingress.history import History
+from ingress.keys import (
+    AUTHENTICATOR,
+    CLICKHOUSE,
+    CODEC,
+    DOOR,
+    ENDPOINTS,
+    FEED,
+    HISTORY,
+    METRICS,
+    PROBE,
+    PRODUCER,
+    SECRETS,
+    SETTINGS,
+    SQL,
+    STORE,
+)
+from ingress.metrics import Metrics
+from ingress.operation import add_routes
+from ingress.routes import OPERATIONS
+from ingress.settings import IngressSettings
+from ingress.sql import Sql
+from schemas.codec import Codec
+from schemas.secrets import SecretBox
+from transport.clickhouse import ClickHouse
+from transport.feed import DefinitionsFeed
+from transport.probe import BrokerProbe
+from transport.producer import Producer
+from transport.registry import open_codec
+from transport.settings import KafkaSettings
+from transport.store import DefinitionsStore
+
+
+def build_app(
+    settings: IngressSettings, kafka: KafkaSettings, clickhouse: ClickHouse | None = None
+) -> web.Application:
+    """The application; its connections are opened when it starts and closed after its last request.
+
+    `clickhouse` is what the run history is read from; without one those routes answer 503. Starting the
+    application raises `BrokerUnreachable` when the definitions cannot be read.
+    """
+    app = new_app(settings, clickhouse)
+
+    async def connections(app: web.Application) -> AsyncIterator[None]:
+        codec = await asyncio.to_thread(open_codec, kafka)
+        async with DefinitionsFeed(kafka, codec) as feed:
+            producer = Producer(kafka, message_timeout_s=settings.accept_timeout_s)
+            store = DefinitionsStore(producer, feed, codec)
+            connect(app, Connections(codec, feed, producer, store, BrokerProbe(kafka)))
+            yield
+            await producer.close()
+
+    app.cleanup_ctx.append(connections)
+    return app
+
+
+@dataclass(frozen=True)
+class Connections:
+    """What leads to Kafka."""
+
+    codec: Codec
+    feed: DefinitionsFeed
+    producer: Producer
+    store: DefinitionsStore
+    probe: BrokerProbe
+
+
+def new_app(settings: IngressSettings, clickhouse: ClickHouse | None) -> web.Application:
+    """The routes, and what needs no connection to Kafka."""
+    app = web.Application(middlewares=[drainable, problems], client_max_size=settings.max_body_bytes)
+    key = settings.secret_key
+    app[SETTINGS] = settings
+    app[METRICS] = Metrics()
+    app[DRAIN] = Drain()
+    app[SECRETS] = SecretBox(key.get_secret_value().encode()) if key else None
+    app[CLICKHOUSE] = clickhouse
+    if clickhouse is not None:
+        app[HISTORY], app[SQL] = History(clickhouse), Sql(clickhouse)
+    add_routes(app, OPERATIONS)
+    return app
+
+
+def connect(app: web.Application, to: Connections) -> None:
+    """Puts the connections into the application, and what stands on them."""
+    settings, metrics, definitions = app[SETTINGS], app[METRICS], to.feed.definitions
+    app[CODEC], app[FEED], app[PRODUCER], app[STORE] = to.codec, to.feed, to.producer, to.store
+    app[PROBE] = to.probe
+    recently = RecentlyAccepted(settings.duplicate_memory)
+    app[DOOR] = Door(to.producer, to.feed, to.codec, recently, metrics, timeout_s=settings.accept_timeout_s)
+    app[ENDPOINTS] = Endpoints(definitions, app[SECRETS])
+    bootstrap = settings.api_key.get_secret_value() if settings.api_key else None
+    app[AUTHENTICATOR] = Authenticator(definitions, bootstrap)
+    metrics.gauge("unacknowledged", "Messages not yet acknowledged.", lambda: to.producer.queued)
+    metrics.gauge("triggers", "Configured triggers.", lambda: len(definitions.triggers))
+    metrics.gauge("workflows", "Workflows with a published version.", lambda: len(definitions.latest))

@@ -1,0 +1,161 @@
+"""From the bytes of a request to a JSON value, by content type."""
+
+import asyncio
+import base64
+from collections.abc import Mapping
+from email.message import Message
+from functools import lru_cache
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
+
+import orjson
+from aiohttp import BodyPartReader, MultipartReader, StreamReader, web
+from aiohttp.base_protocol import BaseProtocol
+
+from ingress.errors import Malformed, TooLarge, too_large
+
+_FORM = "application/x-www-form-urlencoded"
+_MULTIPART = "multipart/form-data"
+_BYTES = "application/octet-stream"
+_MAX_FIELDS = 1000
+
+
+async def read_body(request: web.Request) -> bytes:
+    """The whole body. Raises `TooLarge` before it reads what announces itself as too large, else as soon as
+    the limit is passed (`client_max_size` of the application)."""
+    if (request.content_length or 0) > request.client_max_size:
+        raise too_large(request.client_max_size)
+    return await request.read()
+
+
+class ContentType(NamedTuple):
+    """What a Content-Type header says."""
+
+    given: bool
+    media_type: str
+    """In lower case, without parameters."""
+    charset: str | None
+
+
+@lru_cache(maxsize=1024)
+def content_type(header: str | None) -> ContentType:
+    """Parsed once for each of the few values that producers send. None where there is no header."""
+    message = Message()
+    message["Content-Type"] = header or _BYTES
+    return ContentType(header is not None, message.get_content_type(), message.get_content_charset())
+
+
+async def parse_body(request: web.Request, content: ContentType, raw: bytes, max_file_bytes: int) -> Any:
+    """JSON and forms become objects, text a string, anything else base64 with a marker, nothing None.
+
+    Raises `Malformed`, and `TooLarge` for a file in a form.
+    """
+    if not raw:
+        return None
+    media_type, charset = content.media_type, content.charset
+    if media_type == "application/json" or media_type.endswith("+json"):
+        return parse_json(raw, charset)
+    if media_type == _FORM:
+        return parse_form(raw, charset)
+    if media_type == _MULTIPART:
+        return await _parse_multipart(request.headers, raw, max_file_bytes)
+    if media_type.startswith("text/") or media_type.endswith(("/xml", "+xml")):
+        return _decode(raw, charset)
+    return encoded(raw, media_type) if content.given else _sniff(raw)
+
+
+def parse_json(raw: bytes, charset: str | None = None) -> Any:
+    """RFC 8259; in UTF-8 unless the charset says otherwise. Raises `Malformed` with the place."""
+    try:
+        if charset is None or charset.lower() in ("utf-8", "utf8", "us-ascii"):
+            return orjson.loads(raw)
+        return orjson.loads(_decode(raw, charset))
+    except orjson.JSONDecodeError as wrong:
+        raise Malformed(f"the body is not JSON: {wrong}") from wrong
+
+
+def parse_form(raw: bytes, charset: str | None = None) -> dict[str, Any]:
+    """A URL-encoded form; a name that is there several times has a list."""
+    try:
+        pairs = parse_qsl(
+            raw.decode("ascii"),
+            keep_blank_values=True,
+            encoding=charset or "utf-8",
+            errors="strict",
+            max_num_fields=_MAX_FIELDS,
+        )
+    except (ValueError, LookupError) as wrong:
+        raise Malformed(f"the body is not a URL-encoded form: {wrong}") from wrong
+    fields: dict[str, Any] = {}
+    for name, value in pairs:
+        _add(fields, name, value)
+    return fields
+
+
+def encoded(raw: bytes, media_type: str) -> dict[str, Any]:
+    """Bytes that are no text, as JSON carries them."""
+    return {
+        "encoding": "base64",
+        "content_type": media_type,
+        "size": len(raw),
+        "data": base64.b64encode(raw).decode(),
+    }
+
+
+async def _parse_multipart(headers: Mapping[str, str], raw: bytes, max_file_bytes: int) -> dict[str, Any]:
+    # The whole body is here already (a signature is over all of it), so that the reader never waits.
+    loop = asyncio.get_running_loop()
+    stream = StreamReader(BaseProtocol(loop), 2**16, loop=loop)
+    stream.feed_data(raw)
+    stream.feed_eof()
+    fields: dict[str, Any] = {}
+    try:
+        reader = MultipartReader(headers, stream)
+        while (part := await reader.next()) is not None:
+            if not isinstance(part, BodyPartReader) or part.name is None or len(fields) >= _MAX_FIELDS:
+                raise Malformed(f"each part of a form needs a name, and at most {_MAX_FIELDS} are taken")
+            _add(fields, part.name, await _part_value(part, max_file_bytes))
+    except (ValueError, AssertionError, LookupError, web.RequestPayloadError) as wrong:
+        raise Malformed(f"the body is not a multipart form: {wrong}") from wrong
+    return fields
+
+
+async def _part_value(part: BodyPartReader, max_file_bytes: int) -> Any:
+    content = bytes(await part.read(decode=True))
+    if part.filename is None:
+        return _decode(content, part.get_charset("utf-8"))
+    if len(content) > max_file_bytes:
+        raise TooLarge(
+            f"file {part.name!r} has {len(content)} bytes, at most {max_file_bytes} are taken "
+            "(HOPLINE_MAX_FILE_BYTES); send a link to it instead"
+        )
+    media_type = part.headers.get("Content-Type", _BYTES)
+    return {"filename": part.filename, **encoded(content, media_type)}
+
+
+def _add(fields: dict[str, Any], name: str, value: Any) -> None:
+    if name not in fields:
+        fields[name] = value
+    elif isinstance(fields[name], list):
+        fields[name].append(value)
+    else:
+        fields[name] = [fields[name], value]
+
+
+def _decode(raw: bytes, charset: str | None) -> str:
+    try:
+        return raw.decode(charset or "utf-8")
+    except (UnicodeDecodeError, LookupError) as wrong:
+        raise Malformed(f"the body is not text in {charset or 'utf-8'}: {wrong}") from wrong
+
+
+def _sniff(raw: bytes) -> Any:
+    """Without a content type: JSON if it is, else text if it is, else bytes."""
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return encoded(raw, _BYTES)

@@ -1,0 +1,81 @@
+"""What of an HTTP request becomes part of the event. Pure, but for reading the request."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from aiohttp import web
+from multidict import MultiMapping
+
+from ingress.errors import Malformed
+
+_SECRET_HEADERS = frozenset(
+    {
+        "authorization",
+        "proxy-authorization",
+        "cookie",
+        "x-api-key",
+        "x-hub-signature",
+        "x-hub-signature-256",
+        "webhook-signature",
+        "svix-signature",
+        "stripe-signature",
+        "x-slack-signature",
+        "x-gitlab-token",
+        "x-telegram-bot-api-secret-token",
+    }
+)
+"""What proves who sent the request is for the door only: events are kept and shown."""
+
+
+def capture_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Lower-case names; several of one name joined as RFC 9110 section 5.3 says; without secrets."""
+    captured: dict[str, str] = {}
+    for name, value in headers.items():
+        name = name.lower()
+        if name in _SECRET_HEADERS:
+            continue
+        captured[name] = f"{captured[name]}, {value}" if name in captured else value
+    return captured
+
+
+def capture_query(query: MultiMapping[str]) -> dict[str, Any]:
+    """A name that is there several times has a list."""
+    return {name: values[0] if len(values := query.getall(name)) == 1 else list(values) for name in query}
+
+
+def capture(request: web.Request, query: dict[str, Any], body: Any, metadata: Mapping[str, Any]) -> str:
+    """TriggerEvent.data of a request to a webhook. Raises `Malformed` for what JSON cannot hold."""
+    headers = request.headers
+    value = {
+        "type": "webhook",
+        "source": {"ip": request.remote, "user_agent": headers.get("User-Agent")},
+        "method": request.method,
+        "path": request.path,
+        "headers": capture_headers(headers),
+        "query": query,
+        "body": body,
+        "metadata": metadata,
+    }
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:
+        return _dump_cleaned(value)
+
+
+def _dump_cleaned(value: Any) -> str:
+    try:
+        return orjson.dumps(_clean(value)).decode()
+    except (TypeError, RecursionError) as wrong:
+        raise Malformed("the body is nested too deeply; at most 250 levels are taken") from wrong
+
+
+def _clean(value: Any) -> Any:
+    """aiohttp hands on header bytes that are no UTF-8 as lone surrogates, which JSON cannot hold."""
+    if isinstance(value, str):
+        return (
+            value if value.isascii() else value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        )
+    if isinstance(value, dict):
+        return {_clean(k): _clean(v) for k, v in value.items()}
+    return [_clean(v) for v in value] if isinstance(value, list) else value

@@ -1,0 +1,57 @@
+"""Lets requests that are under way finish while the server stops.
+
+aiohttp's own shutdown ignores whatever arrives once it has begun, so that a request whose body is not all
+there yet would get no answer. So the server first stops listening, waits here, and then shuts down.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from aiohttp import web
+
+
+class Drain:
+    """Counts the requests under way. Used on the loop's thread only."""
+
+    def __init__(self) -> None:
+        self._under_way = 0
+        self._idle = asyncio.Event()
+        self._stopping = False
+
+    async def finish(self, timeout_s: float) -> None:
+        """Returns when no request is under way, or after `timeout_s`.
+
+        From now on each answer closes its connection, so that a producer that keeps one alive goes elsewhere.
+        """
+        self._stopping = True
+        if self._under_way:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(timeout_s):
+                    await self._idle.wait()
+
+    async def pass_through(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        """One request, from its headers to its answer."""
+        self._under_way += 1
+        try:
+            response = await handler(request)
+        finally:
+            self._under_way -= 1
+            if self._stopping and not self._under_way:
+                self._idle.set()
+        if self._stopping:
+            response.force_close()
+        return response
+
+
+DRAIN = web.AppKey("drain", Drain)
+
+
+@web.middleware
+async def drainable(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """The outermost middleware."""
+    return await request.app[DRAIN].pass_through(request, handler)

@@ -1,0 +1,50 @@
+"""The endpoints of this process, compiled when they are first asked for and again when they change."""
+
+import logging
+
+from ingress.endpoint import Endpoint, compile_endpoint
+from ingress.errors import NotFound, Unavailable
+from schemas.models import AppTriggerType
+from schemas.secrets import SecretBox, SecretUnreadable
+from transport.definitions import Definitions
+
+_log = logging.getLogger(__name__)
+
+_CONFIGURATION_RETRY_S = 60
+_SLACK = 64
+"""How many endpoints of deleted triggers may stay until the next clearing."""
+
+
+class Endpoints:
+    """A cache keyed by webhook id, checked against the definitions at each look-up: constant time."""
+
+    def __init__(self, definitions: Definitions, secrets: SecretBox | None) -> None:
+        self._definitions = definitions
+        self._secrets = secrets
+        self._compiled: dict[str, Endpoint] = {}
+
+    def find(self, webhook_id: str) -> Endpoint:
+        """Raises `NotFound`, and `Unavailable` when the trigger's secrets cannot be read."""
+        trigger = next(iter(self._definitions.route(AppTriggerType.WEBHOOK, webhook_id)), None)
+        if trigger is None:
+            raise NotFound("no webhook has this address; it may have been deleted")
+        found = self._compiled.get(webhook_id)
+        # The feed replaces a trigger by a new object, so that identity tells whether it has changed.
+        if found is not None and found.trigger is trigger:
+            return found
+        self._forget_deleted()
+        try:
+            found = self._compiled[webhook_id] = compile_endpoint(trigger, self._secrets)
+        except SecretUnreadable as unreadable:
+            _log.error("trigger %s refuses everything: its secrets are %s", trigger.id, unreadable)
+            raise Unavailable(
+                "the secrets of this webhook cannot be read; its operator must set HOPLINE_SECRET_KEY to the "
+                "key that they were stored under, or store them again",
+                _CONFIGURATION_RETRY_S,
+            ) from unreadable
+        return found
+
+    def _forget_deleted(self) -> None:
+        if len(self._compiled) > len(self._definitions.triggers) + _SLACK:
+            alive = self._definitions.triggers
+            self._compiled = {k: e for k, e in self._compiled.items() if e.trigger.id in alive}

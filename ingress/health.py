@@ -1,0 +1,111 @@
+"""`/health` (the process lives), `/health/detailed` (what it stands on), `/metrics` (Prometheus)."""
+
+import asyncio
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from ingress.keys import CLICKHOUSE, FEED, METRICS, PROBE
+from ingress.operation import Operation
+from ingress.responses import json_answer
+from ingress.wire import Answer
+from transport.errors import TransportError
+
+_PROBE_TIMEOUT_S = 2.0
+_HEALTHY, _DEGRADED, _UNHEALTHY, _ABSENT = "healthy", "degraded", "unhealthy", "absent"
+
+
+class Health(Answer):
+    """The process answers."""
+
+    service: str = "hopline-ingress"
+    status: str = _HEALTHY
+
+
+class Component(Answer):
+    """One thing that it stands on."""
+
+    status: str
+    detail: str
+
+
+class DetailedHealth(Health):
+    """`unhealthy`, with status 503, when events cannot be accepted; `degraded` when they cannot be read."""
+
+    components: dict[str, Component]
+
+
+async def live(_request: web.Request) -> web.Response:
+    """For liveness checks: touches nothing."""
+    return json_answer(Health())
+
+
+async def detailed(request: web.Request) -> web.Response:
+    """For readiness checks."""
+    broker, history = await asyncio.gather(_broker(request), _history(request))
+    components = {"broker": broker, "definitions": _definitions(request), "history": history}
+    accepts, reads = broker.status == _HEALTHY, history.status != _UNHEALTHY
+    status = (_HEALTHY if reads else _DEGRADED) if accepts else _UNHEALTHY
+    health = DetailedHealth(status=status, components=components)
+    return json_answer(health, 200 if accepts else 503)
+
+
+async def _broker(request: web.Request) -> Component:
+    if await request.app[PROBE].reachable(_PROBE_TIMEOUT_S):
+        return Component(status=_HEALTHY, detail="answers")
+    return Component(status=_UNHEALTHY, detail=f"no answer within {_PROBE_TIMEOUT_S:g} s: see HOPLINE_KAFKA")
+
+
+def _definitions(request: web.Request) -> Component:
+    definitions = request.app[FEED].definitions
+    counts = f"{len(definitions.latest)} published workflows, {len(definitions.triggers)} triggers"
+    return Component(status=_HEALTHY, detail=counts)
+
+
+async def _history(request: web.Request) -> Component:
+    clickhouse = request.app[CLICKHOUSE]
+    if clickhouse is None:
+        return Component(status=_ABSENT, detail="this ingress reads none: see HOPLINE_CLICKHOUSE")
+    try:
+        async with asyncio.timeout(_PROBE_TIMEOUT_S):
+            await clickhouse.query("SELECT 1")
+    except (TransportError, TimeoutError) as failed:
+        return Component(status=_UNHEALTHY, detail=str(failed) or f"no answer within {_PROBE_TIMEOUT_S:g} s")
+    return Component(status=_HEALTHY, detail="answers")
+
+
+async def metrics(request: web.Request) -> web.Response:
+    """Prometheus text exposition."""
+    body = generate_latest(request.app[METRICS].registry)
+    return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/health",
+        handler=live,
+        summary="Is the process there",
+        tag="operation",
+        answer=Health,
+        public=True,
+    ),
+    Operation(
+        method="GET",
+        path="/health/detailed",
+        handler=detailed,
+        summary="Can it do its work",
+        tag="operation",
+        answer=DetailedHealth,
+        public=True,
+    ),
+    Operation(
+        method="GET",
+        path="/metrics",
+        handler=metrics,
+        summary="Prometheus metrics",
+        tag="operation",
+        answer="text/plain",
+        public=True,
+    ),
+)

@@ -1,0 +1,244 @@
+"""What has happened, read from ClickHouse for the API: runs, node executions, trigger logs, dead letters.
+
+JSON in text columns comes back as values; times are ISO 8601 in UTC; what is absent is None.
+"""
+
+import base64
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+
+from ingress.errors import Malformed
+from transport.clickhouse import ClickHouse, Rows
+
+Row = dict[str, Any]
+
+MAX_LIMIT = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFilter:
+    """Which runs; None is any. `since` is inclusive, `until` is not; both are of `event_at`, the time of the
+    event that started the run, which is also what runs are ordered by: it never changes."""
+
+    tenant_id: str | None = None
+    workflow_id: str | None = None
+    app_id: str | None = None
+    status: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogFilter:
+    """Which trigger logs, likewise, by `created_at`."""
+
+    tenant_id: str | None = None
+    workflow_id: str | None = None
+    app_id: str | None = None
+    status: str | None = None
+    trigger_type: str | None = None
+    event_id: str | None = None
+    workflow_run_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LetterFilter:
+    """Which dead letters, likewise, by `created_at`."""
+
+    tenant_id: str | None = None
+    topic: str | None = None
+    stage: str | None = None
+    status: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+Filter = RunFilter | LogFilter | LetterFilter
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Newest first. What arrives later does not shift the pages behind it."""
+
+    rows: list[Row]
+    next_cursor: str | None
+    """Asks for the rows after these; None when there are no more."""
+
+
+class History:
+    """The read side of the run history.
+
+    Every method raises `TransportError` when ClickHouse does not answer. An id that is none finds nothing.
+    """
+
+    def __init__(
+        self, clickhouse: ClickHouse, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._clickhouse = clickhouse
+        self._now = now
+
+    async def runs(self, chosen: RunFilter, limit: int, cursor: str | None = None) -> Page:
+        """A page of at most `limit` runs, without their graphs. Raises `Malformed` for a foreign cursor."""
+        return await self._page(_RUNS, chosen, limit, cursor)
+
+    async def run(self, run_id: str, tenant_id: str | None = None) -> Row | None:
+        """One run, with its graph; None when there is none, or it is another tenant's."""
+        return await self._one("workflow_runs", "*", run_id, tenant_id)
+
+    async def node_executions(self, run_id: str, tenant_id: str | None = None) -> list[Row]:
+        """Those of one run, in the order of execution."""
+        if not _is_uuid(run_id):
+            return []
+        where, parameters = _equal(workflow_run_id=run_id, tenant_id=tenant_id)
+        sql = f"SELECT * FROM workflow_node_executions WHERE {where} ORDER BY index, created_at, id"  # noqa: S608
+        return _decoded(await self._clickhouse.query(sql, parameters))
+
+    async def trigger_logs(self, chosen: LogFilter, limit: int, cursor: str | None = None) -> Page:
+        """A page of at most `limit` trigger logs. Raises `Malformed` for a foreign cursor."""
+        return await self._page(_LOGS, chosen, limit, cursor)
+
+    async def trigger_log(self, log_id: str, tenant_id: str | None = None) -> Row | None:
+        """One trigger log; None as in `run`."""
+        return await self._one("workflow_trigger_logs", "*", log_id, tenant_id)
+
+    async def dead_letters(self, chosen: LetterFilter, limit: int, cursor: str | None = None) -> Page:
+        """A page of at most `limit` letters, without what they hold. Raises `Malformed` likewise."""
+        return await self._page(_LETTERS, chosen, limit, cursor)
+
+    async def dead_letter(self, letter_id: str, tenant_id: str | None = None) -> Row | None:
+        """One letter; `key` and `value` are bytes or None, `headers` pairs of a name and bytes."""
+        row = await self._one("dead_letters", _LETTER, letter_id, tenant_id)
+        if row is not None:
+            row["key"], row["value"] = _bytes(row["key"]), _bytes(row["value"])
+            row["headers"] = [(name, _bytes(value)) for name, value in row["headers"]]
+        return row
+
+    async def _one(self, view: str, columns: str, wanted: str, tenant_id: str | None) -> Row | None:
+        if not _is_uuid(wanted):
+            return None
+        where, parameters = _equal(id=wanted, tenant_id=tenant_id)
+        rows = await self._clickhouse.query(f"SELECT {columns} FROM {view} WHERE {where}", parameters)  # noqa: S608
+        return next(iter(_decoded(rows)), None)
+
+    async def _page(self, shown: "_List", chosen: Filter, limit: int, cursor: str | None) -> Page:
+        limit = max(1, min(limit, MAX_LIMIT))
+        equal = {f.name: getattr(chosen, f.name) for f in fields(chosen) if f.name not in ("since", "until")}
+        if any(equal.get(name) and not _is_uuid(equal[name]) for name in _UUIDS):
+            return Page([], None)
+        where, parameters = _equal(**equal)
+        until = chosen.until
+        if cursor is not None:
+            until, parameters["after"] = _read_cursor(cursor)
+            where += f" AND ({shown.time}, id) < ({{until:DateTime64(6)}}, {{after:UUID}})"
+        if until is not None:
+            parameters["until"] = _time(until)
+            where += f" AND {shown.time} {'<=' if cursor else '<'} {{until:DateTime64(6)}}"
+        rows: list[Row] = []
+        for since in _windows(until or self._now(), chosen.since):
+            condition = where
+            if since is not None:
+                condition += f" AND {shown.time} >= {{since:DateTime64(6)}}"
+                parameters["since"] = _time(since)
+            rows = _decoded(await self._clickhouse.query(shown.sql(condition, limit + 1), parameters))
+            if len(rows) > limit:
+                break
+        more = len(rows) > limit
+        rows = rows[:limit]
+        return Page(rows, _cursor(rows[-1], shown.time) if more else None)
+
+
+@dataclass(frozen=True, slots=True)
+class _List:
+    view: str
+    columns: str
+    time: str
+
+    def sql(self, where: str, limit: int) -> str:
+        """The newest rows. Their ids are looked for first, so that wide columns are read of them only."""
+        newest = f"ORDER BY {self.time} DESC, id DESC"
+        ids = f"SELECT {self.time}, id FROM {self.view} WHERE {where} {newest} LIMIT {limit}"  # noqa: S608
+        return f"SELECT {self.columns} FROM {self.view} WHERE ({self.time}, id) IN ({ids}) {newest}"  # noqa: S608
+
+
+_RUNS = _List("workflow_runs", "* EXCEPT graph", "event_at")
+_LOGS = _List("workflow_trigger_logs", "*", "created_at")
+_LETTERS = _List("dead_letters", "* EXCEPT (key, value, headers, stack)", "created_at")
+_UUIDS = frozenset({"id", "event_id", "workflow_run_id"})
+_EMPTY_IS_ABSENT = ("tenant_id", "app_id", "workflow_id")
+_JSON = (
+    "graph",
+    "inputs",
+    "outputs",
+    "process_data",
+    "execution_metadata",
+    "trigger_metadata",
+    "trigger_data",
+)
+_LETTER = (
+    "* EXCEPT (key, value, headers), base64Encode(key) AS key, base64Encode(value) AS value, "
+    "arrayMap(h -> (h.name, base64Encode(h.value)), headers) AS headers"
+)
+
+
+def _equal(**wanted: str | None) -> tuple[str, dict[str, str]]:
+    """A condition and its parameters; None is no condition."""
+    given = {name: value for name, value in wanted.items() if value is not None}
+    terms = [f"{name} = {{{name}:{'UUID' if name in _UUIDS else 'String'}}}" for name in given]
+    return " AND ".join(terms) or "1", given
+
+
+def _windows(newest: datetime, since: datetime | None) -> Iterator[datetime | None]:
+    """Where to look for the newest rows: most lists are full within the last hour, which is quickly read."""
+    for hours in (1, 24, 30 * 24):
+        start = newest - timedelta(hours=hours)
+        if since is not None and start <= since:
+            break
+        yield start
+    yield since
+
+
+def _decoded(rows: Rows) -> list[Row]:
+    decoded = rows.dicts()
+    for row in decoded:
+        for name in _JSON:
+            if row.get(name):
+                row[name] = orjson.loads(row[name])
+        for name in _EMPTY_IS_ABSENT:
+            if row.get(name) == "":
+                row[name] = None
+    return decoded
+
+
+def _cursor(row: Row, time: str) -> str:
+    return base64.urlsafe_b64encode(f"{row[time]} {row['id']}".encode()).decode()
+
+
+def _read_cursor(cursor: str) -> tuple[datetime, str]:
+    try:
+        at, after = base64.urlsafe_b64decode(cursor).decode().split(" ")
+        return datetime.fromisoformat(at), str(uuid.UUID(after))
+    except ValueError as foreign:
+        raise Malformed("the cursor is not one that this API has given") from foreign
+
+
+def _time(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _bytes(encoded: str | None) -> bytes | None:
+    return None if encoded is None else base64.b64decode(encoded)

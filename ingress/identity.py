@@ -1,0 +1,58 @@
+"""Which deliveries are the same event? Pure: headers and content in, trigger_id and window out."""
+
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from schemas.ids import bytes_id, content_id
+
+DELIVERY_WINDOW_MS = 24 * 3_600_000
+"""A producer that names its deliveries repeats a name only to repeat the delivery."""
+
+CONTENT_WINDOW_MS = 30_000
+"""Equal content may be two events, unless one follows the other closely."""
+
+_DELIVERY_HEADERS = ("webhook-id", "x-github-delivery", "idempotency-key")
+_MAX_ID_CHARS = 200
+
+
+class Identity(NamedTuple):
+    """What tells an event from others of its endpoint, and for how long."""
+
+    trigger_id: str
+    window_ms: int
+
+
+def delivery_id(headers: Mapping[str, str]) -> str | None:
+    """The producer's own name for the delivery: Standard Webhooks, GitHub, Idempotency-Key, CloudEvents."""
+    for name in _DELIVERY_HEADERS:
+        if given := headers.get(name):
+            return _bounded(given)
+    event_id, source = headers.get("ce-id"), headers.get("ce-source")
+    # A URI reference has no space, so that two different pairs cannot give the same text.
+    return _bounded(f"{source} {event_id}") if event_id and source else None
+
+
+def content_identity(parsed: Any, raw: bytes, request_line: Mapping[str, Any]) -> str:
+    """SHA-256 of the canonical JSON of the body, of its bytes where it is not JSON or a form.
+
+    An empty body stands for its request line: method, path and query. Raises `TypeError` for nesting
+    that JSON cannot be written with.
+    """
+    if not raw:
+        return content_id(request_line)
+    return content_id(parsed) if isinstance(parsed, dict | list) else bytes_id(raw)
+
+
+def window_ms(named: bool, override_s: float | None) -> int:
+    """How long an equal trigger_id is a duplicate; 0 is never."""
+    if override_s is not None:
+        return round(override_s * 1000)
+    return DELIVERY_WINDOW_MS if named else CONTENT_WINDOW_MS
+
+
+def _bounded(given: str) -> str:
+    """As it is, unless it could not travel as a key: too long, or with bytes that are no text."""
+    if len(given) <= _MAX_ID_CHARS and given.isascii():
+        return given
+    return sha256(given.encode("utf-8", "surrogateescape")).hexdigest()

@@ -1,0 +1,35 @@
+"""The typed keys under which the composition root hands its resources to the handlers."""
+
+from aiohttp import web
+
+from ingress.accept import Door
+from ingress.auth import Authenticator
+from ingress.endpoints import Endpoints
+from ingress.history import History
+from ingress.metrics import Metrics
+from ingress.settings import IngressSettings
+from ingress.sql import Sql
+from schemas.codec import Codec
+from schemas.secrets import SecretBox
+from transport.clickhouse import ClickHouse
+from transport.feed import DefinitionsFeed
+from transport.probe import BrokerProbe
+from transport.producer import Producer
+from transport.store import DefinitionsStore
+
+SETTINGS = web.AppKey("settings", IngressSettings)
+METRICS = web.AppKey("metrics", Metrics)
+CODEC: web.AppKey[Codec] = web.AppKey("codec", Codec)
+PRODUCER = web.AppKey("producer", Producer)
+FEED = web.AppKey("feed", DefinitionsFeed)
+STORE = web.AppKey("store", DefinitionsStore)
+DOOR = web.AppKey("door", Door)
+ENDPOINTS = web.AppKey("endpoints", Endpoints)
+AUTHENTICATOR = web.AppKey("authenticator", Authenticator)
+PROBE = web.AppKey("probe", BrokerProbe)
+CLICKHOUSE: web.AppKey[ClickHouse | None] = web.AppKey("clickhouse", ClickHouse)
+"""None where the deployment keeps no run history; then there are no HISTORY and SQL either."""
+HISTORY = web.AppKey("history", History)
+SQL = web.AppKey("sql", Sql)
+SECRETS: web.AppKey[SecretBox | None] = web.AppKey("secrets", SecretBox)
+"""None where the deployment has no HOPLINE_SECRET_KEY: then nothing secret can be stored."""

@@ -1,0 +1,131 @@
+"""`POST /api/v1/triggers/workflows/{workflow_id}/manual`: somebody starts a workflow."""
+
+from typing import Any
+
+import orjson
+from aiohttp import web
+from pydantic import Field
+
+from ingress.accept import Arrival, iso
+from ingress.auth import CALLER, Caller
+from ingress.errors import Conflict, Malformed
+from ingress.identity import delivery_id, window_ms
+from ingress.keys import DOOR, FEED
+from ingress.operation import Operation
+from ingress.ownership import find_versions
+from ingress.responses import json_answer, read_model
+from ingress.wire import Answer, RequestBody
+from schemas.ids import new_id, now_us, workflow_run_id
+from schemas.models import DRAFT, AppTriggerType
+from transport.definitions import Definitions
+
+
+class ManualStart(RequestBody):
+    """What a workflow is started with."""
+
+    inputs: dict[str, Any] = Field(default_factory=dict)
+    """Start variable -> value."""
+    draft: bool = False
+    """Run the draft instead of the latest published version."""
+
+
+class ManualStarted(Answer):
+    """The event is durable; the run begins when the stream gets to it."""
+
+    trigger_id: str
+    duplicate: bool
+    event_id: str
+    workflow_run_id: str
+    """Of the run that the event starts, or has started where it is a duplicate."""
+
+
+async def start(request: web.Request) -> web.Response:
+    """One run for each call, or for each `Idempotency-Key`."""
+    caller = request[CALLER]
+    workflow_id = request.match_info["workflow_id"]
+    wanted = await read_model(request, ManualStart)
+    check_startable(request.app[FEED].definitions, caller, workflow_id, wanted.draft)
+    metadata = {"initiated_by": caller.name, "draft": wanted.draft}
+    return await launch(request, workflow_id, wanted.inputs, metadata)
+
+
+async def launch(
+    request: web.Request,
+    workflow_id: str,
+    inputs: dict[str, Any],
+    metadata: dict[str, Any],
+    replay_of: str | None = None,
+) -> web.Response:
+    """Publishes the MANUAL event, and answers when it is durable. Raises `Unavailable`, `TooLarge`."""
+    arrival = _arrival(request, workflow_id, inputs, metadata, replay_of)
+    acceptance = await request.app[DOOR].accept(arrival, request.headers)
+    run_id = workflow_run_id(acceptance.dedup_key, acceptance.first_received_at, workflow_id)
+    started = ManualStarted(
+        trigger_id=arrival.trigger_id,
+        duplicate=acceptance.duplicate,
+        event_id=arrival.event_id,
+        workflow_run_id=run_id,
+    )
+    return json_answer(started, 200 if acceptance.duplicate else 202)
+
+
+def check_startable(definitions: Definitions, caller: Caller, workflow_id: str, draft: bool) -> None:
+    """Raises `NotFound`, and `Conflict` where there is no version to run."""
+    versions = find_versions(definitions, caller, workflow_id)
+    if draft and DRAFT not in versions:
+        raise Conflict(f"workflow {workflow_id} has no draft; leave `draft` out to run what is published")
+    if not draft and workflow_id not in definitions.latest:
+        raise Conflict(f"workflow {workflow_id} has no published version; publish it, or send `draft: true`")
+
+
+def _arrival(
+    request: web.Request,
+    workflow_id: str,
+    inputs: dict[str, Any],
+    metadata: dict[str, Any],
+    replay_of: str | None,
+) -> Arrival:
+    caller = request[CALLER]
+    event_id, received_at = new_id(), now_us()
+    time = iso(received_at)
+    value = {
+        "type": "manual",
+        "source": {"ip": request.remote, "user_agent": request.headers.get("User-Agent")},
+        "inputs": inputs,
+        "metadata": {**metadata, "received_at": time},
+    }
+    try:
+        document = orjson.dumps(value).decode()
+    except TypeError as wrong:
+        raise Malformed(f"the inputs cannot be written as JSON: {wrong}") from wrong
+    return Arrival(
+        event_id=event_id,
+        tenant_id=caller.tenant_id,
+        trigger_type=AppTriggerType.MANUAL.value,
+        index_key=workflow_id,
+        trigger_id=delivery_id(request.headers) or f"manual-{caller.name}-{event_id}",
+        window_ms=window_ms(True, None),
+        received_at=received_at,
+        time=time,
+        data=document,
+        source=f"/api/v1/workflows/{workflow_id}",
+        event_type="manual",
+        created_by_role="account",
+        created_by=caller.name,
+        replay_of=replay_of,
+    )
+
+
+OPERATIONS = (
+    Operation(
+        method="POST",
+        path="/api/v1/triggers/workflows/{workflow_id}/manual",
+        handler=start,
+        summary="Start a workflow by hand",
+        tag="events",
+        body=ManualStart,
+        answer=ManualStarted,
+        status=202,
+        errors=(400, 404, 409, 413, 422),
+    ),
+)

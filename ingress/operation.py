@@ -1,0 +1,62 @@
+"""One route of the HTTP interface, declared once: the router and the OpenAPI document are made from it."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from aiohttp import web
+from pydantic import BaseModel
+
+from ingress.auth import CALLER
+from ingress.keys import AUTHENTICATOR
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+ANY_METHOD = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+"""What a webhook may allow."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """A parameter in the query string."""
+
+    name: str
+    description: str
+    type: Literal["string", "integer", "boolean"] = "string"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """A method on a path."""
+
+    method: str
+    """`*` for any method: the handler decides."""
+    path: str
+    handler: Handler
+    summary: str
+    tag: str
+    body: type[BaseModel] | str | None = None
+    """The model of a JSON body, or the media type of another one. Likewise `answer`."""
+    answer: type[BaseModel] | str | None = None
+    status: int = 200
+    """Of the answer when all went well."""
+    query: tuple[Query, ...] = ()
+    errors: tuple[int, ...] = ()
+    """Problem documents that it may answer with, besides 401 and 503."""
+    public: bool = False
+    """Whether it can be called without an API key."""
+
+
+def add_routes(app: web.Application, operations: Iterable[Operation]) -> None:
+    """Adds the routes; those that are not public find out first who is calling."""
+    for operation in operations:
+        handler = operation.handler if operation.public else _authenticated(operation.handler)
+        app.router.add_route(operation.method, operation.path, handler)
+
+
+def _authenticated(handler: Handler) -> Handler:
+    async def authenticate(request: web.Request) -> web.StreamResponse:
+        request[CALLER] = request.app[AUTHENTICATOR].authenticate(request)
+        return await handler(request)
+
+    return authenticate

@@ -1,0 +1,40 @@
+"""What a caller can see: everything of its tenant. What belongs to others is as if it were not there."""
+
+from collections.abc import Mapping
+
+from ingress.auth import Caller
+from ingress.errors import NotFound
+from schemas.models import DRAFT, App, AppTrigger, Workflow
+from transport.definitions import Definitions
+
+
+def find_versions(definitions: Definitions, caller: Caller, workflow_id: str) -> Mapping[str, Workflow]:
+    """Version -> Workflow, at least one. Raises `NotFound`."""
+    versions = definitions.workflows.get(workflow_id, {})
+    if not versions or any(w.tenant_id != caller.tenant_id for w in versions.values()):
+        raise NotFound(f"no workflow has the id {workflow_id}; GET /api/v1/workflows lists them")
+    return versions
+
+
+def find_version(definitions: Definitions, caller: Caller, workflow_id: str, version: str | None) -> Workflow:
+    """That version; without one the latest published, else the draft. Raises `NotFound`."""
+    versions = find_versions(definitions, caller, workflow_id)
+    if version is None:
+        return definitions.latest.get(workflow_id) or versions[DRAFT]
+    if version not in versions:
+        raise NotFound(f"workflow {workflow_id} has no version {version!r}; it has {', '.join(versions)}")
+    return versions[version]
+
+
+def find_app(definitions: Definitions, caller: Caller, app_id: str) -> App | None:
+    """None where there is none, or it is somebody else's."""
+    app = definitions.apps.get(app_id)
+    return app if app is not None and app.tenant_id == caller.tenant_id else None
+
+
+def find_trigger(definitions: Definitions, caller: Caller, trigger_id: str) -> AppTrigger:
+    """Raises `NotFound`."""
+    trigger = definitions.triggers.get(trigger_id)
+    if trigger is None or trigger.tenant_id != caller.tenant_id:
+        raise NotFound(f"no trigger has the id {trigger_id}; GET /api/v1/triggers lists them")
+    return trigger

@@ -1,0 +1,66 @@
+"""What the routes over the run history share: the history itself, and the parameters of a page."""
+
+from datetime import UTC, datetime
+
+from aiohttp import web
+
+from ingress.errors import Malformed, Unavailable
+from ingress.history import MAX_LIMIT, History, Page
+from ingress.keys import CLICKHOUSE, HISTORY, SQL
+from ingress.operation import Query
+from ingress.responses import json_answer
+from ingress.sql import Sql
+
+DEFAULT_LIMIT = 50
+_NO_HISTORY_RETRY_S = 60
+
+PAGE_QUERY = (
+    Query("since", "created at or after this; RFC 3339"),
+    Query("until", "created before this; RFC 3339"),
+    Query("limit", f"at most this many, 1 to {MAX_LIMIT}, else {DEFAULT_LIMIT}", "integer"),
+    Query("cursor", "next_cursor of the page before"),
+)
+
+
+def history(request: web.Request) -> History:
+    """Raises `Unavailable` where the deployment keeps none."""
+    _check_attached(request)
+    return request.app[HISTORY]
+
+
+def sql(request: web.Request) -> Sql:
+    """Likewise."""
+    _check_attached(request)
+    return request.app[SQL]
+
+
+def _check_attached(request: web.Request) -> None:
+    if request.app[CLICKHOUSE] is None:
+        raise Unavailable(
+            "this ingress reads no run history; its operator must set HOPLINE_CLICKHOUSE", _NO_HISTORY_RETRY_S
+        )
+
+
+def limit_of(request: web.Request) -> int:
+    """Raises `Malformed`."""
+    given = request.query.get("limit", str(DEFAULT_LIMIT))
+    if not given.isdecimal() or not 1 <= int(given) <= MAX_LIMIT:
+        raise Malformed(f"limit is a number from 1 to {MAX_LIMIT}, not {given!r}")
+    return int(given)
+
+
+def time_of(request: web.Request, name: str) -> datetime | None:
+    """A time without a zone is UTC. Raises `Malformed`."""
+    given = request.query.get(name)
+    if given is None:
+        return None
+    try:
+        at = datetime.fromisoformat(given)
+    except ValueError as wrong:
+        raise Malformed(f"{name} is a time like 2026-01-31T12:00:00Z, not {given!r}") from wrong
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def page_answer(page: Page) -> web.Response:
+    """As it is read: the rows are JSON values already."""
+    return json_answer({"data": page.rows, "next_cursor": page.next_cursor})

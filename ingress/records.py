@@ -1,0 +1,160 @@
+"""What the run history answers with, for the OpenAPI document; `ingress.history` reads the rows."""
+
+from datetime import datetime
+from typing import Any
+
+from ingress.wire import Answer
+
+
+class RunView(Answer):
+    """A run in a list."""
+
+    id: str
+    tenant_id: str
+    app_id: str | None
+    workflow_id: str
+    type: str
+    triggered_from: str
+    version: str
+    """The workflow version that the run is pinned to."""
+    graph_hash: str
+    inputs: dict[str, Any]
+    status: str
+    """RUNNING, SUCCEEDED, FAILED, STOPPED, PARTIAL_SUCCEEDED or PAUSED."""
+    outputs: dict[str, Any] | None
+    error: str | None
+    elapsed_time: float
+    """Seconds."""
+    total_tokens: int
+    total_steps: int
+    exceptions_count: int
+    created_by_role: str
+    created_by: str | None
+    created_at: datetime
+    finished_at: datetime | None
+    trigger_log_id: str | None
+    revision: int
+
+
+class RunDetail(RunView):
+    """One run."""
+
+    graph: dict[str, Any] | None
+    """The snapshot that it runs on."""
+
+
+class RunPage(Answer):
+    """The newest first."""
+
+    data: list[RunView]
+    next_cursor: str | None
+    """Asks for those after these; None when there are no more."""
+
+
+class NodeExecutionView(Answer):
+    """One attempt at one node."""
+
+    id: str
+    workflow_run_id: str
+    index: int
+    predecessor_node_id: str | None
+    node_execution_id: str
+    node_id: str
+    node_type: str
+    title: str
+    inputs: dict[str, Any] | None
+    process_data: dict[str, Any] | None
+    outputs: dict[str, Any] | None
+    status: str
+    """running, succeeded, failed, exception, retry, paused or stopped."""
+    error: str | None
+    elapsed_time: float
+    execution_metadata: dict[str, Any] | None
+    created_at: datetime
+    finished_at: datetime | None
+    revision: int
+
+
+class NodeExecutionList(Answer):
+    """In the order of execution."""
+
+    data: list[NodeExecutionView]
+
+
+class TriggerLogView(Answer):
+    """What became of one event at one workflow."""
+
+    id: str
+    tenant_id: str
+    app_id: str | None
+    workflow_id: str | None
+    workflow_run_id: str | None
+    root_node_id: str | None
+    trigger_metadata: dict[str, Any] | None
+    trigger_type: str
+    trigger_data: dict[str, Any]
+    inputs: dict[str, Any]
+    outputs: dict[str, Any] | None
+    status: str
+    """PENDING, RUNNING, SUCCESS, FAILED or STOPPED."""
+    error: str | None
+    """Also why an event started nothing."""
+    queue_name: str
+    task_id: str | None
+    """topic/partition/offset of the event."""
+    retry_count: int
+    elapsed_time: float | None
+    total_tokens: int
+    created_by_role: str
+    created_by: str | None
+    created_at: datetime
+    triggered_at: datetime | None
+    finished_at: datetime | None
+    trigger_id: str | None
+    event_id: str | None
+    app_trigger_id: str | None
+    revision: int
+
+
+class TriggerLogPage(Answer):
+    """The newest first."""
+
+    data: list[TriggerLogView]
+    next_cursor: str | None
+
+
+class LetterView(Answer):
+    """A dead letter in a list."""
+
+    id: str
+    topic: str
+    partition: int
+    offset: int
+    stage: str
+    reason: str
+    attempts: int
+    status: str
+    """PENDING, or REPLAYED once it was sent again."""
+    tenant_id: str | None
+    created_at: datetime
+    revision: int
+
+
+class LetterDetail(LetterView):
+    """One dead letter with what it holds."""
+
+    key: str | None
+    """As text; bytes that are none are replaced."""
+    value: str | None
+    """The original bytes in base64."""
+    headers: dict[str, str]
+    stack: str
+    record: dict[str, Any] | None
+    """The value decoded, where it can be."""
+
+
+class LetterPage(Answer):
+    """The newest first."""
+
+    data: list[LetterView]
+    next_cursor: str | None

@@ -1,0 +1,179 @@
+"""`/api/v1/runs`: what runs and has run, stopping it, and running it again."""
+
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from ingress.auth import CALLER
+from ingress.errors import Conflict, NotFound
+from ingress.history import RunFilter
+from ingress.keys import CODEC, FEED, PRODUCER
+from ingress.manual import ManualStarted, check_startable, launch
+from ingress.operation import Operation, Query
+from ingress.reading import PAGE_QUERY, history, limit_of, page_answer, time_of
+from ingress.records import NodeExecutionList, RunDetail, RunPage
+from ingress.responses import json_answer, read_model
+from ingress.wire import Answer, RequestBody
+from schemas.ids import entity_id, now_us
+from schemas.models import DRAFT
+from transport.definitions import WORKFLOWS
+from transport.producer import Send
+
+_PATH = "/api/v1/runs"
+_UNDER_WAY = frozenset({"RUNNING", "PAUSED"})
+
+
+class Cancellation(RequestBody):
+    """Why a run is to stop."""
+
+    reason: str = ""
+    """Its `error` afterwards; else who asked."""
+
+
+class Cancelled(Answer):
+    """The run has been told; it stops when the engine gets to it."""
+
+    workflow_run_id: str
+    command_id: str
+
+
+class Replay(RequestBody):
+    """What is to be different this time."""
+
+    inputs: dict[str, Any] = {}
+    """Replace those of the run, one by one."""
+
+
+async def list_all(request: web.Request) -> web.Response:
+    """Of the caller's tenant, the newest first."""
+    chosen = RunFilter(
+        tenant_id=request[CALLER].tenant_id,
+        workflow_id=request.query.get("workflow_id"),
+        app_id=request.query.get("app_id"),
+        status=request.query.get("status"),
+        since=time_of(request, "since"),
+        until=time_of(request, "until"),
+    )
+    return page_answer(await history(request).runs(chosen, limit_of(request), request.query.get("cursor")))
+
+
+async def show(request: web.Request) -> web.Response:
+    """One run with its graph."""
+    return json_answer(await _named(request))
+
+
+async def list_nodes(request: web.Request) -> web.Response:
+    """Its node executions, in the order of execution."""
+    run = await _named(request)
+    nodes = await history(request).node_executions(run["id"], request[CALLER].tenant_id)
+    return json_answer({"data": nodes})
+
+
+async def cancel(request: web.Request) -> web.Response:
+    """Tells the run to stop. Telling it twice is telling it once."""
+    wanted = await read_model(request, Cancellation)
+    run = await _named(request)
+    if run["status"] not in _UNDER_WAY:
+        raise Conflict(f"the run has ended {run['status']} already")
+    command_id = entity_id("command", run["id"], "cancel")
+    reason = wanted.reason or f"cancelled by {request[CALLER].name}"
+    await request.app[PRODUCER].send(_cancel_command(request, run, command_id, reason))
+    return json_answer(Cancelled(workflow_run_id=run["id"], command_id=command_id), 202)
+
+
+async def replay(request: web.Request) -> web.Response:
+    """A new run of what is published now, or of the draft if the run was one of it."""
+    wanted = await read_model(request, Replay)
+    run = await _named(request)
+    caller = request[CALLER]
+    draft = run["version"] == DRAFT
+    check_startable(request.app[FEED].definitions, caller, run["workflow_id"], draft)
+    metadata = {"initiated_by": caller.name, "draft": draft, "replay_of": run["id"]}
+    inputs = {**(run["inputs"] or {}), **wanted.inputs}
+    return await launch(request, run["workflow_id"], inputs, metadata, replay_of=run["id"])
+
+
+async def _named(request: web.Request) -> dict[str, Any]:
+    run_id = request.match_info["run_id"]
+    run = await history(request).run(run_id, request[CALLER].tenant_id)
+    if run is None:
+        raise NotFound(f"no run has the id {run_id}; a new one is here a moment after it began")
+    return run
+
+
+def _cancel_command(request: web.Request, run: dict[str, Any], command_id: str, reason: str) -> Send:
+    record = {
+        "command_id": command_id,
+        "kind": "CANCEL",
+        "workflow_run_id": run["id"],
+        "tenant_id": run["tenant_id"],
+        "app_id": run["app_id"] or "",
+        "workflow_id": run["workflow_id"],
+        "version": run["version"],
+        "workflows_offset": request.app[FEED].offset(WORKFLOWS),
+        "issued_at": now_us(),
+        "payload": orjson.dumps({"reason": reason}).decode(),
+    }
+    return Send("run.commands", run["id"].encode(), request.app[CODEC].encode("RunCommand", record))
+
+
+_ONE = _PATH + "/{run_id}"
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path=_PATH,
+        handler=list_all,
+        summary="List runs",
+        tag="runs",
+        answer=RunPage,
+        query=(
+            Query("workflow_id", "of this workflow"),
+            Query("app_id", "of this app"),
+            Query("status", "RUNNING, SUCCEEDED, FAILED, STOPPED, PARTIAL_SUCCEEDED or PAUSED"),
+            *PAGE_QUERY,
+        ),
+        errors=(400,),
+    ),
+    Operation(
+        method="GET",
+        path=_ONE,
+        handler=show,
+        summary="Show a run",
+        tag="runs",
+        answer=RunDetail,
+        errors=(404,),
+    ),
+    Operation(
+        method="GET",
+        path=_ONE + "/nodes",
+        handler=list_nodes,
+        summary="List the node executions of a run",
+        tag="runs",
+        answer=NodeExecutionList,
+        errors=(404,),
+    ),
+    Operation(
+        method="POST",
+        path=_ONE + "/cancel",
+        handler=cancel,
+        summary="Cancel a run",
+        tag="runs",
+        body=Cancellation,
+        answer=Cancelled,
+        status=202,
+        errors=(400, 404, 409, 422),
+    ),
+    Operation(
+        method="POST",
+        path=_ONE + "/replay",
+        handler=replay,
+        summary="Run again",
+        tag="runs",
+        body=Replay,
+        answer=ManualStarted,
+        status=202,
+        errors=(400, 404, 409, 413, 422),
+    ),
+)

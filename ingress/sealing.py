@@ -1,0 +1,93 @@
+"""Secrets on their way into and out of what is stored: encrypted at rest, masked when shown. Pure."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ingress.errors import Conflict, Unprocessable
+from schemas.models import WebhookConfig
+from schemas.secrets import SecretBox
+
+MASK = "********"
+"""Shown instead of a secret; sent back, it stands for the secret that is stored."""
+
+Variable = Mapping[str, Any]
+
+
+def seal_variables(
+    given: Iterable[Variable], stored: Iterable[Variable], box: SecretBox | None, tenant_id: str
+) -> list[dict[str, Any]]:
+    """Environment variables with the secret ones encrypted.
+
+    A secret without a value, or with the mask, keeps the value that is stored under its name.
+    Raises `Conflict` where the deployment has no key to encrypt with.
+    """
+    before = {v.get("name"): v.get("value", "") for v in stored if _is_secret(v)}
+    sealed = []
+    for variable in given:
+        variable = dict(variable)
+        if _is_secret(variable):
+            value = variable.get("value") or ""
+            if value in ("", MASK):
+                variable["value"] = before.get(variable.get("name"), "")
+            else:
+                variable["value"] = _needed(box).encrypt(tenant_id, str(value))
+        sealed.append(variable)
+    return sealed
+
+
+def opened_variables(stored: Iterable[Variable], box: SecretBox | None, tenant_id: str) -> list[Variable]:
+    """In the clear, to compare two versions: encrypting a secret twice gives different texts."""
+    return [
+        {**v, "value": _needed(box).decrypt(tenant_id, v["value"])} if _is_secret(v) and v.get("value") else v
+        for v in stored
+    ]
+
+
+def masked_variables(stored: Iterable[Variable]) -> list[dict[str, Any]]:
+    """As they are shown."""
+    return [{**v, "value": MASK if v.get("value") else ""} if _is_secret(v) else dict(v) for v in stored]
+
+
+def seal_webhook(
+    config: WebhookConfig, stored: WebhookConfig | None, box: SecretBox | None, tenant_id: str
+) -> WebhookConfig:
+    """The config with its signing secrets encrypted; the mask keeps the secret stored at its place.
+
+    Raises `Conflict`, and `Unprocessable` for a mask where nothing is stored.
+    """
+    if config.signature is None:
+        return config
+    before = stored.signature.secrets if stored and stored.signature else ()
+    sealed = []
+    for index, secret in enumerate(config.signature.secrets):
+        if secret != MASK:
+            sealed.append(_needed(box).encrypt(tenant_id, secret))
+        elif index < len(before):
+            sealed.append(before[index])
+        else:
+            row = {
+                "node": None,
+                "field": f"config.signature.secrets.{index}",
+                "why": "no secret is stored here",
+            }
+            raise Unprocessable("a masked secret stands for a stored one, and there is none", errors=[row])
+    signature = config.signature.model_copy(update={"secrets": tuple(sealed)})
+    return config.model_copy(update={"signature": signature})
+
+
+def masked_webhook(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The stored config as it is shown."""
+    signature = config.get("signature")
+    if not signature:
+        return dict(config)
+    return {**config, "signature": {**signature, "secrets": [MASK for _ in signature["secrets"]]}}
+
+
+def _is_secret(variable: Variable) -> bool:
+    return variable.get("value_type") == "secret"
+
+
+def _needed(box: SecretBox | None) -> SecretBox:
+    if box is None:
+        raise Conflict("this deployment cannot store secrets; its operator must set HOPLINE_SECRET_KEY")
+    return box

@@ -1,0 +1,49 @@
+"""Runs the application on a port, and stops it without losing what is under way."""
+
+import asyncio
+import gc
+from collections.abc import Callable
+
+from aiohttp import web
+
+from ingress.drain import DRAIN
+from ingress.settings import IngressSettings
+
+
+async def serve(
+    app: web.Application,
+    settings: IngressSettings,
+    stopping: asyncio.Event,
+    *,
+    ready: Callable[[int], None] = lambda port: None,
+) -> None:
+    """Serves until `stopping` is set, then drains: no new connections, the requests that are under way are
+    finished within `drain_timeout_s`, the producer is flushed.
+
+    `ready` is called with the port once requests are taken. Raises `BrokerUnreachable`, and `OSError` when
+    the port is taken.
+    """
+    gc.set_threshold(*_COLLECT_AFTER)
+    # An access log would cost a third of the throughput; metrics and trigger logs say more.
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_CLOSE_S)
+    try:
+        await runner.setup()
+        site = web.TCPSite(runner, settings.host, settings.port, backlog=_BACKLOG)
+        await site.start()
+        ready(runner.addresses[0][1])
+        await stopping.wait()
+        await site.stop()
+        await app[DRAIN].finish(settings.drain_timeout_s)
+    finally:
+        await runner.cleanup()
+
+
+_COLLECT_AFTER = (50_000, 20, 100)
+"""Of the process's garbage collector. Its default looks through what all requests under way hold every 700
+objects, which cost a sixth of the CPU time of a request, and pauses of 50 ms at the 99th percentile."""
+
+_CLOSE_S = 0.5
+"""For answers that are being written when the draining is over."""
+
+_BACKLOG = 1024
+"""Connections that wait to be accepted: a burst of producers must not see a refusal."""

@@ -1,0 +1,53 @@
+"""What the operator decides about the door, from `HOPLINE_*`."""
+
+from typing import Annotated
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from schemas.secrets import MIN_KEY_BYTES
+
+MIB = 1024 * 1024
+
+
+class IngressSettings(BaseSettings):
+    """Resolved once by the composition root and passed in."""
+
+    model_config = SettingsConfigDict(env_prefix="HOPLINE_", frozen=True)
+
+    host: str = "127.0.0.1"
+    """Interface to listen on; 0.0.0.0 in a container."""
+
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8080
+    """0 takes a free one."""
+
+    public_url: str | None = None
+    """What producers reach this deployment by, e.g. https://hooks.example.com. None: as the caller did."""
+
+    max_body_bytes: Annotated[int, Field(ge=1024, le=10 * MIB)] = 10 * MIB
+    """Of any request. At most 10 MiB, since the event has to fit into a message of 16 MiB."""
+
+    max_file_bytes: Annotated[int, Field(ge=0)] = MIB
+    """Of one file in a multipart form: it travels within the event, as base64."""
+
+    accept_timeout_s: Annotated[float, Field(ge=0.1, le=300)] = 5.0
+    """How long an event is retried towards the broker before the producer is told 503."""
+
+    drain_timeout_s: Annotated[float, Field(ge=0, le=300)] = 8.0
+    """How long a stopping server lets requests that are under way finish."""
+
+    api_key: SecretStr | None = None
+    """A key of the control plane that exists without having been created: the first one."""
+
+    secret_key: SecretStr | None = None
+    """At least 32 random bytes, as text: what secrets at rest are encrypted under. The same in all roles."""
+
+    duplicate_memory: Annotated[int, Field(ge=0)] = 100_000
+    """How many accepted events are remembered to tell a producer that it has sent one twice."""
+
+    @field_validator("secret_key")
+    @classmethod
+    def _long_enough(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and len(key.get_secret_value().encode()) < MIN_KEY_BYTES:
+            raise ValueError(f"HOPLINE_SECRET_KEY needs at least {MIN_KEY_BYTES} bytes")
+        return key

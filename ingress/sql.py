@@ -1,0 +1,149 @@
+"""SELECTs that users write, kept to the run history: nothing is written, read elsewhere, or takes forever.
+
+ClickHouse's own readonly = 1 is not enough in the embedded engine: it leaves `file(...)`, `INTO OUTFILE` and
+the system tables. So a query is taken apart by ClickHouse's parser first, and only then run:
+
+1. `formatQuerySingleLine` makes one statement of it, without comments and with its brackets in order;
+2. in brackets itself, it can only be a SELECT, without FORMAT and INTO OUTFILE;
+3. functions and table functions that reach outside are refused by name, before anything is analysed;
+4. the resolved tables must be those of the history;
+5. it runs in a read-only session with limits, where a tenant's queries see that tenant's rows only.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ingress.errors import Malformed
+from transport.clickhouse import ClickHouse
+from transport.errors import StatementRefused
+
+_VIEWS = (
+    "workflow_trigger_logs",
+    "workflow_runs",
+    "workflow_node_executions",
+    "trigger_events",
+    "dead_letters",
+)
+_CHANGES = (
+    "workflow_trigger_log_changes",
+    "workflow_run_changes",
+    "workflow_node_execution_changes",
+    "trigger_event_changes",
+    "dead_letter_changes",
+)
+"""What the views read. All of them have a column tenant_id."""
+
+_LITERAL = re.compile(r"'(?:[^'\\]|\\.)*'")
+_FORBIDDEN = re.compile(
+    r"\b(file|dict(?:get|has|isin)\w*|joinget\w*|catboost\w*|ai(?:classify|embed|extract|filter|generate|redact"
+    r"|similarity|translate)|reversednsquery|sleep\w*|filesystem\w*|getserversetting|getmacro"
+    r"|getclienthttpheader|showcertificate)\b",
+    re.IGNORECASE,
+)
+_FUNCTION = re.compile(r"^\s*Function (\w+)", re.MULTILINE)
+_HAS_SETTINGS = re.compile(r"^\s*Set$", re.MULTILINE)
+_TABLE = re.compile(r"\btable_name: (\S+)")
+_HARMLESS = frozenset(
+    {"format", "generateseries", "generate_series", "numbers", "numbers_mt", "values", "zeros", "zeros_mt"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SqlLimits:
+    """What one query may take."""
+
+    rows: int = 10_000
+    seconds: float = 10.0
+    memory_bytes: int = 512 * 1024**2
+    result_bytes: int = 16 * 1024**2
+
+    def settings(self) -> dict[str, str]:
+        """In ClickHouse's names."""
+        return {
+            "max_execution_time": str(self.seconds),
+            "max_memory_usage": str(self.memory_bytes),
+            "max_result_bytes": str(self.result_bytes),
+            "max_query_size": str(256 * 1024),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SqlResult:
+    """Times are ISO 8601 text in UTC."""
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    rows: list[list[Any]]
+    truncated: bool
+    """There are more rows than `SqlLimits.rows`."""
+
+
+class Sql:
+    """Runs queries of users. Used by `hopline sql` and `POST /api/v1/sql`."""
+
+    def __init__(self, clickhouse: ClickHouse, limits: SqlLimits | None = None) -> None:
+        self._clickhouse = clickhouse
+        self._limits = limits or SqlLimits()
+        self._table_functions: frozenset[str] = frozenset()
+        database = clickhouse.database
+        self._readable = frozenset({f"{database}.{name}" for name in _VIEWS + _CHANGES} | {"system.one"})
+
+    async def run(self, query: str, tenant_id: str | None = None) -> SqlResult:
+        """The result, cut off after `SqlLimits.rows` rows; with `tenant_id`, as if nobody else had any.
+
+        Raises `Malformed` with ClickHouse's own message or the reason why the query is not allowed, and
+        `ClickHouseUnavailable`.
+        """
+        settings = self._limits.settings()
+        if tenant_id is not None:
+            settings["additional_table_filters"] = self._only(tenant_id)
+        try:
+            return await self._run(query, settings)
+        except StatementRefused as refused:
+            raise Malformed(f"ClickHouse refuses the query: {refused}") from refused
+
+    async def _run(self, query: str, settings: Mapping[str, str]) -> SqlResult:
+        statement = await self._one_select(query)
+        await self._check_names(statement, settings)
+        await self._check_tables(statement, settings)
+        described = await self._clickhouse.query_read_only(f"DESCRIBE TABLE ({statement})", {}, settings)
+        limit = self._limits.rows
+        # A constant column has one value for all rows, and max_result_bytes would count only that.
+        sql = f"SELECT * APPLY(materialize) FROM ({statement}) LIMIT {limit + 1}"  # noqa: S608
+        result = await self._clickhouse.query_read_only(sql, {}, settings)
+        names = tuple(row[0] for row in described.rows)
+        return SqlResult(names, result.types, result.rows[:limit], len(result.rows) > limit)
+
+    async def _one_select(self, query: str) -> str:
+        sql = "SELECT formatQuerySingleLine({query:String})"
+        formatted = await self._clickhouse.query(sql, {"query": query})
+        text = str(formatted.rows[0][0])
+        if not text.startswith(("SELECT ", "WITH ", "(")):
+            raise Malformed("only SELECT is possible here")
+        return f"SELECT * FROM ({text})"  # noqa: S608
+
+    async def _check_names(self, statement: str, settings: Mapping[str, str]) -> None:
+        if found := _FORBIDDEN.search(_LITERAL.sub("''", statement)):
+            raise Malformed(f"{found[0]} is not possible here: it reaches beyond the run history")
+        tree = await self._clickhouse.explain(f"EXPLAIN AST {statement}", settings)
+        if _HAS_SETTINGS.search(tree):
+            raise Malformed("SETTINGS are not possible here")
+        if not self._table_functions:
+            known = await self._clickhouse.query("SELECT lower(name) FROM system.table_functions")
+            self._table_functions = frozenset(name for (name,) in known.rows) - _HARMLESS
+        for name in _FUNCTION.findall(tree):
+            if name.lower() in self._table_functions:
+                raise Malformed(f"{name}(...) is not possible here: it reaches beyond the run history")
+
+    async def _check_tables(self, statement: str, settings: Mapping[str, str]) -> None:
+        tree = await self._clickhouse.explain(f"EXPLAIN QUERY TREE {statement}", settings)
+        if others := sorted(set(_TABLE.findall(tree)) - self._readable):
+            raise Malformed(f"{others[0]} is not a table of the run history, which has {', '.join(_VIEWS)}")
+
+    def _only(self, tenant_id: str) -> str:
+        escaped = tenant_id.replace("\\", "\\\\").replace("'", "\\'")
+        inner = f"tenant_id = '{escaped}'".replace("\\", "\\\\").replace("'", "\\'")
+        entries = (f"'{self._clickhouse.database}.{table}': '{inner}'" for table in _CHANGES)
+        return "{" + ", ".join(entries) + "}"

@@ -1,0 +1,125 @@
+"""`ANY /triggers/webhook/{webhook_id}`: a request becomes an event. The hot path."""
+
+import time
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from ingress.accept import Acceptance, Arrival, iso
+from ingress.body import content_type, parse_body, read_body
+from ingress.capture import capture, capture_query
+from ingress.endpoint import Endpoint
+from ingress.errors import Malformed, Problem
+from ingress.identity import content_identity, delivery_id, window_ms
+from ingress.keys import DOOR, ENDPOINTS, METRICS, SETTINGS
+from ingress.operation import Operation
+from ingress.wire import Answer
+from schemas.ids import new_id, now_us
+from schemas.models import AppTriggerType
+
+_EVENT_TYPE_HEADERS = ("X-GitHub-Event", "ce-type")
+
+
+class Accepted(Answer):
+    """The event is durable."""
+
+    trigger_id: str
+    """The identity of the event: deliveries with the same one are the same event."""
+    duplicate: bool
+    """Whether this process has accepted it before within its window."""
+    event_id: str
+    """This delivery; `event_id` of its trigger logs."""
+
+
+async def receive(request: web.Request) -> web.Response:
+    """Answers once the event is durable: 202, 200 for a known duplicate, or as the trigger says."""
+    try:
+        return await _receive(request)
+    except Problem as problem:
+        request.app[METRICS].refused.labels(str(problem.status)).inc()
+        raise
+    except web.HTTPException as raised:
+        request.app[METRICS].refused.labels(str(raised.status)).inc()
+        raise
+
+
+async def _receive(request: web.Request) -> web.Response:
+    app = request.app
+    endpoint = app[ENDPOINTS].find(request.match_info["webhook_id"])
+    content = content_type(request.headers.get("Content-Type"))
+    endpoint.check_line(request.method, content.media_type, request.body_exists)
+    raw = await read_body(request)
+    endpoint.check_signature(request.headers, raw, time.time())
+    body = await parse_body(request, content, raw, app[SETTINGS].max_file_bytes)
+    query = capture_query(request.query) if request.query_string else {}
+    endpoint.check_required(query, request.headers, body)
+    arrival = _arrival(request, endpoint, query, body, raw)
+    acceptance = await app[DOOR].accept(arrival, request.headers)
+    return _answer(endpoint, arrival, acceptance)
+
+
+def _arrival(
+    request: web.Request, endpoint: Endpoint, query: dict[str, Any], body: Any, raw: bytes
+) -> Arrival:
+    headers = request.headers
+    received_at = now_us()
+    named = delivery_id(headers)
+    at = iso(received_at)
+    metadata = {"webhook_id": endpoint.webhook_id, "received_at": at}
+    return Arrival(
+        event_id=new_id(),
+        tenant_id=endpoint.trigger.tenant_id,
+        trigger_type=AppTriggerType.WEBHOOK.value,
+        index_key=endpoint.webhook_id,
+        trigger_id=named or _content_identity(request, query, body, raw),
+        window_ms=window_ms(named is not None, endpoint.window_override_s),
+        received_at=received_at,
+        time=at,
+        data=capture(request, query, body, metadata),
+        source=endpoint.source,
+        event_type=next((v for name in _EVENT_TYPE_HEADERS if (v := headers.get(name))), "webhook"),
+        subject=headers.get("ce-subject"),
+    )
+
+
+def _content_identity(request: web.Request, query: dict[str, Any], body: Any, raw: bytes) -> str:
+    line = {"method": request.method, "path": request.path, "query": query}
+    try:
+        return content_identity(body, raw, line)
+    except TypeError as wrong:
+        raise Malformed("the body is nested too deeply; at most 250 levels are taken") from wrong
+
+
+def _answer(endpoint: Endpoint, arrival: Arrival, acceptance: Acceptance) -> web.Response:
+    reply = endpoint.reply
+    if reply is not None:
+        return web.Response(status=reply.status, body=reply.body, content_type=reply.content_type)
+    body = orjson.dumps(
+        {
+            "trigger_id": arrival.trigger_id,
+            "duplicate": acceptance.duplicate,
+            "event_id": arrival.event_id,
+        }
+    )
+    status = 200 if acceptance.duplicate else 202
+    return web.Response(status=status, body=body, content_type="application/json")
+
+
+_ERRORS = (400, 401, 404, 405, 413, 415, 422)
+
+OPERATIONS = tuple(
+    Operation(
+        method="*",
+        path=path,
+        handler=receive,
+        summary="Send an event to a webhook trigger",
+        tag="events",
+        body="*/*",
+        answer=Accepted,
+        status=202,
+        errors=_ERRORS,
+        public=True,
+    )
+    for path in ("/triggers/webhook/{webhook_id}", "/api/v1/public/webhook/{webhook_id}")
+)

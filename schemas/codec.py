@@ -1,0 +1,128 @@
+"""Avro values on the wire, in one of two framings.
+
+Single-object encoding (Avro specification 1.11, "Single-object encoding"): C3 01, the CRC-64-AVRO fingerprint
+of the writer's schema as 8 little-endian bytes, the body. Confluent wire format: 00, the registry's schema id
+as 4 big-endian bytes, the body. Timestamps are plain integers (microseconds) on both sides.
+"""
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Protocol
+
+import fastavro
+import fastavro.schema
+
+from schemas.errors import UndecodableValue, UnencodableValue
+
+Record = dict[str, Any]
+
+_DIRECTORY = Path(__file__).parent / "avro"
+_MARKER = b"\xc3\x01"
+_HEADER_BYTES = 10
+
+
+class Codec(Protocol):
+    """Both framings. Safe to share; never blocks, once the ids of a registry are known."""
+
+    def encode(self, schema: str, record: Mapping[str, Any]) -> bytes:
+        """The framed value. Raises `UnencodableValue`."""
+
+    def decode(self, schema: str, value: bytes | None) -> Record:
+        """The record, as the current version of `schema` sees it. Raises `UndecodableValue`."""
+
+
+def schema_names() -> list[str]:
+    """The names of the current schemas, sorted."""
+    return sorted(f.name[len("hopline.") : -len(".avsc")] for f in _DIRECTORY.glob("*.avsc"))
+
+
+@cache
+def load(name: str) -> Any:
+    """The current schema with the schemas that it refers to put in their places, as JSON values."""
+    return fastavro.schema.load_schema(str(_DIRECTORY / f"hopline.{name}.avsc"), _write_hint=False)
+
+
+def history(name: str) -> list[Any]:
+    """The schemas of earlier releases that data of this name may still be written with, oldest first."""
+    return [json.loads(f.read_text()) for f in sorted((_DIRECTORY / "history" / name).glob("*.avsc"))]
+
+
+def fingerprint(schema: Any) -> bytes:
+    """CRC-64-AVRO of the schema's Parsing Canonical Form, as the 8 bytes that single-object encoding puts."""
+    canonical = fastavro.schema.to_parsing_canonical_form(schema)
+    # fastavro gives the hex digits in the order in which the bytes travel.
+    return bytes.fromhex(fastavro.schema.fingerprint(canonical, "CRC-64-AVRO"))
+
+
+def parse(schema: Any) -> Any:
+    """Parsed for reading and writing without logical types: a timestamp stays the integer that it is."""
+    return fastavro.parse_schema(_plain(schema), named_schemas={})
+
+
+class SingleObjectCodec:
+    """The default framing: a consumer needs the `.avsc` files and nothing else."""
+
+    def __init__(self) -> None:
+        self._writers: dict[str, tuple[bytes, Any]] = {}
+        self._readers: dict[bytes, tuple[str, Any]] = {}
+        for name in schema_names():
+            current = load(name)
+            self._writers[name] = (_MARKER + fingerprint(current), parse(current))
+            for schema in (*history(name), current):
+                self._readers[fingerprint(schema)] = (name, parse(schema))
+
+    def encode(self, schema: str, record: Mapping[str, Any]) -> bytes:
+        """See `Codec.encode`."""
+        header, parsed = self._writers[schema]
+        return write(header, parsed, record)
+
+    def decode(self, schema: str, value: bytes | None) -> Record:
+        """See `Codec.decode`."""
+        if not value or value[:2] != _MARKER:
+            raise UndecodableValue(
+                f"not an Avro single-object value of {schema}: it does not start with C3 01"
+            )
+        found = self._readers.get(value[2:_HEADER_BYTES])
+        if found is None:
+            raise UndecodableValue(
+                f"schema fingerprint {value[2:_HEADER_BYTES].hex()} is unknown: written by a newer release?"
+            )
+        name, writer = found
+        if name != schema:
+            raise UndecodableValue(f"a value of {name} where {schema} was expected")
+        return read(value, _HEADER_BYTES, writer, self._writers[schema][1], schema)
+
+
+def write(header: bytes, parsed: Any, record: Mapping[str, Any]) -> bytes:
+    """`header` followed by the Avro body. Raises `UnencodableValue`."""
+    out = BytesIO()
+    out.write(header)
+    try:
+        fastavro.schemaless_writer(out, parsed, record)
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as wrong:
+        raise UnencodableValue(f"{parsed['name']}: {wrong}") from wrong
+    return out.getvalue()
+
+
+def read(value: bytes, start: int, writer: Any, reader: Any, name: str) -> Record:
+    """The body of `value` from `start`, resolved from the writer's to the reader's schema."""
+    body = BytesIO(value)
+    body.seek(start)
+    try:
+        record = fastavro.schemaless_reader(body, writer, None if writer is reader else reader)
+    except Exception as wrong:  # fastavro raises whatever the damaged bytes lead it to
+        raise UndecodableValue(f"damaged {name}: {wrong!r}") from wrong
+    if not isinstance(record, dict) or body.read(1):
+        raise UndecodableValue(f"damaged {name}: bytes are left over")
+    return record
+
+
+def _plain(node: Any) -> Any:
+    """The schema without logical types and documentation, which the binary form does not depend on."""
+    if isinstance(node, dict):
+        plain = {key: _plain(value) for key, value in node.items() if key not in ("logicalType", "doc")}
+        return plain["type"] if set(plain) == {"type"} else plain
+    return [_plain(item) for item in node] if isinstance(node, list) else node

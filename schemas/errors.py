@@ -1,0 +1,45 @@
+"""What can be wrong with data.
+
+SchemaError
+├── UndecodableValue  the bytes are not a value of a known schema: dead-letter
+├── UnencodableValue  the record does not fit its schema: a bug, crash
+└── InvalidDefinition what a user configured has problems: refuse with the whole list
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class SchemaError(Exception):
+    """Any of the above."""
+
+
+class UndecodableValue(SchemaError):
+    """Bytes that no known schema can read. The message says what was expected."""
+
+
+class UnencodableValue(SchemaError):
+    """A record that does not fit its schema."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong in a definition, in words that say what to change."""
+
+    node: str | None
+    """Node id in the graph, None for the definition as a whole."""
+    field: str
+    """Dotted path within the node's data or the document."""
+    why: str
+
+    def __str__(self) -> str:
+        place = f"node {self.node}, {self.field}" if self.node else self.field
+        return f"{place}: {self.why}"
+
+
+class InvalidDefinition(SchemaError):
+    """Carries every problem that was found, not only the first."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(map(str, self.problems)))

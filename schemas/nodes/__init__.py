@@ -1,0 +1,47 @@
+"""The node types: a model of `data` for each that runs here, and the names of those that Dify has besides."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from schemas.nodes.answer import AnswerData
+from schemas.nodes.base import NodeData
+from schemas.nodes.code import CodeData
+from schemas.nodes.end import EndData
+from schemas.nodes.http_request import HttpRequestData
+from schemas.nodes.if_else import IfElseData
+from schemas.nodes.start import StartData
+from schemas.nodes.template_transform import TemplateTransformData
+from schemas.nodes.variable_aggregator import VariableAggregatorData
+
+NODE_DATA: Mapping[str, type[NodeData]] = {
+    "start": StartData,
+    "end": EndData,
+    "answer": AnswerData,
+    "if-else": IfElseData,
+    "template-transform": TemplateTransformData,
+    "variable-aggregator": VariableAggregatorData,
+    "code": CodeData,
+    "http-request": HttpRequestData,
+}
+
+LEGACY_NAMES: Mapping[str, str] = {"variable-assigner": "variable-aggregator"}
+"""Names of earlier releases of Dify."""
+
+NOT_SUPPORTED_YET = frozenset({
+    "agent", "assigner", "datasource", "document-extractor", "human-input", "iteration", "iteration-start",
+    "knowledge-index", "knowledge-retrieval", "list-operator", "llm", "loop", "loop-end", "loop-start",
+    "parameter-extractor", "question-classifier", "tool", "trigger-plugin", "trigger-schedule",
+    "trigger-webhook",
+})  # fmt: skip
+"""Known to Dify, and not to this release."""
+
+
+def node_type(data: Mapping[str, Any]) -> str:
+    """The execution type, by its current name."""
+    name = str(data.get("type", ""))
+    return LEGACY_NAMES.get(name, name)
+
+
+def parse_node_data(data: Mapping[str, Any]) -> NodeData:
+    """The model of a supported type's data. Raises `pydantic.ValidationError`, `KeyError` for other types."""
+    return NODE_DATA[node_type(data)].model_validate(data)

@@ -1,0 +1,69 @@
+"""What the `data` of every node has."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from schemas.selectors import Reference
+
+
+class Tolerant(BaseModel):
+    """Frozen; what the editor adds for its own use is left aside, and a number may stand for a text."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", coerce_numbers_to_str=True)
+
+
+Text = Annotated[str, BeforeValidator(lambda value: "" if value is None else value)]
+"""A text that the editor may write as null."""
+
+
+class VariableSelector(Tolerant):
+    """A name for the value that a selector leads to."""
+
+    variable: str
+    value_selector: list[str] = Field(default_factory=list)
+
+
+class RetryConfig(Tolerant):
+    """How often a failed node is tried again."""
+
+    retry_enabled: bool = False
+    max_retries: int = Field(default=0, ge=0, le=10)
+    retry_interval: int = Field(default=0, ge=0)
+    """Milliseconds."""
+
+
+class DefaultValue(Tolerant):
+    """One output of a failed node whose error strategy is default-value."""
+
+    key: str
+    type: str = "string"
+    value: Any = None
+
+
+class NodeData(Tolerant):
+    """Common fields. A node type adds its own, and says what it refers to."""
+
+    type: str
+    title: Text = ""
+    desc: Text = ""
+    error_strategy: Literal["fail-branch", "default-value"] | None = None
+    default_value: list[DefaultValue] | None = None
+    retry_config: RetryConfig = RetryConfig()
+
+    def references(self) -> Iterator[Reference]:
+        """Every variable that the node reads, as far as its data tells."""
+        return iter(())
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        """(field, why) of what validates as data but cannot run, such as a syntax error in a template."""
+        return iter(())
+
+    def remarks(self) -> Iterator[tuple[str, str]]:
+        """(field, why) of what runs, but hardly as meant."""
+        return iter(())
+
+    def handles(self) -> frozenset[str] | None:
+        """The source handles that its edges may have, for a node that branches; None: all edges are taken."""
+        return None

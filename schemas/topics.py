@@ -1,0 +1,77 @@
+"""The registry of topics: who writes what, where, under which key, and for how long it is kept.
+
+Names are without the prefix of the deployment (`HOPLINE_TOPIC_PREFIX`).
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+
+Owner = Literal["ingress", "route", "engine", "executor", "any"]
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One topic. `schema` names its values' `.avsc` file; None means opaque bytes."""
+
+    name: str
+    schema: str | None
+    key: str
+    """What the message key is, in words of the schema."""
+    owner: Owner
+    """Which role writes it."""
+    retention_ms: int = 7 * DAY_MS
+    compacted: bool = False
+    single_partition: bool = False
+    """Configuration is read whole and in order by everybody; all else has the deployment's partitions."""
+
+    def partitions(self, deployment: int) -> int:
+        """The number of partitions in a deployment that has `deployment` of them for a partitioned topic."""
+        return 1 if self.single_partition else deployment
+
+    def config(self) -> dict[str, str]:
+        """Topic-level configuration in Kafka's names."""
+        if self.compacted:
+            return {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.1", **_SIZE}
+        return {"cleanup.policy": "delete", "retention.ms": str(self.retention_ms), **_SIZE}
+
+
+_SIZE = {"max.message.bytes": str(16 * 1024 * 1024)}
+
+
+def _definitions(kind: str) -> Topic:
+    return Topic(
+        f"definitions.{kind}", "Definition", "entity id", "ingress", compacted=True, single_partition=True
+    )
+
+
+def _changelog(table: str) -> Topic:
+    return Topic(f"changelog.{table}", None, "row key", "any", compacted=True)
+
+
+_TOPICS = (
+    Topic("trigger.events", "TriggerEvent", "dedup_key", "ingress"),
+    Topic("run.commands", "RunCommand", "workflow_run_id", "any"),
+    Topic("node.tasks.default", "NodeTask", "node_execution_id", "engine"),
+    Topic("node.tasks.high_priority", "NodeTask", "node_execution_id", "engine"),
+    Topic("node.tasks.plugin_triggers", "NodeTask", "node_execution_id", "engine"),
+    Topic("trigger.logs", "WorkflowTriggerLog", "trigger log id", "any", retention_ms=30 * DAY_MS),
+    Topic("runs", "WorkflowRun", "workflow_run_id", "engine", retention_ms=30 * DAY_MS),
+    Topic("node.executions", "WorkflowNodeExecution", "workflow_run_id", "engine", retention_ms=30 * DAY_MS),
+    Topic("dead.letters", "DeadLetter", "source key", "any", retention_ms=90 * DAY_MS),
+    _definitions("apps"),
+    _definitions("workflows"),
+    _definitions("triggers"),
+    _definitions("subscriptions"),
+    _definitions("oauth_clients"),
+    _definitions("api_keys"),
+    _changelog("dedup"),
+    _changelog("runs"),
+)
+
+TOPICS: dict[str, Topic] = {topic.name: topic for topic in _TOPICS}
+
+HISTORY = ("trigger.events", "trigger.logs", "runs", "node.executions", "dead.letters")
+"""What the sinks write to ClickHouse, besides the graphs of `definitions.workflows`."""

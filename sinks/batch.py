@@ -1,0 +1,101 @@
+"""Records between Kafka and ClickHouse: read, not yet written, not yet committed."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from confluent_kafka import Message
+
+from sinks.settings import SinkSettings
+from transport.definitions import WORKFLOWS
+
+PROMPT = ("runs", "node.executions", "dead.letters", WORKFLOWS)
+PATIENT = ("trigger.events", "trigger.logs")
+"""Written apart from the rest and less often, since nobody waits for them: with little to do, the number of
+inserts is what a sink costs."""
+
+_URGENT = frozenset({"runs", "dead.letters", WORKFLOWS})
+"""What somebody waits for. Node executions go with their run."""
+
+_RUNNING = b"\x0eRUNNING"
+"""The status as Avro writes it, length first. A run is waited for when it ends: writing its start at once
+would double the inserts. Text like this in the inputs of a run only makes it wait for `batch_age_s`."""
+
+_ROW_S = 0.003
+"""What each row of a batch adds to the distance of the next. An insert costs as much as a thousand rows do,
+so from some 300 rows/s on they are better collected; below that the distance stays at its least."""
+
+
+class Partition(NamedTuple):
+    """`topic` is the registry's name."""
+
+    topic: str
+    number: int
+
+
+@dataclass(slots=True)
+class Batch:
+    """Grows while records are read, is written whole, then starts again. Not for two threads at a time."""
+
+    settings: SinkSettings
+    messages: dict[str, list[Message]] = field(default_factory=dict)
+    """Registry name of the topic -> its records, in the order of each partition."""
+    offsets: dict[Partition, int] = field(default_factory=dict)
+    """Where each partition goes on after this batch: what to commit once it is written."""
+    rows: int = 0
+    bytes: int = 0
+    _oldest: float = math.inf
+    _oldest_urgent: float = math.inf
+    _started: float = -math.inf
+    _distance_s: float = 0.0
+
+    def add(self, topic: str, messages: Iterable[Message], now: float) -> None:
+        """`now` is any clock that does not run backwards, in seconds."""
+        rows = self.messages.setdefault(topic, [])
+        before = len(rows)
+        urgent = False
+        for message in messages:
+            rows.append(message)
+            self.bytes += len(message)
+            self.offsets[Partition(topic, message.partition() or 0)] = (message.offset() or 0) + 1
+            urgent = urgent or (topic in _URGENT and _RUNNING not in (message.value() or b""))
+        self.rows += len(rows) - before
+        self._oldest = min(self._oldest, now)
+        if urgent:
+            self._oldest_urgent = min(self._oldest_urgent, now)
+
+    def drop(self, lost: Partition) -> None:
+        """Forgets a partition that is another sink's now, which reads its records again."""
+        if self.offsets.pop(lost, None) is None:
+            return
+        rows = self.messages[lost.topic]
+        kept = [message for message in rows if message.partition() != lost.number]
+        self.rows -= len(rows) - len(kept)
+        self.bytes -= sum(map(len, rows)) - sum(map(len, kept))
+        self.messages[lost.topic] = kept
+
+    def due_in(self, now: float) -> float:
+        """Seconds until it should be written; infinite while there is nothing, 0 or less when it is time."""
+        if not self.rows:
+            return math.inf
+        if self.rows >= self.settings.batch_rows or self.bytes >= self.settings.batch_bytes:
+            return 0.0
+        settled = self._oldest_urgent + self.settings.batch_settle_s
+        wanted = min(settled, self._oldest + self.settings.batch_age_s)
+        return max(wanted, self._started + self._distance_s) - now
+
+    @property
+    def urgent(self) -> bool:
+        """Whether it has something that somebody waits for, so that nothing can make it due any sooner."""
+        return self._oldest_urgent < math.inf
+
+    def start_again(self, started: float) -> None:
+        """Empties it once it is written; `started` is when writing began."""
+        settings = self.settings
+        self._distance_s = max(settings.batch_interval_s, min(settings.batch_age_s, self.rows * _ROW_S))
+        self.messages.clear()
+        self.offsets.clear()
+        self.rows = self.bytes = 0
+        self._oldest = self._oldest_urgent = math.inf
+        self._started = started

@@ -1,0 +1,34 @@
+"""How the sink batches."""
+
+from typing import Annotated
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class SinkSettings(BaseSettings):
+    """Resolved once from `HOPLINE_SINK_*` by the composition root."""
+
+    model_config = SettingsConfigDict(env_prefix="HOPLINE_SINK_", frozen=True)
+
+    batch_rows: Annotated[int, Field(ge=1, le=1_000_000)] = 20_000
+    """A batch of so many records is written at once."""
+
+    batch_bytes: Annotated[int, Field(ge=1024)] = 32 * 1024 * 1024
+    """So is one of so many bytes. A batch can be larger by what one read of the consumer brings."""
+
+    batch_interval_s: Annotated[float, Field(ge=0, le=60)] = 0.025
+    """Least time between the starts of two batches: an insert costs 5 to 10 ms of a CPU however few its rows
+    are, and leaves a part to be merged. What comes after a longer silence is written at once; under load the
+    distance grows up to `batch_age_s`."""
+
+    batch_settle_s: Annotated[float, Field(ge=0, le=1)] = 0.003
+    """How long a record that somebody waits for (runs, dead letters) lets those catch up that were sent with
+    it: they are in other partitions, and a run should not be seen to have ended before its nodes."""
+
+    batch_age_s: Annotated[float, Field(ge=0, le=60)] = 0.25
+    """How long records that nobody waits for (events, trigger logs, nodes of a run that goes on) may wait
+    for more of their kind."""
+
+    retry_max_s: Annotated[float, Field(gt=0, le=600)] = 10.0
+    """Ceiling of the pause between two attempts at a batch, which starts at 0.1 s and doubles."""

@@ -1,0 +1,109 @@
+"""Composition root of a worker: settings in, three stages on one shell."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from typing import Any
+
+from prometheus_client import CollectorRegistry, start_http_server
+
+from schemas.codec import Codec
+from schemas.ids import now_us
+from schemas.secrets import SecretBox
+from streams.dead_letters import dead_letter
+from streams.engine.options import Options
+from streams.engine.pure import execute_pure, is_pure
+from streams.execute import Execute, Executor
+from streams.executors.outcome import Outcome
+from streams.executors.registry import Executors, build_executors
+from streams.executors.settings import ExecutorSettings
+from streams.metrics import WorkerMetrics
+from streams.router import Router
+from streams.runner import Runner
+from streams.settings import WorkerSettings
+from streams.shell.settings import ShellSettings
+from streams.shell.stage import Record, Stage, TaskStage
+from streams.shell.worker import Worker
+from transport.feed import DefinitionsFeed
+from transport.producer import Producer, Send
+from transport.registry import open_codec
+from transport.settings import KafkaSettings
+
+_MESSAGE_TIMEOUT_S = 60.0
+"""A worker would rather wait for its broker than give up: what it holds is not acknowledged anyway."""
+
+
+async def run_worker(
+    settings: WorkerSettings, kafka: KafkaSettings, executors: ExecutorSettings, stop: asyncio.Event
+) -> int:
+    """Works until `stop` is set; returns the exit code: 0, or 1 when the consumer has crashed.
+
+    Raises `BrokerUnreachable`. The topics must exist. The process may exit at once (`os._exit`) rather than
+    acknowledge what was not done; whoever started it starts it again.
+    """
+    async with AsyncExitStack() as stack:
+        codec = await asyncio.to_thread(open_codec, kafka)
+        feed = await stack.enter_async_context(DefinitionsFeed(kafka, codec))
+        built = await stack.enter_async_context(build_executors(executors))
+        producer = Producer(kafka, message_timeout_s=_MESSAGE_TIMEOUT_S)
+        stack.push_async_callback(producer.close)
+        metrics = _serve_metrics(settings.metrics_port)
+        stages, tasks = _stages(settings, feed, codec, built, metrics)
+
+        def bury(record: Record, error: BaseException) -> Send:
+            stage = next((s.name for s in stages if s.source == record.topic), "executor")
+            return dead_letter(codec, stage, record, error)
+
+        worker = Worker(_shell(settings, kafka), stages, tasks, producer, bury, metrics=metrics)
+        await worker.start()
+        return await worker.run_until(stop)
+
+
+def _stages(
+    settings: WorkerSettings,
+    feed: DefinitionsFeed,
+    codec: Codec,
+    executors: Executors,
+    metrics: WorkerMetrics,
+) -> tuple[list[Stage], list[TaskStage]]:
+    options = Options(every_node_a_hop=settings.every_node_a_hop, clock=now_us)
+    secrets = SecretBox(settings.secret_key.encode()) if settings.secret_key else None
+    router = Router(feed, codec, metrics.event)
+    runner = Runner(feed, codec, options, settings.finished_ttl_s, metrics.command)
+    executor = Executor(feed, codec, _execute(executors), secrets, settings.executor_concurrency)
+    return [router.stage(), runner.stage()], [executor.stage()]
+
+
+def _execute(executors: Executors) -> Execute:
+    async def execute(
+        node_type: str, config: Mapping[str, Any], inputs: Mapping[str, Any], execution_id: str
+    ) -> Outcome:
+        if not is_pure(node_type):
+            return await executors.execute(node_type, config, inputs, execution_id)
+        result = execute_pure(node_type, config, inputs)
+        return Outcome(
+            "succeeded" if result.status == "succeeded" else "failed",
+            dict(result.outputs),
+            dict(result.process_data),
+            result.error,
+            result.error_type,
+            result.edge_source_handle,
+        )
+
+    return execute
+
+
+def _shell(settings: WorkerSettings, kafka: KafkaSettings) -> ShellSettings:
+    return ShellSettings(
+        kafka=kafka,
+        worker_id=settings.worker_id,
+        data_dir=settings.data_dir / "workers",
+        store=settings.store,
+    )
+
+
+def _serve_metrics(port: int) -> WorkerMetrics:
+    registry = CollectorRegistry()
+    if port:
+        start_http_server(port, registry=registry)
+    return WorkerMetrics(registry)

@@ -1,0 +1,62 @@
+"""Is this event a duplicate? Judged by the times at which the events arrived, not by when they are looked at.
+
+A row remembers which record it first saw. A replay of that very record after a crash is no duplicate: its
+outputs may not have been sent, so it goes through again and gives the same ids (rule 3 of the design).
+"""
+
+import struct
+from dataclasses import dataclass
+
+_LAYOUT = struct.Struct(">iqqq")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The row of one dedup_key. Times in microseconds since the epoch."""
+
+    partition: int
+    offset: int
+    """Where the first event with this key is."""
+    expires_at: int
+    """An event that arrived before this is a duplicate of the first."""
+    keep_until: int
+    """The row is kept this long by the wall clock: a consumer that lags meets late duplicates late."""
+
+    def encode(self) -> bytes:
+        """28 bytes."""
+        return _LAYOUT.pack(self.partition, self.offset, self.expires_at, self.keep_until)
+
+    @classmethod
+    def decode(cls, row: bytes) -> "Seen":
+        """The inverse of `encode`."""
+        return cls(*_LAYOUT.unpack(row))
+
+    def is_replay(self, partition: int, offset: int) -> bool:
+        """Whether the record at this position has been here before: it made the row, or came before it."""
+        return self.partition == partition and offset <= self.offset
+
+    def covers(self, received_at: int) -> bool:
+        """Whether an event that arrived then is within the window."""
+        return received_at < self.expires_at
+
+
+def first_seen(partition: int, offset: int, received_at: int, window_ms: int, now_us: int) -> Seen:
+    """The row for an event that is no duplicate."""
+    window_us = window_ms * 1000
+    return Seen(partition, offset, received_at + window_us, max(received_at, now_us) + window_us)
+
+
+def row_due(_key: str, row: bytes) -> float:
+    """When the row wants to go, in seconds since the epoch."""
+    return Seen.decode(row).keep_until / 1e6
+
+
+def postponed(row: bytes, now_us: int, lag_us: int) -> bytes | None:
+    """None when the row may go; while events are looked at late, the row for that much longer."""
+    if lag_us < _NEGLIGIBLE_LAG_US:
+        return None
+    seen = Seen.decode(row)
+    return Seen(seen.partition, seen.offset, seen.expires_at, now_us + lag_us).encode()
+
+
+_NEGLIGIBLE_LAG_US = 1_000_000

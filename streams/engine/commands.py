@@ -1,0 +1,113 @@
+"""What a run is told. Fields as in RunCommand.avsc, `payload` included."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+NOT_GIVEN: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Begin the run."""
+
+    command_id: str
+    run_id: str
+    tenant_id: str
+    app_id: str
+    workflow_id: str
+    version: str
+    issued_at: int
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    triggered_from: str = "app-run"
+    system: Mapping[str, Any] = field(default_factory=dict)
+    """Further system variables: user_id; query, files, conversation_id, dialogue_count of a chat."""
+    trigger_log: Mapping[str, Any] | None = None
+    """The WorkflowTriggerLog as the router left it, for the engine to continue."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeResult:
+    """An executor is done with a node."""
+
+    command_id: str
+    node_execution_id: str
+    status: str
+    """succeeded or failed."""
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    process_data: Mapping[str, Any] = field(default_factory=dict)
+    error: str | None = None
+    error_type: str | None = None
+    edge_source_handle: str | None = None
+    started_at: int | None = None
+    finished_at: int | None = None
+    execution_metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """End the run as STOPPED."""
+
+    command_id: str
+    reason: str = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """Look whether the run has had its time. Does nothing before that."""
+
+    command_id: str
+
+
+Command = Start | NodeResult | Cancel | Timer
+
+
+def command_of(record: Mapping[str, Any]) -> Command:
+    """The command in a decoded RunCommand record. Raises `ValueError` for a kind that is not known here."""
+    payload = orjson.loads(record["payload"])
+    command_id = record["command_id"]
+    match record["kind"]:
+        case "START":
+            return _start(record, payload)
+        case "NODE_RESULT":
+            return _node_result(command_id, payload)
+        case "CANCEL":
+            return Cancel(command_id, payload.get("reason") or "cancelled")
+        case "TIMER":
+            return Timer(command_id)
+        case kind:
+            raise ValueError(f"unknown kind of command {kind}")
+
+
+def _start(record: Mapping[str, Any], payload: Mapping[str, Any]) -> Start:
+    return Start(
+        command_id=record["command_id"],
+        run_id=record["workflow_run_id"],
+        tenant_id=record["tenant_id"],
+        app_id=record["app_id"],
+        workflow_id=record["workflow_id"],
+        version=record["version"],
+        issued_at=record["issued_at"],
+        inputs=payload.get("inputs") or {},
+        triggered_from=payload.get("triggered_from") or "app-run",
+        system=payload.get("system") or {},
+        trigger_log=record.get("trigger_log"),
+    )
+
+
+def _node_result(command_id: str, payload: Mapping[str, Any]) -> NodeResult:
+    return NodeResult(
+        command_id=command_id,
+        node_execution_id=payload["node_execution_id"],
+        status=payload["status"],
+        outputs=payload.get("outputs") or {},
+        process_data=payload.get("process_data") or {},
+        error=payload.get("error"),
+        error_type=payload.get("error_type"),
+        edge_source_handle=payload.get("edge_source_handle"),
+        started_at=payload.get("started_at"),
+        finished_at=payload.get("finished_at"),
+        execution_metadata=payload.get("execution_metadata") or {},
+    )

@@ -1,0 +1,38 @@
+"""What follows from a command: records, ready for their Avro schemas."""
+
+from dataclasses import dataclass
+from typing import Any
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeExecuted:
+    """A change of a node execution, for node.executions (WorkflowNodeExecution)."""
+
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class RunChanged:
+    """A change of the run, for runs (WorkflowRun)."""
+
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class LogChanged:
+    """A change of the trigger log, for trigger.logs (WorkflowTriggerLog)."""
+
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class TaskScheduled:
+    """Work for an executor, for node.tasks.<queue> (NodeTask)."""
+
+    record: Record
+    queue: str
+
+
+Effect = NodeExecuted | RunChanged | LogChanged | TaskScheduled

@@ -1,0 +1,32 @@
+"""What can go wrong in the engine.
+
+EngineError
+├── NodeFailure       a node cannot do what it is configured to: its error strategy, else the run fails
+└── UndecodableState  bytes that no known version of the state can read: dead-letter
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class EngineError(Exception):
+    """Any of the above."""
+
+
+class NodeFailure(EngineError):
+    """The message is for the author of the workflow. `error_type` is what a fail branch can tell apart.
+
+    `inputs` is what the node had to work with, as far as it is known.
+    """
+
+    def __init__(
+        self, reason: str, error_type: str = "NodeError", inputs: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.error_type = error_type
+        self.inputs = inputs or {}
+
+
+class UndecodableState(EngineError):
+    """A row of the run-state table that this release cannot read."""

@@ -1,0 +1,51 @@
+"""What a node's configuration says about its failures.
+
+Without an error strategy the run fails. `retry_config` belongs here too: it needs a timer, and comes with it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import orjson
+
+from schemas.graph import DEFAULT_HANDLE
+from schemas.nodes.base import DefaultValue, NodeData
+
+FAIL_BRANCH = "fail-branch"
+
+
+class Handled(NamedTuple):
+    """The run goes on after a failure, with these outputs of the failed node, by this handle."""
+
+    outputs: Mapping[str, Any]
+    handle: str
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One node's error strategy."""
+
+    strategy: str | None
+    defaults: Mapping[str, Any]
+
+    def handle(self, error: str, error_type: str) -> Handled | None:
+        """None: the run fails."""
+        if self.strategy is None:
+            return None
+        told = {"error_message": error, "error_type": error_type}
+        if self.strategy == FAIL_BRANCH:
+            return Handled(told, FAIL_BRANCH)
+        return Handled({**self.defaults, **told}, DEFAULT_HANDLE)
+
+
+def compile_policy(data: NodeData) -> Policy:
+    """The default values are brought to their types once."""
+    return Policy(data.error_strategy, {entry.key: _typed(entry) for entry in data.default_value or ()})
+
+
+def _typed(entry: DefaultValue) -> Any:
+    """The editor keeps everything but strings as the text that was typed."""
+    if entry.type == "string" or not isinstance(entry.value, str):
+        return entry.value
+    return orjson.loads(entry.value)

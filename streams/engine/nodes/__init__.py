@@ -1,0 +1,43 @@
+"""The node types that run here. A further type is a file beside these and a line below."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from schemas.nodes.base import NodeData
+from streams.engine.nodes.answer import compile_answer
+from streams.engine.nodes.code import compile_code
+from streams.engine.nodes.end import compile_end
+from streams.engine.nodes.http_request import compile_http_request
+from streams.engine.nodes.if_else import compile_if_else
+from streams.engine.nodes.protocol import PureNode, TaskNode
+from streams.engine.nodes.start import compile_start
+from streams.engine.nodes.template_transform import compile_template_transform
+from streams.engine.nodes.variable_aggregator import compile_variable_aggregator
+
+# Any: each compiler takes the model of its own type, and `NODE_DATA` pairs them by the same name.
+PURE: Mapping[str, Callable[[Any], PureNode]] = {
+    "start": compile_start,
+    "if-else": compile_if_else,
+    "template-transform": compile_template_transform,
+    "variable-aggregator": compile_variable_aggregator,
+    "answer": compile_answer,
+    "end": compile_end,
+}
+
+TASKS: Mapping[str, Callable[[Any], TaskNode]] = {
+    "code": compile_code,
+    "http-request": compile_http_request,
+}
+
+RESPONSES = frozenset({"answer", "end"})
+"""Types whose outputs are outputs of the run."""
+
+
+def compile_pure(node_type: str, data: NodeData) -> PureNode:
+    """Raises `KeyError` for a type that is not pure."""
+    return PURE[node_type](data)
+
+
+def compile_task(node_type: str, data: NodeData) -> TaskNode:
+    """Raises `KeyError` for a type that is no task."""
+    return TASKS[node_type](data)

@@ -1,0 +1,24 @@
+"""What a deployment may set about the engine."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Clock = Callable[[], int]
+"""Microseconds since the epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The defaults are Dify's."""
+
+    max_steps: int = 500
+    """Node executions of a run."""
+    max_run_s: int = 1200
+    """Seconds from start to end of a run."""
+    every_node_a_hop: bool = False
+    """Send pure nodes to the executors, too."""
+    clock: Clock | None = None
+    """What the times of pure nodes are read from. None: all that happens in a hop happens at its `now_us`."""
+
+
+DEFAULTS = Options()

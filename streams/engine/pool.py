@@ -1,0 +1,58 @@
+"""The variable pool of a run, and selectors compiled to functions of it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
+from typing import Any, Final, Literal
+
+from schemas.selectors import MIN_SELECTOR_LENGTH
+from streams.engine.values import file_attribute, is_file
+
+Pool = Mapping[str, Mapping[str, Any]]
+"""Node id (or sys, env, conversation) -> variable -> value, all of it JSON."""
+
+INPUTS = "#inputs"
+"""The name under which the start node finds what the run was given. No node id: it starts with #."""
+
+
+class _Missing(Enum):
+    MISSING = "missing"
+
+
+MISSING: Final = _Missing.MISSING
+"""Tells a variable that does not exist from one that is null."""
+
+Missing = Literal[_Missing.MISSING]
+Getter = Callable[[Pool], Any]
+"""The value that a selector leads to, or MISSING."""
+
+
+def getter(selector: Sequence[str]) -> Getter:
+    """The selector as a function. One that is too short leads nowhere."""
+    if len(selector) < MIN_SELECTOR_LENGTH:
+        return _nowhere
+    node_id, name, *path = selector
+
+    def top(pool: Pool) -> Any:
+        variables = pool.get(node_id)
+        return MISSING if variables is None else variables.get(name, MISSING)
+
+    def nested(pool: Pool) -> Any:
+        value = top(pool)
+        if is_file(value):
+            return file_attribute(value, path[0])
+        for key in path:
+            if type(value) is not dict or key not in value:
+                return MISSING
+            value = value[key]
+        return value
+
+    return nested if path else top
+
+
+def or_none(value: Any) -> Any:
+    """None for a variable that does not exist."""
+    return None if value is MISSING else value
+
+
+def _nowhere(_: Pool) -> Missing:
+    return MISSING

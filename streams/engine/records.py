@@ -1,0 +1,148 @@
+"""The records of a run, built in one place so that each has all fields of its Avro schema."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from streams.engine.commands import NodeResult
+from streams.engine.definition import Definition, NodePlan
+from streams.engine.effects import Record
+from streams.engine.state import (
+    FAILED,
+    PARTIAL_SUCCEEDED,
+    RUNNING,
+    STOPPED,
+    SUCCEEDED,
+    RunState,
+    Waiting,
+)
+
+LOG_STATUS = {
+    RUNNING: "RUNNING",
+    SUCCEEDED: "SUCCESS",
+    PARTIAL_SUCCEEDED: "SUCCESS",
+    FAILED: "FAILED",
+    STOPPED: "STOPPED",
+}
+"""Status of a run -> status of its trigger log."""
+
+US = 1_000_000
+
+
+def as_json(value: Any) -> str:
+    """Compact JSON. Raises `TypeError` for what JSON cannot hold, lone surrogates included."""
+    return orjson.dumps(value).decode()
+
+
+def execution_base(state: RunState) -> Record:
+    """What all node executions of a run have in common."""
+    return {
+        "tenant_id": state.tenant_id,
+        "app_id": state.app_id,
+        "workflow_id": state.workflow_id,
+        "triggered_from": "workflow-run",
+        "workflow_run_id": state.run_id,
+        "created_by_role": state.created_by_role,
+        "created_by": state.created_by,
+        "event_at": state.event_at,
+    }
+
+
+def execution_record(base: Record, plan: NodePlan | None, execution_id: str, waiting: Waiting) -> Record:
+    """A node as it starts; `plan` is None for one that the graph no longer has."""
+    return {
+        **base,
+        "id": execution_id,
+        "revision": waiting.revision,
+        "index": waiting.step,
+        "predecessor_node_id": waiting.predecessor,
+        "node_execution_id": execution_id,
+        "node_id": waiting.node_id,
+        "node_type": plan.type if plan else "unknown",
+        "title": plan.title if plan else "",
+        "inputs": waiting.inputs,
+        "process_data": None,
+        "outputs": None,
+        "status": "running",
+        "error": None,
+        "elapsed_time": 0.0,
+        "execution_metadata": None,
+        "created_at": waiting.created_at,
+        "finished_at": None,
+    }
+
+
+def ended_execution(record: Record, result: NodeResult, waiting: Waiting, now_us: int) -> None:
+    """Adds what an executor says about its work. Its clock may differ from ours: no time runs backwards."""
+    finished_at = max(result.finished_at or now_us, waiting.created_at)
+    started_at = min(result.started_at or waiting.created_at, finished_at)
+    record["revision"] = waiting.revision + 1
+    record["elapsed_time"] = (finished_at - started_at) / US
+    record["finished_at"] = finished_at
+    record["process_data"] = as_json(result.process_data) if result.process_data else None
+    if result.execution_metadata:
+        record["execution_metadata"] = as_json(result.execution_metadata)
+
+
+def run_record(state: RunState, definition: Definition, outputs: str | None, now_us: int) -> Record:
+    """The run as it is now."""
+    ended = state.ended
+    return {
+        "id": state.run_id,
+        "revision": state.revision,
+        "tenant_id": state.tenant_id,
+        "app_id": state.app_id,
+        "workflow_id": state.workflow_id,
+        "type": definition.workflow_type,
+        "triggered_from": state.triggered_from,
+        "version": state.version,
+        "graph_hash": state.graph_hash,
+        "inputs": state.inputs,
+        "status": state.status,
+        "outputs": outputs,
+        "error": state.error,
+        "elapsed_time": (now_us - state.started_at) / US if ended else 0.0,
+        "total_tokens": 0,
+        "total_steps": state.steps,
+        "exceptions_count": state.exceptions,
+        "created_by_role": state.created_by_role,
+        "created_by": state.created_by,
+        "created_at": state.started_at,
+        "finished_at": now_us if ended else None,
+        "trigger_log_id": state.trigger_log["id"] if state.trigger_log else None,
+        "event_at": state.event_at,
+    }
+
+
+def log_record(log: Mapping[str, Any], state: RunState, outputs: str | None, now_us: int) -> Record:
+    """The trigger log, one revision on."""
+    ended = state.ended
+    return {
+        **log,
+        "revision": log["revision"] + 1,
+        "status": LOG_STATUS[state.status],
+        "outputs": outputs,
+        "error": state.error,
+        "elapsed_time": (now_us - log["created_at"]) / US if ended else None,
+        "triggered_at": state.started_at,
+        "finished_at": now_us if ended else None,
+    }
+
+
+def task_record(state: RunState, plan: NodePlan, execution_id: str, waiting: Waiting, config: Any) -> Record:
+    """What the executor gets; its deadline is added by the caller."""
+    return {
+        "node_execution_id": execution_id,
+        "workflow_run_id": state.run_id,
+        "tenant_id": state.tenant_id,
+        "app_id": state.app_id,
+        "workflow_id": state.workflow_id,
+        "version": state.version,
+        "node_id": plan.id,
+        "node_type": plan.type,
+        "attempt": waiting.attempt,
+        "config": as_json(config),
+        "inputs": waiting.inputs,
+        "issued_at": waiting.created_at,
+    }

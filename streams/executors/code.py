@@ -1,0 +1,48 @@
+"""The code node: a Python script in the sandbox, its result held against the declared outputs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from streams.executors.code_outputs import CodeNodeError, check_outputs
+from streams.executors.outcome import Outcome
+from streams.executors.sandbox.scripts import Ran, Sandbox
+from streams.executors.settings import OutputLimits
+
+
+class CodeExecutor:
+    """A `NodeExecutor`. Raises `SandboxUnavailable` when this machine can not run scripts now."""
+
+    def __init__(self, sandbox: Sandbox, limits: OutputLimits) -> None:
+        self._sandbox = sandbox
+        self._limits = limits
+
+    async def __call__(
+        self, config: Mapping[str, Any], inputs: Mapping[str, Any], *, execution_id: str
+    ) -> Outcome:
+        """`config` has `code_language`, `code` and `outputs`; `inputs` are the arguments of `main`."""
+        language = config.get("code_language")
+        if language != "python3":
+            return _failed(f"Unsupported code language: {language}", "CodeNodeError")
+        ran = await self._sandbox.run(str(config.get("code", "")), inputs)
+        if ran.error is not None:
+            return _failed(ran.error, "CodeExecutionError", _process_data(ran))
+        return self._succeeded(ran, config)
+
+    def _succeeded(self, ran: Ran, config: Mapping[str, Any]) -> Outcome:
+        if not isinstance(ran.result, dict):
+            return _failed("the result of main is no object", "CodeExecutionError", _process_data(ran))
+        try:
+            outputs = check_outputs(ran.result, config.get("outputs") or {}, self._limits)
+        except CodeNodeError as error:
+            return _failed(str(error), type(error).__name__, _process_data(ran))
+        return Outcome("succeeded", outputs=outputs, process_data=_process_data(ran))
+
+
+def _process_data(ran: Ran) -> dict[str, Any]:
+    """What there is of the printed text and the traceback."""
+    found = {"stdout": ran.printed, "traceback": ran.traceback}
+    return {name: text for name, text in found.items() if text}
+
+
+def _failed(error: str, error_type: str, process_data: dict[str, Any] | None = None) -> Outcome:
+    return Outcome("failed", error=error, error_type=error_type, process_data=process_data or {})

@@ -1,0 +1,124 @@
+"""From an http-request node's `data`, its variables already put in, to a request that can be sent."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from yarl import URL
+
+from streams.executors.http_body import BodyItem, Encoded, encode_body
+from streams.executors.http_errors import AuthorizationConfigError, InvalidHttpMethodError, InvalidURLError
+
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+# Follow from the body we send; a wrong one would leave the peer waiting.
+_FRAMING_HEADERS = ("content-length", "transfer-encoding")
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedRequest:
+    """Everything about a request but the timeouts."""
+
+    method: str
+    url: URL
+    headers: Mapping[str, str]
+    body: bytes
+    secret_header: str | None
+    """The header that carries the credentials: masked in what is shown, not sent on to another origin."""
+
+
+async def prepare(config: Mapping[str, Any], execution_id: str) -> PreparedRequest:
+    """Raises `HttpRequestNodeError` where the node is not well-formed."""
+    method = str(config.get("method", "get")).upper()
+    if method not in _METHODS:
+        raise InvalidHttpMethodError(f"Invalid http method {config.get('method')}")
+    credentials = _credentials(config.get("authorization") or {})
+    encoded = await encode_body(_body_type(config), _body_items(config), boundary=f"hopline-{execution_id}")
+    headers = _headers(config, encoded, execution_id) | credentials
+    return PreparedRequest(method, _url(config), headers, encoded.content, next(iter(credentials), None))
+
+
+def key_values(given: Any) -> list[tuple[str, str]]:
+    """Headers or parameters: [name, value] pairs from the engine, whose values may have line breaks in them,
+    or the lines of the DSL."""
+    if isinstance(given, list):
+        return [(str(name), str(value)) for name, value in given if name]
+    return key_value_lines(str(given or ""))
+
+
+def key_value_lines(text: str) -> list[tuple[str, str]]:
+    """`key: value` on each line; a line without a colon is a key with an empty value."""
+    pairs = (line.partition(":") for line in text.splitlines())
+    return [(key.strip(), value.strip()) for key, _, value in pairs if key.strip()]
+
+
+def _url(config: Mapping[str, Any]) -> URL:
+    text = str(config.get("url") or "").strip()
+    if not text:
+        raise InvalidURLError("url is required")
+    if not text.startswith(("http://", "https://")):
+        raise InvalidURLError("url should start with http:// or https://")
+    try:
+        url = URL(text)
+        params = key_values(config.get("params"))
+        url = url.update_query(params) if params else url
+        if not url.host:
+            raise ValueError("it has no host")
+    except ValueError as error:
+        raise InvalidURLError(f"url is invalid: {error}") from error
+    return url
+
+
+def _headers(config: Mapping[str, Any], encoded: Encoded, execution_id: str) -> dict[str, str]:
+    given = dict(key_values(config.get("headers")))
+    headers = {name: value for name, value in given.items() if name.lower() not in _FRAMING_HEADERS}
+    present = {name.lower() for name in headers}
+    if encoded.multipart:  # only we know the boundary
+        headers = {name: value for name, value in headers.items() if name.lower() != "content-type"}
+    if encoded.content_type and (encoded.multipart or "content-type" not in present):
+        headers["Content-Type"] = encoded.content_type
+    if "idempotency-key" not in present:
+        # A task that is executed again after a crash is recognisable to the peer.
+        headers["Idempotency-Key"] = execution_id
+    return headers
+
+
+def _credentials(authorization: Mapping[str, Any]) -> dict[str, str]:
+    if authorization.get("type") != "api-key":
+        return {}
+    config = authorization.get("config")
+    if not isinstance(config, Mapping):
+        raise AuthorizationConfigError("authorization config is required")
+    key = str(config.get("api_key") or "")
+    if not key.strip():
+        raise AuthorizationConfigError(
+            "API key is required for authorization but was empty. Please provide a valid API key."
+        )
+    header = str(config.get("header") or "Authorization")
+    match config.get("type"):
+        case "bearer":
+            return {header: f"Bearer {key}"}
+        case "basic":
+            # A key without a colon is taken as encoded already.
+            return {header: f"Basic {base64.b64encode(key.encode()).decode() if ':' in key else key}"}
+        case "custom":
+            return {header: key}
+        case other:
+            raise AuthorizationConfigError(f"unknown authorization type {other}")
+
+
+def _body_type(config: Mapping[str, Any]) -> str:
+    return str((config.get("body") or {}).get("type") or "none")
+
+
+def _body_items(config: Mapping[str, Any]) -> list[BodyItem]:
+    """The list of the current DSL, or the plain text of versions before 0.1.3."""
+    data = (config.get("body") or {}).get("data") or []
+    if isinstance(data, str):
+        if _body_type(config) in ("form-data", "x-www-form-urlencoded"):
+            return [BodyItem(key, value) for key, value in key_value_lines(data)]
+        return [BodyItem("", data)]
+    return [
+        BodyItem(str(item.get("key") or ""), str(item.get("value") or ""), item.get("type") == "file")
+        for item in data
+    ]

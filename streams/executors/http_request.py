@@ -1,0 +1,143 @@
+"""The http-request node: one request, through the egress guard, under the node's own execution id."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import aiohttp
+from aiohttp.client_middlewares import ClientHandlerType, ClientMiddlewareType
+
+from streams.executors.egress import EgressRefused
+from streams.executors.guarded_session import EgressGuard
+from streams.executors.http_errors import HttpRequestNodeError, ToolSSRFError
+from streams.executors.http_prepare import PreparedRequest, prepare
+from streams.executors.http_response import ReadResponse, read_response
+from streams.executors.outcome import Outcome
+from streams.executors.settings import HttpSettings
+
+_MAX_REDIRECTS = 20
+_SHOWN_BODY_CHARS = 10_000
+
+
+class HttpRequestExecutor:
+    """A `NodeExecutor`. Whatever goes wrong on the way to the peer and back is the node's failure."""
+
+    def __init__(self, session: aiohttp.ClientSession, guard: EgressGuard, settings: HttpSettings) -> None:
+        """The session is the guard's and belongs to the caller."""
+        self._session = session
+        self._guard = guard
+        self._settings = settings
+
+    async def __call__(
+        self, config: Mapping[str, Any], inputs: Mapping[str, Any], *, execution_id: str
+    ) -> Outcome:
+        """`config` has its variables put in; `inputs` are not looked at until there are files."""
+        process_data: dict[str, Any] = {}
+        try:
+            request = await prepare(config, execution_id)
+            process_data["request"] = _shown(request)
+            response = await self._send(request, config)
+        except HttpRequestNodeError as error:
+            return Outcome(
+                "failed", process_data=process_data, error=str(error), error_type=type(error).__name__
+            )
+        return _outcome(response, config, process_data)
+
+    async def _send(self, request: PreparedRequest, config: Mapping[str, Any]) -> ReadResponse:
+        try:
+            async with self._session.request(
+                request.method,
+                request.url,
+                headers=request.headers,
+                data=request.body or None,
+                timeout=self._timeout(config.get("timeout") or {}),
+                ssl=self._verifies(config),
+                max_redirects=_MAX_REDIRECTS,
+                allow_redirects=True,
+                middlewares=(self._guard.middleware, _keep_secret(request)),
+            ) as response:
+                return await read_response(response, self._settings)
+        except EgressRefused as error:
+            raise ToolSSRFError(str(error)) from error
+        except aiohttp.TooManyRedirects as error:
+            raise HttpRequestNodeError(f"Exceeded {_MAX_REDIRECTS} redirects at {request.url}") from error
+        except TimeoutError as error:
+            raise HttpRequestNodeError(f"The request timed out: {error or 'no answer in time'}") from error
+        except HttpRequestNodeError:
+            raise
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise HttpRequestNodeError(str(error) or type(error).__name__) from error
+
+    def _timeout(self, wanted: Mapping[str, Any]) -> aiohttp.ClientTimeout:
+        """The client knows no write timeout, so that one counts towards the bound on the whole exchange."""
+        settings = self._settings
+        connect = _bounded(wanted.get("connect"), settings.max_connect_timeout_s)
+        read = _bounded(wanted.get("read"), settings.max_read_timeout_s)
+        write = _bounded(wanted.get("write"), settings.max_write_timeout_s)
+        return aiohttp.ClientTimeout(total=connect + read + write, connect=connect, sock_read=read)
+
+    def _verifies(self, config: Mapping[str, Any]) -> bool:
+        wanted = config.get("ssl_verify")
+        return self._settings.ssl_verify if wanted is None else bool(wanted)
+
+
+def _outcome(response: ReadResponse, config: Mapping[str, Any], process_data: dict[str, Any]) -> Outcome:
+    outputs = {
+        "status_code": response.status,
+        "body": response.text,
+        "headers": dict(response.headers),
+        "files": [],
+    }
+    if response.is_file:
+        outputs["body"] = ""
+        process_data["left_out"] = f"a file of {len(response.content)} bytes ({response.content_type})"
+    if response.succeeded or not _handles_errors(config):
+        return Outcome("succeeded", outputs=outputs, process_data=process_data)
+    return Outcome(
+        "failed",
+        outputs=outputs,
+        process_data=process_data,
+        error=f"Request failed with status code {response.status}",
+        error_type="HTTPResponseCodeError",
+    )
+
+
+def _handles_errors(config: Mapping[str, Any]) -> bool:
+    """Only a node that retries or has an error strategy fails on a status; else later nodes look at it."""
+    retries = bool((config.get("retry_config") or {}).get("retry_enabled"))
+    return retries or config.get("error_strategy") not in (None, "", "none")
+
+
+def _bounded(wanted: Any, most: float) -> float:
+    """Zero, none and what is no number stand for the default, which is the maximum."""
+    try:
+        return min(float(wanted or most), most)
+    except (TypeError, ValueError):
+        return most
+
+
+def _keep_secret(request: PreparedRequest) -> ClientMiddlewareType:
+    """Takes the credentials off a redirect to another origin; the client does so for `Authorization` only."""
+    origin = request.url.origin()
+
+    async def middleware(hop: aiohttp.ClientRequest, handler: ClientHandlerType) -> aiohttp.ClientResponse:
+        if request.secret_header is not None and hop.url.origin() != origin:
+            hop.headers.pop(request.secret_header, None)
+        return await handler(hop)
+
+    return middleware
+
+
+def _shown(request: PreparedRequest) -> str:
+    """The request as text for the reader of the run, without the credentials."""
+    secret = (request.secret_header or "").lower()
+    lines = [
+        f"{request.method} {request.url.raw_path_qs} HTTP/1.1",
+        f"Host: {request.url.host_port_subcomponent}",
+    ]
+    lines += [
+        f"{name}: {'***' if name.lower() == secret else value}" for name, value in request.headers.items()
+    ]
+    body = request.body.decode("utf-8", "replace")
+    if len(body) > _SHOWN_BODY_CHARS:
+        body = f"{body[:_SHOWN_BODY_CHARS]}… ({len(request.body)} bytes)"
+    return "\r\n".join([*lines, "", body])

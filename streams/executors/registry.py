@@ -1,0 +1,57 @@
+"""Composition root of the executors: opens what they share, finds the one for a node type."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from streams.executors.code import CodeExecutor
+from streams.executors.egress import EgressPolicy
+from streams.executors.guarded_session import EgressGuard
+from streams.executors.http_request import HttpRequestExecutor
+from streams.executors.outcome import NodeExecutor, Outcome
+from streams.executors.sandbox.capabilities import Capabilities
+from streams.executors.sandbox.scripts import Sandbox
+from streams.executors.settings import ExecutorSettings
+
+
+class Executors:
+    """Valid inside the `build_executors` block that made it. `execute` may be called concurrently."""
+
+    def __init__(self, by_type: Mapping[str, NodeExecutor], sandbox: Sandbox) -> None:
+        self._by_type = by_type
+        self._sandbox = sandbox
+
+    @property
+    def node_types(self) -> frozenset[str]:
+        """What `execute` knows."""
+        return frozenset(self._by_type)
+
+    def capabilities(self) -> Capabilities:
+        """What isolates code nodes on this machine."""
+        return self._sandbox.capabilities()
+
+    async def execute(
+        self, node_type: str, config: Mapping[str, Any], inputs: Mapping[str, Any], execution_id: str
+    ) -> Outcome:
+        """Executes one node; see `NodeExecutor` for what is an outcome and what is raised."""
+        executor = self._by_type.get(node_type)
+        if executor is None:
+            known = ", ".join(sorted(self._by_type))
+            error = f"No executor for nodes of type {node_type!r} (there are: {known})"
+            return Outcome("failed", error=error, error_type="UnknownNodeTypeError")
+        return await executor(config, inputs, execution_id=execution_id)
+
+
+@asynccontextmanager
+async def build_executors(settings: ExecutorSettings) -> AsyncIterator[Executors]:
+    """Starts the sandbox and the HTTP client; ends them on leaving.
+
+    Raises `SandboxUnavailable` when no script could be run here, `ValueError` for a bad allow-list.
+    """
+    guard = EgressGuard(EgressPolicy(settings.egress.allow))
+    async with Sandbox(settings.sandbox) as sandbox, guard.session() as session:
+        by_type: dict[str, NodeExecutor] = {
+            "code": CodeExecutor(sandbox, settings.sandbox.output),
+            "http-request": HttpRequestExecutor(session, guard, settings.http),
+        }
+        yield Executors(by_type, sandbox)

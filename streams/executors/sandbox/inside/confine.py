@@ -1,0 +1,120 @@
+"""Puts the layers of isolation on a freshly forked process, in the only order in which they stack."""
+
+import errno
+import os
+import resource
+from dataclasses import dataclass
+
+from streams.executors.sandbox.inside import kernel, landlock, rootfs, seccomp
+from streams.executors.sandbox.inside.landlock import Rules
+from streams.executors.sandbox.inside.readable import device_paths, readable_paths
+from streams.executors.sandbox.inside.spec import (
+    ACTIVE,
+    FILES,
+    IDENTITY,
+    LANDLOCK,
+    NETWORK,
+    NOBODY,
+    PRIVILEGES,
+    PROCESSES,
+    RESOURCES,
+    SECCOMP,
+    SWITCHED_OFF,
+    Spec,
+)
+
+Report = dict[str, str]
+"""Each layer of `LAYERS`: `ACTIVE`, or why it does not hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the zygote works out once, so that each process need not."""
+
+    landlock: Rules | None
+    """None where the kernel has no Landlock."""
+    filter: bytes | None
+    """None where seccomp does not know the machine."""
+    can_become_nobody: bool
+
+    @classmethod
+    def survey(cls, *, can_become_nobody: bool) -> "Surroundings":
+        """To be called after the root has been changed."""
+        version = landlock.version()
+        rules = Rules((*readable_paths(), *device_paths()), version) if version else None
+        return cls(rules, seccomp.assemble() if seccomp.supported() else None, can_become_nobody)
+
+
+def confine(spec: Spec, surroundings: Surroundings, temp_folder: str) -> Report:
+    """Confines the calling process for good and makes its temporary folder the working directory.
+
+    A layer that the machine does not have is reported. Raises `OSError` when one that it has can not be
+    put on: then nothing may run.
+    """
+    report = {NETWORK: ACTIVE, PROCESSES: ACTIVE, FILES: ACTIVE}
+    if spec.plan == "full":
+        rootfs.mount_private_temp(spec.temp_bytes)
+    os.chdir(temp_folder)
+    _limit_resources(spec)
+    report[RESOURCES] = ACTIVE
+    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+    report[PRIVILEGES] = ACTIVE
+    report[LANDLOCK] = _restrict_files(spec, surroundings.landlock, temp_folder)
+    report[IDENTITY] = _drop_identity(spec, surroundings.can_become_nobody)
+    kernel.prctl(kernel.PR_SET_DUMPABLE, 0)  # no tracing by others of the same user
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, 9)  # after the change of identity, which clears it
+    report[SECCOMP] = _filter_system_calls(spec, surroundings.filter)
+    return report
+
+
+def _restrict_files(spec: Spec, rules: Rules | None, temp_folder: str) -> str:
+    if LANDLOCK in spec.without:
+        return SWITCHED_OFF
+    if rules is None:
+        return "this kernel has no Landlock (it came with Linux 5.13), or a container hides it"
+    rules.restrict(temp_folder)
+    return ACTIVE
+
+
+def _filter_system_calls(spec: Spec, program: bytes | None) -> str:
+    if SECCOMP in spec.without:
+        return SWITCHED_OFF
+    if program is None:
+        return f"no system call table for {kernel.MACHINE}"
+    try:
+        seccomp.install(program)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        return "this kernel is built without seccomp filters"
+    return ACTIVE
+
+
+def _limit_resources(spec: Spec) -> None:
+    # Soft equals hard for the CPU: the first process of a PID namespace ignores the soft limit's signal.
+    for kind, value in (
+        (resource.RLIMIT_CPU, spec.cpu_s),
+        (resource.RLIMIT_AS, spec.memory_bytes),
+        (resource.RLIMIT_FSIZE, spec.temp_bytes),
+        (resource.RLIMIT_NPROC, spec.processes),
+        (resource.RLIMIT_NOFILE, spec.open_files),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        hard = resource.getrlimit(kind)[1]
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(kind, (value, value))
+
+
+def _drop_identity(spec: Spec, can_become_nobody: bool) -> str:
+    """Gives up root for nobody, and every capability in any case."""
+    reason = ACTIVE
+    if can_become_nobody:
+        os.setgroups([])
+        os.setresgid(NOBODY, NOBODY, NOBODY)
+        os.setresuid(NOBODY, NOBODY, NOBODY)
+    elif os.geteuid() == 0:
+        reason = "stays root, without capabilities: this container has no user nobody"
+    elif spec.plan == "none":
+        reason = f"runs as the worker's own user {os.geteuid()}: only root can change it without namespaces"
+    kernel.drop_capabilities()
+    return reason

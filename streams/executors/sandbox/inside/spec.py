@@ -1,0 +1,45 @@
+"""What the worker tells a zygote at its start, and the names of the layers of isolation."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Plan = Literal["full", "no-mount", "none"]
+"""Which namespaces to enter: all, all but the mount namespace, or none."""
+
+NETWORK = "network-namespace"
+PROCESSES = "pid-namespace"
+FILES = "mount-namespace"
+LANDLOCK = "landlock"
+SECCOMP = "seccomp"
+IDENTITY = "unprivileged-user"
+RESOURCES = "resource-limits"
+PRIVILEGES = "no-new-privileges"
+
+LAYERS = (NETWORK, PROCESSES, FILES, LANDLOCK, SECCOMP, IDENTITY, RESOURCES, PRIVILEGES)
+
+ACTIVE = "active"
+"""The word for a layer that holds; any other text is the reason why it does not."""
+
+SWITCHED_OFF = "switched off by HOPLINE_SANDBOX_WITHOUT"
+
+NOBODY = 65534
+"""User and group id of sandboxed processes wherever the kernel lets us change them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """Sent as JSON in the first control message."""
+
+    plan: Plan
+    without: list[str]
+    """Layers that the operator has switched off."""
+    temp_dir: str
+    """Where processes get their own folder when they cannot have a file system of their own."""
+    cpu_s: int
+    memory_bytes: int
+    temp_bytes: int
+    """Of one file, and of the whole private file system where there is one."""
+    processes: int
+    open_files: int
+    stdout_bytes: int
+    output_bytes: int

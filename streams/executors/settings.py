@@ -1,0 +1,100 @@
+"""Settings of the executors, resolved once from the environment and passed in."""
+
+import os
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+SwitchableLayer = Literal["network-namespace", "pid-namespace", "mount-namespace", "landlock", "seccomp"]
+
+
+def _split(value: Any) -> Any:
+    """A comma-separated text as its parts; anything else as it is."""
+    return (
+        tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+    )
+
+
+class OutputLimits(BaseSettings):
+    """What a code node may return; names and defaults are those of Dify's `CODE_MAX_*`."""
+
+    model_config = SettingsConfigDict(env_prefix="HOPLINE_SANDBOX_OUTPUT_", frozen=True)
+
+    max_string_length: Annotated[int, Field(ge=1)] = 400_000
+    max_number: int | float = 9223372036854775807
+    min_number: int | float = -9223372036854775808
+    max_precision: Annotated[int, Field(ge=0)] = 20
+    """Digits after the decimal point."""
+    max_depth: Annotated[int, Field(ge=1)] = 5
+    max_number_array_length: Annotated[int, Field(ge=0)] = 1000
+    max_string_array_length: Annotated[int, Field(ge=0)] = 30
+    max_object_array_length: Annotated[int, Field(ge=0)] = 30
+
+
+class SandboxSettings(BaseSettings):
+    """The processes in which user code runs."""
+
+    model_config = SettingsConfigDict(env_prefix="HOPLINE_SANDBOX_", frozen=True)
+
+    pool_size: Annotated[int, Field(ge=1, le=128)] = max(4, 2 * (os.cpu_count() or 1))
+    """Processes, warm and busy together: the number of scripts that run at once."""
+    wait_s: Annotated[float, Field(gt=0)] = 300
+    """How long a script waits for a process before its task is given back."""
+    timeout_s: Annotated[float, Field(gt=0, le=3600)] = 15
+    """Of the clock, for one script."""
+    cpu_s: Annotated[int, Field(ge=1)] = 10
+    memory_mb: Annotated[int, Field(ge=64)] = 256
+    """Address space of one process."""
+    temp_mb: Annotated[int, Field(ge=1)] = 16
+    """Of one file, and of all together where a process has a file system of its own."""
+    processes: Annotated[int, Field(ge=1)] = 64
+    """Threads (and processes, where no filter forbids them) of the sandbox's user."""
+    open_files: Annotated[int, Field(ge=16)] = 64
+    stdout_bytes: Annotated[int, Field(ge=0)] = 65_536
+    """Of what a script prints; the rest is cut off."""
+    output_bytes: Annotated[int, Field(ge=1024)] = 4 << 20
+    """Of the JSON of a result."""
+    without: Annotated[tuple[SwitchableLayer, ...], NoDecode] = ()
+    """Layers of isolation to leave out, where one breaks what scripts need. Each is reported."""
+    output: OutputLimits = Field(default_factory=OutputLimits)
+
+    _split_without = field_validator("without", mode="before")(_split)
+
+
+class EgressSettings(BaseSettings):
+    """Where nodes may connect to beyond public addresses."""
+
+    model_config = SettingsConfigDict(env_prefix="HOPLINE_EGRESS_", frozen=True)
+
+    allow: Annotated[tuple[str, ...], NoDecode] = ()
+    """Comma-separated `host`, `host:port`, address, `address:port`, `[address]:port` or CIDR."""
+
+    _split_allow = field_validator("allow", mode="before")(_split)
+
+
+class HttpSettings(BaseSettings):
+    """The http-request node; defaults are those of Dify's `HTTP_REQUEST_*`."""
+
+    model_config = SettingsConfigDict(env_prefix="HOPLINE_HTTP_", frozen=True)
+
+    max_connect_timeout_s: Annotated[float, Field(gt=0)] = 10
+    """Default and ceiling of a node's own timeout, as are the next two."""
+    max_read_timeout_s: Annotated[float, Field(gt=0)] = 600
+    max_write_timeout_s: Annotated[float, Field(gt=0)] = 600
+    max_text_bytes: Annotated[int, Field(ge=1)] = 1 << 20
+    """Of a response's body that is text."""
+    max_binary_bytes: Annotated[int, Field(ge=1)] = 10 << 20
+    """Of a response's body that is a file."""
+    ssl_verify: bool = True
+    """For nodes that say nothing about it."""
+
+
+class ExecutorSettings(BaseSettings):
+    """Everything that `build_executors` needs."""
+
+    model_config = SettingsConfigDict(frozen=True)
+
+    sandbox: SandboxSettings = Field(default_factory=SandboxSettings)
+    egress: EgressSettings = Field(default_factory=EgressSettings)
+    http: HttpSettings = Field(default_factory=HttpSettings)

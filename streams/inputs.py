@@ -1,0 +1,34 @@
+"""From what arrived to the inputs of a run."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from schemas.paths import lookup
+
+
+def map_inputs(
+    data: Mapping[str, Any], variables: Iterable[Mapping[str, Any]], mapping: Mapping[str, str]
+) -> dict[str, Any]:
+    """The value of each start variable.
+
+    `data` is TriggerEvent.data. A variable that `mapping` names takes the value at that dotted path of it;
+    another one takes what has its name in the body, else in the query. What is not there is left out: the
+    start node knows what it requires. A manual start brings its inputs as they are.
+    """
+    if "inputs" in data:
+        return dict(data["inputs"])
+    body = data.get("body")
+    sources = [s for s in (body, data.get("query")) if isinstance(s, Mapping)]
+    inputs: dict[str, Any] = {}
+    for variable in variables:
+        name = str(variable.get("variable", ""))
+        if name in mapping:
+            found, value = lookup(data, mapping[name])
+            if found:
+                inputs[name] = value
+            continue
+        for source in sources:
+            if name in source:
+                inputs[name] = source[name]
+                break
+    return inputs

@@ -1,0 +1,62 @@
+"""Workflow versions compiled for the engine, each once."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any
+
+from schemas.models import DRAFT, Workflow
+from streams.engine.definition import Definition, compile_definition
+from streams.errors import UnknownVersion
+from transport.definitions import Definitions
+
+_MOST = 10_000
+
+
+class Library:
+    """Finds versions in the definitions and keeps the most recently used of them compiled."""
+
+    def __init__(self, definitions: Definitions) -> None:
+        self._definitions = definitions
+        self._compiled: OrderedDict[tuple[str, str], Definition] = OrderedDict()
+
+    def find(self, workflow_id: str, version: str) -> Workflow:
+        """Raises `UnknownVersion`."""
+        workflow = self._definitions.workflows.get(workflow_id, {}).get(version)
+        if workflow is None:
+            raise UnknownVersion(f"workflow {workflow_id} has no version {version!r}")
+        return workflow
+
+    def compiled(self, workflow: Workflow) -> Definition:
+        """Raises `InvalidDefinition` for a graph that an earlier release let in and this one does not."""
+        stamp = workflow.updated_at.isoformat() if workflow.version == DRAFT else ""
+        key = (workflow.key, stamp)
+        definition = self._compiled.get(key)
+        if definition is None:
+            definition = self._compiled[key] = _compile(workflow)
+            if len(self._compiled) > _MOST:
+                self._compiled.popitem(last=False)
+        else:
+            self._compiled.move_to_end(key)
+        return definition
+
+
+def secret_placeholder(name: str) -> str:
+    """What stands for a secret everywhere but inside the executor that uses it: its own selector."""
+    return "{{#env." + name + "#}}"
+
+
+def _compile(workflow: Workflow) -> Definition:
+    return compile_definition(
+        workflow.graph,
+        workflow_type=workflow.type,
+        features=workflow.features,
+        environment_variables=[_without_secret(v) for v in workflow.environment_variables],
+        conversation_variables=workflow.conversation_variables,
+    )
+
+
+def _without_secret(variable: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A secret never gets into the engine, and so into no record and no event."""
+    if variable.get("value_type") != "secret":
+        return variable
+    return {**variable, "value": secret_placeholder(str(variable["name"]))}

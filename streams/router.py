@@ -1,0 +1,97 @@
+"""The first stage: decodes an event, drops duplicates into the log, starts the workflows it is meant for."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import orjson
+
+from schemas.codec import Codec
+from schemas.codec import Record as AvroRecord
+from streams.dedup import Seen, first_seen, postponed, row_due
+from streams.route import Arrival, Route, find_routes, refused, start_command, trigger_log
+from streams.shell.stage import Decision, Kept, NotYet, Record, Stage
+from transport.definitions import TRIGGERS, WORKFLOWS
+from transport.feed import DefinitionsFeed
+from transport.producer import Send
+
+Count = Callable[[str], None]
+"""Told the outcome of each event: routed, duplicate or refused."""
+
+
+class Router:
+    """Reads `trigger.events`; keeps `dedup`; writes `run.commands` and `trigger.logs`."""
+
+    def __init__(self, feed: DefinitionsFeed, codec: Codec, count: Count) -> None:
+        self._feed = feed
+        self._codec = codec
+        self._count = count
+        self._lag_us = 0
+
+    def stage(self) -> Stage:
+        """The declaration that the shell runs."""
+        return Stage("route", "trigger.events", self.decide, table="dedup", due=row_due, on_due=self.expire)
+
+    def decide(self, record: Record, kept: Kept, now: float) -> Decision:
+        """One event. Raises `NotYet` while the door knew more definitions than we do."""
+        event = self._codec.decode("TriggerEvent", record.value)
+        self._wait_for(event)
+        now_us = int(now * 1e6)
+        self._lag_us = now_us - event["received_at"]
+        arrival = Arrival(
+            event, orjson.loads(event["data"]), f"{record.topic}/{record.partition}/{record.offset}"
+        )
+        routes = find_routes(arrival, self._feed.definitions)
+        decision = Decision([], {})
+        first = self._deduplicate(record, event, kept, now_us, decision)
+        if first is not None:
+            routes = refused(
+                routes, f"duplicate of the event at {record.topic}/{first.partition}/{first.offset}"
+            )
+        self._count("duplicate" if first is not None else "routed")
+        for route in routes:
+            self._send(arrival, route, record, now_us, decision)
+        return decision
+
+    def expire(self, key: str, row: bytes, now: float) -> Decision:
+        """A row whose window has passed goes, unless events are being looked at late."""
+        return Decision([], {key: postponed(row, int(now * 1e6), self._lag_us)})
+
+    def _wait_for(self, event: AvroRecord) -> None:
+        for topic, needed in ((TRIGGERS, event["triggers_offset"]), (WORKFLOWS, event["workflows_offset"])):
+            if self._feed.offset(topic) < needed:
+                raise NotYet(partial(self._feed.reach, topic, needed))
+
+    @staticmethod
+    def _deduplicate(
+        record: Record, event: AvroRecord, kept: Kept, now_us: int, decision: Decision
+    ) -> Seen | None:
+        """The row of the first event if this one is a duplicate, else None and a row is kept."""
+        if not event["dedup_window_ms"]:
+            return None
+        key, received_at = event["dedup_key"], event["received_at"]
+        row = kept.get(key)
+        if row is not None:
+            seen = Seen.decode(row)
+            if seen.is_replay(record.partition, record.offset):
+                return None
+            if seen.covers(received_at):
+                return seen
+        window_ms = event["dedup_window_ms"]
+        row = first_seen(record.partition, record.offset, received_at, window_ms, now_us).encode()
+        decision.writes[key] = row
+        return None
+
+    def _send(self, arrival: Arrival, route: Route, record: Record, now_us: int, decision: Decision) -> None:
+        headers = tuple(h for h in record.headers if h[0] == "traceparent")
+        log = trigger_log(arrival, route, now_us)
+        encoded: dict[str, Any] = {"key": log["id"].encode(), "headers": headers}
+        decision.sends.append(
+            Send("trigger.logs", value=self._codec.encode("WorkflowTriggerLog", log), **encoded)
+        )
+        if route.refusal is None:
+            command = start_command(arrival, route, log, now_us, self._feed.offset(WORKFLOWS))
+            key = command["workflow_run_id"].encode()
+            decision.sends.append(
+                Send("run.commands", key, self._codec.encode("RunCommand", command), headers)
+            )

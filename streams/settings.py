@@ -1,0 +1,39 @@
+"""What a worker can be told, from `HOPLINE_*`."""
+
+import socket
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class WorkerSettings(BaseSettings):
+    """Resolved once by the composition root and passed in."""
+
+    model_config = SettingsConfigDict(env_prefix="HOPLINE_", frozen=True, env_ignore_empty=True)
+
+    worker_id: str = Field(default_factory=socket.gethostname)
+    """Unique among the workers and stable over restarts: a restarted worker gets its partitions back
+    without a rebalance."""
+
+    data_dir: Path = Path(".hopline")
+    """The RocksDB stores are in `workers/<worker_id>` of it."""
+
+    store: Literal["memory", "rocksdb"] = "rocksdb"
+    """Where tables live. Memory is faster, and is read back from the changelog at each start."""
+
+    secret_key: str = ""
+    """At least 32 random bytes, as text: what secrets at rest are encrypted under. The same in all roles."""
+
+    every_node_a_hop: bool = False
+    """Send every node through `node.tasks.*`, the pure ones too."""
+
+    executor_concurrency: Annotated[int, Field(ge=1)] = 200
+    """Node tasks under way at the same time in one worker."""
+
+    finished_ttl_s: Annotated[float, Field(ge=0)] = 3600.0
+    """How long a finished run is remembered, so that a command that comes late or again changes nothing."""
+
+    metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
+    """Where Prometheus finds this worker's metrics; 0 serves none."""

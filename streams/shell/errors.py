@@ -1,0 +1,70 @@
+"""What can go wrong in the shell, and what is done about it.
+
+ShellError
+├── TooLarge          the record goes to the dead letters
+├── TopicsUnfit       the worker does not start: the operator creates the topics
+├── Revoked           the batch is dropped unacknowledged: its partitions have another owner
+└── Fatal             the process exits at once without acknowledging; its restart replays
+    ├── OffsetGap     records are missing between two deliveries
+    ├── Unconfirmed   the broker did not take outputs, rows or dead letters in time
+    ├── ForeignWriter somebody else writes to the changelog of a partition that is ours
+    └── Overdue       a revoked partition could not be let go in time
+"""
+
+import logging
+import os
+import sys
+from typing import NoReturn
+
+EXIT_REPLAY = 70
+"""Exit code of a process that gave up its work in flight; whoever supervises it starts it again."""
+
+log = logging.getLogger(__name__)
+
+
+class ShellError(Exception):
+    """Any failure that the shell itself decides about."""
+
+
+class TooLarge(ShellError):
+    """A decision contains a message that no topic accepts."""
+
+
+class TopicsUnfit(ShellError):
+    """Topics are missing, or a table and its source differ in their number of partitions."""
+
+
+class Revoked(ShellError):
+    """The partitions of a batch were taken away before its rows were written."""
+
+
+class Fatal(ShellError):
+    """Going on could skip an event, so the process must not."""
+
+
+class OffsetGap(Fatal):
+    """Offsets of a topic that is neither compacted nor transactional follow each other without gaps."""
+
+
+class Unconfirmed(Fatal):
+    """Sends that were retried for the whole of their time-out."""
+
+
+class ForeignWriter(Fatal):
+    """The changelog positions of our own rows do not follow each other."""
+
+
+class Overdue(Fatal):
+    """Work in flight did not end before the group would have gone on without us."""
+
+
+def exit_now(reason: BaseException) -> NoReturn:
+    """Ends the process without running anything else: no commit, no flush, no clean-up.
+
+    A clean shutdown would acknowledge or send what must not be; a replay of the last few records is
+    always right.
+    """
+    log.critical("exit without acknowledging, the restart replays: %s", reason, exc_info=reason)
+    logging.shutdown()
+    sys.stderr.flush()
+    os._exit(EXIT_REPLAY)

@@ -1,0 +1,239 @@
+"""The loop of an ordered stage: take what is there, decide, confirm outputs, confirm rows, acknowledge."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from time import perf_counter
+from typing import Any
+
+from streams.shell.assignment import Assignment
+from streams.shell.errors import ForeignWriter, Revoked
+from streams.shell.inbox import Inbox
+from streams.shell.metrics import ShellMetrics
+from streams.shell.offsets import TopicPartition
+from streams.shell.outbox import DeadLetter, Outbox, check_size
+from streams.shell.overlay import Overlay
+from streams.shell.rows import Write
+from streams.shell.settings import ShellSettings
+from streams.shell.stage import Decision, NotYet, Record, Stage
+from streams.shell.table import Table
+from transport.producer import Send
+
+log = logging.getLogger(__name__)
+
+_SLICE_S = 0.005
+"""The longest that decisions keep the event loop from everything else."""
+
+_AGAIN_S = 1.0
+"""A row that is still due after it was served is looked at again after this time."""
+
+Pending = deque[tuple[TopicPartition, Record]]
+
+
+class _Turn:
+    """What one round of decisions adds up to."""
+
+    def __init__(self, table: Table | None, now: float) -> None:
+        self.now = now
+        self.overlay = Overlay(table)
+        self.sends: list[Send] = []
+        self.finished: dict[TopicPartition, int] = {}
+        self.records = 0
+        self.served: list[tuple[int, str]] = []
+
+    def add(self, partition: int, decision: Decision) -> None:
+        self.sends.extend(decision.sends)
+        self.overlay.write(partition, decision.writes)
+
+
+class OrderedStage:
+    """Runs one `Stage` over all partitions of this worker."""
+
+    def __init__(
+        self,
+        stage: Stage,
+        table: Table | None,
+        inbox: Inbox,
+        outbox: Outbox,
+        dead_letter: DeadLetter,
+        *,
+        settings: ShellSettings,
+        clock: Callable[[], float],
+        metrics: ShellMetrics,
+    ) -> None:
+        self._stage = stage
+        self._table = table
+        self._inbox = inbox
+        self._outbox = outbox
+        self._dead_letter = dead_letter
+        self._settings = settings
+        self._clock = clock
+        self._metrics = metrics
+        self._assignment: Assignment | None = None
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def serve(self, assignment: Assignment) -> None:
+        """The tables are recovered: rows that are due may be served."""
+        self._assignment = assignment
+        self._inbox.filled.set()
+
+    async def release(self) -> None:
+        """Begins nothing new; returns when the turn under way has ended. The caller bounds the wait."""
+        self._assignment = None
+        self._inbox.clear()
+        await self._idle.wait()
+
+    async def run(self) -> None:
+        """Until cancelled. Raises `Fatal`."""
+        while True:
+            await self._wait()
+            self._idle.clear()
+            try:
+                await self._work()
+            except Revoked as revoked:
+                log.warning("%s: dropped a batch, its partitions are gone: %s", self._stage.name, revoked)
+            finally:
+                self._idle.set()
+
+    async def _wait(self) -> None:
+        """Until there are records, or rows may be due."""
+        next_due = self._table.next_due if self._table is not None and self._assignment is not None else None
+        patience = None
+        if next_due is not None:
+            # The clock may be a manual one, which does not move while we sleep.
+            patience = min(max(next_due - self._clock(), 0.0), self._settings.due_poll_s)
+        try:
+            async with asyncio.timeout(patience):
+                await self._inbox.filled.wait()
+        except TimeoutError:
+            pass
+
+    async def _work(self) -> None:
+        deliveries = self._inbox.take(self._settings.batch)
+        assignment = deliveries[0].assignment if deliveries else self._assignment
+        if assignment is None or assignment.released.is_set():
+            return
+        pending: Pending = deque((d.tp, record) for d in deliveries for record in d.records)
+        await self._turn(assignment, pending, with_due=assignment is self._assignment)
+        while pending and not assignment.released.is_set():
+            await self._turn(assignment, pending, with_due=False)
+
+    async def _turn(self, assignment: Assignment, pending: Pending, *, with_due: bool) -> None:
+        """Decides until the records are through or one says `NotYet`; then waits as that one asks."""
+        began = perf_counter()
+        turn = _Turn(self._table, self._clock())
+        if with_due:
+            self._decide_due(turn)
+        not_yet = await self._decide_records(turn, pending, assignment)
+        await self._confirm(turn, assignment)
+        if turn.records:
+            self._metrics.batch(self._stage.name, turn.records, perf_counter() - began)
+        if not_yet is not None:
+            await _either(not_yet.wait, assignment.released)
+
+    async def _decide_records(self, turn: _Turn, pending: Pending, assignment: Assignment) -> NotYet | None:
+        pause_at = perf_counter() + _SLICE_S
+        while pending and not assignment.released.is_set():
+            tp, record = pending[0]
+            try:
+                decision = self._stage.decide(record, turn.overlay.of(tp.partition), turn.now)
+                check_size(decision)
+            except NotYet as not_yet:
+                return not_yet
+            except Exception as error:
+                turn.sends.append(self._bury(record, error))
+            else:
+                turn.add(tp.partition, decision)
+            pending.popleft()
+            turn.finished[tp] = record.offset
+            turn.records += 1
+            if perf_counter() > pause_at:
+                await asyncio.sleep(0)
+                pause_at = perf_counter() + _SLICE_S
+        return None
+
+    def _decide_due(self, turn: _Turn) -> None:
+        if self._table is None:
+            return
+        turn.served = self._table.due(turn.now, self._settings.due_limit)
+        served = 0
+        for partition, key in turn.served:
+            value = turn.overlay.of(partition).get(key)
+            if value is not None and self._table.is_due(key, value, turn.now):
+                turn.add(partition, self._decide_row(partition, key, value, turn.now))
+                served += 1
+        if served:
+            self._metrics.due(self._stage.name, served)
+
+    def _decide_row(self, partition: int, key: str, value: bytes, now: float) -> Decision:
+        try:
+            if self._stage.due is not None:
+                self._stage.due(key, value)  # Raises again what made a row due at once.
+            decision = Decision(writes={key: None})
+            if self._stage.on_due is not None:
+                decision = self._stage.on_due(key, value, now)
+            check_size(decision)
+        except Exception as error:
+            # As a record that can't be decided: its bytes go to the dead letters and it is not tried again.
+            row = Record(
+                f"changelog.{self._stage.table}", partition, -1, key.encode(), value, (), int(now * 1000)
+            )
+            return Decision(sends=[self._bury(row, error)], writes={key: None})
+        return decision
+
+    def _bury(self, record: Record, error: Exception) -> Send:
+        self._metrics.dead_letter(self._stage.name, type(error).__name__)
+        return self._dead_letter(record, error)
+
+    async def _confirm(self, turn: _Turn, assignment: Assignment) -> None:
+        """Outputs before rows: a crash in between decides the same records again on the same rows."""
+        await assignment.ensure_ours()
+        if turn.sends:
+            await self._outbox.send(turn.sends)
+        await self._confirm_rows(turn, assignment)
+        for tp, offset in turn.finished.items():
+            assignment.offsets.finish_through(tp, offset)
+
+    async def _confirm_rows(self, turn: _Turn, assignment: Assignment) -> None:
+        table = self._table
+        if table is None:
+            return
+        writes = turn.overlay.writes()
+        if writes:
+            await assignment.ensure_ours()
+            sends = [send for partition, rows in writes.items() for send in table.sends(partition, rows)]
+            offsets = await self._outbox.send_rows(sends)
+            try:
+                _apply(table, writes, offsets)
+            except ForeignWriter:
+                # Either of us is late. If the group says it is us, the owner will notice and correct it.
+                await assignment.ensure_ours()
+                raise
+        for partition, key in turn.served:
+            value = table.get(partition, key)
+            if value is not None and table.is_due(key, value, turn.now):
+                table.postpone(partition, key, turn.now + _AGAIN_S)
+
+
+def _apply(table: Table, writes: dict[int, list[Write]], offsets: list[int]) -> None:
+    begin = 0
+    for partition, rows in writes.items():
+        table.confirm(partition, rows, offsets[begin : begin + len(rows)])
+        begin += len(rows)
+
+
+async def _either(wait: Callable[[], Awaitable[None]], released: asyncio.Event) -> None:
+    """Returns when `wait()` does, or when the assignment is released, whatever comes first."""
+    waits: set[asyncio.Future[Any]] = {
+        asyncio.ensure_future(wait()),
+        asyncio.ensure_future(released.wait()),
+    }
+    try:
+        done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for finished in done:
+            finished.result()
+    finally:
+        for unfinished in waits:
+            unfinished.cancel()

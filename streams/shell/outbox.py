@@ -1,0 +1,70 @@
+"""Sends that are over when the broker has them, or else the process is."""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from streams.shell.errors import TooLarge, Unconfirmed
+from streams.shell.stage import Decision, Record
+from transport.errors import SendFailed
+from transport.producer import MAX_MESSAGE_BYTES, Position, Send
+
+log = logging.getLogger(__name__)
+
+DeadLetter = Callable[[Record, BaseException], Send]
+"""Makes the message for the dead letters; what it returns must fit into a message."""
+
+_ENVELOPE_BYTES = 64 * 1024
+"""Left for keys, headers and the batch around a value."""
+
+_LIMIT_BYTES = MAX_MESSAGE_BYTES - _ENVELOPE_BYTES
+
+
+class ConfirmingProducer(Protocol):
+    """`transport.producer.Producer`, as far as the shell needs it."""
+
+    async def send_all(self, sends: Sequence[Send]) -> list[Position]:
+        """Returns when all in-sync replicas have every message, else raises `SendFailed`."""
+
+
+def check_size(decision: Decision) -> None:
+    """Raises `TooLarge` for a message that the broker would refuse, while its record can still be blamed."""
+    values = [send.value for send in decision.sends]
+    values.extend(decision.writes.values())
+    largest = max((len(value) for value in values if value is not None), default=0)
+    if largest > _LIMIT_BYTES:
+        raise TooLarge(f"a message of {largest} bytes; the limit is {_LIMIT_BYTES}")
+
+
+class Outbox:
+    """The one way out of the stages."""
+
+    def __init__(self, producer: ConfirmingProducer, retries: int) -> None:
+        self._producer = producer
+        self._retries = retries
+
+    async def send(self, sends: Sequence[Send]) -> None:
+        """Outputs and dead letters. Some may be sent twice; their ids are deterministic.
+
+        Raises `Unconfirmed` when the last attempt fails as well.
+        """
+        for attempt in range(self._retries + 1):
+            try:
+                await self._producer.send_all(sends)
+            except SendFailed as failure:
+                log.warning("attempt %d to send %d messages failed: %s", attempt + 1, len(sends), failure)
+                reason = failure
+            else:
+                return
+        raise Unconfirmed(f"{len(sends)} messages were not confirmed") from reason
+
+    async def send_rows(self, sends: Sequence[Send]) -> list[int]:
+        """Changelog messages; returns their offsets, in order.
+
+        Raises `Unconfirmed` at the first failure: sent again they could overwrite newer rows, and their
+        offsets would no longer follow each other.
+        """
+        try:
+            return [position.offset for position in await self._producer.send_all(sends)]
+        except SendFailed as failure:
+            raise Unconfirmed(f"{len(sends)} rows were not confirmed") from failure

@@ -1,0 +1,243 @@
+"""From the broker to the stages: recover the tables, find the place to resume at, then deliver.
+
+One task does all three, one after the other, for one assignment at a time. Stock Faust lets a fetcher, a
+recovery service and a flow-control event do them concurrently, and what is fetched in between vanishes
+(faust-streaming issue 596); here nothing can be fetched before the seek or survive an assignment.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Protocol
+
+from streams.shell.assignment import Assignment
+from streams.shell.errors import Revoked
+from streams.shell.inbox import Delivery, Inbox
+from streams.shell.offsets import TopicPartition
+from streams.shell.outbox import Outbox
+from streams.shell.rows import Epoch
+from streams.shell.stage import Record
+from streams.shell.table import EPOCH_HEADER, Recovered, Table
+
+log = logging.getLogger(__name__)
+
+_FETCH_S = 0.25
+"""How long a fetch waits when nothing is there; also how long a stopping reader takes to notice."""
+
+_FETCH_WHILE_FULL_S = 0.02
+"""While some stage is full its partitions are left out of the fetch, so look again soon."""
+
+
+class RawRecord(Protocol):
+    """A record as aiokafka returns it."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+
+class Source(Protocol):
+    """The consumer underneath. Every method may raise `SourceChanged` when the assignment has changed."""
+
+    async def fetch(
+        self, partitions: Collection[TopicPartition], timeout_s: float
+    ) -> Mapping[TopicPartition, Sequence[RawRecord]]:
+        """Records from the current positions of these partitions, at once when there are any."""
+
+    async def committed(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
+        """Offsets that the group has committed; partitions without one are missing."""
+
+    async def bounds(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
+        """The first offset that exists and the offset that the next message will get."""
+
+    async def seek(self, positions: Mapping[TopicPartition, int]) -> None:
+        """Forgets what was prefetched and reads on from these offsets."""
+
+    async def positions(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
+        """Where the next fetch reads."""
+
+    async def read_only(self, partitions: Collection[TopicPartition]) -> None:
+        """Pauses all other partitions of the assignment."""
+
+
+class SourceChanged(Exception):
+    """The assignment changed under an operation of the source."""
+
+
+class Reader:
+    """Serves the current assignment until it is replaced."""
+
+    def __init__(
+        self,
+        source: Source,
+        inboxes: Mapping[str, Inbox],
+        tables: Mapping[str, Table],
+        short_name: Callable[[str], str],
+        *,
+        outbox: Outbox,
+        room: asyncio.Event,
+        on_ready: Callable[[Assignment], None],
+    ) -> None:
+        """`inboxes` and `tables` by the broker's name of the source and changelog topics; `room` is set when
+        a full inbox has some again."""
+        self._source = source
+        self._inboxes = inboxes
+        self._tables = tables
+        self._short = {topic: short_name(topic) for topic in inboxes}
+        self._outbox = outbox
+        self._room = room
+        self._on_ready = on_ready
+        self._current: Assignment | None = None
+        self._changed = asyncio.Event()
+
+    def assign(self, assignment: Assignment | None) -> None:
+        """Replaces the assignment; None while there is none. What was fetched under an older one is
+        dropped."""
+        self._current = assignment
+        self._changed.set()
+        self._room.set()
+
+    async def run(self) -> None:
+        """Until cancelled. Raises what the source raises, and `Fatal`."""
+        while True:
+            self._changed.clear()
+            assignment = self._current
+            if assignment is not None:
+                try:
+                    await self._serve(assignment)
+                except (SourceChanged, Revoked):
+                    if self._current is assignment:
+                        raise
+            if self._current is assignment:
+                await self._changed.wait()
+
+    async def _serve(self, assignment: Assignment) -> None:
+        changelogs = {tp for tp in assignment.partitions if tp.topic in self._tables}
+        sources = {tp for tp in assignment.partitions if tp.topic in self._inboxes}
+        self._close_tables(changelogs)
+        if changelogs:
+            await self._source.read_only(changelogs)
+            await self._recover(assignment, changelogs)
+            await self._correct(assignment, changelogs)
+        if self._current is not assignment:
+            return
+        if sources:
+            await self._resume(assignment, sources)
+        if self._current is not assignment:
+            return
+        self._on_ready(assignment)
+        while self._current is assignment and sources:
+            await self._deliver_next(assignment, sources)
+
+    # Recovery ------------------------------------------------------------------------------------------
+
+    def _close_tables(self, changelogs: set[TopicPartition]) -> None:
+        for topic, table in self._tables.items():
+            for partition in table.partitions:
+                if TopicPartition(topic, partition) not in changelogs:
+                    table.close(partition)
+
+    async def _recover(self, assignment: Assignment, changelogs: set[TopicPartition]) -> None:
+        """Applies each changelog up to where it ends now; nobody else may write to it any more."""
+        bounds = await self._source.bounds(changelogs)
+        starts = {
+            tp: self._tables[tp.topic].open(tp.partition, *bounds[tp], assignment.generation)
+            for tp in changelogs
+        }
+        missing = {tp: bounds[tp][1] for tp, start in starts.items() if start < bounds[tp][1]}
+        if not missing:
+            return
+        log.info(
+            "recovering %d rows of %d partitions",
+            sum(missing[tp] - starts[tp] for tp in missing),
+            len(missing),
+        )
+        await self._source.seek({tp: starts[tp] for tp in missing})
+        while missing and self._current is assignment:
+            fetched = await self._source.fetch(missing, _FETCH_S)
+            if self._current is not assignment:
+                return
+            for tp, records in fetched.items():
+                if tp in missing:
+                    self._apply(tp, records)
+            # The position and not the last record: compaction may have removed the last ones.
+            for tp, position in (await self._source.positions(missing)).items():
+                if position >= missing[tp]:
+                    self._tables[tp.topic].recover(tp.partition, [], position - 1)
+                    del missing[tp]
+
+    def _apply(self, tp: TopicPartition, records: Sequence[RawRecord]) -> None:
+        rows = [Recovered(r.key.decode(), r.value, _epoch(r)) for r in records if r.key is not None]
+        self._tables[tp.topic].recover(tp.partition, rows, records[-1].offset)
+
+    async def _correct(self, assignment: Assignment, changelogs: set[TopicPartition]) -> None:
+        """Writes again what a worker that had lost its partitions has overwritten."""
+        for tp in changelogs:
+            if self._current is not assignment:
+                return
+            table = self._tables[tp.topic]
+            writes = table.corrections(tp.partition)
+            if writes:
+                log.warning("%s/%d: %d rows were written too late, correcting them", *tp, len(writes))
+                await assignment.ensure_ours()
+                offsets = await self._outbox.send_rows(table.sends(tp.partition, writes))
+                table.confirm(tp.partition, writes, offsets)
+
+    # Resuming ------------------------------------------------------------------------------------------
+
+    async def _resume(self, assignment: Assignment, sources: set[TopicPartition]) -> None:
+        """Seeks every source partition, those without a committed offset to the first one that exists."""
+        committed = await self._source.committed(sources)
+        bounds = await self._source.bounds(sources)
+        positions = {tp: _resume_at(tp, committed.get(tp), bounds[tp]) for tp in sources}
+        for tp, offset in positions.items():
+            assignment.offsets.start(tp, offset)
+        await self._source.read_only(sources)
+        await self._source.seek(positions)
+
+    # Delivery ------------------------------------------------------------------------------------------
+
+    async def _deliver_next(self, assignment: Assignment, sources: set[TopicPartition]) -> None:
+        self._room.clear()
+        wanted = {tp for tp in sources if not self._inboxes[tp.topic].full}
+        if not wanted:
+            await self._room.wait()
+            return
+        patience = _FETCH_S if len(wanted) == len(sources) else _FETCH_WHILE_FULL_S
+        fetched = await self._source.fetch(wanted, patience)
+        # A fetch outlives a rebalance; what it returns then belongs to somebody else, or is read again
+        # after the seek of the next assignment.
+        if self._current is not assignment:
+            return
+        for tp, records in fetched.items():
+            self._deliver(assignment, tp, records)
+
+    def _deliver(self, assignment: Assignment, tp: TopicPartition, records: Sequence[RawRecord]) -> None:
+        assignment.offsets.deliver(tp, [r.offset for r in records])
+        topic = self._short[tp.topic]
+        partition = tp.partition
+        batch = [Record(topic, partition, r.offset, r.key, r.value, r.headers, r.timestamp) for r in records]
+        size = sum(len(r.value or b"") for r in records)
+        self._inboxes[tp.topic].put(Delivery(assignment, TopicPartition(*tp), batch, size))
+
+
+def _epoch(record: RawRecord) -> Epoch | None:
+    encoded = next((value for name, value in record.headers if name == EPOCH_HEADER), None)
+    return None if encoded is None else Epoch.decode(encoded)
+
+
+def _resume_at(tp: TopicPartition, committed: int | None, bounds: tuple[int, int]) -> int:
+    earliest, end = bounds
+    if committed is None:
+        return earliest
+    if committed < earliest:
+        log.error("%s/%d: retention removed %d unread records", *tp, earliest - committed)
+        return earliest
+    if committed > end:
+        log.error(
+            "%s/%d: committed offset %d is beyond the end %d; the topic was made anew", *tp, committed, end
+        )
+        return earliest
+    return committed

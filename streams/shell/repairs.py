@@ -1,0 +1,264 @@
+"""Faust and aiokafka as the shell uses them, and every place where it reaches into them.
+
+What stays Faust's: the app and its services, the consumer in a thread of its own, membership of the
+group, the co-partitioning assignor that keeps a changelog with its source. What is replaced, because it
+loses events (docs/adr/0003):
+
+- delivery and recovery (`Consumer._drain_messages`, `TableManager`): one sequential `Reader`;
+- commit (`Consumer.commit`): nothing beyond the smallest unfinished offset;
+- rebalance and shutdown (`on_partitions_revoked`, `App._stop_consumer`): end the work under way, commit,
+  never acknowledge what was not done.
+
+The versions of faust-streaming and aiokafka are pinned exactly; look at this file before raising them.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
+from time import monotonic
+from typing import Any, Protocol
+
+import faust
+from aiokafka.errors import IllegalStateError
+from aiokafka.structs import TopicPartition as KafkaPartition
+from faust.tables.manager import TableManager
+from faust.transport.drivers import aiokafka as driver
+
+from streams.shell.offsets import TopicPartition
+from streams.shell.reader import SourceChanged
+from streams.shell.settings import ShellSettings
+
+log = logging.getLogger(__name__)
+
+_LONGEST_POLL_MS = 250
+"""How long the broker holds a fetch open. A partition that was full when the fetch began waits that long,
+so not Faust's 1,500 ms."""
+
+_CLOSE_S = 3.0
+"""How long leaving the group may take; without it the session expires instead."""
+
+_THREAD_CALLS = 4
+"""Calls into the consumer's thread at a time. A fetch may block one for as long as a rebalance lasts and
+the commit that the rebalance waits for needs another one."""
+
+
+class ShellHooks(Protocol):
+    """What Faust's services tell the worker."""
+
+    async def on_assigned(self, partitions: frozenset[TopicPartition], generation: int) -> None:
+        """A rebalance has ended. Must return soon: the consumer group waits."""
+
+    async def on_revoked(self, lost: bool) -> None:
+        """A rebalance begins; until this returns the partitions are still ours, unless they are `lost`."""
+
+    async def read(self) -> None:
+        """Delivers records until cancelled."""
+
+    async def release(self) -> None:
+        """The worker stops: ends the work under way and commits it."""
+
+    def to_commit(self) -> Mapping[TopicPartition, int]:
+        """Offsets that are safe to commit and not committed."""
+
+    def committed(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """The broker has these."""
+
+
+class ShellThread(driver.AIOKafkaConsumerThread):
+    """The thread that aiokafka lives in."""
+
+    heard_at: float = 0.0
+    """`monotonic()` of the last answer by which the group coordinator knew us as a member."""
+
+    @property
+    def method_queue(self) -> Any:
+        if self._method_queue is None:
+            super().method_queue.num_workers = _THREAD_CALLS
+        return self._method_queue
+
+    async def on_start(self) -> None:
+        await super().on_start()
+        coordinator: Any = self._ensure_consumer()._coordinator
+        beat = coordinator._do_heartbeat
+
+        async def heartbeat() -> bool:
+            sent_at = monotonic()
+            known: bool = await beat()
+            if known:
+                # The session runs from when the broker got it, so at the earliest from here.
+                self.heard_at = sent_at
+            return known
+
+        coordinator._do_heartbeat = heartbeat
+
+    async def on_thread_stop(self) -> None:
+        try:
+            async with asyncio.timeout(_CLOSE_S):
+                await super().on_thread_stop()
+        except (TimeoutError, asyncio.CancelledError):
+            # While its broker is away, aiokafka lets out the cancellation of its own tasks; it would
+            # end this thread before `stop` hears of it, which then waits for ever.
+            log.warning("the consumer was closed without its broker")
+            with suppress(Exception):
+                await self._ensure_consumer()._client.close()
+
+    def on_crash(self, msg: str, *fmt: Any, **kwargs: Any) -> None:
+        """Faust prints here; whoever called `start` gets the exception."""
+
+    def _start_thread(self) -> None:
+        try:
+            super()._start_thread()
+        except Exception as error:
+            # Handed to `start`, or to the app as a crash; Python would print it a third time.
+            log.debug("the consumer's thread ended: %r", error)
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = _LONGEST_POLL_MS
+        return consumer
+
+    @property
+    def lost(self) -> bool:
+        """Whether the group went on without us: then others may already own what we had."""
+        return bool(self._ensure_consumer()._coordinator.generation < 0)
+
+    async def call(self, function: Callable[[Any], Awaitable[Any]]) -> Any:
+        """Runs `function(consumer)` in this thread. Raises `SourceChanged` when it names a partition that
+        is no longer assigned."""
+        try:
+            return await self.call_thread(function, self._ensure_consumer())
+        except IllegalStateError as changed:
+            raise SourceChanged(str(changed)) from changed
+
+
+class ShellConsumer(driver.Consumer):
+    """Faust's consumer: told to the worker instead of to streams, and committing what the worker says."""
+
+    app: Any
+    _thread: Any
+
+    def _new_consumer_thread(self) -> ShellThread:
+        loop = type(asyncio.get_running_loop())()  # uvloop in the main thread means uvloop here
+        thread = ShellThread(self, loop=self.loop, thread_loop=loop, beacon=self.beacon)
+        thread._close_thread_loop_on_stop = True
+        return thread
+
+    @property
+    def _hooks(self) -> ShellHooks:
+        hooks: ShellHooks = self.app.hooks
+        return hooks
+
+    async def _drain_messages(self, fetcher: Any) -> None:
+        await self._hooks.read()
+
+    async def on_partitions_revoked(self, revoked: Iterable[Any]) -> None:
+        await self._hooks.on_revoked(self._thread.lost)
+
+    async def on_partitions_assigned(self, assigned: Iterable[Any], generation_id: int = 0) -> None:
+        # The join itself proves that the coordinator knows us; the first heartbeat comes later.
+        self._thread.heard_at = monotonic()
+        partitions = frozenset(TopicPartition(tp.topic, tp.partition) for tp in assigned)
+        await self._hooks.on_assigned(partitions, generation_id)
+
+    async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
+        """Commits what is safe. False when there was nothing or the group has moved on."""
+        offsets = dict(self._hooks.to_commit())
+        if not offsets:
+            return False
+        done: bool = await self._thread.commit({KafkaPartition(*tp): at for tp, at in offsets.items()})
+        if done:
+            self._hooks.committed(offsets)
+        return done
+
+    force_commit = commit
+
+    async def wait_empty(self) -> None:
+        """Faust waits here for messages that it tracks; ours are waited for in `ShellHooks.release`."""
+        await self.commit()
+
+    async def verify_all_partitions_active(self) -> None:
+        """Faust's livelock detector looks at streams that do not exist here."""
+
+
+class ShellTransport(driver.Transport):
+    """Makes the app use `ShellConsumer`."""
+
+    Consumer = ShellConsumer
+
+
+class ShellTable(faust.Table[bytes, bytes]):
+    """Tells Faust's assignor that a changelog belongs to its source topic. Rows are the shell's own."""
+
+    async def on_start(self) -> None:
+        """Faust would open its store and create the topic."""
+
+
+class ShellTables(TableManager):
+    """Subscribes to the changelogs and starts the reading; recovery is the `Reader`'s."""
+
+    app: Any
+
+    async def on_start(self) -> None:
+        await self._update_channels()
+        await self.app._fetcher.maybe_start()
+
+    async def on_stop(self) -> None:
+        await self.app._fetcher.stop()
+
+    async def wait_until_recovery_completed(self) -> bool:
+        """Faust's start would wait here; a worker that is told to stop meanwhile could not."""
+        return False
+
+
+class ShellApp(faust.App):
+    """A Faust app without streams, web server, producer and sensors."""
+
+    hooks: ShellHooks
+
+    def on_rebalance_start(self) -> None:
+        """On the consumer's thread, so it only sets a flag, as Faust does."""
+        self.rebalancing = True
+
+    async def _stop_consumer(self) -> None:
+        await self.hooks.release()
+
+
+def new_app(settings: ShellSettings, sources: Iterable[str], tables: Iterable[str], hooks: ShellHooks) -> Any:
+    """An app that reads these source topics and owns these changelog topics, by the broker's names.
+
+    Must be called inside the running loop; the topics must exist, with equal numbers of partitions.
+    """
+    kafka = settings.kafka
+    folder = settings.data_dir / settings.worker_id
+    folder.mkdir(parents=True, exist_ok=True)
+    app = ShellApp(
+        kafka.full_name(settings.group),
+        broker=";".join(f"kafka://{server.strip()}" for server in kafka.bootstrap_servers.split(",")),
+        datadir=str(folder),
+        store="memory://",
+        TableManager=ShellTables,
+        canonical_url=f"http://{settings.worker_id}",
+        consumer_group_instance_id=settings.worker_id,
+        broker_session_timeout=settings.session_timeout_s,
+        broker_heartbeat_interval=settings.heartbeat_s,
+        broker_rebalance_timeout=settings.rebalance_timeout_s,
+        broker_commit_interval=settings.commit_s,
+        consumer_auto_offset_reset="earliest",
+        topic_partitions=kafka.partitions,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        table_standby_replicas=0,
+        web_enabled=False,
+    )
+    app.hooks = hooks
+    app.boot_strategy.enable_kafka_producer = False
+    app.boot_strategy.enable_sensors = False
+    app.finalize()
+    app.transport = ShellTransport(app.conf.broker_consumer, app)
+    for topic in sources:
+        app.topics.add(app.topic(topic, key_type=bytes, value_type=bytes))
+    for name in tables:
+        changelog = app.topic(name, key_type=bytes, value_type=bytes, acks=False)
+        app.tables.add(ShellTable(app, name=name, changelog_topic=changelog))
+    return app

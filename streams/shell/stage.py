@@ -1,0 +1,81 @@
+"""What the layers above say about themselves: what a stage reads, keeps and does. No Faust, no Kafka."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from transport.producer import Send
+
+
+@dataclass(slots=True)
+class Record:
+    """One message as it was read. `topic` is the registry's name, without the prefix."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+    timestamp_ms: int
+
+
+class Kept(Protocol):
+    """What a stage has kept for the partition of a record, its own undelivered writes included."""
+
+    def get(self, key: str) -> bytes | None:
+        """The row's value, None when there is none. Does not block."""
+
+
+@dataclass(slots=True)
+class Decision:
+    """What follows from one record or one row that is due."""
+
+    sends: list[Send] = field(default_factory=list)
+    writes: dict[str, bytes | None] = field(default_factory=dict)
+    """Rows of the stage's table; None deletes. The partition is that of the record, so the record's key
+    must decide it in the same way as the row's owner expects."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Ordered and stateful: the records of a partition are decided one after the other.
+
+    For each batch the shell confirms the sends, then the writes, then acknowledges. After a crash in
+    between, the same record is decided again on what was kept before it, so `decide` must be
+    deterministic in its record and what is kept.
+    """
+
+    name: str
+    source: str
+    """Registry name of the topic it reads."""
+    decide: Callable[[Record, Kept, float], Decision]
+    """Record, kept rows, unix time. Raises `NotYet` to be asked again later; any other exception sends
+    the record to the dead letters."""
+    table: str | None = None
+    """What it keeps goes to the topic `changelog.<table>`; None keeps nothing."""
+    due: Callable[[str, bytes], float | None] | None = None
+    """Row key and value to the unix time at which the row wants attention; None for never."""
+    on_due: Callable[[str, bytes, float], Decision] | None = None
+    """What is done at that time. Without it the row is deleted, which is what an expiry needs."""
+
+
+@dataclass(frozen=True)
+class TaskStage:
+    """Stateless and concurrent: each record on its own, in any order, acknowledged when its sends are
+    confirmed. A record may be executed twice after a crash or a rebalance."""
+
+    name: str
+    sources: tuple[str, ...]
+    execute: Callable[[Record], Awaitable[list[Send]]]
+    concurrency: int
+    """How many records are executed at the same time in one worker."""
+
+
+class NotYet(Exception):
+    """Raised by `decide` when something it needs is not here yet, such as a definition under way."""
+
+    def __init__(self, wait: Callable[[], Awaitable[None]]) -> None:
+        """`wait` returns when it makes sense to decide again; it must be bounded by its owner."""
+        super().__init__("decide again later")
+        self.wait = wait

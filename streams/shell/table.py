@@ -1,0 +1,170 @@
+"""One stage's table: rows, what brings them to the changelog, and when each of them is due.
+
+Rows carry the epoch of their writer in a header. A worker that was frozen while it sent rows sends them when
+it wakes up, after others have gone on; nothing on the way can stop it. Whoever reads the changelog next sees
+a smaller epoch after a greater one, leaves such a row out, and writes the right one again.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from streams.shell.due import DueHeap, DueOf
+from streams.shell.errors import ForeignWriter
+from streams.shell.rows import Epoch, Mark, Rows, Write
+from streams.shell.stage import Stage
+from transport.producer import Send
+
+EPOCH_HEADER = "epoch"
+
+_NO_EPOCH = Epoch(-1, -1)
+
+
+class Recovered(NamedTuple):
+    """One row of the changelog. Without an epoch it counts as written under the one before it."""
+
+    key: str
+    value: bytes | None
+    epoch: Epoch | None
+
+
+def _forgiving(due: DueOf) -> DueOf:
+    """A row whose due time can't be told is due at once, so that its stage finds out."""
+
+    def due_of(key: str, value: bytes) -> float | None:
+        try:
+            return due(key, value)
+        except Exception:
+            return 0.0
+
+    return due_of
+
+
+class Table:
+    """The partitions of a table that this worker owns.
+
+    Rows change in two ways only: by what recovery reads from the changelog, and by own writes whose
+    changelog positions are confirmed.
+    """
+
+    def __init__(self, stage: Stage, rows: Rows) -> None:
+        if stage.table is None:
+            raise ValueError(f"stage {stage.name} keeps nothing")
+        self.name = stage.table
+        self.changelog = f"changelog.{stage.table}"
+        self._due_of = None if stage.due is None else _forgiving(stage.due)
+        self._rows = rows
+        self._marks: dict[int, Mark] = {}
+        self._epochs: dict[int, Epoch] = {}
+        self._late: dict[int, set[str]] = {}
+        self._heaps: dict[int, DueHeap] = {}
+
+    @property
+    def partitions(self) -> set[int]:
+        """Those that are open."""
+        return set(self._marks)
+
+    def open(self, partition: int, earliest: int, end: int, generation: int) -> int:
+        """Makes a partition usable whose changelog has the offsets `earliest` up to, without, `end`.
+
+        Returns the offset from which recovery must read. Rows that are older than the changelog's
+        start, or newer than its end because the topic was made anew, are forgotten.
+        """
+        mark = self._rows.open(partition)
+        if mark is not None and not earliest <= mark.offset + 1 <= end:
+            self._rows.clear(partition)
+            mark = None
+        self._marks[partition] = mark or Mark(earliest - 1, _NO_EPOCH)
+        self._epochs[partition] = Epoch(end, generation)
+        self._late[partition] = set()
+        if self._due_of is not None and partition not in self._heaps:
+            self._heaps[partition] = DueHeap()
+            self._heaps[partition].rebuild(self._rows.items(partition), self._due_of)
+        return self._marks[partition].offset + 1
+
+    def close(self, partition: int) -> None:
+        """The partition has another owner now."""
+        self._rows.close(partition)
+        for by_partition in (self._marks, self._epochs, self._late, self._heaps):
+            by_partition.pop(partition, None)
+
+    def get(self, partition: int, key: str) -> bytes | None:
+        """The row of an open partition."""
+        return self._rows.get(partition, key)
+
+    def size(self, partition: int) -> int:
+        """About how many rows an open partition has."""
+        return self._rows.size(partition)
+
+    def recover(self, partition: int, rows: Iterable[Recovered], last: int) -> None:
+        """Applies what the changelog says, up to its offset `last`, but for rows that came too late."""
+        epoch = self._marks[partition].epoch
+        writes: dict[str, bytes | None] = {}
+        for row in rows:
+            if row.epoch is not None and row.epoch < epoch:
+                self._late[partition].add(row.key)
+            else:
+                epoch = row.epoch or epoch
+                writes[row.key] = row.value
+                self._late[partition].discard(row.key)
+        self._apply(partition, list(writes.items()), Mark(last, epoch))
+
+    def corrections(self, partition: int) -> list[Write]:
+        """Rows to be written again because one that came too late is their newest in the changelog."""
+        late = self._late.get(partition, set())
+        return [(key, self._rows.get(partition, key)) for key in sorted(late)]
+
+    def sends(self, partition: int, writes: Iterable[Write]) -> list[Send]:
+        """The writes as changelog messages."""
+        headers = ((EPOCH_HEADER, self._epochs[partition].encode()),)
+        return [Send(self.changelog, key.encode(), value, headers, partition) for key, value in writes]
+
+    def confirm(self, partition: int, writes: Sequence[Write], offsets: Sequence[int]) -> None:
+        """Applies own writes that the broker has at these changelog offsets, in this order.
+
+        Raises `ForeignWriter` when they do not follow the last one we know: then another worker has
+        written as well, and only a recovery can tell what is right.
+        """
+        expected = self._marks[partition].offset + 1
+        if offsets[0] != expected or offsets[-1] != expected + len(offsets) - 1:
+            raise ForeignWriter(f"{self.changelog}/{partition}: expected offset {expected}, got {offsets[0]}")
+        self._apply(partition, writes, Mark(offsets[-1], self._epochs[partition]))
+        if self._late[partition]:
+            self._late[partition].difference_update(key for key, _ in writes)
+
+    def due(self, now: float, limit: int) -> list[tuple[int, str]]:
+        """At most `limit` rows, as partition and key, whose time may have come; each is named once.
+
+        An entry may be outdated: see `is_due`.
+        """
+        rows: list[tuple[int, str]] = []
+        for partition, heap in self._heaps.items():
+            rows.extend((partition, key) for key in heap.pop(now, limit - len(rows)))
+        return list(dict.fromkeys(rows))
+
+    def is_due(self, key: str, value: bytes, now: float) -> bool:
+        """Whether a row wants attention now."""
+        when = self._due_of(key, value) if self._due_of is not None else None
+        return when is not None and when <= now
+
+    def postpone(self, partition: int, key: str, until: float) -> None:
+        """Looks at a row again at `until`."""
+        if partition in self._heaps:
+            self._heaps[partition].push(until, key)
+
+    @property
+    def next_due(self) -> float | None:
+        """The earliest time at which `due` may return something."""
+        return min((heap.next for heap in self._heaps.values() if heap.next is not None), default=None)
+
+    def _apply(self, partition: int, writes: Sequence[Write], mark: Mark) -> None:
+        self._rows.apply(partition, writes, mark)
+        self._marks[partition] = mark
+        if self._due_of is None:
+            return
+        heap = self._heaps[partition]
+        for key, value in writes:
+            when = None if value is None else self._due_of(key, value)
+            if when is not None:
+                heap.push(when, key)
+        if heap.bloated(self._rows.size(partition)):
+            heap.rebuild(self._rows.items(partition), self._due_of)

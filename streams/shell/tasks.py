@@ -1,0 +1,120 @@
+"""The loop of a task stage: many records at once, each acknowledged on its own."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+from streams.shell.assignment import Assignment
+from streams.shell.inbox import Inbox, Limits
+from streams.shell.metrics import ShellMetrics
+from streams.shell.offsets import TopicPartition
+from streams.shell.outbox import DeadLetter, Outbox, check_size
+from streams.shell.stage import Decision, Record, TaskStage
+from transport.producer import Send
+
+log = logging.getLogger(__name__)
+
+_ONE_BATCH_BYTES = 8 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class _Running:
+    """A task and the assignment that its record counts for: the one that delivered it last."""
+
+    assignment: Assignment
+    task: "asyncio.Task[None] | None" = None
+
+
+class ConcurrentStage:
+    """Runs one `TaskStage` over all partitions of this worker."""
+
+    def __init__(
+        self, stage: TaskStage, inbox: Inbox, outbox: Outbox, dead_letter: DeadLetter, metrics: ShellMetrics
+    ) -> None:
+        self._stage = stage
+        self._inbox = inbox
+        self._outbox = outbox
+        self._dead_letter = dead_letter
+        self._metrics = metrics
+        self._running: dict[tuple[TopicPartition, int], _Running] = {}
+        self._slot = asyncio.Event()
+        self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def run(self) -> None:
+        """Until cancelled. Raises `Fatal`."""
+        while True:
+            await self._first_of(self._inbox.filled.wait())
+            free = self._stage.concurrency - len(self._running)
+            if free <= 0:
+                self._slot.clear()
+                await self._first_of(self._slot.wait())
+                continue
+            for delivery in self._inbox.take(Limits(free, _ONE_BATCH_BYTES)):
+                for record in delivery.records:
+                    self._begin(delivery.assignment, delivery.tp, record)
+
+    async def release(self, grace_s: float) -> None:
+        """Begins nothing new; waits at most `grace_s` for what runs. What runs longer goes on, and counts
+        for the next assignment if its record is delivered again while it does."""
+        self._inbox.clear()
+        tasks = [running.task for running in self._running.values() if running.task is not None]
+        if tasks:
+            await asyncio.wait(tasks, timeout=grace_s)
+
+    async def cancel(self) -> None:
+        """Ends what still runs, unacknowledged."""
+        tasks = [running.task for running in self._running.values() if running.task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _begin(self, assignment: Assignment, tp: TopicPartition, record: Record) -> None:
+        place = (tp, record.offset)
+        running = self._running.get(place)
+        if running is not None:
+            running.assignment = assignment
+            return
+        running = self._running[place] = _Running(assignment)
+        running.task = asyncio.create_task(self._execute(record))
+        running.task.add_done_callback(lambda task: self._end(place, task))
+
+    async def _execute(self, record: Record) -> None:
+        began = perf_counter()
+        try:
+            sends = await self._stage.execute(record)
+            check_size(Decision(sends=sends))
+        except Exception as error:
+            sends = [self._bury(record, error)]
+        if sends:
+            await self._outbox.send(sends)
+        self._metrics.task(self._stage.name, perf_counter() - began)
+
+    def _end(self, place: tuple[TopicPartition, int], task: "asyncio.Task[None]") -> None:
+        running = self._running.pop(place)
+        self._slot.set()
+        if task.cancelled():
+            return
+        failure = task.exception()
+        if failure is not None:
+            if not self._failure.done():
+                self._failure.set_exception(failure)
+        elif not running.assignment.over:
+            running.assignment.offsets.finish(*place)
+
+    def _bury(self, record: Record, error: Exception) -> Send:
+        self._metrics.dead_letter(self._stage.name, type(error).__name__)
+        return self._dead_letter(record, error)
+
+    async def _first_of(self, wait: Coroutine[None, None, bool]) -> None:
+        """Waits, unless a task has failed in a way that nobody may go on after."""
+        waiting = asyncio.create_task(wait)
+        waits: set[asyncio.Future[Any]] = {waiting, self._failure}
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+        if self._failure.done():
+            self._failure.result()

@@ -1,0 +1,110 @@
+"""What is sent more than once, and how a producer insists."""
+
+import itertools
+import random
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from bench.connection import Connection, Endpoint
+from bench.journal import Journal
+from bench.orders import orders
+from bench.traffic import NotAccepted, Traffic, mixed, with_repeats
+
+
+class Door:
+    """A server that refuses each order the first `refusals` times, in the ways that servers have."""
+
+    def __init__(self) -> None:
+        self.refusals = 0
+        self.seen: list[str] = []
+        self._app = web.Application()
+        self._app.router.add_post("/orders", self._take)
+        self._app.router.add_post("/chunked", self._chunked)
+        self._app.router.add_post("/close", self._close)
+        self.server = TestServer(self._app)
+
+    async def _take(self, request: web.Request) -> web.Response:
+        order_id = request.headers["webhook-id"]
+        assert (await request.json())["order_id"] == order_id
+        self.seen.append(order_id)
+        refuse = self.seen.count(order_id) <= self.refusals
+        return web.json_response({}, status=503 if refuse else 202)
+
+    async def _chunked(self, request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse(status=201)
+        answer.enable_chunked_encoding()
+        await answer.prepare(request)
+        await answer.write(b"a" * 100)
+        await answer.write(b"b" * 100)
+        await answer.write_eof()
+        return answer
+
+    async def _close(self, _: web.Request) -> web.Response:
+        answer = web.Response(text="done")
+        answer.force_close()
+        return answer
+
+
+@pytest.fixture
+async def door() -> AsyncIterator[Door]:
+    made = Door()
+    async with made.server:
+        yield made
+
+
+def _endpoint(door: Door, path: str = "/orders") -> Endpoint:
+    return Endpoint(str(door.server.make_url(path)), "webhook-id")
+
+
+async def test_each_order_is_posted_until_accepted(door: Door, tmp_path: Path) -> None:
+    door.refusals = 1
+    with Journal(tmp_path / "journal") as journal:
+        await Traffic(_endpoint(door), journal).post_all(itertools.islice(orders("b"), 20), connections=4)
+    assert journal.acknowledged == set(door.seen)
+    assert (journal.posts, journal.retries, journal.repeats) == (20, 20, 0)
+    assert (tmp_path / "journal").read_text().splitlines().count("accepted b-000003") == 1
+
+
+async def test_gives_up_in_the_end(door: Door, tmp_path: Path) -> None:
+    door.refusals = 1_000
+    with Journal(tmp_path / "journal") as journal:
+        traffic = Traffic(_endpoint(door), journal, give_up_after_s=0.1)
+        with pytest.raises(ExceptionGroup) as raised:
+            await traffic.post_all(itertools.islice(orders("b"), 1), connections=1)
+    assert isinstance(raised.value.exceptions[0], NotAccepted)
+    assert not journal.acknowledged
+
+
+async def test_fixed_rate_counts_what_it_posts(door: Door, tmp_path: Path) -> None:
+    seconds: list[int] = []
+    with Journal(tmp_path / "journal") as journal:
+        await Traffic(_endpoint(door), journal).post_at(50, 0.5, orders("b"), seconds.append)
+    assert len(journal.acknowledged) == 25
+    assert seconds == [0]
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "content"), [("/chunked", 201, b"b" * 100), ("/close", 200, b"done")]
+)
+async def test_reads_whole_answers(door: Door, path: str, status: int, content: bytes) -> None:
+    async with Connection(_endpoint(door, path)) as connection:
+        for _ in range(3):
+            answer = await connection.post("id", b"{}")
+            assert answer[0] == status
+            assert content in answer[1]
+
+
+def test_mixed_repeats_come_after_the_first() -> None:
+    unique = list(itertools.islice(orders("b"), 950))
+    posted = mixed(unique, 50, random.Random(1))
+    assert len(posted) == 1_000
+    assert list(dict.fromkeys(posted)) == unique
+
+
+def test_share_of_repeats_is_of_everything_sent() -> None:
+    posted = [o.order_id for o in itertools.islice(with_repeats(orders("b"), 0.05, random.Random(1)), 20_000)]
+    assert 0.045 < 1 - len(set(posted)) / len(posted) < 0.055

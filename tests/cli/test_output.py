@@ -1,0 +1,68 @@
+"""Tables, fields and durations."""
+
+import io
+import sys
+
+import pytest
+from rich.text import Text
+
+from cli.output import duration, moment, show_fields, show_table
+
+
+class Terminal(io.StringIO):
+    """Says that it is one."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (None, ""),
+        (0, "0 µs"),
+        (0.00042, "420 µs"),
+        (0.0042, "4.2 ms"),
+        (0.0123, "12 ms"),
+        (1.5, "1.50 s"),
+        (61, "1 min 1 s"),
+    ],
+)
+def test_duration(seconds: float | None, said: str) -> None:
+    assert duration(seconds) == said
+
+
+def test_moment_is_to_the_second() -> None:
+    assert moment("2026-11-21T08:40:17.011697Z") == "2026-11-21 08:40:17Z"
+    assert moment("yesterday") == "yesterday"
+
+
+def test_ids_stay_in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setenv("COLUMNS", "60")
+    run_id = "0b9e2d6c-0000-5000-8000-000000000001"
+    show_table(("id", "error"), [[run_id, "a long story " * 9]])
+    assert run_id in terminal.getvalue()
+    assert max(map(len, Text.from_ansi(terminal.getvalue()).plain.splitlines())) <= 60
+
+
+def test_tsv_escapes_what_would_break_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    show_table(("a", "b"), [["x\ty\nz\\", None], [1.5, {"k": [True]}]])
+    assert capsys.readouterr().out == 'a\tb\nx\\ty\\nz\\\\\t\n1.5\t{"k":[true]}\n'
+
+
+def test_table_on_a_terminal_shows_no_control_characters(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setenv("TERM", "dumb")
+    show_table(("name",), [["[bold]evil[/bold]\x1b]0;title\x07"]])
+    shown = terminal.getvalue()
+    assert "[bold]evil[/bold]" in shown
+    assert "\x1b]0" not in shown
+    assert "\x07" not in shown
+
+
+def test_fields_leave_out_what_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+    show_fields({"id": "1", "long name": "x\x1b", "secret": None})
+    assert capsys.readouterr().out == "id         1\nlong name  x\N{REPLACEMENT CHARACTER}\n"

@@ -1,0 +1,116 @@
+"""`hopline run`: inputs, waiting, drawing."""
+
+from typing import Any
+
+import orjson
+import pytest
+
+from tests.cli.api import RUN, RUN_ID, CannedApi
+from tests.cli.conftest import Hopline
+
+STARTED = {"trigger_id": "m", "duplicate": False, "event_id": "e", "workflow_run_id": RUN_ID}
+NODE = {
+    "index": 1, "node_id": "n1", "predecessor_node_id": None, "title": "Order", "node_type": "start",
+    "status": "succeeded", "elapsed_time": 0.001, "error": None,
+}  # fmt: skip
+VARIABLES = [
+    {"variable": "title", "type": "text-input"},
+    {"variable": "amount", "type": "number"},
+    {"variable": "urgent", "type": "checkbox"},
+    {"variable": "extra", "type": "json_object"},
+]
+
+
+@pytest.fixture
+def startable(api: CannedApi) -> CannedApi:
+    graph = {"nodes": [{"id": "n1", "data": {"type": "start", "variables": VARIABLES}}]}
+    api.says("GET /api/v1/workflows/wf-1", {"graph": graph})
+    api.says("POST /api/v1/triggers/workflows/wf-1/manual", STARTED, 202)
+    api.says(f"GET /api/v1/runs/{RUN_ID}", RUN)
+    api.says(f"GET /api/v1/runs/{RUN_ID}/nodes", {"data": [NODE]})
+    return api
+
+
+def sent(api: CannedApi) -> Any:
+    return next(seen.json for seen in api.seen if seen.path.endswith("/manual"))
+
+
+def test_start_prints_the_run_id(hopline: Hopline, startable: CannedApi) -> None:
+    result = hopline("run", "start", "order-review")
+    assert (result.exit_code, result.stdout) == (0, f"{RUN_ID}\n")
+    assert sent(startable) == {"inputs": {}, "draft": False}
+
+
+def test_inputs_have_the_types_of_the_start_node(hopline: Hopline, startable: CannedApi) -> None:
+    pairs = ("title=12", "amount=4.5", "urgent=true", 'extra={"a": [1]}')
+    options = [part for pair in pairs for part in ("--input", pair)]
+    all_inputs = '{"title": "loses", "more": 1}'
+    hopline("run", "start", "order-review", "--draft", "--inputs", all_inputs, *options)
+    expected = {"title": "12", "amount": 4.5, "urgent": True, "extra": {"a": [1]}, "more": 1}
+    assert sent(startable) == {"inputs": expected, "draft": True}
+    assert startable.seen[1].query == {"version": "draft"}
+
+
+@pytest.mark.parametrize(
+    ("pair", "said"), [("amount=much", "type number"), ("nobody=1", "it takes title, amount")]
+)
+def test_inputs_that_do_not_fit(hopline: Hopline, startable: CannedApi, pair: str, said: str) -> None:
+    result = hopline("run", "start", "order-review", "--input", pair)
+    assert result.exit_code == 1
+    assert said in result.stderr
+
+
+def test_wait_outlasts_the_sink_and_draws(hopline: Hopline, startable: CannedApi) -> None:
+    missing = (404, {"detail": "no such run"})
+    startable.answers[f"GET /api/v1/runs/{RUN_ID}"] = [
+        missing,
+        (200, {**RUN, "status": "RUNNING"}),
+        (200, RUN),
+    ]
+    result = hopline("run", "start", "order-review", "--wait")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [
+        f"SUCCEEDED  12 ms  run {RUN_ID}",
+        "└── Order  start  succeeded  1.0 ms",
+    ]
+
+
+def test_wait_for_a_run_that_fails(hopline: Hopline, startable: CannedApi) -> None:
+    startable.says(f"GET /api/v1/runs/{RUN_ID}", {**RUN, "status": "FAILED", "error": "n1: no"})
+    result = hopline("run", "start", "order-review", "--wait", "--json")
+    assert result.exit_code == 1
+    assert orjson.loads(result.stdout)["nodes"] == [NODE]
+    assert result.stderr == f"hopline: run {RUN_ID} has ended FAILED: n1: no\n"
+
+
+def test_wait_is_bounded(hopline: Hopline, startable: CannedApi) -> None:
+    startable.says(f"GET /api/v1/runs/{RUN_ID}", {**RUN, "status": "RUNNING"})
+    result = hopline("run", "start", "order-review", "--wait", "--timeout", "0.3")
+    assert result.exit_code == 1
+    assert "has not ended within 0.3 s" in result.stderr
+
+
+def test_wait_passes_a_refusal_on(hopline: Hopline, startable: CannedApi) -> None:
+    startable.refuses(f"GET /api/v1/runs/{RUN_ID}", 503, "the history is away")
+    result = hopline("run", "start", "order-review", "--wait")
+    assert (result.exit_code, result.stderr) == (1, "hopline: the history is away\n")
+
+
+def test_list(hopline: Hopline, api: CannedApi) -> None:
+    api.says("GET /api/v1/runs", {"data": [RUN, {**RUN, "workflow_id": "deleted"}]})
+    result = hopline("run", "list", "--status", "succeeded", "--workflow", "order-review", "--limit", "2")
+    listed = next(seen for seen in api.seen if seen.path == "/api/v1/runs")
+    assert listed.query == {"workflow_id": "wf-1", "status": "SUCCEEDED", "limit": "2"}
+    rows = [line.split("\t") for line in result.stdout.splitlines()]
+    assert [row[1] for row in rows[1:]] == ["order-review", "deleted"]
+
+
+def test_show_and_replay(hopline: Hopline, startable: CannedApi) -> None:
+    assert "Order" in hopline("run", "show", RUN_ID).stdout
+    startable.says("POST /api/v1/runs/old/replay", STARTED, 202)
+    assert hopline("run", "replay", "old").stdout == f"{RUN_ID}\n"
+
+
+def test_cancel(hopline: Hopline, api: CannedApi) -> None:
+    api.says("POST /api/v1/runs/r1/cancel", {"id": "r1"}, 202)
+    assert hopline("run", "cancel", "r1").stdout == "asked r1 to stop\n"

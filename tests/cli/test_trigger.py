@@ -1,0 +1,81 @@
+"""`hopline trigger`: the config that is sent, and the secret that is shown once."""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from ingress.signatures import build_verifier
+from schemas.models import SignatureConfig
+from tests.cli.api import CannedApi
+from tests.cli.conftest import Hopline
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+CREATED = {"id": "t1", "url": "http://h/triggers/webhook/abc", "status": "ACTIVE", "type": "WEBHOOK",
+           "name": "", "workflow_id": "wf-1"}  # fmt: skip
+
+
+def create(hopline: Hopline, api: CannedApi, *args: str) -> tuple[str, Any]:
+    api.says("POST /api/v1/triggers", CREATED, 201)
+    result = hopline("trigger", "create", "--workflow", "order-review", *args)
+    assert result.exit_code == 0, result.output
+    return result.stdout, api.seen[-1].json
+
+
+def test_create_prints_the_url(hopline: Hopline, api: CannedApi) -> None:
+    output, sent = create(hopline, api, "--method", "put", "--method", "POST", "--dedup-window", "0")
+    assert "http://h/triggers/webhook/abc" in output
+    assert "secret" not in output
+    assert sent == {"workflow_id": "wf-1", "type": "WEBHOOK", "name": "", "status": "ACTIVE",
+                    "config": {"allowed_methods": ["PUT", "POST"], "dedup_window_s": 0.0}}  # fmt: skip
+
+
+@pytest.mark.parametrize("scheme", ["github", "standard-webhooks"])
+def test_scheme_alone_gets_a_secret_that_the_door_takes(
+    hopline: Hopline, api: CannedApi, scheme: str
+) -> None:
+    output, sent = create(hopline, api, "--scheme", scheme)
+    secret = sent["config"]["signature"]["secrets"][0]
+    assert secret in output
+    build_verifier(SignatureConfig.model_validate(sent["config"]["signature"]), [secret])
+    if scheme == "standard-webhooks":
+        assert len(base64.b64decode(secret.removeprefix("whsec_"))) == 32
+
+
+def test_given_secrets_are_not_shown_again(hopline: Hopline, api: CannedApi) -> None:
+    output, sent = create(hopline, api, "--scheme", "github", "--secret", "one", "--secret", "two")
+    assert sent["config"]["signature"] == {"scheme": "github", "secrets": ["one", "two"]}
+    assert "one" not in output
+
+
+def test_config_of_a_sample(hopline: Hopline, api: CannedApi) -> None:
+    path = SAMPLES / "github-push-notify/sample.json"
+    _, sent = create(hopline, api, "--config", f"@{path}")
+    assert sent["config"]["inputs"]["repository"] == "body.repository.full_name"
+    assert sent["config"]["signature"]["secrets"]
+
+
+@pytest.mark.parametrize(
+    "args",
+    [("--secret", "x"), ("--config", "{"), ("--config", "[]"), ("--config", "@absent"), ("--type", "smoke")],
+)
+def test_wrong_usage(hopline: Hopline, api: CannedApi, args: tuple[str, ...]) -> None:
+    assert hopline("trigger", "create", "--workflow", "order-review", *args).exit_code == 2
+
+
+def test_list_names_the_workflow(hopline: Hopline, api: CannedApi) -> None:
+    api.says("GET /api/v1/triggers", {"data": [CREATED]})
+    result = hopline("trigger", "list", "--workflow", "order-review")
+    assert api.seen[-2].query == {"workflow_id": "wf-1"}
+    assert result.stdout.splitlines()[1].split("\t")[3] == "order-review"
+
+
+def test_pause_resume_delete(hopline: Hopline, api: CannedApi) -> None:
+    api.says("POST /api/v1/triggers/t1/pause", {**CREATED, "status": "PAUSED"})
+    api.says("POST /api/v1/triggers/t1/resume", CREATED)
+    api.says("DELETE /api/v1/triggers/t1", None, 204)
+    assert hopline("trigger", "pause", "t1").stdout == "t1 is PAUSED\n"
+    assert orjson.loads(hopline("trigger", "resume", "t1", "--json").stdout)["status"] == "ACTIVE"
+    assert hopline("trigger", "delete", "t1").stdout == "deleted t1\n"

@@ -1,0 +1,90 @@
+"""`hopline workflow`: what is sent, and what is shown."""
+
+from pathlib import Path
+
+import orjson
+import pytest
+
+from tests.cli.api import WORKFLOW, CannedApi
+from tests.cli.conftest import Hopline
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+IMPORTED = {
+    "app_id": "a",
+    "workflow_id": "wf-1",
+    "name": "n",
+    "mode": "workflow",
+    "version": "v1",
+    "created": True,
+}
+
+
+def test_list_is_tsv_when_piped(hopline: Hopline, api: CannedApi) -> None:
+    rows = [line.split("\t") for line in hopline("workflow", "list").stdout.splitlines()]
+    assert rows[0] == ["id", "name", "mode", "published_version", "updated_at"]
+    assert rows[1][:2] == ["wf-1", "order-review"]
+
+
+def test_list_json(hopline: Hopline, api: CannedApi) -> None:
+    assert orjson.loads(hopline("workflow", "list", "--json").stdout) == [WORKFLOW]
+
+
+def test_import_sends_the_file_as_it_is(hopline: Hopline, api: CannedApi) -> None:
+    api.says("POST /api/v1/workflows/import", IMPORTED, 201)
+    file = SAMPLES / "order-review/workflow.yml"
+    result = hopline("workflow", "import", str(file), "--app", "n", "--publish")
+    assert (result.exit_code, result.stdout) == (0, "imported n, workflow wf-1, version v1\n")
+    assert api.seen[0].query == {"app": "n", "publish": "true"}
+    assert api.seen[0].headers["Content-Type"] == "application/yaml"
+    assert api.seen[0].body == file.read_bytes()
+
+
+def test_import_sets_environment_variables(hopline: Hopline, api: CannedApi) -> None:
+    api.says("POST /api/v1/workflows/import", IMPORTED)
+    file = str(SAMPLES / "github-push-notify/workflow.yml")
+    assert hopline("workflow", "import", file, "--env", "NOTIFY_URL=http://x/?a=b").exit_code == 0
+    assert api.seen[0].json["workflow"]["environment_variables"][0]["value"] == "http://x/?a=b"
+    unknown = hopline("workflow", "import", file, "--env", "OTHER=1")
+    assert unknown.exit_code == 1
+    assert "it has NOTIFY_URL" in unknown.stderr
+    assert hopline("workflow", "import", file, "--env", "NOTIFY_URL").exit_code == 2
+
+
+@pytest.mark.parametrize("called", ["order-review", "wf-1", "app-1"])
+def test_publish_by_name_or_id(hopline: Hopline, api: CannedApi, called: str) -> None:
+    api.says("POST /api/v1/workflows/wf-1/publish", {**WORKFLOW, "version": "v2"}, 201)
+    result = hopline("workflow", "publish", called, "--name", "spring")
+    assert result.stdout == "published order-review as version v2\n"
+    assert api.seen[-1].json == {"marked_name": "spring", "marked_comment": ""}
+
+
+def test_unknown_and_ambiguous_names(hopline: Hopline, api: CannedApi) -> None:
+    assert "no workflow is called 'x'" in hopline("workflow", "publish", "x").stderr
+    api.says("GET /api/v1/workflows", {"data": [WORKFLOW, {**WORKFLOW, "id": "wf-2"}]})
+    assert "wf-1, wf-2" in hopline("workflow", "publish", "order-review").stderr
+
+
+def test_show_lists_nodes_and_versions(hopline: Hopline, api: CannedApi) -> None:
+    node = {"id": "n1", "data": {"type": "start", "title": "Order"}}
+    shown = {
+        **WORKFLOW,
+        "version": "v1",
+        "marked_name": "",
+        "created_by": None,
+        "created_at": "t",
+        "graph": {"nodes": [node]},
+    }
+    api.says("GET /api/v1/workflows/wf-1", shown)
+    api.says("GET /api/v1/workflows/wf-1/versions", {"data": [{"version": "draft"}, {"version": "v1"}]})
+    result = hopline("workflow", "show", "order-review", "--version", "v1")
+    assert result.exit_code == 0
+    assert "draft, v1" in result.stdout
+    assert "n1\tstart\tOrder" in result.stdout
+
+
+def test_export_to_stdout_and_to_a_file(hopline: Hopline, api: CannedApi, elsewhere: Path) -> None:
+    api.says("GET /api/v1/workflows/wf-1/export", "kind: app\nname: Ü\n".encode())
+    assert hopline("workflow", "export", "order-review").stdout == "kind: app\nname: Ü\n"
+    assert hopline("workflow", "export", "order-review", "-o", "out.yml").exit_code == 0
+    assert (elsewhere / "out.yml").read_text() == "kind: app\nname: Ü\n"
+    assert hopline("workflow", "export", "order-review", "-o", "no/such/dir.yml").exit_code == 1

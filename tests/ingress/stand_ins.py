@@ -1,0 +1,110 @@
+"""An ingress without a broker, for everything that is not about Kafka: real HTTP, memory behind it."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from aiohttp import web
+from aiohttp.test_utils import TestClient
+from pydantic import SecretStr
+
+from ingress.app import Connections, connect, new_app
+from ingress.settings import IngressSettings
+from schemas.codec import SingleObjectCodec
+from schemas.models import Entity
+from transport.clickhouse import ClickHouse
+from transport.definitions import Definitions
+from transport.errors import SendFailed
+from transport.producer import Position, Send
+
+Client = TestClient[web.Request, web.Application]
+NewWebhook = Callable[..., Awaitable[str]]
+
+API_KEY = "first-key"
+SECRET_KEY = "k" * 32
+AUTHORIZED = {"Authorization": f"Bearer {API_KEY}"}
+
+GRAPH: dict[str, Any] = {
+    "nodes": [
+        {"id": "start", "data": {"type": "start", "title": "Start", "variables": []}},
+        {"id": "end", "data": {"type": "end", "title": "End", "outputs": []}},
+    ],
+    "edges": [{"id": "e", "source": "start", "target": "end", "sourceHandle": "source"}],
+}
+
+
+@dataclass
+class Sent:
+    """A producer that keeps what it is given, or fails."""
+
+    sends: list[Send] = field(default_factory=list)
+    fails: bool = False
+    queued: int = 0
+
+    async def send_all(self, sends: Sequence[Send]) -> list[Position]:
+        if self.fails:
+            raise SendFailed("Local: Message timed out")
+        first = len(self.sends)
+        self.sends.extend(sends)
+        return [Position(s.topic, 0, first + i) for i, s in enumerate(sends)]
+
+    async def send(self, send: Send) -> Position:
+        return (await self.send_all((send,)))[0]
+
+    def events(self) -> list[dict[str, Any]]:
+        """The TriggerEvents among it."""
+        codec = SingleObjectCodec()
+        return [codec.decode("TriggerEvent", s.value) for s in self.sends if s.topic == "trigger.events"]
+
+
+@dataclass
+class Configured:
+    """Feed and store in one: what is put is there."""
+
+    definitions: Definitions = field(default_factory=Definitions)
+
+    def offset(self, topic: str) -> int:
+        return 7
+
+    async def put(self, topic: str, *entities: Entity) -> None:
+        for entity in entities:
+            self.definitions.apply(topic, entity.key, entity)
+
+    async def delete(self, topic: str, *keys: str) -> None:
+        for key in keys:
+            self.definitions.apply(topic, key, None)
+
+
+@dataclass
+class Reachable:
+    """A broker that is there, or not."""
+
+    answer: bool = True
+
+    async def reachable(self, timeout_s: float) -> bool:
+        return self.answer
+
+
+@dataclass
+class StandIns:
+    """What a test looks at behind the HTTP interface."""
+
+    sent: Sent = field(default_factory=Sent)
+    configured: Configured = field(default_factory=Configured)
+    probe: Reachable = field(default_factory=Reachable)
+
+
+def new_settings(**given: Any) -> IngressSettings:
+    """Settings of a test, from nothing but `given`."""
+    defaults = {"api_key": SecretStr(API_KEY), "secret_key": SecretStr(SECRET_KEY), "port": 0}
+    return IngressSettings.model_validate({**defaults, **given})
+
+
+def assemble(
+    stand_ins: StandIns, settings: IngressSettings, clickhouse: ClickHouse | None = None
+) -> web.Application:
+    """The application with `stand_ins` in the place of Kafka."""
+    app = new_app(settings, clickhouse)
+    parts = (SingleObjectCodec(), stand_ins.configured, stand_ins.sent, stand_ins.configured, stand_ins.probe)
+    connect(app, Connections(*cast(Any, parts)))
+    return app

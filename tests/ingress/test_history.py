@@ -1,0 +1,159 @@
+"""The read side of the run history, on rows that the sink has written."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from ingress.errors import Malformed
+from ingress.history import MAX_LIMIT, History, LetterFilter, LogFilter, RunFilter
+from schemas.models import Workflow, WorkflowType
+from schemas.topics import TOPICS
+from sinks.graphs import Graphs
+from sinks.migrate import migrate
+from sinks.table import Table
+from tests.sinks import records
+from tests.sinks.records import APP, CODEC, START_US, TENANT, WORKFLOW, message
+from transport.clickhouse import ClickHouse
+from transport.definitions import WORKFLOWS
+
+START = datetime.fromtimestamp(START_US / 1_000_000, UTC)
+MINUTE_US = 60_000_000
+OTHERS = "00000000-0000-0000-0000-0000000000ff"
+
+
+@pytest.fixture
+async def database(clickhouse: ClickHouse) -> ClickHouse:
+    await migrate(clickhouse)
+    return clickhouse
+
+
+@pytest.fixture
+def history(database: ClickHouse) -> History:
+    return History(database, now=lambda: START + timedelta(days=60))
+
+
+async def write(database: ClickHouse, topic: str, *rows: Mapping[str, Any]) -> None:
+    values = [CODEC.encode(TOPICS[topic].schema or "", row) for row in rows]
+    assert await Table(topic, database, CODEC).write([message(topic, value) for value in values]) == []
+
+
+async def test_runs_are_listed_newest_first(database: ClickHouse, history: History) -> None:
+    runs = [records.run(created_at=START_US + n * MINUTE_US) for n in range(3)]
+    await write(database, "runs", *runs)
+    page = await history.runs(RunFilter(), 10)
+    assert [row["id"] for row in page.rows] == [run["id"] for run in reversed(runs)]
+    assert page.next_cursor is None
+    assert page.rows[0]["inputs"] == {"a": 1}
+    assert page.rows[0]["created_at"] == "2026-11-18T11:08:40.000000Z"
+    assert "graph" not in page.rows[0]
+
+
+async def test_pages_are_whole_and_stable_while_runs_arrive(database: ClickHouse, history: History) -> None:
+    # Five of them in the same microsecond, and all of them over two months.
+    times = [START_US] * 5 + [START_US - n * 1500 * MINUTE_US for n in range(1, 40)]
+    runs = [records.run(created_at=at) for at in times]
+    await write(database, "runs", *runs)
+    seen: list[str] = []
+    cursor = None
+    while True:
+        page = await history.runs(RunFilter(tenant_id=TENANT), 4, cursor)
+        seen += [row["id"] for row in page.rows]
+        await write(database, "runs", records.run(created_at=START_US + MINUTE_US))
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert sorted(seen) == sorted(run["id"] for run in runs)
+
+
+async def test_filters_are_all_applied(database: ClickHouse, history: History) -> None:
+    wanted = records.run(status="FAILED", created_at=START_US + 5)
+    others = [
+        {"tenant_id": OTHERS},
+        {"app_id": OTHERS},
+        {"workflow_id": OTHERS},
+        {"status": "SUCCEEDED"},
+        {"created_at": START_US},
+        {"created_at": START_US + 10},
+    ]
+    await write(
+        database,
+        "runs",
+        wanted,
+        *(records.run(**{"status": "FAILED", "created_at": START_US + 5} | o) for o in others),
+    )
+    chosen = RunFilter(
+        tenant_id=TENANT,
+        app_id=APP,
+        workflow_id=WORKFLOW,
+        status="FAILED",
+        since=START + timedelta(microseconds=5),
+        until=START + timedelta(microseconds=10),
+    )
+    page = await history.runs(chosen, 10)
+    assert [row["id"] for row in page.rows] == [wanted["id"]]
+
+
+async def test_the_page_size_is_bounded(history: History) -> None:
+    for limit in (0, 10 * MAX_LIMIT):
+        assert (await history.runs(RunFilter(), limit)).rows == []
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "eHg=", "MjAyNi0wMS0wMSB4"])
+async def test_a_foreign_cursor_is_refused(history: History, cursor: str) -> None:
+    with pytest.raises(Malformed, match="cursor"):
+        await history.runs(RunFilter(), 10, cursor)
+
+
+async def test_one_run_has_its_graph(database: ClickHouse, history: History) -> None:
+    graph = {"nodes": [], "edges": []}
+    await Graphs(database, CODEC).write([message(WORKFLOWS, records.workflow(graph))])
+    version = Workflow(id="w", app_id="a", type=WorkflowType.WORKFLOW, version="draft", graph=graph)
+    run = records.run(graph_hash=version.graph_hash, outputs='{"text":"é"}')
+    await write(database, "runs", run)
+    found = await history.run(run["id"], TENANT)
+    assert found is not None
+    assert (found["graph"], found["outputs"], found["error"]) == (graph, {"text": "é"}, None)
+    assert await history.run(run["id"], OTHERS) is None
+    assert await history.run(OTHERS) is None
+    assert await history.run("no uuid' OR 1") is None
+
+
+async def test_nodes_come_in_the_order_of_execution(database: ClickHouse, history: History) -> None:
+    run_id = records.run()["id"]
+    nodes = [records.node(workflow_run_id=run_id, index=index) for index in (3, 1, 2)]
+    await write(database, "node.executions", *nodes, records.node())
+    found = await history.node_executions(run_id, TENANT)
+    assert [row["index"] for row in found] == [1, 2, 3]
+    assert await history.node_executions(run_id, OTHERS) == []
+    assert await history.node_executions("nothing") == []
+
+
+async def test_trigger_logs_by_event(database: ClickHouse, history: History) -> None:
+    log = records.trigger_log(event_id=OTHERS, app_id=None, workflow_id=None)
+    await write(database, "trigger.logs", log, records.trigger_log())
+    page = await history.trigger_logs(LogFilter(event_id=OTHERS), 10)
+    assert [(row["id"], row["app_id"]) for row in page.rows] == [(log["id"], None)]
+    assert (await history.trigger_logs(LogFilter(event_id="no uuid"), 10)).rows == []
+    found = await history.trigger_log(log["id"], TENANT)
+    assert found is not None
+    assert found["trigger_data"] == {"type": "webhook"}
+
+
+async def test_a_dead_letter_keeps_its_bytes(database: ClickHouse, history: History) -> None:
+    letter, empty = (
+        records.dead_letter(),
+        records.dead_letter(key=None, value=None, headers=[], status="REPLAYED"),
+    )
+    await write(database, "dead.letters", letter, empty)
+    page = await history.dead_letters(LetterFilter(status="PENDING"), 10)
+    assert [row["id"] for row in page.rows] == [letter["id"]]
+    assert "value" not in page.rows[0]
+    found = await history.dead_letter(letter["id"])
+    assert found is not None
+    assert (found["key"], found["value"]) == (letter["key"], letter["value"])
+    assert found["headers"] == [("traceparent", b"\xff")]
+    found = await history.dead_letter(empty["id"])
+    assert found is not None
+    assert (found["key"], found["value"], found["headers"], found["tenant_id"]) == (None, None, [], None)

@@ -1,0 +1,66 @@
+"""Starting workflows by hand over HTTP."""
+
+from typing import Any
+
+import orjson
+
+from ingress.identity import DELIVERY_WINDOW_MS
+from schemas.ids import workflow_run_id
+from tests.ingress.stand_ins import AUTHORIZED, GRAPH, Client, StandIns
+
+Json = dict[str, Any]
+
+
+async def start(client: Client, workflow_id: str, status: int, body: Any = None, **headers: str) -> Json:
+    """The answer to a manual start."""
+    path = f"/api/v1/triggers/workflows/{workflow_id}/manual"
+    async with client.post(path, json=body or {}, headers={**AUTHORIZED, **headers}) as answer:
+        assert answer.status == status, await answer.text()
+        document: Json = await answer.json()
+    return document
+
+
+async def test_each_click_is_a_run(client: Client, workflow_id: str, stand_ins: StandIns) -> None:
+    first = await start(client, workflow_id, 202, {"inputs": {"name": "Ada"}})
+    second = await start(client, workflow_id, 202, {"inputs": {"name": "Ada"}})
+    assert first["workflow_run_id"] != second["workflow_run_id"]
+    event = stand_ins.sent.events()[0]
+    assert first == {
+        "trigger_id": event["trigger_id"],
+        "duplicate": False,
+        "event_id": event["event_id"],
+        "workflow_run_id": workflow_run_id(event["dedup_key"], event["received_at"], workflow_id),
+    }
+    assert (event["trigger_type"], event["index_key"]) == ("MANUAL", workflow_id)
+    assert (event["created_by_role"], event["created_by"]) == ("account", "bootstrap")
+    assert event["dedup_window_ms"] == DELIVERY_WINDOW_MS
+    data = orjson.loads(event["data"])
+    assert (data["type"], data["inputs"]) == ("manual", {"name": "Ada"})
+    metadata = data["metadata"]
+    assert (metadata["initiated_by"], metadata["draft"]) == ("bootstrap", False)
+
+
+async def test_an_idempotency_key_is_one_run(client: Client, workflow_id: str) -> None:
+    first = await start(client, workflow_id, 202, **{"Idempotency-Key": "once"})
+    again = await start(client, workflow_id, 200, **{"Idempotency-Key": "once"})
+    assert again["duplicate"]
+    assert again["trigger_id"] == "once"
+    assert again["workflow_run_id"] == first["workflow_run_id"]
+
+
+async def test_only_what_has_the_wanted_version_can_be_started(client: Client, stand_ins: StandIns) -> None:
+    await start(client, "unknown", 404)
+    path = "/api/v1/workflows/import?app=draft-only"
+    async with client.post(path, json=GRAPH, headers=AUTHORIZED) as answer:
+        draft_only = (await answer.json())["workflow_id"]
+    refused = await start(client, draft_only, 409)
+    assert "draft: true" in refused["detail"]
+    await start(client, draft_only, 202, {"draft": True})
+    (event,) = stand_ins.sent.events()
+    assert orjson.loads(event["data"])["metadata"]["draft"] is True
+
+
+async def test_a_misspelt_field_is_refused(client: Client, workflow_id: str, stand_ins: StandIns) -> None:
+    refused = await start(client, workflow_id, 422, {"input": {}})
+    assert refused["errors"][0]["field"] == "input"
+    assert not stand_ins.sent.events()

@@ -1,0 +1,113 @@
+"""Health, the OpenAPI document, and what happens when something is wrong inside."""
+
+from typing import Any
+
+import pytest
+from openapi_spec_validator import validate
+
+from ingress.endpoints import Endpoints
+from ingress.errors import Unavailable
+from ingress.openapi import build_document
+from ingress.operation import ANY_METHOD
+from ingress.routes import OPERATIONS
+from schemas.models import AppTrigger, AppTriggerType
+from schemas.secrets import SecretBox
+from tests.ingress.stand_ins import AUTHORIZED, Client, StandIns
+from transport.definitions import TRIGGERS, Definitions
+
+WEBHOOK_ID = "w" * 16
+
+
+async def test_the_openapi_document_is_valid_and_has_every_route(client: Client) -> None:
+    async with client.get("/openapi.json") as answer:
+        document = await answer.json()
+    validate(document)
+    assert document == build_document(OPERATIONS)
+    described = {(m.upper(), path) for path, methods in document["paths"].items() for m in methods}
+    routed = {
+        (method, route.resource.canonical)
+        for route in client.app.router.routes()
+        if route.resource is not None
+        for method in (ANY_METHOD if route.method == "*" else (route.method,))
+    }
+    assert described == routed
+
+
+def test_operations_have_unique_ids_and_say_what_they_take() -> None:
+    paths = build_document(OPERATIONS)["paths"]
+    operations = [operation for methods in paths.values() for operation in methods.values()]
+    assert len({operation["operationId"] for operation in operations}) == len(operations)
+    put_draft = paths["/api/v1/workflows/{workflow_id}/draft"]["put"]
+    assert put_draft["requestBody"]["content"]["application/json"]["schema"]["$ref"].endswith("/DraftBody")
+    public = paths["/triggers/webhook/{webhook_id}"]["post"]
+    assert public["security"] == []
+    assert "401" in put_draft["responses"]
+
+
+@pytest.mark.parametrize(
+    ("reachable", "status", "overall"), [(True, 200, "healthy"), (False, 503, "unhealthy")]
+)
+async def test_health(
+    reachable: bool, status: int, overall: str, client: Client, stand_ins: StandIns
+) -> None:
+    stand_ins.probe.answer = reachable
+    async with client.get("/health") as answer:
+        assert (answer.status, (await answer.json())["status"]) == (200, "healthy")
+    async with client.get("/health/detailed") as answer:
+        assert answer.status == status
+        document = await answer.json()
+    assert document["status"] == overall
+    assert document["components"]["broker"]["status"] == overall
+    assert document["components"]["history"]["status"] == "absent"
+
+
+async def test_without_a_history_its_routes_say_so(client: Client) -> None:
+    for method, path in (("GET", "runs"), ("GET", "dead-letters"), ("GET", "trigger-logs"), ("POST", "sql")):
+        body = {"json": {"query": "SELECT 1"}} if method == "POST" else {}
+        async with client.request(method, f"/api/v1/{path}", headers=AUTHORIZED, **body) as answer:
+            assert answer.status == 503, path
+            assert "HOPLINE_CLICKHOUSE" in (await answer.json())["detail"]
+
+
+async def test_a_fault_of_ours_tells_nothing_and_is_logged(
+    client: Client, stand_ins: StandIns, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(*_: Any) -> None:
+        raise KeyError("internals")
+
+    stand_ins.configured.put = broken  # type: ignore[method-assign]
+    async with client.post("/api/v1/api-keys", json={"name": "x"}, headers=AUTHORIZED) as answer:
+        assert answer.status == 500
+        assert "internals" not in await answer.text()
+    assert "KeyError: 'internals'" in caplog.text
+
+
+def _trigger(secret: str) -> AppTrigger:
+    signature = {"scheme": "github", "secrets": [secret]}
+    config = {"webhook_id": WEBHOOK_ID, "signature": signature}
+    return AppTrigger(id="t", app_id="a", workflow_id="w", type=AppTriggerType.WEBHOOK, config=config)
+
+
+@pytest.mark.parametrize("box", [None, SecretBox(b"another key" * 4)])
+def test_a_webhook_whose_secrets_cannot_be_read_takes_nothing(box: SecretBox | None) -> None:
+    """Else whoever loses the key opens every signed webhook to everybody."""
+    definitions = Definitions()
+    trigger = _trigger(SecretBox(b"the key" * 8).encrypt("x", "secret"))
+    definitions.apply(TRIGGERS, trigger.key, trigger)
+    with pytest.raises(Unavailable, match="HOPLINE_SECRET_KEY"):
+        Endpoints(definitions, box).find(WEBHOOK_ID)
+
+
+def test_endpoints_are_compiled_once_and_forgotten_with_their_triggers() -> None:
+    definitions, box = Definitions(), SecretBox(b"the key" * 8)
+    endpoints = Endpoints(definitions, box)
+    for number in range(200):
+        webhook_id = f"webhook-{number:010d}"
+        config = {"webhook_id": webhook_id}
+        trigger = AppTrigger(
+            id=str(number), app_id="a", workflow_id="w", type=AppTriggerType.WEBHOOK, config=config
+        )
+        definitions.apply(TRIGGERS, trigger.key, trigger)
+        assert endpoints.find(webhook_id) is endpoints.find(webhook_id)
+        definitions.apply(TRIGGERS, trigger.key, None)
+    assert len(endpoints._compiled) < 100

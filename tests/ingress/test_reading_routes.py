@@ -1,0 +1,171 @@
+"""Runs, trigger logs, dead letters and SQL over HTTP, on rows that the sink's tables have written."""
+
+import base64
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import orjson
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+
+from schemas.ids import new_id, workflow_run_id
+from schemas.models import DEFAULT_TENANT
+from schemas.topics import TOPICS
+from sinks.migrate import migrate
+from sinks.table import Table
+from tests.ingress.stand_ins import AUTHORIZED, GRAPH, Client, StandIns, assemble, new_settings
+from tests.sinks import records
+from tests.sinks.records import CODEC, START_US, message
+from transport.clickhouse import ClickHouse
+
+Json = dict[str, Any]
+
+
+@pytest.fixture
+async def client(stand_ins: StandIns, clickhouse: ClickHouse) -> AsyncIterator[Client]:
+    """As everywhere in this folder, with a history."""
+    await migrate(clickhouse)
+    async with TestClient(TestServer(assemble(stand_ins, new_settings(), clickhouse))) as client:
+        yield client
+
+
+async def write(clickhouse: ClickHouse, topic: str, *rows: Mapping[str, Any]) -> None:
+    """Rows of the caller's tenant, as the sink writes them."""
+    owned = [{**row, "tenant_id": row.get("owner", DEFAULT_TENANT)} for row in rows]
+    values = [CODEC.encode(TOPICS[topic].schema or "", row) for row in owned]
+    assert await Table(topic, clickhouse, CODEC).write([message(topic, value) for value in values]) == []
+
+
+async def call(client: Client, method: str, path: str, status: int = 200, **request: Any) -> Json:
+    """The JSON of an authorised call."""
+    async with client.request(method, f"/api/v1{path}", headers=AUTHORIZED, **request) as answer:
+        assert answer.status == status, await answer.text()
+        document: Json = await answer.json()
+    return document
+
+
+async def test_runs_are_listed_page_by_page_and_shown(client: Client, clickhouse: ClickHouse) -> None:
+    runs = [records.run(created_at=START_US + n, status=s) for n, s in enumerate(("FAILED", "RUNNING"))]
+    other = {**records.run(), "owner": new_id()}
+    await write(clickhouse, "runs", *runs, other)
+    first = await call(client, "GET", "/runs?limit=1")
+    assert [row["id"] for row in first["data"]] == [runs[1]["id"]]
+    second = await call(client, "GET", f"/runs?limit=1&cursor={first['next_cursor']}")
+    assert [row["id"] for row in second["data"]] == [runs[0]["id"]]
+    assert second["next_cursor"] is None
+    failed = await call(client, "GET", "/runs?status=FAILED&since=2026-01-01&until=2027-01-01T00:00:00Z")
+    assert [row["id"] for row in failed["data"]] == [runs[0]["id"]]
+    shown = await call(client, "GET", f"/runs/{runs[0]['id']}")
+    assert shown["inputs"] == {"a": 1}
+    for run_id in (other["id"], new_id(), "no-uuid"):
+        await call(client, "GET", f"/runs/{run_id}", 404)
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=x", "limit=1001", "since=yesterday", "cursor=x"])
+async def test_a_wrong_parameter_is_refused(query: str, client: Client) -> None:
+    await call(client, "GET", f"/runs?{query}", 400)
+
+
+async def test_nodes_and_trigger_logs_of_a_run(client: Client, clickhouse: ClickHouse) -> None:
+    run = records.run()
+    event_id = new_id()
+    await write(clickhouse, "runs", run)
+    nodes = [records.node(workflow_run_id=run["id"], index=index) for index in (2, 1)]
+    await write(clickhouse, "node.executions", *nodes)
+    log = records.trigger_log(workflow_run_id=run["id"], event_id=event_id)
+    await write(clickhouse, "trigger.logs", log, records.trigger_log())
+    listed = (await call(client, "GET", f"/runs/{run['id']}/nodes"))["data"]
+    assert [row["id"] for row in listed] == [nodes[1]["id"], nodes[0]["id"]]
+    for query in (f"event_id={event_id}", f"workflow_run_id={run['id']}"):
+        (found,) = (await call(client, "GET", f"/trigger-logs?{query}"))["data"]
+        assert found["id"] == log["id"]
+        assert found["trigger_data"] == {"type": "webhook"}
+
+
+async def test_a_run_is_told_to_stop_once(
+    client: Client, clickhouse: ClickHouse, stand_ins: StandIns
+) -> None:
+    run, ended = records.run(), records.run(status="SUCCEEDED")
+    await write(clickhouse, "runs", run, ended)
+    await call(client, "POST", f"/runs/{ended['id']}/cancel", 409)
+    await call(client, "POST", f"/runs/{new_id()}/cancel", 404)
+    answers = [
+        await call(client, "POST", f"/runs/{run['id']}/cancel", 202, json={"reason": "enough"})
+        for _ in range(2)
+    ]
+    assert answers[0] == answers[1]
+    commands = [s for s in stand_ins.sent.sends if s.topic == "run.commands"]
+    assert [s.key for s in commands] == [run["id"].encode()] * 2
+    command = CODEC.decode("RunCommand", commands[0].value)
+    assert (command["kind"], command["workflow_run_id"]) == ("CANCEL", run["id"])
+    assert command["command_id"] == answers[0]["command_id"]
+    assert orjson.loads(command["payload"]) == {"reason": "enough"}
+
+
+async def test_a_run_is_replayed_with_its_inputs_or_edited_ones(
+    client: Client, clickhouse: ClickHouse, stand_ins: StandIns
+) -> None:
+    imported = await call(client, "POST", "/workflows/import?app=x&publish=true", 201, json=GRAPH)
+    workflow_id = imported["workflow_id"]
+    run = records.run(workflow_id=workflow_id, inputs='{"a":1,"b":2}', status="FAILED")
+    await write(clickhouse, "runs", run, records.run(id=new_id(), workflow_id="gone"))
+    replayed = await call(client, "POST", f"/runs/{run['id']}/replay", 202, json={"inputs": {"b": 3}})
+    (event,) = stand_ins.sent.events()
+    expected = workflow_run_id(event["dedup_key"], event["received_at"], workflow_id)
+    assert replayed["workflow_run_id"] == expected != run["id"]
+    assert event["replay_of"] == run["id"]
+    data = orjson.loads(event["data"])
+    assert data["inputs"] == {"a": 1, "b": 3}
+    assert data["metadata"]["replay_of"] == run["id"]
+
+
+async def test_a_dead_letter_goes_back_as_it_came(
+    client: Client, clickhouse: ClickHouse, stand_ins: StandIns
+) -> None:
+    letter = {**records.dead_letter(), "owner": None}
+    await write(clickhouse, "dead.letters", letter)
+    (listed,) = (await call(client, "GET", "/dead-letters?status=PENDING"))["data"]
+    assert listed["id"] == letter["id"]
+    assert "value" not in listed
+    shown = await call(client, "GET", f"/dead-letters/{letter['id']}")
+    assert base64.b64decode(shown["value"]) == letter["value"]
+    assert shown["record"] is None
+    replayed = await call(client, "POST", f"/dead-letters/{letter['id']}/replay")
+    assert replayed == {"id": letter["id"], "status": "REPLAYED", "repeated": False}
+    original, closed = stand_ins.sent.sends
+    assert (original.topic, original.key, original.value) == ("run.commands", b"\xff\x00", letter["value"])
+    assert original.headers == (("traceparent", b"\xff"),)
+    record = CODEC.decode("DeadLetter", closed.value)
+    assert record == {
+        **CODEC.decode("DeadLetter", CODEC.encode("DeadLetter", {**letter, "tenant_id": None})),
+        "status": "REPLAYED",
+        "revision": 2,
+    }
+    await Table("dead.letters", clickhouse, CODEC).write([message("dead.letters", closed.value or b"")])
+    again = await call(client, "POST", f"/dead-letters/{letter['id']}/replay")
+    assert again["repeated"]
+    assert len(stand_ins.sent.sends) == 2
+    await call(client, "POST", f"/dead-letters/{new_id()}/replay", 404)
+
+
+async def test_a_letter_that_can_be_read_is_shown_decoded(client: Client, clickhouse: ClickHouse) -> None:
+    value = CODEC.encode("TriggerEvent", records.event())
+    letter = records.dead_letter(topic="trigger.events", key=b"k", value=value)
+    await write(clickhouse, "dead.letters", letter)
+    shown = await call(client, "GET", f"/dead-letters/{letter['id']}")
+    assert shown["record"]["trigger_id"] == "delivery-1"
+    assert shown["key"] == "k"
+
+
+async def test_sql_sees_the_rows_of_the_tenant(client: Client, clickhouse: ClickHouse) -> None:
+    await write(clickhouse, "runs", records.run(), {**records.run(), "owner": new_id()})
+    query = {"query": "SELECT count() AS runs FROM workflow_runs"}
+    found = await call(client, "POST", "/sql", json=query)
+    assert found == {"columns": ["runs"], "types": ["UInt64"], "rows": [[1]], "truncated": False}
+    for wrong in ("SELEC 1", "DROP TABLE workflow_runs", "SELECT * FROM system.tables"):
+        await call(client, "POST", "/sql", 400, json={"query": wrong})
+
+
+async def test_health_with_a_history(client: Client) -> None:
+    async with client.get("/health/detailed") as answer:
+        assert (await answer.json())["components"]["history"]["status"] == "healthy"

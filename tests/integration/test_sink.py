@@ -1,0 +1,220 @@
+"""The sink between the real broker and the real ClickHouse engine."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+
+from schemas.codec import SingleObjectCodec
+from schemas.models import Workflow, WorkflowType
+from schemas.topics import TOPICS
+from sinks.app import Sink
+from sinks.settings import SinkSettings
+from tests.sinks import records
+from tests.sinks.records import CODEC
+from transport.admin import create_topics
+from transport.clickhouse import ClickHouse, Engine
+from transport.definitions import WORKFLOWS
+from transport.errors import ClickHouseUnavailable
+from transport.producer import Position, Producer, Send
+from transport.settings import KafkaSettings
+
+PARTITIONS = 3
+
+
+@pytest.fixture
+async def kafka(broker: str, topic_prefix: str) -> KafkaSettings:
+    settings = KafkaSettings(bootstrap_servers=broker, topic_prefix=topic_prefix, partitions=PARTITIONS)
+    await create_topics(settings)
+    return settings
+
+
+@pytest.fixture
+async def producer(kafka: KafkaSettings) -> AsyncIterator[Producer]:
+    made = Producer(kafka, message_timeout_s=10)
+    yield made
+    await made.close()
+
+
+def send(topic: str, record: Mapping[str, Any], key: str | None = None) -> Send:
+    value = CODEC.encode(TOPICS[topic].schema or "", record)
+    return Send(topic, (key or str(record.get("id"))).encode(), value)
+
+
+@asynccontextmanager
+async def sinking(kafka: KafkaSettings, clickhouse: ClickHouse, **settings: Any) -> AsyncIterator[Sink]:
+    """A sink that works within the block; a failure of it fails the test."""
+    sink = Sink(SinkSettings(**settings), kafka, SingleObjectCodec(), clickhouse)
+    await sink.prepare()
+    stop = asyncio.Event()
+    running = asyncio.create_task(sink.run_until(stop))
+    try:
+        yield sink
+    finally:
+        stop.set()
+        started = time.monotonic()
+        await running
+        assert time.monotonic() - started < 5
+
+
+async def eventually(found: Callable[[], Any], expected: Any, timeout_s: float = 15) -> None:
+    deadline = time.monotonic() + timeout_s
+    while (now := await found()) != expected:
+        assert time.monotonic() < deadline, f"{now} instead of {expected}"
+        await asyncio.sleep(0.01)
+
+
+def rows(clickhouse: ClickHouse, sql: str) -> Callable[[], Any]:
+    async def found() -> Any:
+        return (await clickhouse.query(sql)).rows
+
+    return found
+
+
+def committed(kafka: KafkaSettings, *topics: str) -> int:
+    """Offsets that the sink's group has committed, summed over the topics."""
+    consumer = Consumer({"bootstrap.servers": kafka.bootstrap_servers, "group.id": kafka.full_name("sink")})
+    try:
+        partitions = [TopicPartition(kafka.full_name(t), p) for t in topics for p in range(PARTITIONS)]
+        return sum(max(0, p.offset) for p in consumer.committed(partitions, timeout=10))
+    finally:
+        consumer.close()
+
+
+async def test_a_run_and_all_that_belongs_to_it_can_be_queried(
+    kafka: KafkaSettings, producer: Producer, clickhouse: ClickHouse
+) -> None:
+    graph = {"nodes": [], "edges": []}
+    version = Workflow(id="w", app_id="a", type=WorkflowType.WORKFLOW, version="draft", graph=graph)
+    run = records.run(graph_hash=version.graph_hash)
+    ended = {**run, "revision": 2, "status": "SUCCEEDED"}
+    sends = [
+        Send(WORKFLOWS, b"w:draft", records.workflow(graph)),
+        send("trigger.events", records.event(), "event"),
+        send("trigger.logs", records.trigger_log(workflow_run_id=run["id"])),
+        *(send("node.executions", records.node(workflow_run_id=run["id"]), run["id"]) for _ in range(4)),
+        send("runs", run),
+        send("runs", ended),
+    ]
+    async with sinking(kafka, clickhouse):
+        await producer.send_all(sends)
+        await eventually(
+            rows(clickhouse, "SELECT status, graph FROM workflow_runs"),
+            [["SUCCEEDED", '{"edges":[],"nodes":[]}']],
+        )
+        await eventually(rows(clickhouse, "SELECT count() FROM workflow_node_executions"), [[4]])
+        await eventually(rows(clickhouse, "SELECT count() FROM workflow_trigger_logs"), [[1]])
+        await eventually(rows(clickhouse, "SELECT count() FROM trigger_events"), [[1]])
+        # Idle by now: one more is there at once, and not after a time-out of somebody's.
+        await asyncio.sleep(0.3)
+        started = time.monotonic()
+        await producer.send(send("runs", records.run(status="FAILED")))
+        await eventually(rows(clickhouse, "SELECT count() FROM workflow_runs"), [[2]])
+        assert time.monotonic() - started < 0.3
+    written = ("trigger.events", "trigger.logs", "runs", "node.executions")
+    assert await asyncio.to_thread(committed, kafka, *written) == 1 + 1 + 3 + 4
+
+
+async def test_poison_becomes_a_dead_letter_and_holds_nobody_up(
+    kafka: KafkaSettings, producer: Producer, clickhouse: ClickHouse
+) -> None:
+    frame = CODEC.encode("WorkflowRun", records.run())[:10]
+    poisons = [
+        Send("runs", b"k1", b"no avro", (("traceparent", b"00-1"),), partition=0),
+        Send("runs", b"k2", frame + b"\x02", partition=0),
+        Send("runs", b"k3", None, partition=1),
+        send("runs", records.run(id="no uuid")),
+        Send("dead.letters", b"k4", b"no letter", partition=0),
+        Send(WORKFLOWS, b"w:1", b"no workflow"),
+    ]
+    async with sinking(kafka, clickhouse):
+        positions = await producer.send_all(poisons)
+        await producer.send_all([send("runs", records.run()) for _ in range(20)])
+        await eventually(rows(clickhouse, "SELECT count() FROM workflow_runs"), [[20]])
+        await eventually(rows(clickhouse, "SELECT count() FROM dead_letters"), [[6]])
+    letters = await clickhouse.query(
+        "SELECT topic, partition, offset, key, value, stage, reason, headers FROM dead_letters"
+    )
+    found = {(row["topic"], row["partition"], row["offset"]): row for row in letters.dicts()}
+    assert set(found) == set(positions)
+    first = found[positions[0]]
+    assert (first["key"], first["value"], first["stage"]) == ("k1", "no avro", "sink")
+    assert first["headers"] == [{"name": "traceparent", "value": "00-1"}]
+    assert "does not start with C3 01" in first["reason"]
+    assert await asyncio.to_thread(committed, kafka, "runs", "dead.letters") == 24 + 1 + 5
+
+
+class Unreachable:
+    """An engine that does not answer inserts for as long as `down` says."""
+
+    def __init__(self, inner: Engine) -> None:
+        self._inner = inner
+        self.down = True
+        self.refused = 0
+        self.run = inner.run
+        self.run_read_only = inner.run_read_only
+
+    def insert(self, table: str, columns: Sequence[str], data: bytes, input_format: str) -> None:
+        if self.down:
+            self.refused += 1
+            raise ClickHouseUnavailable("down")
+        self._inner.insert(table, columns, data, input_format)
+
+    async def refused_several(self) -> bool:
+        return self.refused > 3
+
+    def close(self) -> None:
+        """The engine is the fixture's."""
+
+
+async def test_while_clickhouse_is_down_nothing_is_committed_and_nothing_is_lost(
+    kafka: KafkaSettings, producer: Producer, clickhouse: ClickHouse
+) -> None:
+    engine = Unreachable(clickhouse._engine)
+    async with sinking(kafka, ClickHouse(engine, clickhouse.database), retry_max_s=0.2):
+        await producer.send_all([send("runs", records.run()) for _ in range(500)])
+        await eventually(engine.refused_several, True)
+        await producer.send_all([send("runs", records.run()) for _ in range(500)])
+        assert await asyncio.to_thread(committed, kafka, "runs") == 0
+        engine.down = False
+        await eventually(rows(clickhouse, "SELECT count() FROM workflow_runs"), [[1000]])
+    assert await asyncio.to_thread(committed, kafka, "runs") == 1000
+
+
+async def test_a_sink_that_stops_while_clickhouse_is_down_leaves_its_batch_to_the_next(
+    kafka: KafkaSettings, producer: Producer, clickhouse: ClickHouse
+) -> None:
+    engine = Unreachable(clickhouse._engine)
+    async with sinking(kafka, ClickHouse(engine, clickhouse.database)):
+        await producer.send_all([send("runs", records.run()) for _ in range(10)])
+        await eventually(engine.refused_several, True)
+    assert await asyncio.to_thread(committed, kafka, "runs") == 0
+    async with sinking(kafka, clickhouse):
+        await eventually(rows(clickhouse, "SELECT count() FROM workflow_runs"), [[10]])
+
+
+async def test_sinks_come_and_go_and_the_others_take_over(
+    kafka: KafkaSettings, producer: Producer, clickhouse: ClickHouse
+) -> None:
+    async def produce(until: asyncio.Event) -> list[Position]:
+        positions = []
+        while not until.is_set():
+            positions += await producer.send_all([send("runs", records.run()) for _ in range(10)])
+            await asyncio.sleep(0.02)
+        return positions
+
+    async with sinking(kafka, clickhouse):
+        enough = asyncio.Event()
+        producing = asyncio.create_task(produce(enough))
+        # Also too short for the newcomer to get a partition.
+        for life_s in (1.5, 2.0, 2.5):
+            async with sinking(kafka, clickhouse):
+                await asyncio.sleep(life_s)
+        enough.set()
+        sent = await producing
+        await eventually(rows(clickhouse, "SELECT count() FROM workflow_runs"), [[len(sent)]], 10)
+    assert await asyncio.to_thread(committed, kafka, "runs") == len(sent)

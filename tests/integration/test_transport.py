@@ -1,0 +1,144 @@
+"""Topics, confirmed sends and definitions, on the real broker."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+
+from schemas.codec import SingleObjectCodec
+from schemas.models import App, AppMode, AppTrigger, AppTriggerType, Workflow, WorkflowType, utc_now
+from schemas.topics import TOPICS
+from transport.admin import create_topics, describe_topics
+from transport.definitions import APPS, TRIGGERS, WORKFLOWS
+from transport.errors import BrokerUnreachable, SendFailed, TopicsMismatch
+from transport.feed import DefinitionsFeed
+from transport.producer import Position, Producer, Send
+from transport.settings import KafkaSettings
+from transport.store import DefinitionsStore
+
+CODEC = SingleObjectCodec()
+
+
+@pytest.fixture
+async def kafka(broker: str, topic_prefix: str) -> KafkaSettings:
+    settings = KafkaSettings(bootstrap_servers=broker, topic_prefix=topic_prefix, partitions=3)
+    await create_topics(settings)
+    return settings
+
+
+@pytest.fixture
+async def producer(kafka: KafkaSettings) -> AsyncIterator[Producer]:
+    made = Producer(kafka, message_timeout_s=10)
+    yield made
+    await made.close()
+
+
+def read(kafka: KafkaSettings, position: Position) -> tuple[bytes | None, bytes | None, object]:
+    consumer = Consumer({"bootstrap.servers": kafka.bootstrap_servers, "group.id": "test"})
+    try:
+        consumer.assign(
+            [TopicPartition(kafka.full_name(position.topic), position.partition, position.offset)]
+        )
+        message = consumer.poll(10)
+        assert message is not None
+        return message.key(), message.value(), message.headers()
+    finally:
+        consumer.close()
+
+
+async def test_topics_are_created_once_with_what_the_registry_says(kafka: KafkaSettings) -> None:
+    assert await create_topics(kafka) == []
+    states = {state.name: state for state in await describe_topics(kafka)}
+    assert {name: state.partitions for name, state in states.items()} == {
+        name: topic.partitions(3) for name, topic in TOPICS.items()
+    }
+
+
+async def test_another_number_of_partitions_is_refused(kafka: KafkaSettings) -> None:
+    with pytest.raises(TopicsMismatch, match="has 3 partitions, HOPLINE_PARTITIONS asks for 4"):
+        await create_topics(kafka.model_copy(update={"partitions": 4}))
+
+
+async def test_a_broker_that_is_not_there_is_said_so() -> None:
+    with pytest.raises(BrokerUnreachable, match="HOPLINE_KAFKA"):
+        await create_topics(KafkaSettings(bootstrap_servers="127.0.0.1:1"))
+
+
+async def test_a_send_returns_where_the_message_is(kafka: KafkaSettings, producer: Producer) -> None:
+    position = await producer.send(Send("runs", b"key", b"value", (("traceparent", b"00"),)))
+    assert position.offset == 0
+    assert read(kafka, position) == (b"key", b"value", [("traceparent", b"00")])
+
+
+async def test_order_within_a_key_is_the_order_of_the_calls(producer: Producer) -> None:
+    positions = await producer.send_all([Send("runs", b"one", str(n).encode()) for n in range(500)])
+    assert {p.partition for p in positions} == {positions[0].partition}
+    assert [p.offset for p in positions] == list(range(500))
+
+
+async def test_many_callers_share_the_producer(producer: Producer) -> None:
+    sends = [producer.send_all([Send("runs", str(n).encode(), b"x")] * 3) for n in range(300)]
+    found = {p for positions in await asyncio.gather(*sends) for p in positions}
+    assert len(found) == 900
+
+
+async def test_a_message_that_is_too_large_fails_and_the_producer_goes_on(producer: Producer) -> None:
+    with pytest.raises(SendFailed):
+        await producer.send(Send("runs", b"k", b"x" * 17 * 1024 * 1024))
+    assert (await producer.send(Send("runs", b"k", b"x"))).offset >= 0
+
+
+async def test_a_broker_that_does_not_answer_fails_the_send_in_time() -> None:
+    producer = Producer(KafkaSettings(bootstrap_servers="127.0.0.1:1"), message_timeout_s=0.5)
+    with pytest.raises(SendFailed):
+        await asyncio.wait_for(producer.send(Send("runs", b"k", b"v")), 5)
+    await producer.close()
+
+
+def workflow(version: str) -> Workflow:
+    return Workflow(id="flow", app_id="app", type=WorkflowType.WORKFLOW, version=version, graph={})
+
+
+async def test_a_writer_reads_its_own_writes_and_so_does_everybody_else(
+    kafka: KafkaSettings, producer: Producer
+) -> None:
+    app = App(id="app", name="orders", mode=AppMode.WORKFLOW, workflow_id="flow")
+    trigger = AppTrigger(
+        id="trigger", app_id="app", workflow_id="flow", type=AppTriggerType.WEBHOOK,
+        config={"webhook_id": "h" * 24},
+    )  # fmt: skip
+    draft = workflow("draft")
+    published = draft.published(utc_now(), by="ada")
+    async with DefinitionsFeed(kafka, CODEC) as mine:
+        store = DefinitionsStore(producer, mine, CODEC)
+        await store.put(APPS, app)
+        await store.put(WORKFLOWS, draft, published)
+        await store.put(TRIGGERS, trigger)
+        assert mine.definitions.apps == {"app": app}
+        async with DefinitionsFeed(kafka, CODEC) as theirs:
+            assert theirs.definitions.latest["flow"].version == published.version
+            assert list(theirs.definitions.route("WEBHOOK", "h" * 24)) == [trigger]
+            await store.delete(TRIGGERS, "trigger")
+            await theirs.reach(TRIGGERS, mine.offset(TRIGGERS))
+            assert list(theirs.definitions.route("WEBHOOK", "h" * 24)) == []
+    async with DefinitionsFeed(kafka, CODEC) as later:
+        assert later.offset(TRIGGERS) == mine.offset(TRIGGERS)
+
+
+async def test_one_unreadable_definition_does_not_take_the_others_down(
+    kafka: KafkaSettings, producer: Producer, caplog: pytest.LogCaptureFixture
+) -> None:
+    await producer.send(Send(APPS, b"bad", b"not avro"))
+    async with DefinitionsFeed(kafka, CODEC) as feed:
+        app = App(id="app", name="orders", mode=AppMode.WORKFLOW, workflow_id="flow")
+        await DefinitionsStore(producer, feed, CODEC).put(APPS, app)
+        assert feed.definitions.apps == {"app": app}
+    assert "bad" in caplog.text
+
+
+async def test_without_the_topics_the_feed_says_what_to_do(broker: str, topic_prefix: str) -> None:
+    settings = KafkaSettings(bootstrap_servers=broker, topic_prefix=topic_prefix)
+    with pytest.raises(BrokerUnreachable, match="hopline topics create"):
+        async with DefinitionsFeed(settings, CODEC):
+            pass

@@ -1,0 +1,148 @@
+"""Every sample keeps its promise: its event, through input mapping and the engine, ends as `expect` says.
+
+The two kinds of tasks are answered here, the code by calling it and the request by 200.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from cli.samples import Sample, load_samples, missing
+from schemas.dsl import parse_dsl
+from schemas.graph import remarks
+from schemas.ids import endpoint_id
+from schemas.models import WebhookConfig, WorkflowType
+from schemas.paths import lookup
+from streams.engine.advance import advance
+from streams.engine.commands import NodeResult, Start
+from streams.engine.definition import compile_definition
+from streams.engine.effects import NodeExecuted, RunChanged, TaskScheduled
+from streams.inputs import map_inputs
+
+Json = dict[str, Any]
+SAMPLES = Path(__file__).parents[2] / "samples"
+LOADED = load_samples(SAMPLES)
+
+every_sample = pytest.mark.parametrize(
+    ("folder", "sample"), LOADED, ids=[sample.name for _, sample in LOADED]
+)
+
+
+def event_data(folder: Path, sample: Sample) -> Json:
+    if sample.trigger.type == "MANUAL":
+        return {"inputs": sample.event.inputs}
+    return {
+        "method": sample.event.method,
+        "headers": {name.lower(): value for name, value in sample.event.headers.items()},
+        "query": {},
+        "body": orjson.loads((folder / str(sample.event.body)).read_bytes()),
+    }
+
+
+def answer(task: Json, received: list[Json]) -> Json:
+    """What an executor would have made of the task."""
+    config = orjson.loads(task["config"])
+    if task["node_type"] == "code":
+        names: Json = {}
+        exec(config["code"], names)
+        outputs: Json = names["main"](**orjson.loads(task["inputs"]))
+        return outputs
+    received.append(orjson.loads(config["body"]["data"][0]["value"]))
+    return {"status_code": 200, "body": "", "headers": {}, "files": []}
+
+
+def execute(app: Any, inputs: Mapping[str, Any]) -> tuple[Json, list[Json], list[Json]]:
+    """The last run record, the titles of the nodes that ran, and what was posted."""
+    definition = compile_definition(
+        app.graph, workflow_type=WorkflowType.WORKFLOW, environment_variables=app.environment_variables
+    )
+    start = Start("s", "run-1", "tenant", "app", "workflow", "v", issued_at=1, inputs=inputs)
+    state, effects = advance(definition, None, start, 1)
+    done, received = list(effects), []
+    todo = [effect for effect in effects if isinstance(effect, TaskScheduled)]
+    while todo:
+        task = todo.pop().record
+        result = NodeResult("r", task["node_execution_id"], "succeeded", answer(task, received))
+        state, effects = advance(definition, state, result, 2)
+        done += effects
+        todo += [effect for effect in effects if isinstance(effect, TaskScheduled)]
+    run = [effect.record for effect in done if isinstance(effect, RunChanged)][-1]
+    ended = [e.record for e in done if isinstance(e, NodeExecuted) and e.record["status"] == "succeeded"]
+    return run, ended, received
+
+
+@every_sample
+def test_ends_as_expected(folder: Path, sample: Sample) -> None:
+    app = parse_dsl((folder / sample.workflow).read_text())
+    start = next(n["data"] for n in app.graph["nodes"] if n["data"]["type"] == "start")
+    mapping = sample.trigger.config.get("inputs", {})
+    inputs = map_inputs(event_data(folder, sample), start["variables"], mapping)
+
+    run, _, received = execute(app, inputs)
+
+    assert run["status"] == sample.expect.status, run["error"]
+    assert missing(sample.expect.outputs, orjson.loads(run["outputs"])) is None
+    if sample.receiver:
+        assert missing(sample.expect.received, received[0]) is None
+
+
+@every_sample
+def test_has_nothing_that_a_check_would_remark_on(folder: Path, sample: Sample) -> None:
+    app = parse_dsl((folder / sample.workflow).read_text())
+    assert remarks(app.graph, app.mode) == []
+    if sample.receiver:
+        assert sample.receiver.environment_variable in [v["name"] for v in app.environment_variables]
+
+
+@every_sample
+def test_config_is_what_the_api_takes(folder: Path, sample: Sample) -> None:
+    if sample.trigger.type == "MANUAL":
+        return
+    given = dict(sample.trigger.config)
+    assert "webhook_id" not in given, "an id that is in the repository can be guessed"
+    signature = {**given["signature"], "secrets": ["x"]}
+    config = WebhookConfig.model_validate({**given, "webhook_id": endpoint_id(), "signature": signature})
+    event = event_data(folder, sample)
+    assert all(lookup(event["body"], path)[0] for path in config.required.body)
+    assert all(name.lower() in event["headers"] for name in config.required.headers)
+
+
+@pytest.mark.parametrize(
+    ("ref", "after", "expected"),
+    [
+        ("refs/heads/main", "6113", "ada pushed to main of o/r: Fix it (https://x)"),
+        ("refs/tags/v1", "6113", "ada pushed tag v1 of o/r"),
+        ("refs/tags/v1", "0000", "ada deleted tag v1 of o/r"),
+        ("refs/heads/topic/a", "6113", "ada updated branch topic/a of o/r"),
+    ],
+)
+def test_github_push_words_each_kind_of_ref(ref: str, after: str, expected: str) -> None:
+    app = parse_dsl((SAMPLES / "github-push-notify/workflow.yml").read_text())
+    inputs = {"ref": ref, "after": after, "repository": "o/r", "pusher": "ada", "compare_url": "https://x"}
+
+    run, _, received = execute(app, {**inputs, "head_message": 'Fix it\n\nA "quoted" word'})
+
+    assert orjson.loads(run["outputs"])["message"] == expected
+    assert received == [{"text": expected, "repository": "o/r", "commit": after}]
+
+
+def test_github_push_needs_no_head_commit() -> None:
+    """GitHub sends `head_commit: null` for a ref that was deleted."""
+    app = parse_dsl((SAMPLES / "github-push-notify/workflow.yml").read_text())
+    inputs = {"ref": "refs/heads/main", "after": "0", "repository": "o/r", "pusher": "a", "compare_url": "u"}
+    assert execute(app, inputs)[0]["status"] == "SUCCEEDED"
+    assert execute(app, {**inputs, "head_message": None})[0]["status"] == "SUCCEEDED"
+
+
+@pytest.mark.parametrize(("amount", "branch"), [(100, "low"), (100.01, "high")])
+def test_order_review_runs_four_nodes(amount: float, branch: str) -> None:
+    app = parse_dsl((SAMPLES / "order-review/workflow.yml").read_text())
+    inputs = {"order_id": "1", "customer": "c", "amount": amount, "currency": "EUR"}
+
+    run, nodes, _ = execute(app, inputs)
+
+    assert orjson.loads(run["outputs"])["branch"] == branch
+    assert [node["node_type"] for node in nodes] == ["start", "if-else", "template-transform", "end"]

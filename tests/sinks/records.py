@@ -1,0 +1,133 @@
+"""Records of one run as the engine would write them, and Kafka messages around them."""
+
+import uuid
+from typing import Any
+
+import orjson
+from confluent_kafka import Message
+
+from schemas.codec import SingleObjectCodec
+
+CODEC = SingleObjectCodec()
+TENANT = str(uuid.UUID(int=1))
+APP = str(uuid.UUID(int=2))
+WORKFLOW = str(uuid.UUID(int=3))
+START_US = 1_795_000_000_000_000
+
+
+def event(**changes: Any) -> dict[str, Any]:
+    """A `TriggerEvent`."""
+    return {
+        "event_id": str(uuid.uuid4()),
+        "trigger_id": "delivery-1",
+        "dedup_key": "WEBHOOK:hook:delivery-1",
+        "dedup_window_ms": 30_000,
+        "tenant_id": TENANT,
+        "trigger_type": "WEBHOOK",
+        "received_at": START_US,
+        "data": "{}",
+        **changes,
+    }
+
+
+def trigger_log(**changes: Any) -> dict[str, Any]:
+    """A `WorkflowTriggerLog`, pending."""
+    return {
+        "id": str(uuid.uuid4()),
+        "revision": 1,
+        "tenant_id": TENANT,
+        "app_id": APP,
+        "workflow_id": WORKFLOW,
+        "trigger_type": "WEBHOOK",
+        "trigger_data": '{"type":"webhook"}',
+        "inputs": '{"a":1}',
+        "status": "PENDING",
+        "created_at": START_US,
+        **changes,
+    }
+
+
+def run(**changes: Any) -> dict[str, Any]:
+    """A `WorkflowRun`, running."""
+    return {
+        "id": str(uuid.uuid4()),
+        "revision": 1,
+        "tenant_id": TENANT,
+        "app_id": APP,
+        "workflow_id": WORKFLOW,
+        "type": "workflow",
+        "triggered_from": "app-run",
+        "version": "2026-01-01 00:00:00.000000",
+        "graph_hash": "0" * 64,
+        "inputs": '{"a":1}',
+        "status": "RUNNING",
+        "created_at": START_US,
+        "event_at": changes.get("created_at", START_US),
+        **changes,
+    }
+
+
+def node(**changes: Any) -> dict[str, Any]:
+    """A `WorkflowNodeExecution`, succeeded."""
+    execution = str(uuid.uuid4())
+    return {
+        "id": execution,
+        "revision": 1,
+        "tenant_id": TENANT,
+        "app_id": APP,
+        "workflow_id": WORKFLOW,
+        "triggered_from": "workflow-run",
+        "workflow_run_id": str(uuid.UUID(int=4)),
+        "index": 1,
+        "node_execution_id": execution,
+        "node_id": "start",
+        "node_type": "start",
+        "title": "Start",
+        "inputs": '{"a":1}',
+        "status": "succeeded",
+        "elapsed_time": 0.5,
+        "created_at": START_US,
+        "event_at": changes.get("created_at", START_US),
+        **changes,
+    }
+
+
+def dead_letter(**changes: Any) -> dict[str, Any]:
+    """A `DeadLetter`."""
+    return {
+        "id": str(uuid.uuid4()),
+        "topic": "run.commands",
+        "partition": 1,
+        "offset": 2,
+        "key": b"\xff\x00",
+        "value": b"\x00\x01\xfe",
+        "headers": [{"name": "traceparent", "value": b"\xff"}],
+        "stage": "engine",
+        "reason": "undecodable",
+        "created_at": START_US,
+        **changes,
+    }
+
+
+def workflow(graph: Any, version: str = "draft") -> bytes:
+    """A `Definition` of a workflow, framed."""
+    body = {
+        "id": WORKFLOW,
+        "app_id": APP,
+        "type": "workflow",
+        "version": version,
+        "graph": graph,
+    }
+    record = {
+        "id": WORKFLOW,
+        "kind": "Workflow",
+        "tenant_id": TENANT,
+        "body": orjson.dumps(body).decode(),
+        "updated_at": START_US,
+    }
+    return CODEC.encode("Definition", record)
+
+
+def message(topic: str, value: bytes | None, offset: int = 0, partition: int = 0) -> Message:
+    """As a consumer gets it."""
+    return Message(topic=topic, partition=partition, offset=offset, key=b"key", value=value, headers=[])

@@ -1,0 +1,159 @@
+"""For any graph, and any order and repetition of its commands, a run ends in the same state and records."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.ids import node_execution_id
+from streams.engine.advance import advance
+from streams.engine.commands import NodeResult
+from streams.engine.effects import NodeExecuted, RunChanged, TaskScheduled
+from tests.graphs import Json, case, code, condition, edge, end, field, if_else, start, template
+from tests.streams.engine.harness import NOW, Run, compiled, start_command
+
+Edges = list[tuple[str, str, str]]
+SEEDS = st.integers(0, 2**32)
+HANDLES = {"if-else": ("yes", "false"), "code": ("source", "fail-branch"), "template-transform": ("source",)}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A graph, and how everything in it turns out."""
+
+    graph: Json
+    edges: Edges
+    kinds: dict[str, str]
+    turns_out: dict[str, bool]
+    """Whether a condition holds or a task succeeds."""
+
+    def leaves_by(self, name: str) -> str:
+        yes, *no = HANDLES[self.kinds[name]]
+        return yes if self.turns_out[name] or not no else no[0]
+
+
+@st.composite
+def plans(draw: Callable[..., Any], strategy: str | None = "fail-branch") -> Plan:
+    names = [f"n{i}" for i in range(draw(st.integers(1, 9)))]
+    kinds = {name: draw(st.sampled_from(sorted(HANDLES))) for name in names}
+    turns_out = {name: draw(st.booleans()) for name in names}
+    edges: Edges = []
+    for i, name in enumerate(names):
+        for source in draw(st.lists(st.sampled_from(["start", *names[:i]]), min_size=1, max_size=3)):
+            handles = HANDLES[kinds[source]] if source != "start" else ("source",)
+            edges.append((source, name, draw(st.sampled_from(handles))))
+    fields = [field(name, "checkbox") for name in names]
+    nodes = [start(*fields), *(_node(name, kinds[name], strategy) for name in names)]
+    nodes.append(end(**{name: [name, "output"] for name in names}))
+    edges += [(name, "end", handle) for name in names for handle in HANDLES[kinds[name]]]
+    Random(draw(SEEDS)).shuffle(nodes)
+    return Plan({"nodes": nodes, "edges": [edge(*ends) for ends in edges]}, edges, kinds, turns_out)
+
+
+def _node(name: str, kind: str, strategy: str | None) -> Json:
+    if kind == "if-else":
+        return if_else(name, case("yes", condition(["start", name], "is", "true")))
+    if kind == "code":
+        made = code(name)
+        made["data"]["error_strategy"] = strategy
+        return made
+    return template(name, f"{name} of {{{{ x }}}}", x=["start", name])
+
+
+def expected_nodes(plan: Plan) -> set[str]:
+    """Straight from the definition: a node runs if an edge that is taken leads to it."""
+    ran = {"start"}
+    for name in [*plan.kinds, "end"]:  # every edge leads from an earlier name to a later one
+        if any(s in ran and (s == "start" or plan.leaves_by(s) == h) for s, t, h in plan.edges if t == name):
+            ran.add(name)
+    return ran
+
+
+def result_of(plan: Plan, task: Json) -> NodeResult:
+    name = task["node_id"]
+    status = "succeeded" if plan.turns_out[name] else "failed"
+    outputs = {"output": f"{name} done"} if plan.turns_out[name] else {}
+    return NodeResult(f"r/{name}", task["node_execution_id"], status, outputs, error=f"{name} broke")
+
+
+def drive(plan: Plan, chance: Random | None) -> Run:
+    """To the end: in order without `chance`, else in any order and with anything told again at any time."""
+    run = Run(compiled(plan.graph))
+    run.now_us = NOW
+    told: list[Any] = [start_command(plan.turns_out)]
+    run.tell(told[0])
+    open_tasks: list[Json] = run.records(TaskScheduled)
+    while open_tasks:
+        while chance and chance.random() < 0.4:
+            before = run.state
+            again = run.tell(chance.choice(told))
+            assert again.effects == ()
+            assert again.state == before
+        task = open_tasks.pop(chance.randrange(len(open_tasks)) if chance else 0)
+        told.append(result_of(plan, task))
+        advanced = run.tell(told[-1])
+        run.now_us = NOW
+        open_tasks += [e.record for e in advanced.effects if isinstance(e, TaskScheduled)]
+    return run
+
+
+def latest(run: Run) -> dict[str, Json]:
+    """The last record of each node, without its place in the order of execution and its times."""
+    left_out = ("index", "created_at", "finished_at", "elapsed_time")
+    records = {record["node_id"]: record for record in run.records(NodeExecuted)}
+    return {name: {k: v for k, v in r.items() if k not in left_out} for name, r in records.items()}
+
+
+@settings(max_examples=150, deadline=None)
+@given(plans(), SEEDS)
+def test_order_and_repetition_make_no_difference(plan: Plan, seed: int) -> None:
+    in_order, by_chance = drive(plan, None), drive(plan, Random(seed))
+    assert in_order.state == by_chance.state
+    assert in_order.state is not None
+    assert in_order.state.ended
+    assert latest(in_order) == latest(by_chance)
+    for key in ("status", "outputs", "total_steps", "exceptions_count", "revision"):
+        assert in_order.run[key] == by_chance.run[key]
+    for run in (in_order, by_chance):
+        assert set(run.nodes) == expected_nodes(plan)
+        revisions = [(r["id"], r["revision"]) for r in run.records(NodeExecuted)]
+        assert len(set(revisions)) == len(revisions)
+        assert sorted({r["index"] for r in run.records(NodeExecuted)}) == list(range(1, len(run.nodes) + 1))
+        assert {r["id"] for r in run.records(NodeExecuted)} == {
+            node_execution_id("run", name) for name in run.nodes
+        }
+
+
+@settings(max_examples=60, deadline=None)
+@given(plans(strategy=None), SEEDS)
+def test_a_failure_leaves_nothing_running(plan: Plan, seed: int) -> None:
+    run = drive(plan, Random(seed))
+    assert {r["status"] for r in latest(run).values()} <= {"succeeded", "failed", "stopped"}
+    failed = [r for r in latest(run).values() if r["status"] == "failed"]
+    assert run.run["status"] == ("FAILED" if failed else "SUCCEEDED")
+    assert len(failed) <= 1
+    assert set(run.nodes) <= {"start", "end", *plan.kinds}
+    assert [r["revision"] for r in run.records(RunChanged)] == list(
+        range(1, len(run.records(RunChanged)) + 1)
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(plans(), SEEDS)
+def test_a_crash_before_the_state_is_kept_makes_no_difference(plan: Plan, seed: int) -> None:
+    """The records are out, the state is not: the command comes again, to the state before it."""
+    run = Run(compiled(plan.graph))
+    commands: list[Any] = [start_command(plan.turns_out)]
+    while commands:
+        command = commands.pop(Random(seed).randrange(len(commands)))
+        before = run.state
+        lost = advance(run.definition, before, command, run.now_us)
+        kept = run.tell(command)
+        assert kept == lost
+        assert [type(e) for e in kept.effects] == [type(e) for e in lost.effects]
+        commands += [result_of(plan, e.record) for e in kept.effects if isinstance(e, TaskScheduled)]
+    assert run.state is not None
+    assert run.state.ended

@@ -1,0 +1,61 @@
+"""The code node as the engine calls it."""
+
+from typing import Any
+
+import pytest
+
+from streams.executors.code import CodeExecutor
+from streams.executors.outcome import Outcome
+from streams.executors.sandbox.scripts import Sandbox
+from streams.executors.settings import OutputLimits
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+# As Dify exports it.
+NODE: dict[str, Any] = {
+    "type": "code",
+    "title": "Code",
+    "variables": [
+        {"variable": "arg1", "value_selector": ["start", "first"]},
+        {"variable": "arg2", "value_selector": ["start", "second"]},
+    ],
+    "code_language": "python3",
+    "code": "\ndef main(arg1: str, arg2: str):\n    return {\n        'result': arg1 + arg2,\n    }\n",
+    "outputs": {"result": {"type": "string", "children": None}},
+}
+
+
+async def execute(sandbox: Sandbox, inputs: dict[str, Any], **config: Any) -> Outcome:
+    executor = CodeExecutor(sandbox, OutputLimits())
+    return await executor({**NODE, **config}, inputs, execution_id="e")
+
+
+async def test_the_template_that_dify_starts_with(shared_sandbox: Sandbox) -> None:
+    outcome = await execute(shared_sandbox, {"arg1": "a", "arg2": "b"})
+    assert outcome == Outcome("succeeded", outputs={"result": "ab"})
+
+
+async def test_prints_go_to_the_process_data(shared_sandbox: Sandbox) -> None:
+    outcome = await execute(shared_sandbox, {}, code="def main():\n  print('seen')\n  return {'result': 'x'}")
+    assert outcome.process_data == {"stdout": "seen\n"}
+
+
+async def test_an_exception_fails_the_node(shared_sandbox: Sandbox) -> None:
+    outcome = await execute(shared_sandbox, {"arg1": 1, "arg2": "b"})
+    assert outcome.status == "failed"
+    assert outcome.error == "TypeError: unsupported operand type(s) for +: 'int' and 'str' (line 4)"
+    assert outcome.error_type == "CodeExecutionError"
+    assert "line 4, in main" in outcome.process_data["traceback"]
+
+
+async def test_an_output_that_is_not_as_declared_fails_the_node(shared_sandbox: Sandbox) -> None:
+    outcome = await execute(shared_sandbox, {}, code="def main(): return {'result': 1}")
+    assert (outcome.status, outcome.error_type) == ("failed", "OutputValidationError")
+    assert outcome.error == "Output result must be a string, got int instead."
+    assert outcome.outputs == {}
+
+
+async def test_a_language_without_a_runtime_fails_the_node(shared_sandbox: Sandbox) -> None:
+    outcome = await execute(shared_sandbox, {}, code_language="javascript")
+    assert outcome.error == "Unsupported code language: javascript"
+    assert outcome.error_type == "CodeNodeError"

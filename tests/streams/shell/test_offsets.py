@@ -1,0 +1,68 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.shell.errors import OffsetGap
+from streams.shell.offsets import Offsets, TopicPartition
+
+TP = TopicPartition("t", 0)
+
+
+def _delivered(start: int, count: int) -> Offsets:
+    offsets = Offsets()
+    offsets.start(TP, start)
+    offsets.deliver(TP, range(start, start + count))
+    return offsets
+
+
+def test_nothing_is_committed_beyond_the_smallest_unfinished_offset() -> None:
+    offsets = _delivered(0, 14)
+    for offset in [*range(5), *range(6, 14)]:
+        offsets.finish(TP, offset)
+    assert offsets.to_commit() == {TP: 5}
+    offsets.finish(TP, 5)
+    assert offsets.to_commit() == {TP: 14}
+    assert offsets.unfinished() == 0
+
+
+@given(st.integers(0, 1000), st.permutations(range(30)), st.integers(0, 30))
+def test_what_is_committed_is_done_and_what_comes_after_is_not(
+    start: int, order: list[int], finished: int
+) -> None:
+    offsets = _delivered(start, 30)
+    done = {start + each for each in order[:finished]}
+    for offset in order[:finished]:
+        offsets.finish(TP, start + offset)
+    resume = offsets.to_commit().get(TP, start)
+    assert all(offset in done for offset in range(start, resume))
+    assert resume not in done
+    assert offsets.unfinished() == 30 - finished
+
+
+def test_the_ordered_case_finishes_a_whole_batch() -> None:
+    offsets = _delivered(10, 5)
+    offsets.finish_through(TP, 12)
+    assert offsets.to_commit() == {TP: 13}
+
+
+def test_a_commit_is_asked_for_once() -> None:
+    offsets = _delivered(0, 3)
+    assert offsets.to_commit() == {}
+    offsets.finish_through(TP, 2)
+    offsets.committed(offsets.to_commit().items())
+    assert offsets.to_commit() == {}
+
+
+@pytest.mark.parametrize("delivery", [[1], [0, 2], [0, 1, 3], [0, 0]])
+def test_a_gap_or_a_repeat_is_refused_and_changes_nothing(delivery: list[int]) -> None:
+    offsets = Offsets()
+    offsets.start(TP, 0)
+    with pytest.raises(OffsetGap):
+        offsets.deliver(TP, delivery)
+    assert offsets.unfinished() == 0
+
+
+def test_a_gap_between_two_deliveries_is_refused() -> None:
+    offsets = _delivered(0, 3)
+    with pytest.raises(OffsetGap, match="expected offset 3, got 4"):
+        offsets.deliver(TP, [4])

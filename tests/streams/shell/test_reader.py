@@ -1,0 +1,262 @@
+"""The reader on a source that misbehaves at the worst moment."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+import pytest
+
+from streams.shell.assignment import Assignment
+from streams.shell.errors import OffsetGap
+from streams.shell.inbox import Inbox, Limits
+from streams.shell.offsets import TopicPartition
+from streams.shell.outbox import Outbox
+from streams.shell.reader import RawRecord, Reader, SourceChanged
+from streams.shell.rows import MemoryRows
+from streams.shell.stage import Decision, Stage
+from streams.shell.table import Table
+from tests.streams.shell.conftest import FakeProducer
+
+SOURCE = TopicPartition("p.source", 0)
+CHANGELOG = TopicPartition("p.changelog.t", 0)
+
+
+@dataclass
+class Raw:
+    offset: int
+    value: bytes | None = b"v"
+    key: bytes | None = b"k"
+    timestamp: int = 0
+    headers: Sequence[tuple[str, bytes]] = ()
+
+
+@dataclass
+class FakeSource:
+    """Logs in memory; `during_fetch` is called after a fetch has read and before it returns."""
+
+    logs: dict[TopicPartition, list[Raw]]
+    commits: dict[TopicPartition, int] = field(default_factory=dict)
+    first: dict[TopicPartition, int] = field(default_factory=dict)
+    position: dict[TopicPartition, int] = field(default_factory=dict)
+    active: Collection[TopicPartition] = ()
+    during_fetch: Callable[[], None] = lambda: None
+    calls: list[str] = field(default_factory=list)
+
+    async def fetch(
+        self, partitions: Collection[TopicPartition], timeout_s: float
+    ) -> Mapping[TopicPartition, Sequence[RawRecord]]:
+        await asyncio.sleep(0)
+        found: dict[TopicPartition, Sequence[RawRecord]] = {}
+        for tp in set(partitions) & set(self.active):
+            records = [raw for raw in self.logs[tp] if raw.offset >= self.position[tp]]
+            if records:
+                found[tp] = records
+                self.position[tp] = records[-1].offset + 1
+        self.calls.append(f"fetch {sorted(tp.topic for tp in partitions)}")
+        self.during_fetch()
+        await asyncio.sleep(0 if found else 0.005)
+        return found
+
+    async def committed(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
+        return {tp: self.commits[tp] for tp in partitions if tp in self.commits}
+
+    async def bounds(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
+        return {tp: (self.first.get(tp, 0), self._end(tp)) for tp in partitions}
+
+    async def seek(self, positions: Mapping[TopicPartition, int]) -> None:
+        self.position.update(positions)
+        self.calls.append(f"seek {sorted((tp.topic, at) for tp, at in positions.items())}")
+
+    async def positions(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
+        # A compacted log may end in a hole, which a fetch steps over.
+        return {tp: self._end(tp) if self._drained(tp) else self.position[tp] for tp in partitions}
+
+    async def read_only(self, partitions: Collection[TopicPartition]) -> None:
+        self.active = set(partitions)
+
+    def _end(self, tp: TopicPartition) -> int:
+        return self.logs[tp][-1].offset + 1 if self.logs[tp] else 0
+
+    def _drained(self, tp: TopicPartition) -> bool:
+        return not any(raw.offset >= self.position[tp] for raw in self.logs[tp])
+
+
+@dataclass
+class Parts:
+    source: FakeSource
+    inbox: Inbox
+    table: Table
+    reader: Reader
+    ready: list[Assignment]
+
+    def assign(self, generation: int = 1) -> Assignment:
+        made = Assignment(generation, frozenset(self.source.logs), lambda: True)
+        self.reader.assign(made)
+        return made
+
+    def delivered(self) -> list[tuple[int, int]]:
+        """Generation and offset of everything in the inbox."""
+        taken = []
+        while deliveries := self.inbox.take(Limits(10_000, 10_000_000)):
+            taken += [(d.assignment.generation, r.offset) for d in deliveries for r in d.records]
+        return taken
+
+
+@pytest.fixture
+def parts(producer: FakeProducer) -> Parts:
+    source = FakeSource({SOURCE: [Raw(offset) for offset in range(10)], CHANGELOG: []})
+    room = asyncio.Event()
+    inbox = Inbox(Limits(8, 10_000), room)
+    table = Table(Stage("s", "source", lambda *_: Decision(), "t"), MemoryRows())
+    ready: list[Assignment] = []
+    reader = Reader(
+        source,
+        {SOURCE.topic: inbox},
+        {CHANGELOG.topic: table},
+        lambda topic: topic.removeprefix("p."),
+        outbox=Outbox(producer, retries=0),
+        room=room,
+        on_ready=ready.append,
+    )
+    return Parts(source, inbox, table, reader, ready)
+
+
+@asynccontextmanager
+async def running(parts: Parts) -> AsyncIterator["asyncio.Task[None]"]:
+    task = asyncio.create_task(parts.reader.run())
+    try:
+        yield task
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError, OffsetGap, SourceChanged):
+            await task
+
+
+async def eventually(done: Callable[[], bool]) -> None:
+    async with asyncio.timeout(2):
+        while not done():  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+
+
+async def test_tables_are_recovered_before_anything_is_delivered(parts: Parts) -> None:
+    parts.source.logs[CHANGELOG] = [Raw(0, b"1", b"a"), Raw(3, None, b"a"), Raw(7, b"2", b"b")]
+    async with running(parts):
+        parts.assign()
+        await eventually(lambda: len(parts.inbox) == 10)
+    assert (parts.table.get(0, "a"), parts.table.get(0, "b")) == (None, b"2")
+    fetches = [call for call in parts.source.calls if call.startswith("fetch")]
+    assert fetches[0] == "fetch ['p.changelog.t']"
+    assert fetches[-1] == "fetch ['p.source']"
+    parts.table.confirm(0, [("c", b"3")], [8])
+
+
+async def test_a_compacted_changelog_may_end_in_a_hole(parts: Parts) -> None:
+    parts.source.logs[CHANGELOG] = [Raw(0, b"1", b"a"), Raw(5, b"2", b"b")]
+    parts.source.first[CHANGELOG] = 0
+    async with running(parts):
+        parts.assign()
+        parts.source.logs[CHANGELOG].pop()
+        parts.source._end = lambda tp: 6 if tp == CHANGELOG else 10  # type: ignore[method-assign]
+        await eventually(lambda: bool(parts.ready))
+    parts.table.confirm(0, [("c", b"3")], [6])
+
+
+async def test_rows_that_came_too_late_are_corrected_before_anything_is_delivered(
+    parts: Parts, producer: FakeProducer
+) -> None:
+    owner, late = [("epoch", b"1.2")], [("epoch", b"0.1")]
+    parts.source.logs[CHANGELOG] = [Raw(0, b"new", b"a", headers=owner), Raw(1, b"old", b"a", headers=late)]
+    producer.ends["changelog.t"] = 1
+    delivered: list[int] = []
+    producer.before = lambda sends: delivered.append(len(parts.inbox))
+    async with running(parts):
+        parts.assign(generation=3)
+        await eventually(lambda: len(parts.inbox) == 10)
+    sent = [(send.key, send.value, send.headers) for send in producer.sent]
+    assert sent == [(b"a", b"new", (("epoch", b"2.3"),))]
+    assert delivered == [0]
+
+
+@pytest.mark.parametrize(
+    ("committed", "first", "expected"),
+    [
+        pytest.param(None, 0, 0, id="nothing committed"),
+        pytest.param(None, 4, 4, id="nothing committed, old records gone"),
+        pytest.param(6, 0, 6, id="committed"),
+        pytest.param(2, 4, 4, id="committed, but gone"),
+        pytest.param(99, 0, 0, id="committed in an earlier life of the topic"),
+    ],
+)
+async def test_where_reading_resumes(parts: Parts, committed: int | None, first: int, expected: int) -> None:
+    if committed is not None:
+        parts.source.commits[SOURCE] = committed
+    parts.source.first[SOURCE] = first
+    async with running(parts):
+        parts.assign()
+        await eventually(lambda: len(parts.inbox) == 10 - expected)
+    assert parts.delivered()[0] == (1, expected)
+
+
+async def test_what_a_fetch_returns_after_a_rebalance_is_dropped_and_read_again(parts: Parts) -> None:
+    """The worst of faust issue 596: the fetch was under way when the assignment changed."""
+    rebalanced: list[Assignment] = []
+
+    def rebalance() -> None:
+        if parts.source.calls[-1] == "fetch ['p.source']" and not rebalanced:
+            parts.reader.assign(None)
+            rebalanced.append(parts.assign(generation=2))
+
+    parts.source.during_fetch = rebalance
+    async with running(parts):
+        parts.assign(generation=1)
+        await eventually(lambda: len(parts.inbox) == 10)
+    assert parts.delivered() == [(2, offset) for offset in range(10)]
+
+
+async def test_a_rebalance_during_recovery_begins_anew(parts: Parts) -> None:
+    parts.source.logs[CHANGELOG] = [Raw(0, b"1", b"a"), Raw(1, b"2", b"b")]
+    rebalanced: list[Assignment] = []
+
+    def rebalance() -> None:
+        if not rebalanced:
+            rebalanced.append(parts.assign(generation=2))
+
+    parts.source.during_fetch = rebalance
+    async with running(parts):
+        parts.assign(generation=1)
+        await eventually(lambda: len(parts.inbox) == 10)
+    assert [assignment.generation for assignment in parts.ready] == [2]
+    assert (parts.table.get(0, "a"), parts.table.get(0, "b")) == (b"1", b"2")
+
+
+async def test_a_lost_partition_is_closed(parts: Parts) -> None:
+    async with running(parts):
+        parts.assign()
+        await eventually(lambda: bool(parts.ready))
+        assert parts.table.partitions == {0}
+        nothing = Assignment(2, frozenset(), lambda: True)
+        parts.reader.assign(nothing)
+        await eventually(lambda: parts.ready[-1] is nothing)
+    assert parts.table.partitions == set()
+
+
+async def test_a_full_inbox_leaves_records_on_the_broker(parts: Parts) -> None:
+    parts.source.logs[SOURCE] = [Raw(offset) for offset in range(8)]
+    async with running(parts):
+        parts.assign()
+        await eventually(lambda: len(parts.inbox) == 8)
+        parts.source.logs[SOURCE] += [Raw(8), Raw(9)]
+        await asyncio.sleep(0.05)
+        assert len(parts.inbox) == 8
+        assert len(parts.delivered()) == 8
+        await eventually(lambda: len(parts.inbox) == 2)
+
+
+async def test_a_gap_ends_the_reader(parts: Parts) -> None:
+    del parts.source.logs[SOURCE][4]
+    async with running(parts) as task:
+        parts.assign()
+        with pytest.raises(OffsetGap):
+            async with asyncio.timeout(2):
+                await task

@@ -1,0 +1,151 @@
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+
+from streams.shell.assignment import Assignment
+from streams.shell.errors import Fatal, Unconfirmed
+from streams.shell.inbox import Delivery, Inbox, Limits
+from streams.shell.metrics import NoMetrics
+from streams.shell.outbox import Outbox
+from streams.shell.stage import Record, TaskStage
+from streams.shell.tasks import ConcurrentStage
+from tests.streams.shell.conftest import TP, FakeProducer, bury
+from transport.producer import Send
+
+Deliver = Callable[..., Delivery]
+
+
+class Gate:
+    """An `execute` that each record has to be let through."""
+
+    def __init__(self) -> None:
+        self.begun: list[int] = []
+        self._gates: dict[int, asyncio.Event] = {}
+
+    def open(self, *offsets: int) -> None:
+        for offset in offsets:
+            self._gate(offset).set()
+
+    async def __call__(self, record: Record) -> list[Send]:
+        self.begun.append(record.offset)
+        await self._gate(record.offset).wait()
+        if record.value == b"bad":
+            raise ValueError("bad")
+        return [Send("out", record.key, b"%d" % record.offset)]
+
+    def _gate(self, offset: int) -> asyncio.Event:
+        return self._gates.setdefault(offset, asyncio.Event())
+
+
+@pytest.fixture
+def gate() -> Gate:
+    return Gate()
+
+
+@pytest.fixture
+def inbox() -> Inbox:
+    return Inbox(Limits(100, 10_000), asyncio.Event())
+
+
+@asynccontextmanager
+async def running(gate: Gate, inbox: Inbox, producer: FakeProducer) -> AsyncIterator[ConcurrentStage]:
+    stage = TaskStage("t", ("source",), gate, concurrency=2)
+    runner = ConcurrentStage(stage, inbox, Outbox(producer, retries=0), bury, NoMetrics())
+    task = asyncio.create_task(runner.run())
+    try:
+        yield runner
+        if task.done():
+            task.result()
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError, Fatal):
+            await task
+        await runner.cancel()
+
+
+async def settle() -> None:
+    await asyncio.sleep(0.02)
+
+
+async def test_records_are_executed_together_within_the_bound(
+    gate: Gate, inbox: Inbox, producer: FakeProducer, assignment: Assignment, deliver: Deliver
+) -> None:
+    inbox.put(deliver(assignment, [(0, b""), (1, b""), (2, b"")]))
+    async with running(gate, inbox, producer):
+        await settle()
+        assert gate.begun == [0, 1]
+        gate.open(1)
+        await settle()
+        assert gate.begun == [0, 1, 2]
+        assert assignment.offsets.to_commit() == {}
+        gate.open(0, 2)
+        await settle()
+    assert assignment.offsets.to_commit() == {TP: 3}
+
+
+async def test_a_failed_task_is_a_dead_letter(
+    gate: Gate, inbox: Inbox, producer: FakeProducer, assignment: Assignment, deliver: Deliver
+) -> None:
+    inbox.put(deliver(assignment, [(0, b"bad")]))
+    gate.open(0)
+    async with running(gate, inbox, producer):
+        await settle()
+    assert [(send.topic, send.value) for send in producer.sent] == [("dead.letters", b"ValueError")]
+    assert assignment.offsets.to_commit() == {TP: 1}
+
+
+async def test_unconfirmed_results_are_not_acknowledged(
+    gate: Gate, inbox: Inbox, producer: FakeProducer, assignment: Assignment, deliver: Deliver
+) -> None:
+    producer.fail = 1
+    inbox.put(deliver(assignment, [(0, b"")]))
+    gate.open(0)
+    with pytest.raises(Unconfirmed):
+        async with running(gate, inbox, producer):
+            await settle()
+    assert assignment.offsets.to_commit() == {}
+
+
+async def test_a_task_that_outlives_a_rebalance_is_not_executed_twice(
+    gate: Gate, inbox: Inbox, producer: FakeProducer, assignment: Assignment, deliver: Deliver
+) -> None:
+    inbox.put(deliver(assignment, [(0, b"")]))
+    later = Assignment(2, assignment.partitions, lambda: True)
+    later.offsets.start(TP, 0)
+    async with running(gate, inbox, producer) as runner:
+        await settle()
+        await runner.release(grace_s=0.01)
+        assignment.end()
+        inbox.put(deliver(later, [(0, b"")]))
+        await settle()
+        gate.open(0)
+        await settle()
+    assert gate.begun == [0]
+    assert later.offsets.to_commit() == {TP: 1}
+    assert assignment.offsets.to_commit() == {}
+
+
+async def test_a_task_whose_partition_is_gone_acknowledges_nothing(
+    gate: Gate, inbox: Inbox, producer: FakeProducer, assignment: Assignment, deliver: Deliver
+) -> None:
+    inbox.put(deliver(assignment, [(0, b"")]))
+    async with running(gate, inbox, producer) as runner:
+        await settle()
+        await runner.release(grace_s=0.01)
+        assignment.end()
+        gate.open(0)
+        await settle()
+    assert assignment.offsets.to_commit() == {}
+
+
+async def test_a_cancelled_task_acknowledges_nothing(
+    gate: Gate, inbox: Inbox, producer: FakeProducer, assignment: Assignment, deliver: Deliver
+) -> None:
+    inbox.put(deliver(assignment, [(0, b"")]))
+    async with running(gate, inbox, producer) as runner:
+        await settle()
+        await runner.cancel()
+    assert assignment.offsets.to_commit() == {}
+    assert producer.sent == []

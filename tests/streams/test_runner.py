@@ -1,0 +1,207 @@
+"""The second stage, whole, without a broker: commands in, records and rows out."""
+
+from typing import Any, cast
+
+import orjson
+import pytest
+
+from schemas.codec import SingleObjectCodec
+from schemas.ids import node_execution_id
+from schemas.models import Workflow, WorkflowType
+from streams.engine.options import Options
+from streams.errors import UnknownVersion
+from streams.run_rows import RunRow, row_due
+from streams.runner import Runner
+from streams.shell.stage import NotYet, Record
+from transport.definitions import WORKFLOWS, Definitions
+from transport.feed import DefinitionsFeed
+
+CODEC = SingleObjectCodec()
+NOW = 1_000_000.0
+VERSION = "2026-01-01 00:00:00.000000"
+RUN = "0d6f2b7c-6a4e-5b1d-8c3f-9e0a1b2c3d4e"
+
+
+def node(node_id: str, node_type: str, **data: Any) -> dict[str, Any]:
+    return {"id": node_id, "data": {"type": node_type, "title": node_id, **data}}
+
+
+def edge(source: str, target: str, handle: str = "source") -> dict[str, Any]:
+    return {"id": f"{source}-{target}", "source": source, "target": target, "sourceHandle": handle}
+
+
+START = node(
+    "start", "start", variables=[{"variable": "n", "label": "n", "type": "number", "required": True}]
+)
+END = node("end", "end", outputs=[{"variable": "n", "value_selector": ["start", "n"]}])
+PURE = {"nodes": [START, END], "edges": [edge("start", "end")]}
+CODE = node(
+    "code", "code", code_language="python3", code="def main(n):\n    return {'m': n + 1}",
+    variables=[{"variable": "n", "value_selector": ["start", "n"]}], outputs={"m": {"type": "number"}},
+)  # fmt: skip
+WAITING = {
+    "nodes": [START, CODE, node("end", "end", outputs=[{"variable": "m", "value_selector": ["code", "m"]}])],
+    "edges": [edge("start", "code"), edge("code", "end")],
+}
+
+
+class Feed:
+    """The definitions of a test."""
+
+    def __init__(self) -> None:
+        self.definitions = Definitions()
+
+    def offset(self, topic: str) -> int:
+        return 10
+
+    async def reach(self, topic: str, offset: int) -> None:
+        raise AssertionError("nobody waits here")
+
+
+class Bench:
+    """A runner with its table, driven command by command."""
+
+    def __init__(self, graph: dict[str, Any], version: str = VERSION) -> None:
+        self.feed = Feed()
+        self.version = version
+        self.change(graph)
+        self.table: dict[str, bytes] = {}
+        self.outcomes: list[tuple[str, str]] = []
+        self.runner = Runner(
+            cast(DefinitionsFeed, self.feed), CODEC, Options(), 3600.0, lambda *o: self.outcomes.append(o)
+        )
+
+    def change(self, graph: dict[str, Any]) -> None:
+        workflow = Workflow(
+            id="flow", app_id="app", type=WorkflowType.WORKFLOW, version=self.version, graph=graph
+        )
+        self.feed.definitions.apply(WORKFLOWS, workflow.key, workflow)
+
+    def command(self, kind: str, payload: dict[str, Any], **changes: Any) -> Record:
+        record = {
+            "command_id": f"{kind}/1", "kind": kind, "workflow_run_id": RUN, "tenant_id": "t",
+            "app_id": "app", "workflow_id": "flow", "version": self.version, "issued_at": int(NOW * 1e6),
+            "payload": orjson.dumps(payload).decode(), **changes,
+        }  # fmt: skip
+        return Record("run.commands", 0, 0, RUN.encode(), CODEC.encode("RunCommand", record), (), 0)
+
+    def start(self, now: float = NOW) -> dict[str, list[dict[str, Any]]]:
+        return self.tell(self.command("START", {"inputs": {"n": 1}}), now)
+
+    def result(self, now: float = NOW) -> dict[str, list[dict[str, Any]]]:
+        payload = {
+            "node_execution_id": node_execution_id(RUN, "code"),
+            "status": "succeeded",
+            "outputs": {"m": 2},
+        }
+        return self.tell(self.command("NODE_RESULT", payload), now)
+
+    def tell(self, record: Record, now: float = NOW) -> dict[str, list[dict[str, Any]]]:
+        return self.carry_out(self.runner.decide(record, self.table, now))
+
+    def carry_out(self, decision: Any) -> dict[str, list[dict[str, Any]]]:
+        schemas = {
+            "runs": "WorkflowRun", "node.executions": "WorkflowNodeExecution",
+            "node.tasks.default": "NodeTask",
+        }  # fmt: skip
+        for key, value in decision.writes.items():
+            if value is None:
+                self.table.pop(key, None)
+            else:
+                self.table[key] = value
+        sent: dict[str, list[dict[str, Any]]] = {topic: [] for topic in schemas}
+        for send in decision.sends:
+            sent[send.topic].append(CODEC.decode(schemas[send.topic], send.value))
+        return sent
+
+
+def test_a_run_that_ends_in_its_first_hop_leaves_no_row() -> None:
+    bench = Bench(PURE)
+    sent = bench.start()
+    [run] = sent["runs"]
+    assert (run["status"], run["outputs"], run["total_steps"]) == ("SUCCEEDED", '{"n":1}', 2)
+    assert [n["node_id"] for n in sent["node.executions"]] == ["start", "end"]
+    assert bench.table == {}
+
+
+def test_told_again_it_gives_the_same_records_again() -> None:
+    bench = Bench(PURE)
+    first, again = bench.start(), bench.start()
+    assert first == again
+
+
+def test_a_run_that_waits_has_a_row_until_its_result_comes() -> None:
+    bench = Bench(WAITING)
+    sent = bench.start()
+    assert [t["node_id"] for t in sent["node.tasks.default"]] == ["code"]
+    assert row_due(RUN, bench.table[RUN]) == NOW + 1200
+    [run] = bench.result()["runs"]
+    assert (run["status"], run["outputs"]) == ("SUCCEEDED", '{"m":2}')
+
+
+def test_a_late_or_repeated_command_of_a_finished_run_changes_nothing() -> None:
+    bench = Bench(WAITING)
+    bench.start()
+    bench.result()
+    row = bench.table[RUN]
+    for again in (bench.start, bench.result):
+        assert not any(again().values())
+    assert bench.table[RUN] == row
+    assert bench.outcomes[-2:] == [("START", "stale"), ("NODE_RESULT", "stale")]
+
+
+def test_a_result_for_a_run_that_nobody_knows_is_stale() -> None:
+    bench = Bench(WAITING)
+    assert not any(bench.result().values())
+    assert bench.outcomes == [("NODE_RESULT", "stale")]
+
+
+def test_a_finished_run_is_forgotten_in_time() -> None:
+    bench = Bench(WAITING)
+    bench.start()
+    bench.result()
+    assert row_due(RUN, bench.table[RUN]) == NOW + 3600
+    bench.carry_out(bench.runner.on_due(RUN, bench.table[RUN], NOW + 3600))
+    assert bench.table == {}
+
+
+def test_a_run_whose_time_is_up_fails_and_says_so() -> None:
+    bench = Bench(WAITING)
+    bench.start()
+    sent = bench.carry_out(bench.runner.on_due(RUN, bench.table[RUN], NOW + 1200))
+    [run] = sent["runs"]
+    assert run["status"] == "FAILED"
+    assert "1200 s" in run["error"]
+
+
+def test_a_cancelled_run_is_stopped() -> None:
+    bench = Bench(WAITING)
+    bench.start()
+    [run] = bench.tell(bench.command("CANCEL", {"reason": "by ada"}))["runs"]
+    assert (run["status"], run["error"]) == ("STOPPED", "by ada")
+
+
+def test_a_run_of_the_draft_goes_on_with_the_graph_it_began_with() -> None:
+    bench = Bench(WAITING, version="draft")
+    bench.start()
+    bench.change(PURE)
+    [run] = bench.result()["runs"]
+    assert (run["status"], run["outputs"]) == ("SUCCEEDED", '{"m":2}')
+
+
+def test_a_version_that_is_not_there_is_refused() -> None:
+    bench = Bench(PURE)
+    with pytest.raises(UnknownVersion, match="no version 'other'"):
+        bench.tell(bench.command("START", {"inputs": {}}, version="other"))
+
+
+def test_it_waits_until_it_knows_what_the_sender_knew() -> None:
+    bench = Bench(PURE)
+    with pytest.raises(NotYet):
+        bench.tell(bench.command("START", {"inputs": {}}, workflows_offset=11))
+
+
+def test_a_row_survives_its_encoding() -> None:
+    row = RunRow(12.5, b"pinned", b"state")
+    assert RunRow.decode(row.encode()) == row
+    assert row_due("", row.encode()) == 12.5

@@ -1,0 +1,45 @@
+"""What the documents promise is there."""
+
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+from pydantic_settings import BaseSettings
+
+ROOT = Path(__file__).parent.parent
+MODULES = [
+    "transport.settings", "ingress.settings", "streams.settings", "streams.executors.settings",
+    "sinks.settings", "cli.settings", "cli.kafka.settings",
+]  # fmt: skip
+
+
+def variables() -> set[str]:
+    found = set()
+    for name in MODULES:
+        for model in vars(importlib.import_module(name)).values():
+            if not (
+                isinstance(model, type) and issubclass(model, BaseSettings) and model is not BaseSettings
+            ):
+                continue
+            prefix = model.model_config.get("env_prefix") or ""
+            for field, info in model.model_fields.items():
+                nested = isinstance(info.annotation, type) and issubclass(info.annotation, BaseSettings)
+                if not nested:
+                    found.add(str(info.validation_alias or prefix + field.upper()))
+    return {name for name in found if name.startswith("HOPLINE_")}
+
+
+def test_every_setting_is_documented_and_nothing_else_is() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text()
+    assert set(re.findall(r"HOPLINE_[A-Z_]+", text)) == variables()
+
+
+@pytest.mark.parametrize(
+    "file",
+    [f for f in ROOT.rglob("*.md") if not any(p.startswith(".") for p in f.relative_to(ROOT).parts)],
+    ids=lambda file: str(file.relative_to(ROOT)),
+)
+def test_every_link_to_a_file_leads_somewhere(file: Path) -> None:
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", file.read_text())
+    assert [link for link in links if not (file.parent / link).exists()] == []

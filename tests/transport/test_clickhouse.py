@@ -1,0 +1,144 @@
+"""The embedded engine behind a DSN: sessions, parameters, inserts, errors, the lock of its directory."""
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import orjson
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from transport.clickhouse import ClickHouse
+from transport.errors import ClickHouseUnavailable, StatementRefused
+from transport.settings import ClickHouseSettings
+
+
+def settings(dsn: str) -> ClickHouseSettings:
+    return ClickHouseSettings(dsn=SecretStr(dsn))
+
+
+@pytest.mark.parametrize(
+    ("dsn", "path", "database"),
+    [
+        ("chdb://.hopline/clickhouse", Path(".hopline/clickhouse"), "hopline"),
+        ("chdb:///var/lib/hopline?database=other", Path("/var/lib/hopline"), "other"),
+        ("http://user:p%40ss@host:8123/runs", None, "runs"),
+        ("clickhouses://host", None, "hopline"),
+        ("https://host/", None, "hopline"),
+    ],
+)
+def test_a_dsn_names_engine_and_database(dsn: str, path: Path | None, database: str) -> None:
+    assert (settings(dsn).path, settings(dsn).database) == (path, database)
+
+
+@pytest.mark.parametrize("dsn", ["", "chdb://", "mysql://host/db", "http://", "http://host/a/b"])
+def test_another_dsn_is_refused(dsn: str) -> None:
+    with pytest.raises(ValidationError, match="HOPLINE_CLICKHOUSE is chdb://directory or http"):
+        settings(dsn)
+
+
+def test_the_password_is_not_shown() -> None:
+    assert "secret" not in repr(settings("http://user:secret@host/db"))
+
+
+async def test_a_result_has_plain_values(clickhouse: ClickHouse) -> None:
+    rows = await clickhouse.query(
+        "SELECT {text:String} AS text, toUInt64(18446744073709551615) AS big, "
+        "toDateTime64('2026-01-02 03:04:05.678901', 6, 'UTC') AS at, NULL AS none, "
+        "currentDatabase() AS db -- x",
+        {"text": "it's\n\t\\ \0é"},
+    )
+    assert rows.dicts() == [
+        {
+            "text": "it's\n\t\\ \0é",
+            "big": 18446744073709551615,
+            "at": "2026-01-02T03:04:05.678901Z",
+            "none": None,
+            "db": clickhouse.database,
+        }
+    ]
+
+
+@pytest.mark.parametrize("rows", [1, 20_000])
+async def test_an_insert_is_whole_whatever_its_size(clickhouse: ClickHouse, rows: int) -> None:
+    await clickhouse.execute("CREATE TABLE t (id UInt32, text String) ENGINE = MergeTree ORDER BY id")
+    data = b"\n".join(orjson.dumps({"id": i, "text": f"a'b\n\n;{i}"}) for i in range(rows))
+    await clickhouse.insert("t", ("id", "text"), data, "JSONEachRow")
+    found = await clickhouse.query("SELECT count(), uniqExact(text), sum(id) FROM t")
+    assert found.rows == [[rows, rows, rows * (rows - 1) // 2]]
+
+
+async def test_a_refused_statement_carries_its_code(clickhouse: ClickHouse) -> None:
+    with pytest.raises(StatementRefused, match="UNKNOWN_TABLE") as refused:
+        await clickhouse.query("SELECT * FROM nowhere")
+    assert refused.value.code == 60
+
+
+async def test_statements_run_side_by_side_and_leave_the_loop_alone(clickhouse: ClickHouse) -> None:
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    slow = [asyncio.create_task(clickhouse.query("SELECT sleep(0.3)")) for _ in range(3)]
+    await asyncio.sleep(0.01)
+    assert loop.time() - started < 0.2
+    await asyncio.gather(*slow)
+    assert loop.time() - started < 0.8
+
+
+async def test_a_read_only_session_can_change_nothing(clickhouse: ClickHouse) -> None:
+    await clickhouse.execute("CREATE TABLE t (id UInt32) ENGINE = MergeTree ORDER BY id")
+    limits = {"max_execution_time": "1"}
+    for statement in (
+        "INSERT INTO t SELECT 1",
+        "DROP TABLE t",
+        "SELECT 1 SETTINGS readonly = 0",
+        "SELECT 1 SETTINGS max_execution_time = 100",
+    ):
+        with pytest.raises(StatementRefused) as refused:
+            await clickhouse.query_read_only(statement, {}, limits)
+        assert refused.value.code == 164, statement
+    with pytest.raises(StatementRefused, match="TIMEOUT_EXCEEDED"):
+        await clickhouse.query_read_only("SELECT sleep(2)", {}, limits)
+    await clickhouse.execute("INSERT INTO t SELECT 1")
+
+
+async def test_a_second_process_is_told_who_has_the_directory(
+    clickhouse: ClickHouse, clickhouse_directory: Path
+) -> None:
+    program = """
+import asyncio, sys
+from pydantic import SecretStr
+from transport.clickhouse import ClickHouse
+from transport.errors import ClickHouseUnavailable
+from transport.settings import ClickHouseSettings
+try:
+    asyncio.run(ClickHouse.connect(ClickHouseSettings(dsn=SecretStr(sys.argv[1]))))
+except ClickHouseUnavailable as locked:
+    print(locked)
+"""
+    told = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-c", program, f"chdb://{clickhouse_directory}"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert "another process has the embedded ClickHouse engine open" in told.stdout
+    assert told.stdout.count("\n") == 1
+    assert told.stderr == ""
+
+
+async def test_a_second_directory_in_one_process_is_refused(clickhouse: ClickHouse, tmp_path: Path) -> None:
+    with pytest.raises(ClickHouseUnavailable, match=r"cannot open .*: .*already initialized with path"):
+        await ClickHouse.connect(settings(f"chdb://{tmp_path}"))
+
+
+async def test_a_directory_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ClickHouseUnavailable, match="set HOPLINE_CLICKHOUSE to a directory"):
+        await ClickHouse.connect(settings(f"chdb://{tmp_path}/file"))
+
+
+async def test_a_server_that_is_not_there_is_one_clear_error() -> None:
+    with pytest.raises(ClickHouseUnavailable, match=r"no ClickHouse server to be used at 127.0.0.1:1 "):
+        await ClickHouse.connect(settings("http://127.0.0.1:1"))

@@ -1,0 +1,183 @@
+"""The same calls over HTTP: a bridge takes what a server would, and the real engine executes it.
+
+With HOPLINE_TEST_CLICKHOUSE set to the DSN of a server, the same tests run against that.
+"""
+
+import asyncio
+import os
+import threading
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import chdb
+import pytest
+from pydantic import SecretStr
+
+from ingress.errors import Malformed
+from ingress.sql import Sql
+from sinks.migrate import migrate
+from sinks.table import Table
+from tests.sinks import records
+from tests.sinks.records import CODEC, message
+from transport.clickhouse import ClickHouse
+from transport.errors import ClickHouseUnavailable, StatementRefused
+from transport.settings import ClickHouseSettings
+
+# Parameters of a request that are no settings.
+_OF_HTTP = {
+    "client_protocol_version",
+    "compress",
+    "database",
+    "decompress",
+    "enable_http_compression",
+    "http_headers_progress_interval_ms",
+    "query",
+    "query_id",
+    "role",
+    "send_progress_in_http_headers",
+    "session_id",
+    "wait_end_of_query",
+}
+
+
+class Bridge(BaseHTTPRequestHandler):
+    """ClickHouse's HTTP interface, as far as a client needs it: one request, one session."""
+
+    protocol_version = "HTTP/1.1"
+    path_of_engine = ""
+
+    def do_GET(self) -> None:
+        self.do_POST()
+
+    def do_POST(self) -> None:
+        given = dict(parse_qsl(urlsplit(self.path).query, keep_blank_values=True))
+        body = self._body()
+        if self.headers.get("Authorization") != "Basic YXBwOnAvdw==":  # app:p/w
+            return self._answer(403, b"Code: 516. DB::Exception: Authentication failed.", code=516)
+        statement = b"\n".join(filter(None, (given.get("query", "").encode(), body)))
+        parameters = {k.removeprefix("param_"): v for k, v in given.items() if k.startswith("param_")}
+        settings = {k: v for k, v in given.items() if k not in _OF_HTTP and not k.startswith("param_")}
+        session = chdb.connect(self.path_of_engine)
+        try:
+            session.query(f"USE {given.get('database') or 'default'}")
+            if settings:
+                session.query("SET " + ", ".join(f"{k} = '{_escaped(v)}'" for k, v in settings.items()))
+            self._answer(200, session.query(statement, "TabSeparated", params=parameters).bytes())
+        except Exception as refused:
+            code = str(refused).partition("Code: ")[2].partition(".")[0]
+            self._answer(500, str(refused).encode(), code=int(code or 0))
+        finally:
+            session.close()
+
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        parts = []
+        while size := int(self.rfile.readline(), 16):
+            parts.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(parts)
+
+    def _answer(self, status: int, body: bytes, code: int | None = None) -> None:
+        self.send_response(status)
+        if code is not None:
+            self.send_header("X-ClickHouse-Exception-Code", str(code))
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """Says nothing."""
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("'", "\\'")
+
+
+@pytest.fixture
+def dsn(clickhouse: ClickHouse, clickhouse_directory: Path) -> Iterator[str]:
+    """Of a server without a database. (`clickhouse` keeps the engine open meanwhile.)"""
+    if server := os.environ.get("HOPLINE_TEST_CLICKHOUSE"):
+        yield server.rstrip("/")
+        return
+    Bridge.path_of_engine = os.path.realpath(clickhouse_directory)
+    bridge = ThreadingHTTPServer(("127.0.0.1", 0), Bridge)
+    thread = threading.Thread(target=bridge.serve_forever)
+    thread.start()
+    yield f"http://app:p%2Fw@127.0.0.1:{bridge.server_port}"
+    bridge.shutdown()
+    thread.join()
+    bridge.server_close()
+
+
+@pytest.fixture
+async def server(dsn: str) -> AsyncIterator[ClickHouse]:
+    database = f"t{uuid.uuid4().hex[:10]}"
+    connected = await ClickHouse.connect(ClickHouseSettings(dsn=SecretStr(f"{dsn}/{database}")))
+    yield connected
+    await connected.execute(f"DROP DATABASE {database} SYNC")
+    await connected.close()
+
+
+async def test_values_are_those_of_the_embedded_engine(server: ClickHouse) -> None:
+    rows = await server.query(
+        "SELECT {text:String} AS text, toUInt64(18446744073709551615) AS big, "
+        "toDateTime64('2026-01-02 03:04:05.678901', 6, 'UTC') AS at, currentDatabase() AS db -- x",
+        {"text": "it's\n\t\\ é"},
+    )
+    assert rows.rows == [
+        ["it's\n\t\\ é", 18446744073709551615, "2026-01-02T03:04:05.678901Z", server.database]
+    ]
+
+
+async def test_the_sink_writes_and_tells_poison(server: ClickHouse) -> None:
+    assert await migrate(server) != []
+    assert await migrate(server) == []
+    values = [CODEC.encode("WorkflowRun", records.run()) for _ in range(300)]
+    bad = [values[0][:20], CODEC.encode("WorkflowRun", records.run(id="no uuid"))]
+    messages = [message("runs", value, offset) for offset, value in enumerate([*values, *bad])]
+    poisons = await Table("runs", server, CODEC).write(messages)
+    assert [p.message.offset() for p in poisons] == [300, 301]
+    assert (await server.query("SELECT count(), any(graph) FROM workflow_runs")).rows == [[300, ""]]
+
+
+async def test_queries_of_users_are_guarded(server: ClickHouse) -> None:
+    await migrate(server)
+    for tenant in ("it's \\ one", "two"):
+        value = CODEC.encode("WorkflowRun", records.run(tenant_id=tenant))
+        await Table("runs", server, CODEC).write([message("runs", value)])
+    sql = Sql(server)
+    assert (await sql.run("SELECT count() FROM workflow_runs")).rows == [[2]]
+    assert (await sql.run("SELECT tenant_id FROM workflow_runs", "it's \\ one")).rows == [["it's \\ one"]]
+    for query in (
+        "SELECT * FROM system.users",
+        "SELECT file('x')",
+        "DROP TABLE workflow_run_changes",
+        "SELEKT",
+    ):
+        with pytest.raises(Malformed):
+            await sql.run(query)
+    with pytest.raises(StatementRefused) as refused:
+        await server.query_read_only("SELECT 1 SETTINGS readonly = 0", {}, {})
+    assert refused.value.code == 164
+
+
+async def test_statements_run_side_by_side(server: ClickHouse) -> None:
+    found = await asyncio.gather(
+        *(server.query("SELECT {n:UInt8}, sleep(0.1)", {"n": str(n)}) for n in range(8))
+    )
+    assert [rows.rows[0][0] for rows in found] == list(range(8))
+
+
+async def test_errors_say_whether_the_server_was_there(server: ClickHouse, dsn: str) -> None:
+    with pytest.raises(StatementRefused) as refused:
+        await server.query("SELECT * FROM nowhere")
+    assert refused.value.code == 60
+    wrong = dsn.replace("p%2Fw", "wrong") if "p%2Fw" in dsn else "http://nobody:x@127.0.0.1:1"
+    with pytest.raises(ClickHouseUnavailable, match=r"no ClickHouse server to be used at .* correct HOPLINE"):
+        await ClickHouse.connect(ClickHouseSettings(dsn=SecretStr(wrong)))

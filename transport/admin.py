@@ -1,0 +1,178 @@
+"""Creates the registry's topics, and tells what is there."""
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
+
+from schemas.topics import TOPICS
+from transport.errors import BrokerUnreachable, TopicsMismatch
+from transport.settings import KafkaSettings
+
+_log = logging.getLogger(__name__)
+
+_TIMEOUT_S = 30.0
+_REACH_TIMEOUT_S = 10.0
+_OFFSETS_TIMEOUT_S = 5.0
+_RETRY_PAUSE_S = 0.1
+
+# For a moment after a partition was made, or has moved.
+_NO_LEADER_YET = frozenset(
+    {
+        # As librdkafka says it: no leaders found, and none that has answered in time.
+        KafkaError._NOENT,
+        KafkaError._TIMED_OUT,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
+        KafkaError._NOENT,
+    }
+)
+
+
+@dataclass(frozen=True)
+class TopicState:
+    """One topic of this deployment as the broker has it."""
+
+    name: str
+    partitions: int
+    messages: int
+    """End offsets minus start offsets, summed: an upper bound on a compacted topic."""
+    lag: dict[str, int]
+    """Consumer group -> messages not yet committed, summed over the partitions."""
+
+
+async def create_topics(settings: KafkaSettings) -> list[str]:
+    """Creates what is missing and returns the names of what it created; doing it twice changes nothing.
+
+    Raises `BrokerUnreachable`, and `TopicsMismatch` when a topic exists with another number of partitions:
+    keys would no longer meet the rows of their table.
+    """
+    return await asyncio.to_thread(_create, settings)
+
+
+async def partition_counts(settings: KafkaSettings) -> dict[str, int]:
+    """Every topic that the broker knows, by its full name, and how many partitions it has.
+
+    Raises `BrokerUnreachable`.
+    """
+    return await asyncio.to_thread(lambda: _existing(_client(settings), settings))
+
+
+async def describe_topics(settings: KafkaSettings) -> list[TopicState]:
+    """What exists of the registry, in its order, with the lag of every group under the prefix."""
+    return await asyncio.to_thread(_describe, settings)
+
+
+def _client(settings: KafkaSettings) -> AdminClient:
+    return AdminClient({"bootstrap.servers": settings.bootstrap_servers, "log_level": 2})
+
+
+def _existing(admin: AdminClient, settings: KafkaSettings) -> dict[str, int]:
+    try:
+        topics = admin.list_topics(timeout=_REACH_TIMEOUT_S).topics
+    except KafkaException as error:
+        raise BrokerUnreachable(
+            f"no Kafka broker answers at {settings.bootstrap_servers}: start one (hopline broker), "
+            "or set HOPLINE_KAFKA"
+        ) from error
+    return {name: len(topic.partitions) for name, topic in topics.items()}
+
+
+def _create(settings: KafkaSettings) -> list[str]:
+    admin = _client(settings)
+    existing = _existing(admin, settings)
+    missing = []
+    for topic in TOPICS.values():
+        name, partitions = settings.full_name(topic.name), topic.partitions(settings.partitions)
+        if name not in existing:
+            missing.append(NewTopic(name, partitions, settings.replication_factor, config=topic.config()))
+        elif existing[name] != partitions:
+            raise TopicsMismatch(
+                f"topic {name} has {existing[name]} partitions, HOPLINE_PARTITIONS asks for {partitions}: "
+                f"set it to {existing[name]}, or choose another HOPLINE_TOPIC_PREFIX"
+            )
+    created = []
+    for name, future in (admin.create_topics(missing) if missing else {}).items():
+        try:
+            future.result(_TIMEOUT_S)
+            created.append(name)
+        except KafkaException as error:
+            # Another role was faster: that is what idempotent means.
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise
+    _await_leaders(
+        admin, [TopicPartition(new.topic, p) for new in missing for p in range(new.num_partitions)]
+    )
+    return created
+
+
+def _await_leaders(admin: AdminClient, partitions: list[TopicPartition]) -> None:
+    """A topic exists before its partitions take writes: whoever starts next is spared the first refusals.
+
+    Bounded, and no more than a courtesy: clients ask again by themselves.
+    """
+    try:
+        _offsets(admin, partitions, OffsetSpec.earliest())
+    except KafkaException as error:
+        _log.warning("the new topics are not ready after %g s: %s", _TIMEOUT_S, error)
+
+
+def _describe(settings: KafkaSettings) -> list[TopicState]:
+    admin = _client(settings)
+    existing = _existing(admin, settings)
+    names = [n for t in TOPICS if (n := settings.full_name(t)) in existing]
+    partitions = [TopicPartition(name, p) for name in names for p in range(existing[name])]
+    first = _offsets(admin, partitions, OffsetSpec.earliest())
+    last = _offsets(admin, partitions, OffsetSpec.latest())
+    committed = _committed(admin, settings)
+    states = []
+    for name in names:
+        tps = [(name, p) for p in range(existing[name])]
+        lag = {
+            group: sum(last[tp] - max(offsets[tp], first[tp]) for tp in tps if tp in offsets)
+            for group, offsets in committed.items()
+            if any(tp in offsets for tp in tps)
+        }
+        total = sum(last[tp] - first[tp] for tp in tps)
+        states.append(TopicState(settings.short_name(name), existing[name], total, lag))
+    return states
+
+
+def _offsets(
+    admin: AdminClient, partitions: list[TopicPartition], spec: OffsetSpec
+) -> dict[tuple[str, int], int]:
+    if not partitions:
+        return {}
+    deadline = time.monotonic() + _TIMEOUT_S
+    while True:
+        futures: dict[Any, Any] = admin.list_offsets(
+            dict.fromkeys(partitions, spec), request_timeout=_OFFSETS_TIMEOUT_S
+        )
+        try:
+            return {(tp.topic, tp.partition): f.result(_TIMEOUT_S).offset for tp, f in futures.items()}
+        except KafkaException as error:
+            if error.args[0].code() not in _NO_LEADER_YET or time.monotonic() > deadline:
+                raise
+            time.sleep(_RETRY_PAUSE_S)
+
+
+def _committed(admin: AdminClient, settings: KafkaSettings) -> dict[str, dict[tuple[str, int], int]]:
+    groups = [
+        g.group_id
+        for g in admin.list_consumer_groups().result(_TIMEOUT_S).valid
+        if g.group_id.startswith(settings.topic_prefix)
+    ]
+    committed = {}
+    for group in groups:
+        request = [ConsumerGroupTopicPartitions(group)]
+        answer = admin.list_consumer_group_offsets(request)[group].result(_TIMEOUT_S)
+        committed[group] = {
+            (tp.topic, tp.partition): tp.offset for tp in answer.topic_partitions if tp.offset >= 0
+        }
+    return committed

@@ -1,0 +1,124 @@
+"""ClickHouse by DSN, the same for the engine in this process (chdb) and for a server (HTTP).
+
+The DSN is described at `transport.settings.ClickHouseSettings`.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+import orjson
+
+from transport.clickhouse_embedded import EmbeddedEngine
+from transport.clickhouse_server import ServerEngine
+from transport.settings import ClickHouseSettings
+
+_THREADS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A result. Times are ISO 8601 text in UTC, integers are integers of any size, UUIDs are text."""
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    rows: list[list[Any]]
+
+    def dicts(self) -> list[dict[str, Any]]:
+        """The rows by column name."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+
+class Engine(Protocol):
+    """Where statements run. Every method blocks; any thread may call, several at a time.
+
+    They raise `ClickHouseUnavailable` when nothing has answered, and `StatementRefused` otherwise.
+    """
+
+    def run(self, sql: str, parameters: Mapping[str, str]) -> bytes:
+        """The output, in the format that `sql` names."""
+
+    def run_read_only(self, sql: str, parameters: Mapping[str, str], settings: Mapping[str, str]) -> bytes:
+        """Likewise in a session that has `settings` and then readonly = 1, which `sql` can't undo."""
+
+    def insert(self, table: str, columns: Sequence[str], data: bytes, input_format: str) -> None:
+        """Returns once the rows are in the table, all of them or none."""
+
+    def close(self) -> None:
+        """Nothing can be run afterwards."""
+
+
+class ClickHouse:
+    """One database, and a bounded number of threads to reach it from the loop. Unqualified names are its."""
+
+    def __init__(self, engine: Engine, database: str) -> None:
+        """Takes the engine over: `close` closes it."""
+        self.database = database
+        self._engine = engine
+        self._threads = ThreadPoolExecutor(_THREADS, "clickhouse")
+
+    @classmethod
+    async def connect(cls, settings: ClickHouseSettings) -> Self:
+        """Opens the engine or reaches the server, and creates the database when there is none.
+
+        Raises `ClickHouseUnavailable`, whose message says what to do.
+        """
+        engine = await asyncio.to_thread(_open, settings)
+        return cls(engine, settings.database)
+
+    async def query(self, sql: str, parameters: Mapping[str, str] | None = None) -> Rows:
+        """The result of a SELECT without FORMAT; `{name:Type}` in it takes a parameter.
+
+        Raises `ClickHouseUnavailable`, `StatementRefused`.
+        """
+        return _rows(await self._call(self._engine.run, sql + _OUTPUT, parameters or {}))
+
+    async def query_read_only(
+        self, sql: str, parameters: Mapping[str, str], settings: Mapping[str, str]
+    ) -> Rows:
+        """`query` for a SELECT that somebody else wrote: it can neither write nor change `settings`."""
+        return _rows(await self._call(self._engine.run_read_only, sql + _OUTPUT, parameters, settings))
+
+    async def explain(self, sql: str, settings: Mapping[str, str]) -> str:
+        """The lines of an EXPLAIN, likewise. It takes no FORMAT: that would be the explained query's."""
+        output: bytes = await self._call(self._engine.run_read_only, sql, {}, settings)
+        return output.decode()
+
+    async def execute(self, sql: str, parameters: Mapping[str, str] | None = None) -> None:
+        """A statement without a result. Raises as `query` does."""
+        await self._call(self._engine.run, sql, parameters or {})
+
+    async def insert(self, table: str, columns: Sequence[str], data: bytes, input_format: str) -> None:
+        """Returns once the rows in `data` are in the table, all of them or none. Raises as `query` does."""
+        await self._call(self._engine.insert, table, columns, data, input_format)
+
+    async def close(self) -> None:
+        """Waits for the statements under way."""
+        await asyncio.to_thread(self._threads.shutdown)
+        await asyncio.to_thread(self._engine.close)
+
+    async def _call(self, method: Callable[..., Any], *args: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, method, *args)
+
+
+# On a line of its own, after whatever comment ends the query.
+_OUTPUT = "\nFORMAT JSONCompact"
+
+_SESSION = {
+    "date_time_output_format": "iso",
+    "output_format_json_quote_64bit_integers": "0",
+}
+
+
+def _open(settings: ClickHouseSettings) -> Engine:
+    if settings.path is not None:
+        return EmbeddedEngine(settings.path, settings.database, _SESSION)
+    return ServerEngine(settings.dsn.get_secret_value(), settings.database, _SESSION)
+
+
+def _rows(output: bytes) -> Rows:
+    answer = orjson.loads(output)
+    meta: Sequence[Mapping[str, str]] = answer["meta"]
+    return Rows(tuple(c["name"] for c in meta), tuple(c["type"] for c in meta), answer["data"])

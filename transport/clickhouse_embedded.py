@@ -1,0 +1,160 @@
+"""The ClickHouse engine in this process: chdb, MergeTree on disk, one engine for one directory.
+
+Each handle is a session of its own (USE, SET); handles of one engine run statements side by side, and the
+interpreter is free meanwhile.
+"""
+
+import contextlib
+import fcntl
+import os
+import queue
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from transport.errors import ClickHouseUnavailable, StatementRefused
+
+_INLINE_BYTES = 16 * 1024
+# The rows of an insert come in one piece: more threads only cost time.
+_ONE_THREAD = " SETTINGS max_threads = 1, max_insert_threads = 1"
+_CODE = re.compile(r"Code: (\d+)")
+# The engine reads the values of parameters as it reads TSV.
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0"})
+
+
+_open_here: list[str] = []
+"""Directories that this process has open, so that their locks are its own. chdb allows no second one."""
+
+
+class EmbeddedEngine:
+    """Implements `transport.clickhouse.Engine`. Keeps its idle handles, for a handle is a running session."""
+
+    def __init__(self, directory: Path, database: str, session: Mapping[str, str]) -> None:
+        """Opens the directory, which only one process can have open at a time, and creates the database.
+
+        Raises `ClickHouseUnavailable` when another process has it, or when it can't be written.
+        """
+        self._path = os.path.realpath(directory)
+        self._database = database
+        self._session = _settings(session)
+        self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        _prepare(self._path)
+        # The library has 500 MB and takes a second: not for those who use a server.
+        import chdb
+
+        self._connect: Any = chdb.connect
+        first = self._handle("default")
+        self._query(first, f"CREATE DATABASE IF NOT EXISTS {_quoted(database)}", {})
+        self._query(first, f"USE {_quoted(database)}", {})
+        # Kept open, since the engine ends with its last handle.
+        self._anchor = first
+        _open_here.append(self._path)
+
+    def run(self, sql: str, parameters: Mapping[str, str]) -> bytes:
+        """See `Engine.run`."""
+        with self._borrowed() as handle:
+            return self._query(handle, sql, parameters)
+
+    def run_read_only(self, sql: str, parameters: Mapping[str, str], settings: Mapping[str, str]) -> bytes:
+        """See `Engine.run_read_only`."""
+        # Never used again, since readonly = 1 can't be taken back: opening another takes 0.1 ms.
+        with contextlib.closing(self._handle(self._database)) as handle:
+            self._query(handle, f"SET {_settings({**settings, 'readonly': '1'})}", {})
+            return self._query(handle, sql, parameters)
+
+    def insert(self, table: str, columns: Sequence[str], data: bytes, input_format: str) -> None:
+        """See `Engine.insert`."""
+        into = f"INSERT INTO {table} ({', '.join(map(_quoted, columns))})"
+        with self._borrowed() as handle:
+            if len(data) <= _INLINE_BYTES:
+                self._query(handle, f"{into}{_ONE_THREAD} FORMAT {input_format}\n".encode() + data, {})
+                return
+            # Inline data is copied more than once on its way: from here on reading a file is cheaper.
+            with _file(data) as path:
+                self._query(handle, f"{into} FROM INFILE '{path}'{_ONE_THREAD} FORMAT {input_format}", {})
+
+    def close(self) -> None:
+        """See `Engine.close`."""
+        while not self._idle.empty():
+            self._idle.get().close()
+        self._anchor.close()
+        _open_here.remove(self._path)
+
+    @contextlib.contextmanager
+    def _borrowed(self) -> Iterator[Any]:
+        try:
+            handle = self._idle.get_nowait()
+        except queue.Empty:
+            handle = self._handle(self._database)
+        try:
+            yield handle
+        finally:
+            self._idle.put(handle)
+
+    def _handle(self, database: str) -> Any:
+        try:
+            handle = self._connect(self._path)
+        except RuntimeError as refused:
+            raise ClickHouseUnavailable(
+                f"the embedded ClickHouse engine cannot open {self._path}: {_one_line(refused)}"
+            ) from refused
+        self._query(handle, f"USE {_quoted(database)}", {})
+        self._query(handle, f"SET {self._session}", {})
+        return handle
+
+    def _query(self, handle: Any, sql: str | bytes, parameters: Mapping[str, str]) -> bytes:
+        try:
+            bound = {name: value.translate(_ESCAPES) for name, value in parameters.items()}
+            output: bytes = handle.query(sql, "TabSeparated", params=bound).bytes()
+        except Exception as refused:  # chdb raises RuntimeError subclasses of its own for all that goes wrong
+            code = _CODE.search(str(refused))
+            raise StatementRefused(_one_line(refused), int(code[1]) if code else 0) from refused
+        return output
+
+
+def _prepare(path: str) -> None:
+    """Raises `ClickHouseUnavailable` while that can still be told apart from any other failure to start."""
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+        if path not in _open_here:
+            with (Path(path) / "status").open("a") as status:
+                fcntl.flock(status, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as locked:
+        raise ClickHouseUnavailable(
+            f"another process has the embedded ClickHouse engine open in {path}: stop it, or set "
+            "HOPLINE_CLICKHOUSE to a server (http://user:password@host:8123/hopline) or to another directory"
+        ) from locked
+    except OSError as refused:
+        raise ClickHouseUnavailable(
+            f"the embedded ClickHouse engine cannot write to {path} ({refused.strerror}): "
+            "set HOPLINE_CLICKHOUSE to a directory that it can write to"
+        ) from refused
+
+
+@contextlib.contextmanager
+def _file(data: bytes) -> Iterator[str]:
+    """A file in memory that the engine can open by its path."""
+    number = os.memfd_create("insert")
+    try:
+        with open(number, "wb", closefd=False) as file:
+            file.write(data)
+        yield f"/proc/self/fd/{number}"
+    finally:
+        os.close(number)
+
+
+def _quoted(name: str) -> str:
+    return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
+
+
+def _settings(settings: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} = {_literal(value)}" for name, value in settings.items())
+
+
+def _literal(value: str) -> str:
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,74 @@
+"""Everything that is configured, indexed for the hot path: a plain value that a feed keeps up to date."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from schemas.models import DRAFT, ApiKey, App, AppTrigger, Entity, Workflow
+
+APPS, WORKFLOWS, TRIGGERS, API_KEYS = (
+    f"definitions.{kind}" for kind in ("apps", "workflows", "triggers", "api_keys")
+)
+MODELS: dict[str, type[Entity]] = {APPS: App, WORKFLOWS: Workflow, TRIGGERS: AppTrigger, API_KEYS: ApiKey}
+"""The compacted topics that are read, and what their bodies are."""
+
+
+class Definitions:
+    """Everything configured, as of the offsets that were read. Used on the loop's thread only."""
+
+    def __init__(self) -> None:
+        self.apps: dict[str, App] = {}
+        self.workflows: dict[str, dict[str, Workflow]] = defaultdict(dict)
+        """Workflow id -> version -> Workflow."""
+        self.triggers: dict[str, AppTrigger] = {}
+        self.api_keys: dict[str, ApiKey] = {}
+        """By SHA-256 of the token."""
+        self.latest: dict[str, Workflow] = {}
+        """Workflow id -> its latest published version."""
+        self._routes: dict[tuple[str, str], dict[str, AppTrigger]] = defaultdict(dict)
+        self._hashes: dict[str, str] = {}
+
+    def route(self, trigger_type: str, index_key: str) -> Iterable[AppTrigger]:
+        """The triggers to look at for an event, paused ones included; constant time."""
+        return self._routes.get((trigger_type, index_key), {}).values()
+
+    def apply(self, topic: str, key: str, entity: Entity | None) -> None:
+        """Puts, replaces or (None) removes one entity."""
+        if topic == APPS:
+            _put(self.apps, key, entity)
+        elif topic == WORKFLOWS:
+            self._apply_workflow(key, entity)
+        elif topic == TRIGGERS:
+            self._apply_trigger(key, entity)
+        elif topic == API_KEYS:
+            self._apply_api_key(key, entity)
+
+    def _apply_workflow(self, key: str, entity: Entity | None) -> None:
+        workflow_id, version = key.split(":", 1)
+        versions = self.workflows[workflow_id]
+        _put(versions, version, entity)
+        published = [v for v in versions if v != DRAFT]
+        self.latest.pop(workflow_id, None)
+        if published:
+            self.latest[workflow_id] = versions[max(published)]
+
+    def _apply_trigger(self, key: str, entity: Entity | None) -> None:
+        before = self.triggers.get(key)
+        if before is not None:
+            self._routes[before.type, before.index_key].pop(key, None)
+        _put(self.triggers, key, entity)
+        if isinstance(entity, AppTrigger):
+            self._routes[entity.type, entity.index_key][key] = entity
+
+    def _apply_api_key(self, key: str, entity: Entity | None) -> None:
+        self.api_keys.pop(self._hashes.pop(key, ""), None)
+        if isinstance(entity, ApiKey) and not entity.revoked:
+            self._hashes[key] = entity.sha256
+            self.api_keys[entity.sha256] = entity
+
+
+def _put(where: dict[str, Any], key: str, entity: Entity | None) -> None:
+    if entity is None:
+        where.pop(key, None)
+    else:
+        where[key] = entity

@@ -1,0 +1,149 @@
+"""Keeps a view of compacted topics up to date: reads all of them to the end, then follows."""
+
+import asyncio
+import logging
+import threading
+import time
+from typing import Self
+
+import orjson
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from pydantic import ValidationError
+
+from schemas.codec import Codec
+from schemas.errors import SchemaError
+from transport.definitions import MODELS, Definitions
+from transport.errors import BrokerUnreachable
+from transport.settings import KafkaSettings
+
+_log = logging.getLogger(__name__)
+
+_POLL_S = 0.1
+_BATCH = 1000
+_REQUEST_TIMEOUT_S = 10.0
+_NOT_YET = frozenset(
+    {
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError._UNKNOWN_TOPIC,
+        KafkaError._UNKNOWN_PARTITION,
+    }
+)
+"""What a broker answers for a moment about a topic that has just been created."""
+
+LOAD_TIMEOUT_S = 60.0
+REACH_TIMEOUT_S = 30.0
+
+
+class DefinitionsFeed:
+    """Owns the consumer and the thread that polls it; changes `definitions` on the loop's thread only.
+
+    Use as an async context manager: on entry it blocks until everything that is in the topics has been read,
+    and raises `BrokerUnreachable` when that takes longer than a minute.
+    """
+
+    def __init__(self, settings: KafkaSettings, codec: Codec) -> None:
+        self.definitions = Definitions()
+        self._settings = settings
+        self._codec = codec
+        self._offsets = dict.fromkeys(MODELS, 0)
+        self._advanced = asyncio.Event()
+        self._stopping = threading.Event()
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": settings.bootstrap_servers,
+                # No group is ever joined; librdkafka wants the name all the same.
+                "group.id": settings.full_name("definitions"),
+                "enable.auto.commit": False,
+                "auto.offset.reset": "earliest",
+                "fetch.wait.max.ms": 100,
+                # Each failed attempt is a line in the log, and the broker may be away for an hour.
+                "reconnect.backoff.ms": 200,
+                "reconnect.backoff.max.ms": 2000,
+                "log_level": 3,
+            },
+            logger=_log,
+        )
+
+    def offset(self, topic: str) -> int:
+        """Everything before this offset of the topic is in `definitions`."""
+        return self._offsets[topic]
+
+    async def reach(self, topic: str, offset: int, timeout_s: float = REACH_TIMEOUT_S) -> None:
+        """Returns once everything before `offset` is in `definitions`. Raises `TimeoutError`."""
+        async with asyncio.timeout(timeout_s):
+            while self._offsets[topic] < offset:
+                self._advanced.clear()
+                await self._advanced.wait()
+
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        try:
+            ends = await asyncio.to_thread(self._assign)
+            self._thread = threading.Thread(target=self._follow, name="definitions-feed", daemon=True)
+            self._thread.start()
+            for topic, end in ends.items():
+                await self.reach(topic, end, LOAD_TIMEOUT_S)
+        except (KafkaException, TimeoutError) as unreachable:
+            raise BrokerUnreachable(
+                f"cannot read the definitions from Kafka at {self._settings.bootstrap_servers}: "
+                "is it running, and have the topics been created (hopline topics create)?"
+            ) from unreachable
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._stopping.set()
+        await asyncio.to_thread(self._thread.join)
+        await asyncio.to_thread(self._consumer.close)
+
+    def _assign(self) -> dict[str, int]:
+        partitions = [TopicPartition(self._settings.full_name(topic), 0, 0) for topic in MODELS]
+        ends = {}
+        for topic, partition in zip(MODELS, partitions, strict=True):
+            low, high = self._watermarks(partition)
+            # A compacted topic that was emptied has no record left that would move the position.
+            self._offsets[topic] = high if low == high else 0
+            ends[topic] = high
+        self._consumer.assign(partitions)
+        return ends
+
+    def _watermarks(self, partition: TopicPartition) -> tuple[int, int]:
+        deadline = time.monotonic() + _REQUEST_TIMEOUT_S
+        while True:
+            try:
+                low, high = self._consumer.get_watermark_offsets(partition, timeout=_REQUEST_TIMEOUT_S)
+            except KafkaException as error:
+                if error.args[0].code() not in _NOT_YET or time.monotonic() > deadline:
+                    raise
+                time.sleep(_POLL_S)
+            else:
+                return low, high
+
+    def _follow(self) -> None:
+        while not self._stopping.is_set():
+            messages = self._consumer.consume(_BATCH, _POLL_S)
+            if messages and not self._loop.is_closed():
+                self._loop.call_soon_threadsafe(self._apply, messages)
+
+    def _apply(self, messages: list[Message]) -> None:
+        for message in messages:
+            if message.error() is not None:
+                _log.warning("definitions feed: %s", message.error())
+                continue
+            self._apply_one(message)
+        self._advanced.set()
+
+    def _apply_one(self, message: Message) -> None:
+        topic = self._settings.short_name(message.topic() or "")
+        key = (message.key() or b"").decode()
+        value = message.value()
+        try:
+            body = None if value is None else orjson.loads(self._codec.decode("Definition", value)["body"])
+            entity = None if body is None else MODELS[topic].model_validate(body)
+        except (SchemaError, ValidationError, orjson.JSONDecodeError) as unreadable:
+            # The entity stays as it was: one bad record must not take every role down.
+            _log.error("definition %s at %s/%s is unreadable: %s", key, topic, message.offset(), unreadable)
+        else:
+            self.definitions.apply(topic, key, entity)
+        self._offsets[topic] = (message.offset() or 0) + 1

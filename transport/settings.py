@@ -1,0 +1,76 @@
+"""Where Kafka and ClickHouse are, and how Hopline names what it keeps there."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class KafkaSettings(BaseSettings):
+    """Resolved once from `HOPLINE_*` by each role's composition root and passed in."""
+
+    model_config = SettingsConfigDict(env_prefix="HOPLINE_", frozen=True, populate_by_name=True)
+
+    bootstrap_servers: Annotated[str, Field(validation_alias="HOPLINE_KAFKA")] = "127.0.0.1:9092"
+    """Comma-separated `host:port` list."""
+
+    topic_prefix: str = "hopline."
+    """Put before the registry's name of every topic, consumer group and transactional id."""
+
+    schema_registry: str | None = None
+    """URL of a Confluent-compatible registry; None means Avro single-object encoding."""
+
+    partitions: Annotated[int, Field(ge=1, le=10_000)] = 12
+    """Of every partitioned topic. The ceiling on parallel workers, so over-partition from the start."""
+
+    replication_factor: Annotated[int, Field(ge=1, le=9)] = 1
+    """Of every topic; 3 in production."""
+
+    def full_name(self, topic: str) -> str:
+        """The topic as the broker knows it, from its name in the registry."""
+        return self.topic_prefix + topic
+
+    def short_name(self, topic: str) -> str:
+        """The inverse of `full_name`; a topic of another prefix is returned as it is."""
+        return topic.removeprefix(self.topic_prefix)
+
+
+class ClickHouseSettings(BaseSettings):
+    """Resolved once by each composition root that reads or writes the run history."""
+
+    model_config = SettingsConfigDict(env_prefix="HOPLINE_", frozen=True, populate_by_name=True)
+
+    dsn: Annotated[SecretStr, Field(validation_alias="HOPLINE_CLICKHOUSE")] = SecretStr(
+        "chdb://.hopline/clickhouse"
+    )
+    """`chdb://relative/directory` or `chdb:///absolute/directory` for the engine in this process, with
+    `?database=name` where it is not `hopline`; `http(s)://user:password@host:port/database` for a server,
+    with `clickhouse(s)` as another name of the scheme."""
+
+    @property
+    def path(self) -> Path | None:
+        """The directory of the embedded engine; None means a server."""
+        match = _EMBEDDED.fullmatch(self.dsn.get_secret_value())
+        return Path(match["path"]) if match else None
+
+    @property
+    def database(self) -> str:
+        """The one that the DSN names, else `hopline`."""
+        dsn = self.dsn.get_secret_value()
+        match = _EMBEDDED.fullmatch(dsn) or _SERVER.fullmatch(dsn)
+        return (match and match["database"]) or "hopline"
+
+    @model_validator(mode="after")
+    def _well_formed(self) -> Self:
+        dsn = self.dsn.get_secret_value()
+        if not _EMBEDDED.fullmatch(dsn) and not _SERVER.fullmatch(dsn):
+            raise ValueError(
+                "HOPLINE_CLICKHOUSE is chdb://directory or http(s)://user:password@host:port/database"
+            )
+        return self
+
+
+_EMBEDDED = re.compile(r"chdb://(?P<path>[^?]+)(\?database=(?P<database>\w+))?")
+_SERVER = re.compile(r"(https?|clickhouses?)://[^/?]+(/(?P<database>\w*))?")

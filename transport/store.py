@@ -1,0 +1,42 @@
+"""Writes what is configured; a write is over when it is durable and this process sees it."""
+
+import orjson
+
+from schemas.codec import Codec
+from schemas.ids import now_us
+from schemas.models import Entity
+from transport.feed import DefinitionsFeed
+from transport.producer import Producer, Send
+
+
+class DefinitionsStore:
+    """The write side of the compacted topics. The last write of a key wins."""
+
+    def __init__(self, producer: Producer, feed: DefinitionsFeed, codec: Codec) -> None:
+        self._producer = producer
+        self._feed = feed
+        self._codec = codec
+
+    async def put(self, topic: str, *entities: Entity) -> None:
+        """Writes the entities and waits until the feed has them. Raises `SendFailed`, `TimeoutError`."""
+        await self._write([Send(topic, entity.key.encode(), self._encode(entity)) for entity in entities])
+
+    async def delete(self, topic: str, *keys: str) -> None:
+        """Writes tombstones, and waits likewise."""
+        await self._write([Send(topic, key.encode(), None) for key in keys])
+
+    def _encode(self, entity: Entity) -> bytes:
+        record = {
+            "id": entity.id,
+            "kind": type(entity).__name__,
+            "tenant_id": entity.tenant_id,
+            "body": orjson.dumps(entity.model_dump(mode="json", exclude={"graph_hash"})).decode(),
+            "updated_at": now_us(),
+            "updated_by": entity.updated_by,
+        }
+        return self._codec.encode("Definition", record)
+
+    async def _write(self, sends: list[Send]) -> None:
+        positions = await self._producer.send_all(sends)
+        for position in positions[-1:]:
+            await self._feed.reach(position.topic, position.offset + 1)
