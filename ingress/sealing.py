@@ -83,6 +83,22 @@ def masked_webhook(config: Mapping[str, Any]) -> dict[str, Any]:
     return {**config, "signature": {**signature, "secrets": [MASK for _ in signature["secrets"]]}}
 
 
+def seal_credentials(
+    given: Mapping[str, str], stored: Mapping[str, str], box: SecretBox | None, tenant_id: str
+) -> dict[str, str]:
+    """Each encrypted; the mask keeps what is stored under its name. Raises `Conflict`, `Unprocessable`."""
+    sealed = {}
+    for name, value in given.items():
+        if value != MASK:
+            sealed[name] = _needed(box).encrypt(tenant_id, value)
+        elif name in stored:
+            sealed[name] = stored[name]
+        else:
+            row = {"node": None, "field": f"credentials.{name}", "why": "no secret is stored here"}
+            raise Unprocessable("a masked secret stands for a stored one, and there is none", errors=[row])
+    return sealed
+
+
 def _is_secret(variable: Variable) -> bool:
     return variable.get("value_type") == "secret"
 

@@ -1,9 +1,7 @@
 """Composition root of a worker: settings in, three stages on one shell."""
 
 import asyncio
-from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from typing import Any
 
 from prometheus_client import CollectorRegistry, start_http_server
 
@@ -14,7 +12,8 @@ from streams.dead_letters import dead_letter
 from streams.engine.options import Options
 from streams.engine.pure import execute_pure, is_pure
 from streams.execute import Execute, Executor
-from streams.executors.outcome import Outcome
+from streams.executors.catalog import Catalog
+from streams.executors.outcome import NodeCall, Outcome
 from streams.executors.registry import Executors, build_executors
 from streams.executors.settings import ExecutorSettings
 from streams.metrics import WorkerMetrics
@@ -44,11 +43,13 @@ async def run_worker(
     async with AsyncExitStack() as stack:
         codec = await asyncio.to_thread(open_codec, kafka)
         feed = await stack.enter_async_context(DefinitionsFeed(kafka, codec))
-        built = await stack.enter_async_context(build_executors(executors))
+        secrets = SecretBox(settings.secret_key.encode()) if settings.secret_key else None
+        catalog = Catalog(feed.definitions, secrets)
+        built = await stack.enter_async_context(build_executors(executors, catalog))
         producer = Producer(kafka, message_timeout_s=_MESSAGE_TIMEOUT_S)
         stack.push_async_callback(producer.close)
         metrics = _serve_metrics(settings.metrics_port)
-        stages, tasks = _stages(settings, feed, codec, built, metrics)
+        stages, tasks = _stages(settings, feed, codec, built, secrets, metrics)
 
         def bury(record: Record, error: BaseException) -> Send:
             stage = next((s.name for s in stages if s.source == record.topic), "executor")
@@ -64,10 +65,10 @@ def _stages(
     feed: DefinitionsFeed,
     codec: Codec,
     executors: Executors,
+    secrets: SecretBox | None,
     metrics: WorkerMetrics,
 ) -> tuple[list[Stage], list[TaskStage]]:
     options = Options(every_node_a_hop=settings.every_node_a_hop, clock=now_us)
-    secrets = SecretBox(settings.secret_key.encode()) if settings.secret_key else None
     router = Router(feed, codec, metrics.event)
     runner = Runner(feed, codec, options, settings.finished_ttl_s, metrics.command)
     executor = Executor(feed, codec, _execute(executors), secrets, settings.executor_concurrency)
@@ -75,12 +76,10 @@ def _stages(
 
 
 def _execute(executors: Executors) -> Execute:
-    async def execute(
-        node_type: str, config: Mapping[str, Any], inputs: Mapping[str, Any], execution_id: str
-    ) -> Outcome:
-        if not is_pure(node_type):
-            return await executors.execute(node_type, config, inputs, execution_id)
-        result = execute_pure(node_type, config, inputs)
+    async def execute(call: NodeCall) -> Outcome:
+        if not is_pure(call.node_type):
+            return await executors.execute(call)
+        result = execute_pure(call.node_type, call.config, call.inputs)
         return Outcome(
             "succeeded" if result.status == "succeeded" else "failed",
             dict(result.outputs),

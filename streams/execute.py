@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
 
 import orjson
 
@@ -11,7 +10,8 @@ from schemas.codec import Record as AvroRecord
 from schemas.ids import now_us
 from schemas.secrets import SecretBox
 from streams.errors import UnknownVersion
-from streams.executors.outcome import Outcome
+from streams.executors.errors import NodeExecutorError
+from streams.executors.outcome import NodeCall, Outcome
 from streams.library import secret_placeholder
 from streams.shell.stage import Record, TaskStage
 from transport.definitions import WORKFLOWS
@@ -25,8 +25,7 @@ QUEUES = ("node.tasks.default", "node.tasks.high_priority", "node.tasks.plugin_t
 MASK = "******"
 """What a record shows where an executor has used a secret."""
 
-Execute = Callable[[str, Mapping[str, Any], Mapping[str, Any], str], Awaitable[Outcome]]
-"""Node type, config, inputs, execution id."""
+Execute = Callable[[NodeCall], Awaitable[Outcome]]
 
 
 class Executor:
@@ -57,10 +56,9 @@ class Executor:
         secrets: dict[str, str] = {}
         try:
             secrets = self._secrets_of(task)
-            config, inputs = (_replace(task[field], secrets) for field in ("config", "inputs"))
-            outcome = await self._execute(
-                task["node_type"], orjson.loads(config), orjson.loads(inputs), task["node_execution_id"]
-            )
+            outcome = await self._execute(_call(task, secrets))
+        except NodeExecutorError as error:
+            outcome = Outcome("failed", error=str(error), error_type=type(error).__name__)
         except Exception as error:  # a fault of this worker: the run must not wait for ever
             log.exception("node %s of run %s", task["node_id"], task["workflow_run_id"])
             outcome = Outcome("failed", error=f"{type(error).__name__}: {error}", error_type="ExecutorError")
@@ -99,6 +97,22 @@ class Executor:
         return Send("run.commands", key, self._codec.encode("RunCommand", command), headers)
 
 
+def _call(task: AvroRecord, secrets: Mapping[str, str]) -> NodeCall:
+    config, inputs = (orjson.loads(_replace(task[field], secrets)) for field in ("config", "inputs"))
+    return NodeCall(
+        node_type=task["node_type"],
+        config=config,
+        inputs=inputs,
+        execution_id=task["node_execution_id"],
+        tenant_id=task["tenant_id"],
+        app_id=task["app_id"],
+        workflow_id=task["workflow_id"],
+        run_id=task["workflow_run_id"],
+        node_id=task["node_id"],
+        attempt=task["attempt"],
+    )
+
+
 def _payload(task: AvroRecord, outcome: Outcome, started_at: int) -> str:
     return orjson.dumps(
         {
@@ -109,6 +123,7 @@ def _payload(task: AvroRecord, outcome: Outcome, started_at: int) -> str:
             "error": outcome.error,
             "error_type": outcome.error_type,
             "edge_source_handle": outcome.edge_source_handle,
+            "execution_metadata": outcome.execution_metadata,
             "started_at": started_at,
             "finished_at": now_us(),
         }

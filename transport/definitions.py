@@ -2,15 +2,26 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
-from schemas.models import DRAFT, ApiKey, App, AppTrigger, Entity, Workflow
+from schemas.models import DRAFT, ApiKey, App, AppTrigger, Entity, Provider, Workflow
 
 APPS, WORKFLOWS, TRIGGERS, API_KEYS = (
     f"definitions.{kind}" for kind in ("apps", "workflows", "triggers", "api_keys")
 )
-MODELS: dict[str, type[Entity]] = {APPS: App, WORKFLOWS: Workflow, TRIGGERS: AppTrigger, API_KEYS: ApiKey}
+PROVIDERS: dict[str, type[Provider]] = {}
+"""Topics of what is found by its name within a tenant."""
+
+MODELS: dict[str, type[Entity]] = {
+    APPS: App,
+    WORKFLOWS: Workflow,
+    TRIGGERS: AppTrigger,
+    API_KEYS: ApiKey,
+    **PROVIDERS,
+}
 """The compacted topics that are read, and what their bodies are."""
+
+_P = TypeVar("_P", bound=Provider)
 
 
 class Definitions:
@@ -27,10 +38,22 @@ class Definitions:
         """Workflow id -> its latest published version."""
         self._routes: dict[tuple[str, str], dict[str, AppTrigger]] = defaultdict(dict)
         self._hashes: dict[str, str] = {}
+        self._providers: dict[type[Provider], dict[str, Provider]] = {kind: {} for kind in PROVIDERS.values()}
 
     def route(self, trigger_type: str, index_key: str) -> Iterable[AppTrigger]:
         """The triggers to look at for an event, paused ones included; constant time."""
         return self._routes.get((trigger_type, index_key), {}).values()
+
+    def provider(self, kind: type[_P], tenant_id: str, name: str) -> _P | None:
+        """The tenant's one of that name."""
+        return next((one for one in self.providers(kind, tenant_id) if one.name == name), None)
+
+    def providers(self, kind: type[_P], tenant_id: str) -> list[_P]:
+        """All of the tenant, the oldest first."""
+        found = [
+            p for p in self._providers[kind].values() if p.tenant_id == tenant_id and isinstance(p, kind)
+        ]
+        return sorted(found, key=lambda one: one.created_at)
 
     def apply(self, topic: str, key: str, entity: Entity | None) -> None:
         """Puts, replaces or (None) removes one entity."""
@@ -42,6 +65,8 @@ class Definitions:
             self._apply_trigger(key, entity)
         elif topic == API_KEYS:
             self._apply_api_key(key, entity)
+        else:
+            _put(self._providers[PROVIDERS[topic]], key, entity)
 
     def _apply_workflow(self, key: str, entity: Entity | None) -> None:
         workflow_id, version = key.split(":", 1)

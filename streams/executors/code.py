@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from streams.executors.code_outputs import CodeNodeError, check_outputs
-from streams.executors.outcome import Outcome
+from streams.executors.outcome import NodeCall, Outcome
 from streams.executors.sandbox.scripts import Ran, Sandbox
 from streams.executors.settings import OutputLimits
 
@@ -16,10 +16,9 @@ class CodeExecutor:
         self._sandbox = sandbox
         self._limits = limits
 
-    async def __call__(
-        self, config: Mapping[str, Any], inputs: Mapping[str, Any], *, execution_id: str
-    ) -> Outcome:
+    async def __call__(self, call: NodeCall) -> Outcome:
         """`config` has `code_language`, `code` and `outputs`; `inputs` are the arguments of `main`."""
+        config, inputs = call.config, call.inputs
         language = config.get("code_language")
         if language != "python3":
             return _failed(f"Unsupported code language: {language}", "CodeNodeError")

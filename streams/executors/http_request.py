@@ -11,7 +11,7 @@ from streams.executors.guarded_session import EgressGuard
 from streams.executors.http_errors import HttpRequestNodeError, ToolSSRFError
 from streams.executors.http_prepare import PreparedRequest, prepare
 from streams.executors.http_response import ReadResponse, read_response
-from streams.executors.outcome import Outcome
+from streams.executors.outcome import NodeCall, Outcome
 from streams.executors.settings import HttpSettings
 
 _MAX_REDIRECTS = 20
@@ -27,13 +27,12 @@ class HttpRequestExecutor:
         self._guard = guard
         self._settings = settings
 
-    async def __call__(
-        self, config: Mapping[str, Any], inputs: Mapping[str, Any], *, execution_id: str
-    ) -> Outcome:
+    async def __call__(self, call: NodeCall) -> Outcome:
         """`config` has its variables put in; `inputs` are not looked at until there are files."""
+        config = call.config
         process_data: dict[str, Any] = {}
         try:
-            request = await prepare(config, execution_id)
+            request = await prepare(config, call.execution_id)
             process_data["request"] = _shown(request)
             response = await self._send(request, config)
         except HttpRequestNodeError as error:

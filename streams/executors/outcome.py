@@ -18,16 +18,34 @@ class Outcome:
     """As Dify names it: the class of the error."""
     edge_source_handle: str | None = None
     """The branch to follow, for nodes that choose one."""
+    execution_metadata: dict[str, Any] = field(default_factory=dict)
+    """What it took: `total_tokens`, `total_price`, `currency`, `provider_response_latency` (seconds)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeCall:
+    """One node to be executed: its NodeTask, with the secrets of the workflow put in."""
+
+    node_type: str
+    config: Mapping[str, Any]
+    """The node's `data` with every selector resolved."""
+    inputs: Mapping[str, Any]
+    """The values of its variables."""
+    execution_id: str
+    """Makes its side effects recognisable: the `Idempotency-Key` of what it sends."""
+    tenant_id: str = ""
+    app_id: str = ""
+    workflow_id: str = ""
+    run_id: str = ""
+    node_id: str = ""
+    attempt: int = 1
 
 
 class NodeExecutor(Protocol):
     """Executes nodes of one type.
 
-    Takes the node's `data` object, the values of its variables, and the id that makes its side effects
-    recognisable. Faults of the node, its inputs or its peers come back as a failed `Outcome`; what is
-    raised is a fault of this machine, and another may execute the node.
+    Faults of the node, its inputs or its peers come back as a failed `Outcome`; what is raised is a fault of
+    this machine, and another may execute the node.
     """
 
-    async def __call__(
-        self, config: Mapping[str, Any], inputs: Mapping[str, Any], *, execution_id: str
-    ) -> Outcome: ...
+    async def __call__(self, call: NodeCall) -> Outcome: ...

@@ -2,13 +2,13 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
 
+from streams.executors.catalog import Catalog
 from streams.executors.code import CodeExecutor
 from streams.executors.egress import EgressPolicy
 from streams.executors.guarded_session import EgressGuard
 from streams.executors.http_request import HttpRequestExecutor
-from streams.executors.outcome import NodeExecutor, Outcome
+from streams.executors.outcome import NodeCall, NodeExecutor, Outcome
 from streams.executors.sandbox.capabilities import Capabilities
 from streams.executors.sandbox.scripts import Sandbox
 from streams.executors.settings import ExecutorSettings
@@ -30,21 +30,19 @@ class Executors:
         """What isolates code nodes on this machine."""
         return self._sandbox.capabilities()
 
-    async def execute(
-        self, node_type: str, config: Mapping[str, Any], inputs: Mapping[str, Any], execution_id: str
-    ) -> Outcome:
+    async def execute(self, call: NodeCall) -> Outcome:
         """Executes one node; see `NodeExecutor` for what is an outcome and what is raised."""
-        executor = self._by_type.get(node_type)
+        executor = self._by_type.get(call.node_type)
         if executor is None:
             known = ", ".join(sorted(self._by_type))
-            error = f"No executor for nodes of type {node_type!r} (there are: {known})"
+            error = f"No executor for nodes of type {call.node_type!r} (there are: {known})"
             return Outcome("failed", error=error, error_type="UnknownNodeTypeError")
-        return await executor(config, inputs, execution_id=execution_id)
+        return await executor(call)
 
 
 @asynccontextmanager
-async def build_executors(settings: ExecutorSettings) -> AsyncIterator[Executors]:
-    """Starts the sandbox and the HTTP client; ends them on leaving.
+async def build_executors(settings: ExecutorSettings, catalog: Catalog) -> AsyncIterator[Executors]:
+    """Starts the sandbox and the HTTP client; ends them on leaving. `catalog`: what tenants have configured.
 
     Raises `SandboxUnavailable` when no script could be run here, `ValueError` for a bad allow-list.
     """

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from streams.executors.code import CodeExecutor
-from streams.executors.outcome import Outcome
+from streams.executors.outcome import NodeCall, Outcome
 from streams.executors.sandbox.scripts import Sandbox
 from streams.executors.settings import OutputLimits
 
@@ -27,7 +27,8 @@ NODE: dict[str, Any] = {
 
 async def execute(sandbox: Sandbox, inputs: dict[str, Any], **config: Any) -> Outcome:
     executor = CodeExecutor(sandbox, OutputLimits())
-    return await executor({**NODE, **config}, inputs, execution_id="e")
+    config = {**NODE, **config}
+    return await executor(NodeCall(node_type="code", config=config, inputs=inputs, execution_id="e"))
 
 
 async def test_the_template_that_dify_starts_with(shared_sandbox: Sandbox) -> None:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from streams.executors.egress import EgressPolicy
 from streams.executors.guarded_session import EgressGuard
 from streams.executors.http_request import HttpRequestExecutor
-from streams.executors.outcome import Outcome
+from streams.executors.outcome import NodeCall, Outcome
 from streams.executors.settings import HttpSettings
 from tests.streams.executors.receiver import Received, Receiver, running_receiver
 
@@ -42,7 +42,8 @@ class Client:
 
     async def execute(self, path: str = "/", **config: Any) -> Outcome:
         node = {**NODE, "url": self.receiver.url(path), **config}
-        return await self.executor(node, {}, execution_id="0193-exec")
+        call = NodeCall(node_type="http-request", config=node, inputs={}, execution_id="0193-exec")
+        return await self.executor(call)
 
     async def send(self, path: str = "/", **config: Any) -> Received:
         """What arrives at the server."""

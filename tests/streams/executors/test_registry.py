@@ -1,34 +1,45 @@
 """The composition of the executors."""
 
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
+from streams.executors.catalog import Catalog
+from streams.executors.outcome import NodeCall
 from streams.executors.registry import build_executors
 from streams.executors.settings import EgressSettings, ExecutorSettings, SandboxSettings
+from transport.definitions import Definitions
 
 SETTINGS = ExecutorSettings(
     sandbox=SandboxSettings(pool_size=1), egress=EgressSettings(allow=("127.0.0.1:1",))
 )
 
+CATALOG = Catalog(Definitions(), None)
+
+
+def call(node_type: str, config: dict[str, Any], inputs: dict[str, Any]) -> NodeCall:
+    return NodeCall(node_type=node_type, config=config, inputs=inputs, execution_id="id")
+
 
 async def test_executes_by_node_type() -> None:
-    async with build_executors(SETTINGS) as executors:
+    async with build_executors(SETTINGS, CATALOG) as executors:
         assert executors.node_types == {"code", "http-request"}
         node = {
             "code_language": "python3",
             "code": "def main(x): return {'y': x}",
             "outputs": {"y": {"type": "number"}},
         }
-        outcome = await executors.execute("code", node, {"x": 2}, "id")
+        outcome = await executors.execute(call("code", node, {"x": 2}))
         assert outcome.outputs == {"y": 2}
-        outcome = await executors.execute("http-request", {"url": "http://127.0.0.1:2"}, {}, "id")
+        outcome = await executors.execute(call("http-request", {"url": "http://127.0.0.1:2"}, {}))
         assert outcome.error_type == "ToolSSRFError"
         assert "resource-limits" in executors.capabilities().active
 
 
 async def test_an_unknown_type_is_named() -> None:
-    async with build_executors(SETTINGS) as executors:
-        outcome = await executors.execute("llm", {}, {}, "id")
+    async with build_executors(SETTINGS, CATALOG) as executors:
+        outcome = await executors.execute(call("llm", {}, {}))
     assert outcome.status == "failed"
     assert outcome.error == "No executor for nodes of type 'llm' (there are: code, http-request)"
 
@@ -36,7 +47,7 @@ async def test_an_unknown_type_is_named() -> None:
 async def test_a_bad_allow_list_is_refused_at_the_start() -> None:
     bad = SETTINGS.model_copy(update={"egress": EgressSettings(allow=("http://x",))})
     with pytest.raises(ValueError, match="HOPLINE_EGRESS_ALLOW: 'http://x'"):
-        async with build_executors(bad):
+        async with build_executors(bad, CATALOG):
             pass
 
 

@@ -1,0 +1,167 @@
+"""The operations on one kind of provider, declared once: create, list, show, replace, delete."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+from pydantic import Field
+
+from ingress.auth import CALLER
+from ingress.errors import Conflict, NotFound
+from ingress.keys import FEED, SECRETS, STORE
+from ingress.operation import Operation
+from ingress.responses import json_answer, read_model
+from ingress.sealing import MASK, seal_credentials
+from ingress.wire import Answer, RequestBody
+from schemas.ids import new_id
+from schemas.models import Provider, utc_now
+
+
+class ProviderBody(RequestBody):
+    """What every kind of provider is created from. A kind adds its own fields."""
+
+    name: str = Field(min_length=1, max_length=200)
+    """What nodes call it. One in its tenant."""
+    credentials: dict[str, str] = Field(default_factory=dict)
+    """Encrypted at rest, masked when shown; the mask sent back keeps what is stored."""
+
+
+@dataclass(frozen=True)
+class Resource:
+    """What differs from kind to kind."""
+
+    topic: str
+    entity: type[Provider]
+    body: type[ProviderBody]
+    view: type[Answer]
+    """As it is shown: the entity with masked credentials."""
+    listing: type[Answer]
+    """`data`: a list of `view`."""
+    path: str
+    tag: str
+
+    def operations(self) -> tuple[Operation, ...]:
+        """Five of them under `path`."""
+        one, named = self.path + "/{name}", self.tag.removesuffix("s").replace("-", " ")
+        return (
+            Operation(
+                method="POST",
+                path=self.path,
+                handler=self.create,
+                summary=f"Create a {named}",
+                tag=self.tag,
+                body=self.body,
+                answer=self.view,
+                status=201,
+                errors=(400, 409, 422),
+            ),
+            Operation(
+                method="GET",
+                path=self.path,
+                handler=self.list_all,
+                summary=f"List {named}s",
+                tag=self.tag,
+                answer=self.listing,
+            ),
+            Operation(
+                method="GET",
+                path=one,
+                handler=self.show,
+                summary=f"Show a {named}",
+                tag=self.tag,
+                answer=self.view,
+                errors=(404,),
+            ),
+            Operation(
+                method="PUT",
+                path=one,
+                handler=self.replace,
+                summary=f"Replace a {named}",
+                tag=self.tag,
+                body=self.body,
+                answer=self.view,
+                errors=(400, 404, 409, 422),
+            ),
+            Operation(
+                method="DELETE",
+                path=one,
+                handler=self.delete,
+                summary=f"Delete a {named}",
+                tag=self.tag,
+                status=204,
+                errors=(404,),
+            ),
+        )
+
+    async def create(self, request: web.Request) -> web.Response:
+        """201; 409 for a name that is taken."""
+        wanted = await read_model(request, self.body)
+        caller, name = request[CALLER], wanted.name
+        if self._find(request, name) is not None:
+            raise Conflict(f"{self.entity.__name__} {name!r} exists; PUT {self.path}/{name} replaces it")
+        entity = self.entity(
+            id=new_id(),
+            tenant_id=caller.tenant_id,
+            created_by=caller.name,
+            updated_by=caller.name,
+            **self._fields(request, wanted, None),
+        )
+        await request.app[STORE].put(self.topic, entity)
+        return json_answer(self._view(entity), 201, {"Location": f"{self.path}/{name}"})
+
+    async def list_all(self, request: web.Request) -> web.Response:
+        """Of the caller's tenant, the oldest first."""
+        found = request.app[FEED].definitions.providers(self.entity, request[CALLER].tenant_id)
+        return json_answer(self.listing.model_validate({"data": [self._view(one) for one in found]}))
+
+    async def show(self, request: web.Request) -> web.Response:
+        """One of them, by its name."""
+        return json_answer(self._view(self.named(request)))
+
+    async def replace(self, request: web.Request) -> web.Response:
+        """All of its fields; a masked credential stays as it is stored."""
+        stored = self.named(request)
+        wanted = await read_model(request, self.body)
+        other = self._find(request, wanted.name)
+        if other is not None and other.id != stored.id:
+            raise Conflict(f"{self.entity.__name__} {other.name!r} exists")
+        kept = stored.model_dump(include={"id", "tenant_id", "created_at", "created_by"})
+        entity = self.entity(
+            **kept,
+            updated_at=utc_now(),
+            updated_by=request[CALLER].name,
+            **self._fields(request, wanted, stored),
+        )
+        await request.app[STORE].put(self.topic, entity)
+        return json_answer(self._view(entity))
+
+    async def delete(self, request: web.Request) -> web.Response:
+        """Nodes that name it fail from now on, and say so."""
+        await request.app[STORE].delete(self.topic, self.named(request).key)
+        return web.Response(status=204)
+
+    def named(self, request: web.Request) -> Provider:
+        """The one in the path. Raises `NotFound`."""
+        name = request.match_info["name"]
+        found = self._find(request, name)
+        if found is None:
+            raise NotFound(f"no {self.entity.__name__} has the name {name!r}; GET {self.path} lists them")
+        return found
+
+    def _find(self, request: web.Request, name: str) -> Provider | None:
+        return request.app[FEED].definitions.provider(self.entity, request[CALLER].tenant_id, name)
+
+    def _fields(self, request: web.Request, wanted: ProviderBody, stored: Provider | None) -> dict[str, Any]:
+        fields = wanted.model_dump()
+        fields["credentials"] = seal_credentials(
+            fields.get("credentials") or {},
+            stored.credentials if stored else {},
+            request.app[SECRETS],
+            request[CALLER].tenant_id,
+        )
+        return fields
+
+    def _view(self, entity: Provider) -> Answer:
+        shown: Mapping[str, Any] = entity.model_dump()
+        return self.view.model_validate({**shown, "credentials": dict.fromkeys(entity.credentials, MASK)})

@@ -1,0 +1,122 @@
+"""Versions of workflows. Fields and methods are named as in Dify."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, Self
+
+from pydantic import Field, computed_field
+
+from schemas.ids import canonical_json
+from schemas.models.entity import Entity
+
+DRAFT = "draft"
+
+
+class WorkflowType(StrEnum):
+    """What kind of app a workflow powers."""
+
+    WORKFLOW = "workflow"
+    CHAT = "chat"
+    RAG_PIPELINE = "rag-pipeline"
+
+    @classmethod
+    def from_app_mode(cls, mode: str) -> "WorkflowType":
+        """Every chat mode is `chat`, all else is `workflow`."""
+        return cls.CHAT if "chat" in mode else cls.WORKFLOW
+
+
+class Workflow(Entity):
+    """One version of a workflow: the draft, or a published version that never changes again."""
+
+    VERSION_DRAFT: str = Field(default=DRAFT, exclude=True, repr=False)
+
+    app_id: str
+    type: WorkflowType
+    version: str
+    graph: dict[str, Any]
+    features: dict[str, Any] = Field(default_factory=dict)
+    environment_variables: list[dict[str, Any]] = Field(default_factory=list)
+    conversation_variables: list[dict[str, Any]] = Field(default_factory=list)
+    rag_pipeline_variables: list[dict[str, Any]] = Field(default_factory=list)
+    marked_name: str = ""
+    marked_comment: str = ""
+
+    @property
+    def key(self) -> str:
+        """A version is an entity of its own."""
+        return f"{self.id}:{self.version}"
+
+    @computed_field  # type: ignore[prop-decorator]
+    @cached_property
+    def graph_hash(self) -> str:
+        """SHA-256 of the graph: what a run's snapshot refers to."""
+        return hashlib.sha256(canonical_json(self.graph)).hexdigest()
+
+    @property
+    def graph_dict(self) -> Mapping[str, Any]:
+        """Nodes and edges."""
+        return self.graph
+
+    @staticmethod
+    def version_from_datetime(at: datetime) -> str:
+        """The version string of a publication. Microseconds, so that two within a second differ."""
+        return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+    def get_node_config_by_id(self, node_id: str) -> Mapping[str, Any]:
+        """The node with its visual properties. Raises `KeyError` for an unknown id."""
+        for node in self.graph.get("nodes", ()):
+            if node.get("id") == node_id:
+                found: Mapping[str, Any] = node
+                return found
+        raise KeyError(f"no node {node_id!r} in workflow {self.id} {self.version}")
+
+    @staticmethod
+    def get_node_type_from_node_config(node_config: Mapping[str, Any]) -> str:
+        """The execution type, not the visual one."""
+        return str(node_config["data"]["type"])
+
+    @staticmethod
+    def get_enclosing_node_type_and_id(node_config: Mapping[str, Any]) -> tuple[str, str] | None:
+        """The iteration or loop that the node is in, or None."""
+        data = node_config.get("data", {})
+        if data.get("isInIteration"):
+            return "iteration", str(data["iteration_id"])
+        if data.get("isInLoop"):
+            return "loop", str(data["loop_id"])
+        return None
+
+    def walk_nodes(self, specific_node_type: str | None = None) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """(id, data) of every node, or of those of one type."""
+        for node in self.graph.get("nodes", ()):
+            data = node.get("data", {})
+            if specific_node_type is None or data.get("type") == specific_node_type:
+                yield node["id"], data
+
+    def user_input_form(self) -> list[Any]:
+        """The variables of the start node."""
+        for _, data in self.walk_nodes("start"):
+            variables: list[Any] = data.get("variables", [])
+            return variables
+        return []
+
+    def rag_pipeline_user_input_form(self) -> list[Any]:
+        """The variables of a RAG pipeline."""
+        return self.rag_pipeline_variables
+
+    def published(self, at: datetime, by: str | None, name: str = "", comment: str = "") -> Self:
+        """An immutable version of this draft."""
+        version = self.version_from_datetime(at)
+        return self.model_copy(
+            update={
+                "version": version,
+                "marked_name": name,
+                "marked_comment": comment,
+                "created_at": at,
+                "created_by": by,
+                "updated_at": at,
+                "updated_by": by,
+            }
+        )

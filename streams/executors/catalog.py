@@ -1,0 +1,39 @@
+"""What tenants have configured for nodes to use, with its credentials opened."""
+
+from typing import TypeVar
+
+from schemas.models import Provider
+from schemas.secrets import SecretBox
+from streams.executors.errors import NotConfigured
+from transport.definitions import Definitions
+
+_P = TypeVar("_P", bound=Provider)
+
+
+class Catalog:
+    """Looks providers up by name. Used on the loop's thread."""
+
+    def __init__(self, definitions: Definitions, secrets: SecretBox | None) -> None:
+        self._definitions = definitions
+        self._secrets = secrets
+
+    def find(self, kind: type[_P], tenant_id: str, name: str) -> _P:
+        """Raises `NotConfigured`, which names what is missing."""
+        found = self._definitions.provider(kind, tenant_id, name)
+        if found is None:
+            known = ", ".join(sorted(one.name for one in self._definitions.providers(kind, tenant_id)))
+            raise NotConfigured(f"{kind.__name__} {name!r} is not configured (there are: {known or 'none'})")
+        return found
+
+    def credentials(self, provider: Provider) -> dict[str, str]:
+        """In the clear. Raises `NotConfigured` without a key, `SecretUnreadable` with a wrong one."""
+        if not provider.credentials:
+            return {}
+        if self._secrets is None:
+            raise NotConfigured(
+                f"the credentials of {provider.name!r} are encrypted: this worker needs HOPLINE_SECRET_KEY"
+            )
+        box = self._secrets
+        return {
+            name: box.decrypt(provider.tenant_id, sealed) for name, sealed in provider.credentials.items()
+        }
