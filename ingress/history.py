@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from ingress.errors import Malformed
+from schemas.models import WorkflowNodeExecution, WorkflowRun
 from transport.clickhouse import ClickHouse, Rows
 
 Row = dict[str, Any]
@@ -88,17 +89,19 @@ class History:
         """A page of at most `limit` runs, without their graphs. Raises `Malformed` for a foreign cursor."""
         return await self._page(_RUNS, chosen, limit, cursor)
 
-    async def run(self, run_id: str, tenant_id: str | None = None) -> Row | None:
+    async def run(self, run_id: str, tenant_id: str | None = None) -> WorkflowRun | None:
         """One run, with its graph; None when there is none, or it is another tenant's."""
-        return await self._one("workflow_runs", "*", run_id, tenant_id)
+        rows = await self._named("workflow_runs", "*", run_id, tenant_id)
+        return next((WorkflowRun(**_absent(row)) for row in rows.dicts()), None)
 
-    async def node_executions(self, run_id: str, tenant_id: str | None = None) -> list[Row]:
+    async def node_executions(self, run_id: str, tenant_id: str | None = None) -> list[WorkflowNodeExecution]:
         """Those of one run, in the order of execution."""
         if not _is_uuid(run_id):
             return []
         where, parameters = _equal(workflow_run_id=run_id, tenant_id=tenant_id)
         sql = f"SELECT * FROM workflow_node_executions WHERE {where} ORDER BY index, created_at, id"  # noqa: S608
-        return _decoded(await self._clickhouse.query(sql, parameters))
+        rows = await self._clickhouse.query(sql, parameters)
+        return [WorkflowNodeExecution(**_absent(row)) for row in rows.dicts()]
 
     async def trigger_logs(self, chosen: LogFilter, limit: int, cursor: str | None = None) -> Page:
         """A page of at most `limit` trigger logs. Raises `Malformed` for a foreign cursor."""
@@ -121,11 +124,13 @@ class History:
         return row
 
     async def _one(self, view: str, columns: str, wanted: str, tenant_id: str | None) -> Row | None:
+        return next(iter(_decoded(await self._named(view, columns, wanted, tenant_id))), None)
+
+    async def _named(self, view: str, columns: str, wanted: str, tenant_id: str | None) -> Rows:
         if not _is_uuid(wanted):
-            return None
+            return Rows((), (), [])
         where, parameters = _equal(id=wanted, tenant_id=tenant_id)
-        rows = await self._clickhouse.query(f"SELECT {columns} FROM {view} WHERE {where}", parameters)  # noqa: S608
-        return next(iter(_decoded(rows)), None)
+        return await self._clickhouse.query(f"SELECT {columns} FROM {view} WHERE {where}", parameters)  # noqa: S608
 
     async def _page(self, shown: "_List", chosen: Filter, limit: int, cursor: str | None) -> Page:
         limit = max(1, min(limit, MAX_LIMIT))
@@ -172,15 +177,7 @@ _LOGS = _List("workflow_trigger_logs", "*", "created_at")
 _LETTERS = _List("dead_letters", "* EXCEPT (key, value, headers, stack)", "created_at")
 _UUIDS = frozenset({"id", "event_id", "workflow_run_id"})
 _EMPTY_IS_ABSENT = ("tenant_id", "app_id", "workflow_id")
-_JSON = (
-    "graph",
-    "inputs",
-    "outputs",
-    "process_data",
-    "execution_metadata",
-    "trigger_metadata",
-    "trigger_data",
-)
+_JSON = ("inputs", "outputs", "trigger_metadata", "trigger_data")
 _LETTER = (
     "* EXCEPT (key, value, headers), base64Encode(key) AS key, base64Encode(value) AS value, "
     "arrayMap(h -> (h.name, base64Encode(h.value)), headers) AS headers"
@@ -210,10 +207,15 @@ def _decoded(rows: Rows) -> list[Row]:
         for name in _JSON:
             if row.get(name):
                 row[name] = orjson.loads(row[name])
-        for name in _EMPTY_IS_ABSENT:
-            if row.get(name) == "":
-                row[name] = None
+        _absent(row)
     return decoded
+
+
+def _absent(row: Row) -> Row:
+    for name in _EMPTY_IS_ABSENT:
+        if row.get(name) == "":
+            row[name] = None
+    return row
 
 
 def _cursor(row: Row, time: str) -> str:

@@ -16,7 +16,7 @@ from ingress.records import NodeExecutionList, RunDetail, RunPage
 from ingress.responses import json_answer, read_model
 from ingress.wire import Answer, RequestBody
 from schemas.ids import entity_id, now_us
-from schemas.models import DRAFT
+from schemas.models import DRAFT, WorkflowRun
 from transport.definitions import WORKFLOWS
 from transport.producer import Send
 
@@ -60,26 +60,26 @@ async def list_all(request: web.Request) -> web.Response:
 
 async def show(request: web.Request) -> web.Response:
     """One run with its graph."""
-    return json_answer(await _named(request))
+    return json_answer((await _named(request)).to_dict())
 
 
 async def list_nodes(request: web.Request) -> web.Response:
     """Its node executions, in the order of execution."""
     run = await _named(request)
-    nodes = await history(request).node_executions(run["id"], request[CALLER].tenant_id)
-    return json_answer({"data": nodes})
+    nodes = await history(request).node_executions(run.id, request[CALLER].tenant_id)
+    return json_answer({"data": [node.to_dict() for node in nodes]})
 
 
 async def cancel(request: web.Request) -> web.Response:
     """Tells the run to stop. Telling it twice is telling it once."""
     wanted = await read_model(request, Cancellation)
     run = await _named(request)
-    if run["status"] not in _UNDER_WAY:
+    if run.status not in _UNDER_WAY:
         raise Conflict(f"the run has ended {run['status']} already")
-    command_id = entity_id("command", run["id"], "cancel")
+    command_id = entity_id("command", run.id, "cancel")
     reason = wanted.reason or f"cancelled by {request[CALLER].name}"
     await request.app[PRODUCER].send(_cancel_command(request, run, command_id, reason))
-    return json_answer(Cancelled(workflow_run_id=run["id"], command_id=command_id), 202)
+    return json_answer(Cancelled(workflow_run_id=run.id, command_id=command_id), 202)
 
 
 async def replay(request: web.Request) -> web.Response:
@@ -87,14 +87,14 @@ async def replay(request: web.Request) -> web.Response:
     wanted = await read_model(request, Replay)
     run = await _named(request)
     caller = request[CALLER]
-    draft = run["version"] == DRAFT
-    check_startable(request.app[FEED].definitions, caller, run["workflow_id"], draft)
-    metadata = {"initiated_by": caller.name, "draft": draft, "replay_of": run["id"]}
-    inputs = {**(run["inputs"] or {}), **wanted.inputs}
-    return await launch(request, run["workflow_id"], inputs, metadata, replay_of=run["id"])
+    draft = run.version == DRAFT
+    check_startable(request.app[FEED].definitions, caller, run.workflow_id, draft)
+    metadata = {"initiated_by": caller.name, "draft": draft, "replay_of": run.id}
+    inputs = {**run.inputs_dict, **wanted.inputs}
+    return await launch(request, run.workflow_id, inputs, metadata, replay_of=run.id)
 
 
-async def _named(request: web.Request) -> dict[str, Any]:
+async def _named(request: web.Request) -> WorkflowRun:
     run_id = request.match_info["run_id"]
     run = await history(request).run(run_id, request[CALLER].tenant_id)
     if run is None:
@@ -102,20 +102,20 @@ async def _named(request: web.Request) -> dict[str, Any]:
     return run
 
 
-def _cancel_command(request: web.Request, run: dict[str, Any], command_id: str, reason: str) -> Send:
+def _cancel_command(request: web.Request, run: WorkflowRun, command_id: str, reason: str) -> Send:
     record = {
         "command_id": command_id,
         "kind": "CANCEL",
-        "workflow_run_id": run["id"],
-        "tenant_id": run["tenant_id"],
-        "app_id": run["app_id"] or "",
-        "workflow_id": run["workflow_id"],
-        "version": run["version"],
+        "workflow_run_id": run.id,
+        "tenant_id": run.tenant_id,
+        "app_id": run.app_id or "",
+        "workflow_id": run.workflow_id,
+        "version": run.version,
         "workflows_offset": request.app[FEED].offset(WORKFLOWS),
         "issued_at": now_us(),
         "payload": orjson.dumps({"reason": reason}).decode(),
     }
-    return Send("run.commands", run["id"].encode(), request.app[CODEC].encode("RunCommand", record))
+    return Send("run.commands", run.id.encode(), request.app[CODEC].encode("RunCommand", record))
 
 
 _ONE = _PATH + "/{run_id}"

@@ -1,9 +1,10 @@
-"""What people configure: apps, workflow versions, triggers, providers, API keys."""
+"""What people configure: apps, workflow versions, triggers, providers, API keys; and what has run."""
 
 from schemas.models.api_key import ApiKey
 from schemas.models.app import App, AppMode
 from schemas.models.entity import DEFAULT_TENANT, Entity, utc_now
 from schemas.models.provider import Provider
+from schemas.models.run import WorkflowNodeExecution, WorkflowRun
 from schemas.models.trigger import (
     AppTrigger,
     AppTriggerStatus,
@@ -31,6 +32,8 @@ __all__ = [
     "WebhookConfig",
     "WebhookResponse",
     "Workflow",
+    "WorkflowNodeExecution",
+    "WorkflowRun",
     "WorkflowType",
     "utc_now",
 ]

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import Field, computed_field
 
@@ -31,7 +31,7 @@ class WorkflowType(StrEnum):
 class Workflow(Entity):
     """One version of a workflow: the draft, or a published version that never changes again."""
 
-    VERSION_DRAFT: str = Field(default=DRAFT, exclude=True, repr=False)
+    VERSION_DRAFT: ClassVar[str] = DRAFT
 
     app_id: str
     type: WorkflowType
@@ -95,11 +95,11 @@ class Workflow(Entity):
             if specific_node_type is None or data.get("type") == specific_node_type:
                 yield node["id"], data
 
-    def user_input_form(self) -> list[Any]:
-        """The variables of the start node."""
+    def user_input_form(self, *, to_old_structure: bool = False) -> list[Any]:
+        """The variables of the start node; in the old structure each is an object under its type."""
         for _, data in self.walk_nodes("start"):
             variables: list[Any] = data.get("variables", [])
-            return variables
+            return [{one["type"]: one} for one in variables] if to_old_structure else variables
         return []
 
     def rag_pipeline_user_input_form(self) -> list[Any]:

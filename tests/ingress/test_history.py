@@ -114,7 +114,7 @@ async def test_one_run_has_its_graph(database: ClickHouse, history: History) -> 
     await write(database, "runs", run)
     found = await history.run(run["id"], TENANT)
     assert found is not None
-    assert (found["graph"], found["outputs"], found["error"]) == (graph, {"text": "é"}, None)
+    assert (found.graph_dict, found.outputs_dict, found.error) == (graph, {"text": "é"}, None)
     assert await history.run(run["id"], OTHERS) is None
     assert await history.run(OTHERS) is None
     assert await history.run("no uuid' OR 1") is None
@@ -125,7 +125,7 @@ async def test_nodes_come_in_the_order_of_execution(database: ClickHouse, histor
     nodes = [records.node(workflow_run_id=run_id, index=index) for index in (3, 1, 2)]
     await write(database, "node.executions", *nodes, records.node())
     found = await history.node_executions(run_id, TENANT)
-    assert [row["index"] for row in found] == [1, 2, 3]
+    assert [one.index for one in found] == [1, 2, 3]
     assert await history.node_executions(run_id, OTHERS) == []
     assert await history.node_executions("nothing") == []
 
