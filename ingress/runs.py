@@ -75,7 +75,7 @@ async def cancel(request: web.Request) -> web.Response:
     wanted = await read_model(request, Cancellation)
     run = await _named(request)
     if run.status not in _UNDER_WAY:
-        raise Conflict(f"the run has ended {run['status']} already")
+        raise Conflict(f"the run has ended {run.status} already")
     command_id = entity_id("command", run.id, "cancel")
     reason = wanted.reason or f"cancelled by {request[CALLER].name}"
     await request.app[PRODUCER].send(_cancel_command(request, run, command_id, reason))
