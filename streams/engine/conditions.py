@@ -5,12 +5,13 @@ from typing import Any
 
 import orjson
 
+from schemas.files import is_file_list
 from schemas.nodes.if_else import Condition, SubCondition, SubVariableCondition
 from streams.engine.comparison import OPERATORS, TAKES_NO_VALUE
 from streams.engine.errors import NodeFailure
 from streams.engine.pool import MISSING, Pool, getter
 from streams.engine.texts import compile_text
-from streams.engine.values import file_attribute, is_file_list
+from streams.engine.values import file_attribute
 
 Seen = list[dict[str, Any]]
 """What was compared with what, for the node's record."""

@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any, Final, Literal
 
+from schemas.files import is_file
 from schemas.selectors import MIN_SELECTOR_LENGTH
-from streams.engine.values import file_attribute, is_file
+from streams.engine.values import file_attribute
 
 Pool = Mapping[str, Mapping[str, Any]]
 """Node id (or sys, env, conversation) -> variable -> value, all of it JSON."""

@@ -7,22 +7,12 @@ written as Python writes it.
 import json
 from typing import Any
 
-FILE_IDENTITY = "__dify__file__"
+from schemas.files import is_file, is_file_list
 
 _FILE_KEYS = {"name": "filename"}
 _FILE_ATTRIBUTES = frozenset(
     {"type", "size", "name", "mime_type", "transfer_method", "url", "extension", "related_id"}
 )
-
-
-def is_file(value: Any) -> bool:
-    """Files are objects that carry Dify's mark."""
-    return type(value) is dict and value.get("dify_model_identity") == FILE_IDENTITY
-
-
-def is_file_list(value: Any) -> bool:
-    """A list of files, and not an empty one: that has no type."""
-    return type(value) is list and bool(value) and all(map(is_file, value))
 
 
 def file_attribute(value: dict[str, Any], name: str) -> Any:

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from schemas.files import is_file, is_file_list
 from schemas.nodes.answer import AnswerData
 from streams.engine.nodes.protocol import Outcome
 from streams.engine.pool import Pool
 from streams.engine.texts import Text, compile_text, compile_values
-from streams.engine.values import is_file, is_file_list, markdown
+from streams.engine.values import markdown
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,12 @@ from jsonschema.exceptions import best_match
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
+from schemas.files import FILE_IDENTITY
 from schemas.ids import canonical_json
 from schemas.nodes.start import InputType, InputVariable, StartData
 from streams.engine.errors import NodeFailure
 from streams.engine.nodes.protocol import Outcome
 from streams.engine.pool import INPUTS, Pool
-from streams.engine.values import FILE_IDENTITY
 
 Coercion = Callable[[InputVariable, Any], Any]
 """The value in the field's type. Raises `ValueError`, whose text completes "<variable> in input form ..."."""

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from schemas.files import FILE_IDENTITY
 from schemas.nodes.if_else import Condition
 from streams.engine.conditions import compile_condition, compile_conditions, holds
 from streams.engine.errors import NodeFailure
-from streams.engine.values import FILE_IDENTITY
 from tests.graphs import condition
 
 FILES = [

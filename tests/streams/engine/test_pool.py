@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from schemas.files import FILE_IDENTITY
 from streams.engine.pool import MISSING, getter, or_none
-from streams.engine.values import FILE_IDENTITY
 
 FILE = {"dify_model_identity": FILE_IDENTITY, "filename": "a.txt", "size": 3}
 POOL = {"n": {"o": {"a": {"b": 1}, "none": None, "l": [5], "f": FILE}, "f": FILE, "s": "text", "none": None}}

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from streams.engine.values import FILE_IDENTITY, file_attribute, is_file, is_file_list, markdown, text
+from schemas.files import FILE_IDENTITY, is_file, is_file_list
+from streams.engine.values import file_attribute, markdown, text
 
 IMAGE = {
     "dify_model_identity": FILE_IDENTITY,

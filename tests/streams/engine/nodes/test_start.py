@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
+from schemas.files import FILE_IDENTITY
 from schemas.nodes.start import StartData
 from streams.engine.errors import NodeFailure
 from streams.engine.nodes.protocol import Outcome
 from streams.engine.nodes.start import compile_start
 from streams.engine.pool import INPUTS
-from streams.engine.values import FILE_IDENTITY
 from tests.graphs import field
 
 

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
+from schemas.files import FILE_IDENTITY
 from schemas.nodes.code import CodeData
 from schemas.nodes.http_request import HttpRequestData
 from streams.engine.errors import NodeFailure
 from streams.engine.nodes.code import compile_code
 from streams.engine.nodes.http_request import compile_http_request
 from streams.engine.nodes.protocol import Task
-from streams.engine.values import FILE_IDENTITY
 from tests.graphs import code
 
 FILE = {"dify_model_identity": FILE_IDENTITY, "filename": "a.png"}

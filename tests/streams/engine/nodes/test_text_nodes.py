@@ -2,6 +2,7 @@
 
 import pytest
 
+from schemas.files import FILE_IDENTITY
 from schemas.nodes.answer import AnswerData
 from schemas.nodes.end import EndData
 from schemas.nodes.template_transform import TemplateTransformData
@@ -10,7 +11,6 @@ from streams.engine.nodes.answer import compile_answer
 from streams.engine.nodes.end import compile_end
 from streams.engine.nodes.protocol import Outcome
 from streams.engine.nodes.template_transform import compile_template_transform
-from streams.engine.values import FILE_IDENTITY
 from tests.graphs import answer, end, template
 
 FILE = {"dify_model_identity": FILE_IDENTITY, "type": "image", "filename": "a.png", "url": "http://x/a"}
