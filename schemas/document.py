@@ -15,15 +15,18 @@ MAX_DEPTH = 100
 _Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def read_document(text: str) -> dict[str, Any]:
-    """The object that the text holds. Raises `InvalidDefinition`."""
+_WORKFLOW = "an object with app and workflow, or with nodes and edges"
+
+
+def read_document(text: str, expected: str = _WORKFLOW) -> dict[str, Any]:
+    """The object that the text holds, which was `expected`. Raises `InvalidDefinition`."""
     if len(text) > MAX_BYTES or len(text.encode(errors="replace")) > MAX_BYTES:
         raise _invalid(f"is larger than {MAX_BYTES // 1024 // 1024} MiB")
     value = _json(text) if text.lstrip()[:1] == "{" else None
     if value is None:
         value = _yaml(text)
     if not isinstance(value, dict):
-        raise _invalid("must be an object with app and workflow, or with nodes and edges")
+        raise _invalid(f"must be {expected}")
     _bound(value)
     try:
         # Dates become text, keys become text, and what aliases share is no longer shared.
