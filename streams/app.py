@@ -87,6 +87,7 @@ def _execute(executors: Executors) -> Execute:
             result.error,
             result.error_type,
             result.edge_source_handle,
+            writes=result.writes,
         )
 
     return execute

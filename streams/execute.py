@@ -124,6 +124,7 @@ def _payload(task: AvroRecord, outcome: Outcome, started_at: int) -> str:
             "error_type": outcome.error_type,
             "edge_source_handle": outcome.edge_source_handle,
             "execution_metadata": outcome.execution_metadata,
+            "writes": outcome.writes,
             "started_at": started_at,
             "finished_at": now_us(),
         }

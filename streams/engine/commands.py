@@ -44,6 +44,8 @@ class NodeResult:
     started_at: int | None = None
     finished_at: int | None = None
     execution_metadata: Mapping[str, Any] = field(default_factory=dict)
+    writes: Mapping[tuple[str, str], Any] = field(default_factory=dict)
+    """As in `streams.engine.nodes.protocol.Outcome`, where pure nodes go to executors, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,4 +112,5 @@ def _node_result(command_id: str, payload: Mapping[str, Any]) -> NodeResult:
         started_at=payload.get("started_at"),
         finished_at=payload.get("finished_at"),
         execution_metadata=payload.get("execution_metadata") or {},
+        writes={(node_id, name): value for node_id, name, value in payload.get("writes") or ()},
     )

@@ -79,6 +79,8 @@ class Hop:
             record["status"] = "succeeded"
             record["outputs"] = as_json(result.outputs)
             self.effects.append(NodeExecuted(record))
+            if result.writes:
+                self._write(waiting.path, result.writes)
             self._proceed(waiting.path, plan, result.outputs, result.edge_source_handle)
         else:
             reason = result.error or "failed without a reason"
@@ -150,7 +152,14 @@ class Hop:
         else:
             self._finish(record, started_at)
             self.effects.append(NodeExecuted(record))
+            if outcome.writes:
+                self._write(path, outcome.writes)
             self._proceed(path, plan, outcome.outputs, outcome.handle)
+
+    def _write(self, path: str, writes: Mapping[tuple[str, str], Any]) -> None:
+        values = self.state.frames[path].values
+        for (node_id, name), value in writes.items():
+            values[node_id] = {**values.get(node_id, {}), name: value}
 
     def _finish(self, record: Record, started_at: int) -> None:
         finished_at = self._now()

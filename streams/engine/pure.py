@@ -1,6 +1,6 @@
 """Pure nodes for an executor, where a deployment makes every node a hop."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -19,6 +19,8 @@ class PureResult(NamedTuple):
     edge_source_handle: str | None
     error: str | None
     error_type: str | None
+    writes: Sequence[tuple[str, str, Any]] = ()
+    """(node id or `conversation`, variable, new value)."""
 
 
 def execute_pure(node_type: str, config: Mapping[str, Any], inputs: Mapping[str, Any]) -> PureResult:
@@ -33,7 +35,8 @@ def execute_pure(node_type: str, config: Mapping[str, Any], inputs: Mapping[str,
         return PureResult("failed", {}, {}, None, failure.reason, failure.error_type)
     except ValidationError as wrong:
         return PureResult("failed", {}, {}, None, f"invalid node: {wrong}", "InvalidDefinition")
-    return PureResult("succeeded", outcome.outputs, outcome.process_data, outcome.handle, None, None)
+    writes = [(*variable, value) for variable, value in outcome.writes.items()]
+    return PureResult("succeeded", outcome.outputs, outcome.process_data, outcome.handle, None, None, writes)
 
 
 def is_pure(node_type: str) -> bool:

@@ -1,6 +1,6 @@
 """What every executor takes and gives. The engine turns an `Outcome` into the next step of the run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -20,6 +20,8 @@ class Outcome:
     """The branch to follow, for nodes that choose one."""
     execution_metadata: dict[str, Any] = field(default_factory=dict)
     """What it took: `total_tokens`, `total_price`, `currency`, `provider_response_latency` (seconds)."""
+    writes: Sequence[tuple[str, str, Any]] = ()
+    """(node id or `conversation`, variable, new value), of a pure node that was made a hop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

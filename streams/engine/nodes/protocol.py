@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Protocol
 from streams.engine.pool import Pool
 
 _NOTHING: Mapping[str, Any] = {}
+_NOTHING_WRITTEN: Mapping[tuple[str, str], Any] = {}
 
 
 class Outcome(NamedTuple):
@@ -16,6 +17,9 @@ class Outcome(NamedTuple):
     process_data: Mapping[str, Any] = _NOTHING
     handle: str | None = None
     """The case that was taken, for a node that branches."""
+    writes: Mapping[tuple[str, str], Any] = _NOTHING_WRITTEN
+    """(node id or `conversation`, variable) -> its new value: what an assigner does. Applied in this order,
+    after which every node sees it that saw the variable before."""
 
 
 class Task(NamedTuple):
