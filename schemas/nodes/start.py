@@ -23,6 +23,15 @@ class InputType(StrEnum):
     OBJECT = "object"
     FILE = "file"
     FILE_LIST = "file-list"
+    URL = "url"
+    EXTERNAL_DATA_TOOL = "external_data_tool"
+    """Filled by an extension of Dify before the run; here by whoever starts it."""
+
+
+_FILES = (InputType.FILE, InputType.FILE_LIST)
+
+Names = Annotated[list[str], BeforeValidator(lambda value: value or [])]
+"""A list that the editor may write as null."""
 
 
 def _schema(value: Any) -> Any:
@@ -45,7 +54,12 @@ class InputVariable(Tolerant):
     default: Any = None
     max_length: int | None = Field(default=None, ge=0)
     """Characters, or files; None and 0 are no limit. Numbers have none."""
-    options: Annotated[list[str], BeforeValidator(lambda value: value or [])] = Field(default_factory=list)
+    options: Names = Field(default_factory=list)
+    allowed_file_types: Names = Field(default_factory=list)
+    """image, document, audio, video; custom: those of `allowed_file_extensions`. Empty: any."""
+    allowed_file_extensions: Names = Field(default_factory=list)
+    allowed_file_upload_methods: Names = Field(default_factory=list)
+    """local_file, remote_url. Empty: any."""
     json_schema: Annotated[dict[str, Any] | None, BeforeValidator(_schema)] = None
 
 
@@ -67,3 +81,15 @@ class StartData(NodeData):
         names = [variable.variable for variable in self.variables]
         for name in sorted({name for name in names if names.count(name) > 1}):
             yield "variables", f"{name!r} is there several times, the last one counts"
+        for i, variable in enumerate(self.variables):
+            for why in _doubts(variable):
+                yield f"variables.{i}", f"{variable.variable!r} {why}"
+
+
+def _doubts(field: InputVariable) -> Iterator[str]:
+    if field.type is InputType.SELECT and not field.options:
+        yield "is a select without options: nothing can be chosen"
+    if field.type is InputType.SELECT and field.default and field.default not in field.options:
+        yield f"has the default {field.default!r}, which is none of its options"
+    if field.type in _FILES and "custom" in field.allowed_file_types and not field.allowed_file_extensions:
+        yield "admits custom files but names no extension"

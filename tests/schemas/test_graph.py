@@ -196,3 +196,18 @@ def test_nothing_is_remarked_about_a_good_graph() -> None:
     assert [str(r) for r in remarks(GOOD[0], "advanced-chat")] == [
         "node end, type: end is unusual in mode advanced-chat"
     ]
+
+
+def test_forms_that_nobody_can_fill_are_remarked() -> None:
+    fields = [
+        field("a", "select"),
+        field("b", "select", options=["x"], default="y"),
+        field("c", "file", allowed_file_types=["custom"]),
+        field("d", "select", options=["x"], default="x", hide=True),
+    ]
+    found = remarks(graph([start(*fields), end()], ("start", "end")), "workflow")
+    assert [(remark.field, remark.why) for remark in found] == [
+        ("variables.0", "'a' is a select without options: nothing can be chosen"),
+        ("variables.1", "'b' has the default 'y', which is none of its options"),
+        ("variables.2", "'c' admits custom files but names no extension"),
+    ]

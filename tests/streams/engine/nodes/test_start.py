@@ -48,6 +48,11 @@ TAKEN: list[tuple[str, dict[str, Any], Any, Any]] = [
     ("json_object", {"json_schema": '{"required": ["a"]}'}, {"a": 1}, {"a": 1}),
     ("json_object", {"json_schema": ""}, {"a": 1}, {"a": 1}),
     ("object", {}, {"a": 1}, {"a": 1}),
+    ("json_object", {}, '{"a": 1}', {"a": 1}),
+    ("select", {"options": ["a"], "default": ""}, None, ""),
+    ("url", {}, "http://x", "http://x"),
+    ("external_data_tool", {}, [1], [1]),
+    ("paragraph", {"hide": True, "default": "d"}, None, "d"),
     ("file", {}, "", None),
     ("file-list", {}, "", None),
     ("file-list", {}, [], []),
@@ -78,6 +83,9 @@ REFUSED: list[tuple[str, dict[str, Any], Any, str]] = [
     ("number", {}, "9" * 30, "must be a finite number"),
     ("number", {}, "1.0e999", "must be a finite number"),
     ("json_object", {}, "[1]", "must be an object"),
+    ("json_object", {}, "{", "must be an object: "),
+    ("select", {"options": ["a"], "required": True}, "", "must be one of a"),
+    ("url", {"max_length": 3}, "http://x", "must be at most 3 characters long"),
     ("object", {}, [1], "must be an object"),
     (
         "json_object",
@@ -96,6 +104,19 @@ REFUSED: list[tuple[str, dict[str, Any], Any, str]] = [
     ("file-list", {}, {"type": "image"}, "must be a list of files"),
     ("file-list", {}, ["x"], "must be a list of files"),
     ("file-list", {"max_length": 1}, [{}, {}], "must be at most 1 files, has 2"),
+    ("file", {"allowed_file_types": ["image"]}, {"type": "audio"}, "has a file that is of type audio"),
+    (
+        "file-list",
+        {"allowed_file_types": ["custom"], "allowed_file_extensions": [".log"]},
+        [{"url": "http://x/a.log"}, {"url": "http://x/a.exe"}],
+        "has a file that has the extension 'exe', which is none of log",
+    ),
+    (
+        "file",
+        {"allowed_file_upload_methods": ["local_file"]},
+        {"type": "image", "url": "http://x/a"},
+        "must come by local_file, not by remote_url",
+    ),
 ]
 
 
@@ -119,3 +140,8 @@ def test_files_are_marked() -> None:
     assert outcome.inputs["f"]["remote_url"] == "http://x/a"
     assert outcome.inputs["l"][0]["related_id"] == "5"
     assert {f["dify_model_identity"] for f in (outcome.inputs["f"], *outcome.inputs["l"])} == {FILE_IDENTITY}
+
+
+def test_every_field_that_is_wrong_is_named() -> None:
+    with pytest.raises(NodeFailure, match="^a is required in input form; b in input form must be a number$"):
+        begin({"b": []}, field("a", required=True), field("b", "number"), field("c"))
