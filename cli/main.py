@@ -8,6 +8,7 @@ from cli.errors import CommandFailed
 from cli.roles import ingress, sink, worker
 from cli.run import run
 from cli.sql import sql
+from cli.tool_provider import tool_provider
 from cli.topics import topics
 from cli.trigger import trigger
 from cli.up import up
@@ -31,7 +32,7 @@ def main() -> None:
     """Event-driven automation on Kafka, Faust and ClickHouse."""
 
 
-for _command in (up, broker, ingress, worker, sink, topics, workflow, trigger, run, dlq, sql):
+for _command in (up, broker, ingress, worker, sink, topics, workflow, trigger, tool_provider, run, dlq, sql):
     main.add_command(_command)
 
 if __name__ == "__main__":

@@ -67,6 +67,7 @@ _TOPICS = (
     _definitions("subscriptions"),
     _definitions("oauth_clients"),
     _definitions("api_keys"),
+    _definitions("tool_providers"),
     _changelog("dedup"),
     _changelog("runs"),
 )

@@ -5,6 +5,7 @@ from schemas.models.app import App, AppMode
 from schemas.models.entity import DEFAULT_TENANT, Entity, utc_now
 from schemas.models.provider import Provider
 from schemas.models.run import WorkflowNodeExecution, WorkflowRun
+from schemas.models.tool_provider import ToolProvider
 from schemas.models.trigger import (
     AppTrigger,
     AppTriggerStatus,
@@ -29,6 +30,7 @@ __all__ = [
     "Provider",
     "RequiredParameters",
     "SignatureConfig",
+    "ToolProvider",
     "WebhookConfig",
     "WebhookResponse",
     "Workflow",

@@ -1,0 +1,135 @@
+"""`hopline tool-provider`: HTTP APIs and MCP servers whose tools nodes may call."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cli.client import connect
+from cli.files import FILE, read_text
+from cli.output import json_option, show_fields, show_json, show_table
+from cli.pairs import Pair
+
+_TRANSPORTS = {"streamable-http": "streamable_http", "sse": "sse"}
+
+
+@click.group("tool-provider")
+def tool_provider() -> None:
+    """Where the tools of tool and agent nodes come from."""
+
+
+@tool_provider.command("create")
+@click.argument("name")
+@click.option("--openapi", "document", type=FILE, help="OpenAPI document of an HTTP API, JSON or YAML.")
+@click.option("--server-url", help="Instead of the servers that the document names.")
+@click.option("--mcp", "url", metavar="URL", help="Endpoint of an MCP server.")
+@click.option("--transport", type=click.Choice(list(_TRANSPORTS)), help="Of the MCP server.")
+@click.option("--description", default="", help="What it is for.")
+@click.option("--header", "headers", type=Pair(), multiple=True, help="Sent with each request; repeatable.")
+@click.option("--auth", type=click.Choice(["none", "api-key", "bearer", "basic"]), default="none")
+@click.option("--auth-in", type=click.Choice(["header", "query"]), help="Where an API key goes.")
+@click.option("--auth-name", help="Header or parameter of an API key.  [default: Authorization]")
+@click.option("--auth-prefix", help="What stands before an API key.")
+@click.option(
+    "--credential",
+    "credentials",
+    type=Pair(),
+    multiple=True,
+    help="api_key=…, token=…, username=… or password=…; repeatable. NAME=@FILE reads it from a file.",
+)
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="For a call.")
+@json_option
+def create(
+    *,
+    name: str,
+    document: Path | None,
+    server_url: str | None,
+    url: str | None,
+    transport: str | None,
+    description: str,
+    headers: Sequence[tuple[str, str]],
+    auth: str,
+    auth_in: str | None,
+    auth_name: str | None,
+    auth_prefix: str | None,
+    credentials: Sequence[tuple[str, str]],
+    timeout: float | None,
+    as_json: bool,
+) -> None:
+    """Create the provider that nodes call NAME."""
+    if (document is None) == (url is None):
+        raise click.UsageError("give either --openapi FILE or --mcp URL")
+    how = {"type": auth.replace("-", "_"), "location": auth_in, "name": auth_name, "prefix": auth_prefix}
+    wanted = {
+        "name": name,
+        "kind": "openapi" if document else "mcp",
+        "document": read_text(document) if document else None,
+        "server_url": server_url,
+        "url": url,
+        "transport": _TRANSPORTS[transport] if transport else None,
+        "description": description,
+        "headers": dict(headers),
+        "auth": _given(how),
+        "credentials": {key: _secret(value) for key, value in credentials},
+        "timeout_s": timeout,
+    }
+    created = connect().post("tool-providers", body=_given(wanted))
+    if as_json:
+        show_json(created)
+    else:
+        click.echo(f"created {created['name']}")
+
+
+@tool_provider.command("list")
+@json_option
+def list_all(as_json: bool) -> None:
+    """List tool providers."""
+    found = connect().get("tool-providers")["data"]
+    if as_json:
+        show_json(found)
+        return
+    columns = ("name", "kind", "auth", "at", "description")
+    rows = ({**one, "auth": one["auth"]["type"], "at": one["url"] or one["server_url"]} for one in found)
+    show_table(columns, ([row[column] for column in columns] for row in rows))
+
+
+@tool_provider.command("show")
+@click.argument("name")
+@json_option
+def show_one(name: str, as_json: bool) -> None:
+    """Show a provider, and the tools of an HTTP API. What an MCP server offers, only workers ask it."""
+    client = connect()
+    shown = client.get("tool-providers", name)
+    tools = client.get("tool-providers", name, "tools")["data"] if shown["kind"] == "openapi" else None
+    if as_json:
+        show_json(shown if tools is None else {**shown, "tools": tools})
+        return
+    show_fields(shown)
+    for tool in tools or ():
+        click.echo(f"\n{_signature(tool)}")
+        for line in tool["description"].splitlines():
+            click.echo(f"    {line}")
+
+
+@tool_provider.command("delete")
+@click.argument("name")
+def delete(name: str) -> None:
+    """Delete a provider: nodes that name it fail from now on, and say so."""
+    connect().delete("tool-providers", name)
+    click.echo(f"deleted {name}")
+
+
+def _signature(tool: Mapping[str, Any]) -> str:
+    """`name(a, b?)`: what is optional has a question mark."""
+    required = tool["parameters"].get("required") or ()
+    names = (name if name in required else f"{name}?" for name in tool["parameters"]["properties"])
+    return f"{tool['name']}({', '.join(names)})"
+
+
+def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _secret(value: str) -> str:
+    return read_text(Path(value[1:])).strip() if value.startswith("@") else value

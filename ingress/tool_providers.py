@@ -1,0 +1,137 @@
+"""`/api/v1/tool-providers`: HTTP APIs and MCP servers whose tools nodes may call."""
+
+from datetime import datetime
+from typing import Any, Self
+
+from aiohttp import web
+from pydantic import model_validator
+
+from ingress.errors import Conflict
+from ingress.operation import Operation
+from ingress.resources import ProviderBody, Resource
+from ingress.responses import json_answer
+from ingress.wire import Answer
+from schemas.models import ToolProvider
+from schemas.models.tool_provider import CREDENTIALS, ToolAuth, ToolProviderKind, ToolSource
+from schemas.openapi import read_api
+
+_PATH = "/api/v1/tool-providers"
+_TAG = "tool-providers"
+
+
+class ToolProviderBody(ToolSource, ProviderBody):
+    """A provider to be created or replaced. Its document is checked: every problem is named."""
+
+    @model_validator(mode="after")
+    def _can_be_called(self) -> Self:
+        if self.document is not None:
+            read_api(self.document, self.server_url)
+        return self
+
+    @model_validator(mode="after")
+    def _has_its_credentials(self) -> Self:
+        wanted = CREDENTIALS[self.auth.type]
+        if set(wanted) != set(self.credentials):
+            names = ", ".join(wanted) or "none"
+            raise ValueError(f"auth of type {self.auth.type} takes these credentials: {names}")
+        return self
+
+
+class ToolProviderView(Answer):
+    """A provider as it is shown; its document is at `…/document`, what it offers at `…/tools`."""
+
+    id: str
+    name: str
+    kind: ToolProviderKind
+    description: str
+    server_url: str | None
+    url: str | None
+    transport: str
+    headers: dict[str, str]
+    auth: ToolAuth
+    credentials: dict[str, str]
+    """Masked."""
+    timeout_s: float | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class ToolProviderList(Answer):
+    """The tenant's."""
+
+    data: list[ToolProviderView]
+
+
+class ToolView(Answer):
+    """One tool."""
+
+    name: str
+    """What nodes give as `tool_name`."""
+    description: str
+    parameters: dict[str, Any]
+    """JSON Schema of an object."""
+
+
+class ToolList(Answer):
+    """What one provider offers."""
+
+    data: list[ToolView]
+
+
+_RESOURCE = Resource(
+    topic="definitions.tool_providers",
+    entity=ToolProvider,
+    body=ToolProviderBody,
+    view=ToolProviderView,
+    listing=ToolProviderList,
+    path=_PATH,
+    tag=_TAG,
+)
+
+
+async def list_tools(request: web.Request) -> web.Response:
+    """The operations of an API. 409 for an MCP server: only workers connect to one, when a node calls it; a
+    node that names a tool which is not there fails with the list of those that are."""
+    provider = _described(request)
+    tools = [
+        ToolView(name=tool.name, description=tool.description, parameters=tool.arguments())
+        for tool in provider.api.tools.values()
+    ]
+    return json_answer(ToolList(data=tools))
+
+
+async def show_document(request: web.Request) -> web.Response:
+    """The OpenAPI document as it was given, in JSON. 409 for an MCP server."""
+    return json_answer(_described(request).document)
+
+
+def _described(request: web.Request) -> ToolProvider:
+    provider = _RESOURCE.named(request)
+    if not isinstance(provider, ToolProvider) or provider.kind != "openapi":
+        raise Conflict(
+            f"{provider.name!r} is an MCP server: it has no document, and only workers ask it for its tools"
+        )
+    return provider
+
+
+OPERATIONS = (
+    *_RESOURCE.operations(),
+    Operation(
+        method="GET",
+        path=_PATH + "/{name}/tools",
+        handler=list_tools,
+        summary="List the tools of an API",
+        tag=_TAG,
+        answer=ToolList,
+        errors=(404, 409),
+    ),
+    Operation(
+        method="GET",
+        path=_PATH + "/{name}/document",
+        handler=show_document,
+        summary="Show the OpenAPI document of a tool provider",
+        tag=_TAG,
+        answer="application/json",
+        errors=(404, 409),
+    ),
+)

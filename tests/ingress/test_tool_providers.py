@@ -1,0 +1,120 @@
+"""Tool providers: what is stored, what is shown, and what is refused."""
+
+from typing import Any
+
+import pytest
+
+from schemas.models import DEFAULT_TENANT, ToolProvider
+from schemas.secrets import SecretBox
+from tests.ingress.stand_ins import AUTHORIZED, SECRET_KEY, Client, StandIns
+
+PATH = "/api/v1/tool-providers"
+DOCUMENT = """
+openapi: 3.0.3
+servers: [{url: https://orders.test}]
+paths:
+  /orders/{id}:
+    get:
+      operationId: getOrder
+      summary: One order
+      parameters: [{name: id, in: path, schema: {type: string}}]
+"""
+ORDERS = {
+    "name": "shop/orders",
+    "kind": "openapi",
+    "document": DOCUMENT,
+    "auth": {"type": "bearer"},
+    "credentials": {"token": "t0k3n"},
+}
+SEARCH = {"name": "search", "kind": "mcp", "url": "https://search.test/mcp"}
+
+
+async def post(client: Client, body: Any) -> tuple[int, Any]:
+    async with client.post(PATH, json=body, headers=AUTHORIZED) as answer:
+        return answer.status, await answer.json()
+
+
+async def get(client: Client, path: str) -> tuple[int, Any]:
+    async with client.get(PATH + path, headers=AUTHORIZED) as answer:
+        return answer.status, await answer.json()
+
+
+async def test_the_token_is_encrypted_and_never_shown(client: Client, stand_ins: StandIns) -> None:
+    status, created = await post(client, ORDERS)
+    assert (status, created["credentials"]) == (201, {"token": "********"})
+    stored = stand_ins.configured.definitions.provider(ToolProvider, DEFAULT_TENANT, "shop/orders")
+    assert stored is not None
+    assert SecretBox(SECRET_KEY.encode()).decrypt(DEFAULT_TENANT, stored.credentials["token"]) == "t0k3n"
+    # A name with a slash in it, as those of plugins are, stays one segment of the path.
+    assert (await get(client, "/shop%2Forders"))[1] == created
+    assert (await get(client, ""))[1] == {"data": [created]}
+
+
+async def test_the_tools_of_an_api_are_listed_with_its_document(client: Client) -> None:
+    await post(client, ORDERS)
+    status, tools = await get(client, "/shop%2Forders/tools")
+    assert status == 200
+    assert tools["data"] == [
+        {
+            "name": "getOrder",
+            "description": "One order",
+            "parameters": {
+                "type": "object",
+                "properties": {"id": {"type": "string"}},
+                "required": ["id"],
+            },
+        }
+    ]
+    _, document = await get(client, "/shop%2Forders/document")
+    assert document["servers"] == [{"url": "https://orders.test"}]
+
+
+async def test_the_tools_of_a_server_are_known_to_the_workers(client: Client) -> None:
+    assert (await post(client, SEARCH))[0] == 201
+    for path in ("/search/tools", "/search/document"):
+        status, problem = await get(client, path)
+        assert (status, "MCP server" in problem["detail"]) == (409, True)
+
+
+async def test_every_problem_of_a_document_is_named(client: Client) -> None:
+    broken = DOCUMENT.replace("name: id, in: path", "name: id, in: body").replace("https:", "ftp:")
+    status, problem = await post(client, {**ORDERS, "document": broken})
+    assert status == 422
+    assert [row["field"] for row in problem["errors"]] == [
+        "servers",
+        "paths./orders/{id}.get.parameters.0",
+        "paths./orders/{id}.get",
+    ]
+    assert problem["errors"][0]["why"].endswith("give server_url")
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({**ORDERS, "document": "- a\n- b"}, "must be an OpenAPI document"),
+        ({**ORDERS, "document": None}, "an openapi provider needs document"),
+        ({**ORDERS, "url": "http://x"}, "an openapi provider has no url"),
+        ({**SEARCH, "url": None}, "an mcp provider needs url"),
+        ({**SEARCH, "document": {}}, "an mcp provider has no document"),
+        ({**SEARCH, "url": "ws://x"}, "should match pattern"),
+        ({**SEARCH, "timeout": 3}, "Extra inputs are not permitted"),
+        ({**ORDERS, "credentials": {}}, "auth of type bearer takes these credentials: token"),
+        ({**ORDERS, "auth": {"type": "basic"}}, "takes these credentials: username, password"),
+        ({**SEARCH, "credentials": {"token": "x"}}, "auth of type none takes these credentials: none"),
+    ],
+)
+async def test_what_does_not_fit_is_refused(client: Client, body: Any, said: str) -> None:
+    status, problem = await post(client, body)
+    assert status == 422
+    assert said in problem["errors"][0]["why"]
+
+
+async def test_a_masked_token_stays_as_it_is(client: Client, stand_ins: StandIns) -> None:
+    await post(client, ORDERS)
+    changed = {**ORDERS, "credentials": {"token": "********"}, "server_url": "https://new.test"}
+    async with client.put(PATH + "/shop%2Forders", json=changed, headers=AUTHORIZED) as answer:
+        assert answer.status == 200, await answer.text()
+    stored = stand_ins.configured.definitions.provider(ToolProvider, DEFAULT_TENANT, "shop/orders")
+    assert stored is not None
+    assert stored.api.tools["getOrder"].server == "https://new.test"
+    assert SecretBox(SECRET_KEY.encode()).decrypt(DEFAULT_TENANT, stored.credentials["token"]) == "t0k3n"
