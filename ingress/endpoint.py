@@ -8,9 +8,10 @@ import orjson
 
 from ingress.errors import MethodNotAllowed, Unauthenticated, Unprocessable, UnsupportedMediaType
 from ingress.signatures import BadSignature, Verifier, build_verifier
-from schemas.models import AppTrigger, RequiredParameters, WebhookConfig, WebhookResponse
+from schemas.models import AppTrigger
 from schemas.paths import lookup
 from schemas.secrets import SecretBox, SecretUnreadable
+from schemas.triggers.webhook import RequiredParameters, WebhookConfig, WebhookResponse
 
 
 class Reply(NamedTuple):

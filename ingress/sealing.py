@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ingress.errors import Conflict, Unprocessable
-from schemas.models import WebhookConfig
 from schemas.secrets import SecretBox
+from schemas.triggers.webhook import WebhookConfig
 
 MASK = "********"
 """Shown instead of a secret; sent back, it stands for the secret that is stored."""

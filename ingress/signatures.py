@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from schemas.models import SignatureConfig
+from schemas.triggers.webhook import SignatureConfig
 
 _GITHUB_HEADER = "X-Hub-Signature-256"
 _WHSEC = "whsec_"

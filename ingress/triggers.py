@@ -16,7 +16,8 @@ from ingress.sealing import MASK, masked_webhook, seal_webhook
 from ingress.signatures import build_verifier
 from ingress.wire import Answer, RequestBody
 from schemas.ids import endpoint_id, new_id
-from schemas.models import AppTrigger, AppTriggerStatus, AppTriggerType, WebhookConfig, utc_now
+from schemas.models import AppTrigger, AppTriggerStatus, AppTriggerType, utc_now
+from schemas.triggers.webhook import WebhookConfig
 from transport.definitions import TRIGGERS
 
 _PATH = "/api/v1/triggers"

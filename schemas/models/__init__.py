@@ -6,18 +6,11 @@ from schemas.models.entity import DEFAULT_TENANT, Entity, utc_now
 from schemas.models.provider import Provider
 from schemas.models.run import WorkflowNodeExecution, WorkflowRun
 from schemas.models.tool_provider import ToolProvider
-from schemas.models.trigger import (
-    AppTrigger,
-    AppTriggerStatus,
-    AppTriggerType,
-    RequiredParameters,
-    SignatureConfig,
-    WebhookConfig,
-    WebhookResponse,
-)
+from schemas.models.trigger import CONFIGS, AppTrigger, AppTriggerStatus, AppTriggerType
 from schemas.models.workflow import DRAFT, Workflow, WorkflowType
 
 __all__ = [
+    "CONFIGS",
     "DEFAULT_TENANT",
     "DRAFT",
     "ApiKey",
@@ -28,11 +21,7 @@ __all__ = [
     "AppTriggerType",
     "Entity",
     "Provider",
-    "RequiredParameters",
-    "SignatureConfig",
     "ToolProvider",
-    "WebhookConfig",
-    "WebhookResponse",
     "Workflow",
     "WorkflowNodeExecution",
     "WorkflowRun",

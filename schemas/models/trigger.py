@@ -1,17 +1,20 @@
 """What starts which workflow."""
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, Literal
-
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Any
 
 from schemas.models.entity import Entity
+from schemas.triggers.config import TriggerConfig
+from schemas.triggers.schedule import ScheduleConfig
+from schemas.triggers.webhook import WebhookConfig
 
 
 class AppTriggerType(StrEnum):
     """How an event enters. MANUAL needs no configured trigger: each published workflow can be started."""
 
     WEBHOOK = "WEBHOOK"
+    SCHEDULE = "SCHEDULE"
     MANUAL = "MANUAL"
 
 
@@ -20,60 +23,6 @@ class AppTriggerStatus(StrEnum):
 
     ACTIVE = "ACTIVE"
     PAUSED = "PAUSED"
-
-
-class SignatureConfig(BaseModel):
-    """How a producer signs its requests."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    scheme: Literal["github", "standard-webhooks"]
-    """`X-Hub-Signature-256`, or `webhook-id` + `webhook-timestamp` + `webhook-signature`."""
-    secrets: tuple[str, ...] = Field(min_length=1)
-    """Any of them is accepted, so that a secret can be rotated. Encrypted wherever it is stored."""
-    tolerance_s: int = Field(default=300, ge=1)
-    """How far a signed timestamp may be from now. Standard Webhooks only."""
-
-
-class WebhookResponse(BaseModel):
-    """What an accepted request is answered with, instead of 202 and the trigger_id."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    status: int = Field(default=202, ge=200, le=299)
-    body: Any = None
-    """JSON; a string is sent as text."""
-
-
-class RequiredParameters(BaseModel):
-    """Names that must be there, else the request is refused with 422."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    query: tuple[str, ...] = ()
-    headers: tuple[str, ...] = ()
-    body: tuple[str, ...] = ()
-    """Dotted paths into a JSON or form body."""
-
-
-class WebhookConfig(BaseModel):
-    """The `config` of a WEBHOOK trigger."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    webhook_id: str = Field(min_length=16, pattern=r"^[A-Za-z0-9_-]+$")
-    allowed_methods: tuple[Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"], ...] = ("POST",)
-    content_types: tuple[str, ...] = ()
-    """Media types that are taken, without parameters; empty takes all."""
-    required: RequiredParameters = RequiredParameters()
-    signature: SignatureConfig | None = None
-    dedup_window_s: float | None = Field(default=None, ge=0)
-    """None: 30 s for content hashes, 24 h for delivery ids. 0 switches deduplication off."""
-    response: WebhookResponse | None = None
-    inputs: dict[str, str] = Field(default_factory=dict)
-    """Start variable -> dotted path into the event (`body.repository.full_name`, `headers.x-github-event`,
-    `query.page`, `method`, `path`). A start variable that is not named here takes the value of that name
-    from the body, else from the query."""
 
 
 class AppTrigger(Entity):
@@ -91,4 +40,11 @@ class AppTrigger(Entity):
     @property
     def index_key(self) -> str:
         """What an event must carry to be looked at by this trigger."""
-        return str(self.config["webhook_id"]) if self.type is AppTriggerType.WEBHOOK else self.workflow_id
+        return CONFIGS[self.type].model_validate(self.config).index_key(self.id)
+
+
+CONFIGS: Mapping[AppTriggerType, type[TriggerConfig]] = {
+    AppTriggerType.WEBHOOK: WebhookConfig,
+    AppTriggerType.SCHEDULE: ScheduleConfig,
+}
+"""Those that are configured: a manual start needs nothing but a published workflow."""

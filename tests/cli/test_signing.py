@@ -7,7 +7,7 @@ from standardwebhooks import Webhook
 
 from cli.signing import SCHEMES, Scheme, new_secret, signed_headers
 from ingress.signatures import BadSignature, build_verifier
-from schemas.models import SignatureConfig
+from schemas.triggers.webhook import SignatureConfig
 
 BODY = '{"ü": 1}'.encode()
 

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from ingress.signatures import build_verifier
-from schemas.models import SignatureConfig
+from schemas.triggers.webhook import SignatureConfig
 from tests.cli.api import CannedApi
 from tests.cli.conftest import Hopline
 

@@ -10,7 +10,7 @@ from multidict import CIMultiDict
 from standardwebhooks.webhooks import Webhook
 
 from ingress.signatures import BadSignature, Verifier, build_verifier
-from schemas.models import SignatureConfig
+from schemas.triggers.webhook import SignatureConfig
 
 NOW_S = 1_700_000_000.0
 KEY = "whsec_" + base64.b64encode(b"a key of the standard webhooks kind").decode()

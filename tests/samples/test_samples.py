@@ -14,8 +14,9 @@ from cli.samples import Sample, load_samples, missing
 from schemas.dsl import parse_dsl
 from schemas.graph import remarks
 from schemas.ids import endpoint_id
-from schemas.models import WebhookConfig, WorkflowType
+from schemas.models import WorkflowType
 from schemas.paths import lookup
+from schemas.triggers.webhook import WebhookConfig
 from streams.engine.advance import advance
 from streams.engine.commands import NodeResult, Start
 from streams.engine.definition import compile_definition

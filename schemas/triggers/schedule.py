@@ -1,0 +1,153 @@
+"""Schedules: when one fires. Pure; times are microseconds since the epoch."""
+
+import hashlib
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from cronsim import CronSim, CronSimError
+from pydantic import AwareDatetime, Field, field_validator, model_validator
+
+from schemas.triggers.config import TriggerConfig
+
+MACROS = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
+MAX_JITTER_S = 30
+
+_US = 1_000_000
+_CRON_FIELDS = 5
+
+
+class ScheduleConfig(TriggerConfig):
+    """One of `cron`, `interval_s` and `at` says when. Fields of the seed's WorkflowScheduleTrigger."""
+
+    cron: str | None = None
+    """Minute, hour, day of month, month, day of week, as in Debian's cron: names, ranges, steps, `L`, `LW`,
+    `5L`, `MON#2`; or a macro such as `@daily`."""
+    interval_s: Annotated[float, Field(ge=1)] | None = None
+    """Every so many seconds, counted from `start_at`, else from the epoch."""
+    at: tuple[AwareDatetime, ...] = ()
+    """These times, each once."""
+    timezone: str = "UTC"
+    """IANA name: of the clock on the wall that `cron` means. A time that the change to summer time leaves out
+    fires right after the change; one that comes twice in autumn fires once, unless the hour is `*`."""
+    enabled: bool = True
+    start_at: AwareDatetime | None = None
+    """Nothing before this."""
+    end_at: AwareDatetime | None = None
+    """Nothing after this."""
+    jitter_s: Annotated[float, Field(ge=0, le=MAX_JITTER_S)] = 0
+    """Fires up to this much later: the same for each time, different from schedule to schedule."""
+    overlap: Literal["allow", "skip", "buffer_one", "cancel_other"] = "allow"
+    """What becomes of a time at which a run of this schedule is still going."""
+    catch_up: Literal["none", "last", "all"] = "last"
+    """Which of the times fire that were missed while no worker ran."""
+    catch_up_window_s: Annotated[float, Field(ge=0)] = 86_400
+    """How late a missed time may still fire."""
+    inputs: dict[str, Any] = Field(default_factory=dict)
+    """Of each run."""
+    external_id: str | None = Field(default=None, min_length=1, max_length=200)
+    """Yours, unique in the tenant: creating a schedule twice under it creates one."""
+
+    @field_validator("cron")
+    @classmethod
+    def _can_fire(cls, cron: str | None) -> str | None:
+        if cron is not None:
+            _iterate(cron, datetime.now(UTC))
+        return cron
+
+    @field_validator("timezone")
+    @classmethod
+    def _exists(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as unknown:
+            raise ValueError(f"{name!r} is no IANA time zone, such as Europe/Berlin") from unknown
+        return name
+
+    @model_validator(mode="after")
+    def _says_when_once(self) -> Self:
+        given = [name for name in ("cron", "interval_s", "at") if getattr(self, name)]
+        if len(given) != 1:
+            raise ValueError(f"give one of cron, interval_s and at, not {' and '.join(given) or 'none'}")
+        return self
+
+    @property
+    def timing(self) -> tuple[Any, ...]:
+        """What decides the times: two schedules with the same fire at the same times."""
+        return (self.cron, self.interval_s, self.at, self.timezone, self.start_at, self.end_at)
+
+    def next_after(self, after_us: int) -> int | None:
+        """The first time after that one; None when there is no more."""
+        if self.start_at is not None:
+            after_us = max(after_us, to_us(self.start_at) - 1)
+        found = self._next(after_us)
+        if found is None or (self.end_at is not None and found > to_us(self.end_at)):
+            return None
+        return found
+
+    def times(self, after_us: int) -> Iterator[int]:
+        """`next_after` again and again."""
+        found = self.next_after(after_us)
+        while found is not None:
+            yield found
+            found = self.next_after(found)
+
+    def local(self, at_us: int) -> datetime:
+        """The time on the schedule's wall clock."""
+        return from_us(at_us).astimezone(ZoneInfo(self.timezone))
+
+    def _next(self, after_us: int) -> int | None:
+        if self.at:
+            return min((at for at in map(to_us, self.at) if at > after_us), default=None)
+        if self.interval_s:
+            step, anchor = round(self.interval_s * _US), to_us(self.start_at) if self.start_at else 0
+            return anchor + ((after_us - anchor) // step + 1) * step
+        assert self.cron is not None, "one of the three is there"
+        try:
+            return to_us(next(_iterate(self.cron, self.local(after_us))))
+        except StopIteration:
+            return None
+
+
+def jitter_us(trigger_id: str, config: ScheduleConfig) -> int:
+    """How much later than its times this schedule fires."""
+    if not config.jitter_s:
+        return 0
+    drawn = int.from_bytes(hashlib.sha256(trigger_id.encode()).digest()[:8], "big") / 2**64
+    return int(drawn * config.jitter_s * _US)
+
+
+def to_us(at: datetime) -> int:
+    """Microseconds since the epoch, exactly."""
+    return (at - _EPOCH) // timedelta(microseconds=1)
+
+
+def from_us(at_us: int) -> datetime:
+    """Aware, in UTC."""
+    return _EPOCH + timedelta(microseconds=at_us)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _iterate(cron: str, after: datetime) -> Iterator[datetime]:
+    """Raises `ValueError` for what is no cron expression of five fields."""
+    expression = MACROS.get(cron.strip().lower(), cron)
+    if len(expression.split()) != _CRON_FIELDS:
+        raise ValueError(f"{cron!r} is no cron expression: it has five fields, or is one of {_KNOWN}")
+    try:
+        return CronSim(expression, after)
+    except CronSimError as wrong:
+        raise ValueError(f"{cron!r} is no cron expression: {wrong}") from wrong
+
+
+_KNOWN = ", ".join(MACROS)

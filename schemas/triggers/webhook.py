@@ -1,0 +1,63 @@
+"""Webhooks: an address of their own that takes any HTTP request that fits."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from schemas.triggers.config import TriggerConfig
+
+
+class SignatureConfig(BaseModel):
+    """How a producer signs its requests."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    scheme: Literal["github", "standard-webhooks"]
+    """`X-Hub-Signature-256`, or `webhook-id` + `webhook-timestamp` + `webhook-signature`."""
+    secrets: tuple[str, ...] = Field(min_length=1)
+    """Any of them is accepted, so that a secret can be rotated. Encrypted wherever it is stored."""
+    tolerance_s: int = Field(default=300, ge=1)
+    """How far a signed timestamp may be from now. Standard Webhooks only."""
+
+
+class WebhookResponse(BaseModel):
+    """What an accepted request is answered with, instead of 202 and the trigger_id."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    status: int = Field(default=202, ge=200, le=299)
+    body: Any = None
+    """JSON; a string is sent as text."""
+
+
+class RequiredParameters(BaseModel):
+    """Names that must be there, else the request is refused with 422."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    query: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+    body: tuple[str, ...] = ()
+    """Dotted paths into a JSON or form body."""
+
+
+class WebhookConfig(TriggerConfig):
+    """The `config` of a WEBHOOK trigger."""
+
+    webhook_id: str = Field(min_length=16, pattern=r"^[A-Za-z0-9_-]+$")
+    allowed_methods: tuple[Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"], ...] = ("POST",)
+    content_types: tuple[str, ...] = ()
+    """Media types that are taken, without parameters; empty takes all."""
+    required: RequiredParameters = RequiredParameters()
+    signature: SignatureConfig | None = None
+    dedup_window_s: float | None = Field(default=None, ge=0)
+    """None: 30 s for content hashes, 24 h for delivery ids. 0 switches deduplication off."""
+    response: WebhookResponse | None = None
+    inputs: dict[str, str] = Field(default_factory=dict)
+    """Start variable -> dotted path into the event (`body.repository.full_name`, `headers.x-github-event`,
+    `query.page`, `method`, `path`). A start variable that is not named here takes the value of that name
+    from the body, else from the query."""
+
+    def index_key(self, trigger_id: str) -> str:
+        """Its address."""
+        return self.webhook_id
