@@ -6,6 +6,7 @@ from typing import Any
 from schemas.nodes.answer import AnswerData
 from schemas.nodes.base import NodeData
 from schemas.nodes.code import CodeData
+from schemas.nodes.document_extractor import DocumentExtractorData
 from schemas.nodes.end import EndData
 from schemas.nodes.http_request import HttpRequestData
 from schemas.nodes.if_else import IfElseData
@@ -22,13 +23,14 @@ NODE_DATA: Mapping[str, type[NodeData]] = {
     "variable-aggregator": VariableAggregatorData,
     "code": CodeData,
     "http-request": HttpRequestData,
+    "document-extractor": DocumentExtractorData,
 }
 
 LEGACY_NAMES: Mapping[str, str] = {"variable-assigner": "variable-aggregator"}
 """Names of earlier releases of Dify."""
 
 NOT_SUPPORTED_YET = frozenset({
-    "agent", "assigner", "datasource", "document-extractor", "human-input", "iteration", "iteration-start",
+    "agent", "assigner", "datasource", "human-input", "iteration", "iteration-start",
     "knowledge-index", "knowledge-retrieval", "list-operator", "llm", "loop", "loop-end", "loop-start",
     "parameter-extractor", "question-classifier", "tool", "trigger-plugin", "trigger-schedule",
     "trigger-webhook",

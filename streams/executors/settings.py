@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from streams.executors.documents.settings import DocumentSettings
+
 SwitchableLayer = Literal["network-namespace", "pid-namespace", "mount-namespace", "landlock", "seccomp"]
 
 
@@ -98,3 +100,4 @@ class ExecutorSettings(BaseSettings):
     sandbox: SandboxSettings = Field(default_factory=SandboxSettings)
     egress: EgressSettings = Field(default_factory=EgressSettings)
     http: HttpSettings = Field(default_factory=HttpSettings)
+    documents: DocumentSettings = Field(default_factory=DocumentSettings)

@@ -6,6 +6,7 @@ from typing import Any
 from schemas.nodes.base import NodeData
 from streams.engine.nodes.answer import compile_answer
 from streams.engine.nodes.code import compile_code
+from streams.engine.nodes.document_extractor import compile_document_extractor
 from streams.engine.nodes.end import compile_end
 from streams.engine.nodes.http_request import compile_http_request
 from streams.engine.nodes.if_else import compile_if_else
@@ -27,6 +28,7 @@ PURE: Mapping[str, Callable[[Any], PureNode]] = {
 TASKS: Mapping[str, Callable[[Any], TaskNode]] = {
     "code": compile_code,
     "http-request": compile_http_request,
+    "document-extractor": compile_document_extractor,
 }
 
 RESPONSES = frozenset({"answer", "end"})
