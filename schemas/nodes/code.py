@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from schemas import javascript
 from schemas.nodes.base import NodeData, Tolerant, VariableSelector
 from schemas.selectors import Reference, of
 
@@ -39,8 +40,11 @@ class CodeData(NodeData):
     def faults(self) -> Iterator[tuple[str, str]]:
         """See `NodeData.faults`."""
         if self.code_language == "javascript":
-            yield "code_language", "javascript is not supported yet"
+            yield from (("code", fault) for fault in javascript.faults(self.code))
             return
+        yield from self._python_faults()
+
+    def _python_faults(self) -> Iterator[tuple[str, str]]:
         try:
             module = _parsed(self.code)
         except SyntaxError as wrong:
@@ -53,7 +57,7 @@ class CodeData(NodeData):
 
     def remarks(self) -> Iterator[tuple[str, str]]:
         """See `NodeData.remarks`."""
-        if any(True for _ in self.faults()):
+        if self.code_language == "javascript" or any(True for _ in self.faults()):
             return
         for statement in _parsed(self.code).body:
             if isinstance(statement, ast.FunctionDef) and statement.name == "main":

@@ -1,4 +1,4 @@
-"""The code node: a Python script in the sandbox, its result held against the declared outputs."""
+"""The code node: a script in the sandbox, its result held against the declared outputs."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,9 +20,9 @@ class CodeExecutor:
         """`config` has `code_language`, `code` and `outputs`; `inputs` are the arguments of `main`."""
         config, inputs = call.config, call.inputs
         language = config.get("code_language")
-        if language != "python3":
+        if language not in ("python3", "javascript"):
             return _failed(f"Unsupported code language: {language}", "CodeNodeError")
-        ran = await self._sandbox.run(str(config.get("code", "")), inputs)
+        ran = await self._sandbox.run(str(config.get("code", "")), inputs, language)
         if ran.error is not None:
             return _failed(ran.error, "CodeExecutionError", _process_data(ran))
         return self._succeeded(ran, config)

@@ -122,7 +122,8 @@ NODE_PROBLEMS: list[tuple[Json, str]] = [
     (changed(code("x"), code="def main(:"), "node x, code: does not compile, line 1"),
     (changed(code("x"), code="a\0b"), "node x, code: does not compile"),
     (changed(code("x"), code="def f(): pass"), "node x, code: has no function main"),
-    (changed(code("x"), code_language="javascript"), "javascript is not supported yet"),
+    (changed(code("x"), code_language="javascript", code="function main({a}) {\n  return {;\n}"), "line 2:"),
+    (changed(code("x"), code_language="javascript", code="let x = 1"), "node x, code: has no function main"),
     (changed(code("x"), outputs={"r": {"type": "file"}}), "node x, outputs.r.type"),
 ]
 BAD = [*GRAPH_PROBLEMS, *((with_node(extra), problem) for extra, problem in NODE_PROBLEMS)]

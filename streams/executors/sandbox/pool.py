@@ -9,6 +9,7 @@ import socket
 import tempfile
 from collections.abc import Coroutine, Mapping
 
+import _quickjs
 import orjson
 
 from streams.executors.sandbox.capabilities import Capabilities
@@ -116,6 +117,7 @@ class ProcessPool:
         return Spec(
             plan=plan,
             without=list(settings.without),
+            javascript=_quickjs.__file__,
             temp_dir=self._temp_dir,
             cpu_s=settings.cpu_s,
             memory_bytes=settings.memory_mb << 20,

@@ -5,7 +5,7 @@ import signal
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import orjson
 
@@ -14,6 +14,8 @@ from streams.executors.sandbox.errors import SandboxUnavailable
 from streams.executors.sandbox.pool import ProcessPool
 from streams.executors.sandbox.process import ReplyTooLarge, SandboxedProcess
 from streams.executors.settings import SandboxSettings
+
+Language = Literal["python3", "javascript"]
 
 _END_TIMEOUT_S = 5.0
 _ATTEMPTS = 3
@@ -61,9 +63,12 @@ class Sandbox:
         """What isolates the scripts on this machine."""
         return self._pool.capabilities()
 
-    async def run(self, code: str, inputs: Mapping[str, Any]) -> Ran:
-        """Calls `main(**inputs)`. Raises `SandboxUnavailable`, but never for what the script does."""
-        request = orjson.dumps({"code": code, "inputs": inputs})
+    async def run(self, code: str, inputs: Mapping[str, Any], language: Language = "python3") -> Ran:
+        """Calls `main(**inputs)`, in JavaScript `main(inputs)`.
+
+        Raises `SandboxUnavailable`, but never for what the script does.
+        """
+        request = orjson.dumps({"language": language, "code": code, "inputs": inputs})
         for _ in range(_ATTEMPTS):
             process = await self._pool.take(self._settings.wait_s)
             try:

@@ -36,6 +36,18 @@ async def test_the_template_that_dify_starts_with(shared_sandbox: Sandbox) -> No
     assert outcome == Outcome("succeeded", outputs={"result": "ab"})
 
 
+async def test_the_template_in_javascript(shared_sandbox: Sandbox) -> None:
+    code = "\nfunction main({arg1, arg2}) {\n    return {\n        result: arg1 + arg2\n    }\n}\n"
+    outcome = await execute(shared_sandbox, {"arg1": "a", "arg2": "b"}, code=code, code_language="javascript")
+    assert outcome == Outcome("succeeded", outputs={"result": "ab"})
+
+
+async def test_the_result_of_javascript_is_held_against_the_same_types(shared_sandbox: Sandbox) -> None:
+    code = "function main() { return {result: undefined} }"
+    outcome = await execute(shared_sandbox, {}, code=code, code_language="javascript")
+    assert outcome.error == "Output result is missing."
+
+
 async def test_prints_go_to_the_process_data(shared_sandbox: Sandbox) -> None:
     outcome = await execute(shared_sandbox, {}, code="def main():\n  print('seen')\n  return {'result': 'x'}")
     assert outcome.process_data == {"stdout": "seen\n"}
@@ -57,6 +69,6 @@ async def test_an_output_that_is_not_as_declared_fails_the_node(shared_sandbox: 
 
 
 async def test_a_language_without_a_runtime_fails_the_node(shared_sandbox: Sandbox) -> None:
-    outcome = await execute(shared_sandbox, {}, code_language="javascript")
-    assert outcome.error == "Unsupported code language: javascript"
+    outcome = await execute(shared_sandbox, {}, code_language="ruby")
+    assert outcome.error == "Unsupported code language: ruby"
     assert outcome.error_type == "CodeNodeError"

@@ -9,6 +9,7 @@ from typing import NoReturn
 from streams.executors.sandbox.inside import runner
 from streams.executors.sandbox.inside.confine import Surroundings, confine
 from streams.executors.sandbox.inside.frames import read_frame, write_frame
+from streams.executors.sandbox.inside.javascript import JavaScript
 from streams.executors.sandbox.inside.spec import Spec
 
 _EXIT_NOT_CONFINED = 70
@@ -29,6 +30,7 @@ class Inheritance:
 
     spec: Spec
     surroundings: Surroundings
+    javascript: JavaScript
     library_fds: tuple[int, ...]
     """Through which the standard library stays importable, see `preload`."""
 
@@ -42,7 +44,7 @@ def become_child(connection: int, output: int, inheritance: Inheritance, temp_fo
         _close_all_but(0, 1, 2, connection, *inheritance.library_fds)
         runner.capture_output(spec.stdout_bytes)
         write_frame(connection, json.dumps({"layers": report}).encode())
-        write_frame(connection, runner.run(read_frame(connection), spec))
+        write_frame(connection, runner.run(read_frame(connection), spec, inheritance.javascript))
         os._exit(0)
     except EOFError:
         os._exit(0)

@@ -12,7 +12,7 @@ def readable_paths() -> list[str]:
     """Real paths of folders and files, none of them inside another. Needs /proc for unusual layouts."""
     wanted = {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), *_LIBRARIES}
     wanted |= {entry for entry in sys.path if os.path.isdir(entry)}
-    wanted |= _loaded_library_folders()
+    wanted |= _INTERPRETER_FOLDERS
     real = sorted({os.path.realpath(path) for path in wanted if os.path.exists(path)})
     return [path for path in real if not any(_is_inside(path, other) for other in real)]
 
@@ -35,6 +35,11 @@ def _loaded_library_folders() -> set[str]:
     except OSError:
         return set()
     return {os.path.dirname(file) for file in files if os.path.isfile(file)}
+
+
+# Taken when this is imported: what the zygote loads later, like the JavaScript engine, lies among packages
+# that are none of a script's business.
+_INTERPRETER_FOLDERS = _loaded_library_folders()
 
 
 def _is_inside(path: str, folder: str) -> bool:

@@ -33,6 +33,8 @@ class Spec:
     plan: Plan
     without: list[str]
     """Layers that the operator has switched off."""
+    javascript: str
+    """Path of the extension module that is the JavaScript engine."""
     temp_dir: str
     """Where processes get their own folder when they cannot have a file system of their own."""
     cpu_s: int

@@ -20,6 +20,7 @@ from streams.executors.sandbox.inside import kernel, namespaces, preload, rootfs
 from streams.executors.sandbox.inside.child import Child, Inheritance, become_child
 from streams.executors.sandbox.inside.confine import Surroundings
 from streams.executors.sandbox.inside.frames import read_frame
+from streams.executors.sandbox.inside.javascript import JavaScript
 from streams.executors.sandbox.inside.spec import NOBODY, Spec
 
 _MESSAGE_BYTES = 65_536
@@ -32,12 +33,13 @@ def main(control_fd: int) -> None:
     os.environ.clear()  # the interpreter itself has put a locale there
     preload.warm_up()
     try:
+        javascript = JavaScript(spec.javascript)
         namespaces.enter(spec.plan)
         if spec.plan != "none":
             _continue_in_first_process(control)
-        zygote = Zygote(control, spec)
+        zygote = Zygote(control, spec, javascript)
         zygote.rehearse()
-    except OSError as error:
+    except (OSError, ImportError) as error:
         control.send(json.dumps({"refused": str(error)}).encode())
         return
     zygote.serve()
@@ -55,7 +57,7 @@ def _continue_in_first_process(control: socket.socket) -> None:
 class Zygote:
     """Forks, kills and reaps. Owns the control socket."""
 
-    def __init__(self, control: socket.socket, spec: Spec) -> None:
+    def __init__(self, control: socket.socket, spec: Spec, javascript: JavaScript) -> None:
         """Raises `OSError` where the kernel refuses the plan."""
         self._control = control
         self._spec = spec
@@ -68,7 +70,7 @@ class Zygote:
         else:
             library_fds = preload.reach_library_as_nobody() if can_become_nobody else ()
         surroundings = Surroundings.survey(can_become_nobody=can_become_nobody)
-        self._inheritance = Inheritance(spec, surroundings, library_fds)
+        self._inheritance = Inheritance(spec, surroundings, javascript, library_fds)
         # Orphans of a child come to us and are killed; in a PID namespace the kernel does that itself.
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
 

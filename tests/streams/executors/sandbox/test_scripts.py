@@ -121,7 +121,13 @@ async def test_prints_of_a_stopped_script_are_kept(settings: SandboxSettings) ->
         ("def main(): raise KeyboardInterrupt", "KeyboardInterrupt (line 1)"),
         (
             "import requests\ndef main(): return {}",
-            "ModuleNotFoundError: No module named 'requests' (line 1)",
+            "ModuleNotFoundError: No module named 'requests'; the operator adds packages to code nodes"
+            " with HOPLINE_SANDBOX_PACKAGES (line 1)",
+        ),
+        ("def main():\n import json.nothing", "ModuleNotFoundError: No module named 'json.nothing'"),
+        (
+            "import socket\ndef main(): socket.socket()",
+            "PermissionError: [Errno 1] Operation not permitted; the network is off for this code node",
         ),
         ("def main(): return main()", "RecursionError: maximum recursion depth exceeded"),
     ],
