@@ -12,7 +12,7 @@ import uvloop
 from pydantic import SecretStr
 
 from cli.serving.system import System, SystemSettings
-from transport.settings import ClickHouseSettings, KafkaSettings
+from transport.settings import ClickHouseSettings, KafkaSettings, StorageSettings
 
 
 async def _serve() -> None:
@@ -30,6 +30,7 @@ async def _serve() -> None:
         egress_allow="",
         kafka=KafkaSettings(),
         clickhouse=ClickHouseSettings(dsn=SecretStr(f"chdb://{data_dir / 'clickhouse'}")),
+        storage=StorageSettings(data_dir=data_dir),
         embedded_broker=False,
     )
     await System(settings, print).run(_until_stopped, stop)

@@ -32,7 +32,8 @@ from ingress.server import serve
 from ingress.settings import IngressSettings
 from transport.admin import create_topics
 from transport.producer import Producer, Send
-from transport.settings import KafkaSettings
+from transport.settings import KafkaSettings, StorageSettings
+from transport.storage import Storage
 
 _API_KEY = "bench-ingress"
 _WARM_UP_S = 0.3
@@ -110,7 +111,11 @@ def _run_server(kind: str, pipe: Pipe) -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
         kafka = KafkaSettings()
         await create_topics(kafka)
-        app = _BASELINES[kind]() if kind in _BASELINES else build_app(settings, kafka)
+        app = (
+            _BASELINES[kind]()
+            if kind in _BASELINES
+            else build_app(settings, kafka, Storage.open(StorageSettings()))
+        )
         await serve(app, settings, stopping, ready=pipe.send)
 
     uvloop.run(main())

@@ -20,6 +20,7 @@ from ingress.keys import (
     DOOR,
     ENDPOINTS,
     FEED,
+    FILES,
     HISTORY,
     METRICS,
     PROBE,
@@ -38,22 +39,25 @@ from schemas.codec import Codec
 from schemas.secrets import SecretBox
 from transport.clickhouse import ClickHouse
 from transport.feed import DefinitionsFeed
+from transport.files import FileLinks, FileStore
 from transport.probe import BrokerProbe
 from transport.producer import Producer
 from transport.registry import open_codec
 from transport.settings import KafkaSettings
+from transport.storage import Storage
 from transport.store import DefinitionsStore
 
 
 def build_app(
-    settings: IngressSettings, kafka: KafkaSettings, clickhouse: ClickHouse | None = None
+    settings: IngressSettings, kafka: KafkaSettings, storage: Storage, clickhouse: ClickHouse | None = None
 ) -> web.Application:
     """The application; its connections are opened when it starts and closed after its last request.
 
+    `storage` is where uploaded files go, and what records refer to.
     `clickhouse` is what the run history is read from; without one those routes answer 503. Starting the
     application raises `BrokerUnreachable` when the definitions cannot be read.
     """
-    app = new_app(settings, clickhouse)
+    app = new_app(settings, storage, clickhouse)
 
     async def connections(app: web.Application) -> AsyncIterator[None]:
         codec = await asyncio.to_thread(open_codec, kafka)
@@ -79,7 +83,7 @@ class Connections:
     probe: BrokerProbe
 
 
-def new_app(settings: IngressSettings, clickhouse: ClickHouse | None) -> web.Application:
+def new_app(settings: IngressSettings, storage: Storage, clickhouse: ClickHouse | None) -> web.Application:
     """The routes, and what needs no connection to Kafka."""
     app = web.Application(middlewares=[drainable, problems], client_max_size=settings.max_body_bytes)
     key = settings.secret_key
@@ -87,6 +91,8 @@ def new_app(settings: IngressSettings, clickhouse: ClickHouse | None) -> web.App
     app[METRICS] = Metrics()
     app[DRAIN] = Drain()
     app[SECRETS] = SecretBox(key.get_secret_value().encode()) if key else None
+    secret = key.get_secret_value() if key else ""
+    app[FILES] = FileStore(storage, FileLinks(secret, settings.public_url or "", settings.file_url_ttl_s))
     app[CLICKHOUSE] = clickhouse
     if clickhouse is not None:
         app[HISTORY], app[SQL] = History(clickhouse), Sql(clickhouse)

@@ -13,6 +13,7 @@ from schemas.codec import Codec
 from schemas.secrets import SecretBox
 from transport.clickhouse import ClickHouse
 from transport.feed import DefinitionsFeed
+from transport.files import FileStore
 from transport.probe import BrokerProbe
 from transport.producer import Producer
 from transport.store import DefinitionsStore
@@ -22,6 +23,7 @@ METRICS = web.AppKey("metrics", Metrics)
 CODEC: web.AppKey[Codec] = web.AppKey("codec", Codec)
 PRODUCER = web.AppKey("producer", Producer)
 FEED = web.AppKey("feed", DefinitionsFeed)
+FILES = web.AppKey("files", FileStore)
 STORE = web.AppKey("store", DefinitionsStore)
 DOOR = web.AppKey("door", Door)
 ENDPOINTS = web.AppKey("endpoints", Endpoints)

@@ -30,6 +30,9 @@ class IngressSettings(BaseSettings):
     max_file_bytes: Annotated[int, Field(ge=0)] = MIB
     """Of one file in a multipart form: it travels within the event, as base64."""
 
+    file_url_ttl_s: Annotated[int, Field(ge=1)] = 86_400
+    """How long a link to a stored file leads to it."""
+
     accept_timeout_s: Annotated[float, Field(ge=0.1, le=300)] = 5.0
     """How long an event is retried towards the broker before the producer is told 503."""
 

@@ -19,6 +19,19 @@ _EXTENSIONS: Mapping[str, str] = {
 }
 _TYPES = {extension: name for name, extensions in _EXTENSIONS.items() for extension in extensions.split()}
 
+_DOCUMENTS = (
+    "application/epub+zip",
+    "application/msword",
+    "application/pdf",
+    "application/vnd.ms-excel",
+    "application/vnd.ms-outlook",
+    "application/vnd.ms-powerpoint",
+    "application/vnd.oasis.opendocument.text",
+    "application/vnd.openxmlformats-officedocument",
+    "message/rfc822",
+)
+"""How the media types of documents begin, besides text/."""
+
 
 def is_file(value: Any) -> bool:
     """Files are objects that carry the mark."""
@@ -51,6 +64,18 @@ def transfer_method_of(file: Mapping[str, Any]) -> str:
     if method := file.get("transfer_method"):
         return str(method)
     return "remote_url" if file.get("remote_url") or file.get("url") else "local_file"
+
+
+def type_of(extension: str, mime_type: str) -> str:
+    """image, document, audio, video or custom, by the extension (without its dot), else by the MIME type."""
+    found = _TYPES.get(extension.lower())
+    if found is not None:
+        return found
+    family = mime_type.lower().partition("/")[0]
+    if family in ("image", "audio", "video"):
+        return family
+    media_type = mime_type.lower().partition(";")[0].strip()
+    return "document" if family == "text" or media_type.startswith(_DOCUMENTS) else CUSTOM
 
 
 def refusal(

@@ -25,15 +25,21 @@ from streams.shell.stage import Record, Stage, TaskStage
 from streams.shell.worker import Worker
 from transport.feed import DefinitionsFeed
 from transport.producer import Producer, Send
+from transport.files import FileLinks, FileStore
 from transport.registry import open_codec
 from transport.settings import KafkaSettings
 
+from transport.storage import Storage
 _MESSAGE_TIMEOUT_S = 60.0
 """A worker would rather wait for its broker than give up: what it holds is not acknowledged anyway."""
 
 
 async def run_worker(
-    settings: WorkerSettings, kafka: KafkaSettings, executors: ExecutorSettings, stop: asyncio.Event
+    settings: WorkerSettings,
+    kafka: KafkaSettings,
+    storage: Storage,
+    executors: ExecutorSettings,
+    stop: asyncio.Event,
 ) -> int:
     """Works until `stop` is set; returns the exit code: 0, or 1 when the consumer has crashed.
 
@@ -45,7 +51,9 @@ async def run_worker(
         feed = await stack.enter_async_context(DefinitionsFeed(kafka, codec))
         secrets = SecretBox(settings.secret_key.encode()) if settings.secret_key else None
         catalog = Catalog(feed.definitions, secrets)
-        built = await stack.enter_async_context(build_executors(executors, catalog))
+        links = FileLinks(settings.secret_key, settings.public_url, settings.file_url_ttl_s)
+        files = FileStore(storage, links)
+        built = await stack.enter_async_context(build_executors(executors, catalog, files))
         producer = Producer(kafka, message_timeout_s=_MESSAGE_TIMEOUT_S)
         stack.push_async_callback(producer.close)
         metrics = _serve_metrics(settings.metrics_port)

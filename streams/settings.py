@@ -26,6 +26,12 @@ class WorkerSettings(BaseSettings):
     secret_key: str = ""
     """At least 32 random bytes, as text: what secrets at rest are encrypted under. The same in all roles."""
 
+    public_url: str = ""
+    """What the ingress is reached by: links to files that models and tools fetch begin with it."""
+
+    file_url_ttl_s: Annotated[int, Field(ge=1)] = 86_400
+    """How long a link to a stored file leads to it."""
+
     every_node_a_hop: bool = False
     """Send every node through `node.tasks.*`, the pure ones too."""
 

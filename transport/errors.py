@@ -1,11 +1,14 @@
-"""What can go wrong on the way to Kafka and to ClickHouse.
+"""What can go wrong on the way to Kafka, to ClickHouse and to the object storage.
 
 TransportError
 ├── SendFailed            the broker did not acknowledge in time: the caller retries or refuses
 ├── BrokerUnreachable     no broker answered: the operator acts
 ├── TopicsMismatch        topics exist with another number of partitions: the operator acts
 ├── ClickHouseUnavailable no ClickHouse answered: retry while running, at the start the operator acts
-└── StatementRefused      ClickHouse answered with an error: by its code
+├── StatementRefused      ClickHouse answered with an error: by its code
+├── StorageUnavailable    the object storage does not answer, or refuses: retry, else the operator acts
+├── ObjectMissing         never written, or pruned: whoever refers to it fails
+└── ObjectTooLarge        more than the caller takes: refuse
 """
 
 
@@ -36,3 +39,15 @@ class StatementRefused(TransportError):
         """`code` is ClickHouse's own, 0 where it gave none."""
         super().__init__(message)
         self.code = code
+
+
+class StorageUnavailable(TransportError):
+    """The object storage cannot be reached or written; the message says why."""
+
+
+class ObjectMissing(TransportError):
+    """There is no object under the key."""
+
+
+class ObjectTooLarge(TransportError):
+    """The object has more bytes than the caller takes."""

@@ -1,4 +1,4 @@
-"""Where Kafka and ClickHouse are, and how Hopline names what it keeps there."""
+"""Where Kafka, ClickHouse and the object storage are, and how Hopline names what it keeps there."""
 
 import re
 from pathlib import Path
@@ -69,6 +69,33 @@ class ClickHouseSettings(BaseSettings):
             raise ValueError(
                 "HOPLINE_CLICKHOUSE is chdb://directory or http(s)://user:password@host:port/database"
             )
+        return self
+
+
+class StorageSettings(BaseSettings):
+    """Resolved once by each role's composition root; all roles need the same place."""
+
+    model_config = SettingsConfigDict(env_prefix="HOPLINE_", frozen=True, populate_by_name=True)
+
+    url: Annotated[str, Field(validation_alias="HOPLINE_STORAGE")] = ""
+    """`s3://bucket/prefix`, `gs://bucket/prefix` or `az://container/prefix`, with credentials where each
+    vendor's own tools look for them (`AWS_*`, `GOOGLE_*`, `AZURE_*`); `file:///absolute/folder`. Empty:
+    `storage` in the data directory, which all roles must share."""
+
+    data_dir: Path = Path(".hopline")
+    """Where the folder is when there is no URL."""
+
+    @property
+    def folder(self) -> Path | None:
+        """Absolute; None for a store that is not a folder."""
+        if not self.url:
+            return (self.data_dir / "storage").absolute()
+        return Path(self.url.removeprefix("file://")) if self.url.startswith("file://") else None
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        if self.url and not self.url.startswith(("file:///", "s3://", "gs://", "az://", "https://")):
+            raise ValueError("HOPLINE_STORAGE is s3://, gs://, az:// or https:// bucket, or file:///folder")
         return self
 
 

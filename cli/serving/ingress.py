@@ -11,7 +11,8 @@ from ingress.server import serve as serve_http
 from ingress.settings import IngressSettings
 from transport.clickhouse import ClickHouse
 from transport.errors import ClickHouseUnavailable
-from transport.settings import ClickHouseSettings, KafkaSettings
+from transport.settings import ClickHouseSettings, KafkaSettings, StorageSettings
+from transport.storage import Storage
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +24,7 @@ async def serve(stop: asyncio.Event) -> int:
     """
     settings, kafka = resolve(IngressSettings), resolve(KafkaSettings)
     history = resolve(ClickHouseSettings)
+    storage = Storage.open(resolve(StorageSettings))
     await ensure_topics(kafka)
     clickhouse = await _connect(history)
 
@@ -30,7 +32,8 @@ async def serve(stop: asyncio.Event) -> int:
         log.info("listening on http://%s:%d", settings.host, port)
 
     try:
-        await serve_http(build_app(settings, kafka, clickhouse), settings, stop, ready=listening)
+        app = build_app(settings, kafka, storage, clickhouse)
+        await serve_http(app, settings, stop, ready=listening)
     except OSError as refused:
         raise CommandFailed(
             f"cannot listen on {settings.host}:{settings.port} ({refused.strerror}): "

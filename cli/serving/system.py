@@ -27,7 +27,8 @@ from sinks.settings import SinkSettings
 from transport.admin import create_topics
 from transport.clickhouse import ClickHouse
 from transport.registry import open_codec
-from transport.settings import ClickHouseSettings, KafkaSettings
+from transport.settings import ClickHouseSettings, KafkaSettings, StorageSettings
+from transport.storage import Storage
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,7 @@ class SystemSettings:
     """What the operator allows nodes to connect to, besides the samples' receiver."""
     kafka: KafkaSettings
     clickhouse: ClickHouseSettings
+    storage: StorageSettings
     embedded_broker: bool
     """Start one, rather than use the one at `kafka.bootstrap_servers`."""
 
@@ -141,6 +143,8 @@ class System:
             "HOPLINE_WORKER_ID": worker,
             "HOPLINE_DATA_DIR": str(self._settings.data_dir.absolute()),
             "HOPLINE_SECRET_KEY": self._settings.secret_key,
+            # Links to files are for whoever fetches them, on this machine if nothing else has been said.
+            "HOPLINE_PUBLIC_URL": os.environ.get("HOPLINE_PUBLIC_URL") or self._local_url,
             # The samples post to a receiver on this machine, which the guard would refuse.
             "HOPLINE_EGRESS_ALLOW": ",".join(filter(None, (self._settings.egress_allow, receiver))),
         }
@@ -152,11 +156,13 @@ class System:
             secret_key=SecretStr(self._settings.secret_key),
             drain_timeout_s=_DRAIN_S,
         )
+        storage = Storage.open(self._settings.storage)
+        app = build_app(settings, kafka, storage, clickhouse)
         listening: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         stopping = asyncio.Event()
         serving = self._watch(
             stack,
-            serve(build_app(settings, kafka, clickhouse), settings, stopping, ready=listening.set_result),
+            serve(app, settings, stopping, ready=listening.set_result),
         )
         stack.push_async_callback(_end, serving, stopping)
         try:
@@ -169,6 +175,10 @@ class System:
             ) from refused
         self.url = f"http://{settings.host}:{listening.result()}"
         self._tell(f"Taking events at {self.url}")
+
+    @property
+    def _local_url(self) -> str:
+        return f"http://127.0.0.1:{self._settings.port}"
 
     def _watch(self, stack: AsyncExitStack, part: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(part)

@@ -17,7 +17,7 @@ from cli.serving.system import System, SystemSettings
 from cli.settings import LogSettings, UpSettings, resolve
 from cli.state import api_key, secret_key
 from cli.tree import run_tree
-from transport.settings import ClickHouseSettings, KafkaSettings
+from transport.settings import ClickHouseSettings, KafkaSettings, StorageSettings
 
 _TRY = "hopline run list    hopline sql 'SELECT status, count() FROM workflow_runs GROUP BY status'"
 
@@ -70,6 +70,7 @@ class _Up:
             egress_allow=self._settings.egress_allow,
             kafka=kafka,
             clickhouse=self._clickhouse(),
+            storage=resolve(StorageSettings, data_dir=self._settings.data_dir),
             embedded_broker="bootstrap_servers" not in kafka.model_fields_set,
         )
 

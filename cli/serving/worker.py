@@ -8,7 +8,8 @@ from cli.settings import resolve
 from streams.app import run_worker
 from streams.executors.settings import ExecutorSettings
 from streams.settings import WorkerSettings
-from transport.settings import KafkaSettings
+from transport.settings import KafkaSettings, StorageSettings
+from transport.storage import Storage
 
 log = logging.getLogger(__name__)
 
@@ -17,6 +18,7 @@ async def serve(stop: asyncio.Event) -> int:
     """Works until `stop` is set; the exit code. Raises `TransportError` without a broker."""
     settings, kafka = resolve(WorkerSettings), resolve(KafkaSettings)
     executors = resolve(ExecutorSettings)
+    storage = Storage.open(resolve(StorageSettings))
     await ensure_topics(kafka)
     log.info("worker %s at %s", settings.worker_id, kafka.bootstrap_servers)
-    return await run_worker(settings, kafka, executors, stop)
+    return await run_worker(settings, kafka, storage, executors, stop)

@@ -1,7 +1,8 @@
 """Errors of the executors.
 
 NodeExecutorError
-└── NotConfigured    the tenant has not set up what the node names: the node fails, and says so
+├── NotConfigured    the tenant has not set up what the node names: the node fails, and says so
+└── FileUnreadable   a file that the node needs is gone, too large or out of reach: likewise
 """
 
 
@@ -11,3 +12,7 @@ class NodeExecutorError(Exception):
 
 class NotConfigured(NodeExecutorError):
     """What the node names is not there."""
+
+
+class FileUnreadable(NodeExecutorError):
+    """A file that cannot be had; the text names it and says why."""

@@ -7,6 +7,7 @@ import aiohttp
 from aiohttp.client_middlewares import ClientHandlerType, ClientMiddlewareType
 
 from streams.executors.egress import EgressRefused
+from streams.executors.files import Files
 from streams.executors.guarded_session import EgressGuard
 from streams.executors.http_errors import HttpRequestNodeError, ToolSSRFError
 from streams.executors.http_prepare import PreparedRequest, prepare
@@ -21,8 +22,11 @@ _SHOWN_BODY_CHARS = 10_000
 class HttpRequestExecutor:
     """A `NodeExecutor`. Whatever goes wrong on the way to the peer and back is the node's failure."""
 
-    def __init__(self, session: aiohttp.ClientSession, guard: EgressGuard, settings: HttpSettings) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, guard: EgressGuard, settings: HttpSettings, files: Files
+    ) -> None:
         """The session is the guard's and belongs to the caller."""
+        self._files = files
         self._session = session
         self._guard = guard
         self._settings = settings

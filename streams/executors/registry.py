@@ -6,12 +6,14 @@ from contextlib import asynccontextmanager
 from streams.executors.catalog import Catalog
 from streams.executors.code import CodeExecutor
 from streams.executors.egress import EgressPolicy
+from streams.executors.files import Files
 from streams.executors.guarded_session import EgressGuard
 from streams.executors.http_request import HttpRequestExecutor
 from streams.executors.outcome import NodeCall, NodeExecutor, Outcome
 from streams.executors.sandbox.capabilities import Capabilities
 from streams.executors.sandbox.scripts import Sandbox
 from streams.executors.settings import ExecutorSettings
+from transport.files import FileStore
 
 
 class Executors:
@@ -41,15 +43,19 @@ class Executors:
 
 
 @asynccontextmanager
-async def build_executors(settings: ExecutorSettings, catalog: Catalog) -> AsyncIterator[Executors]:
-    """Starts the sandbox and the HTTP client; ends them on leaving. `catalog`: what tenants have configured.
+async def build_executors(
+    settings: ExecutorSettings, catalog: Catalog, store: FileStore
+) -> AsyncIterator[Executors]:
+    """Starts the sandbox and the HTTP client; ends them on leaving. `catalog`: what tenants have configured;
+    `store`: the files that nodes read and make.
 
     Raises `SandboxUnavailable` when no script could be run here, `ValueError` for a bad allow-list.
     """
     guard = EgressGuard(EgressPolicy(settings.egress.allow))
     async with Sandbox(settings.sandbox) as sandbox, guard.session() as session:
+        files = Files(store, session, settings.files)
         by_type: dict[str, NodeExecutor] = {
             "code": CodeExecutor(sandbox, settings.sandbox.output),
-            "http-request": HttpRequestExecutor(session, guard, settings.http),
+            "http-request": HttpRequestExecutor(session, guard, settings.http, files),
         }
         yield Executors(by_type, sandbox)

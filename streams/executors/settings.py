@@ -92,6 +92,17 @@ class HttpSettings(BaseSettings):
     """For nodes that say nothing about it."""
 
 
+class FileReadSettings(BaseSettings):
+    """Files that nodes read: documents, pictures for models, bodies of requests."""
+
+    model_config = SettingsConfigDict(env_prefix="HOPLINE_FILE_", frozen=True)
+
+    max_bytes: Annotated[int, Field(ge=1)] = 100 << 20
+    """Of one file: it is held in memory while a node works on it."""
+    timeout_s: Annotated[float, Field(gt=0)] = 60
+    """For fetching one from a URL."""
+
+
 class ExecutorSettings(BaseSettings):
     """Everything that `build_executors` needs."""
 
@@ -100,4 +111,5 @@ class ExecutorSettings(BaseSettings):
     sandbox: SandboxSettings = Field(default_factory=SandboxSettings)
     egress: EgressSettings = Field(default_factory=EgressSettings)
     http: HttpSettings = Field(default_factory=HttpSettings)
+    files: FileReadSettings = Field(default_factory=FileReadSettings)
     documents: DocumentSettings = Field(default_factory=DocumentSettings)

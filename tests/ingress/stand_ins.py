@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from aiohttp import web
 from aiohttp.test_utils import TestClient
+from obstore.store import MemoryStore
 from pydantic import SecretStr
 
 from ingress.app import Connections, connect, new_app
@@ -16,6 +17,7 @@ from transport.clickhouse import ClickHouse
 from transport.definitions import Definitions
 from transport.errors import SendFailed
 from transport.producer import Position, Send
+from transport.storage import Storage
 
 Client = TestClient[web.Request, web.Application]
 NewWebhook = Callable[..., Awaitable[str]]
@@ -92,6 +94,7 @@ class StandIns:
     sent: Sent = field(default_factory=Sent)
     configured: Configured = field(default_factory=Configured)
     probe: Reachable = field(default_factory=Reachable)
+    storage: Storage = field(default_factory=lambda: Storage(MemoryStore()))
 
 
 def new_settings(**given: Any) -> IngressSettings:
@@ -104,7 +107,7 @@ def assemble(
     stand_ins: StandIns, settings: IngressSettings, clickhouse: ClickHouse | None = None
 ) -> web.Application:
     """The application with `stand_ins` in the place of Kafka."""
-    app = new_app(settings, clickhouse)
+    app = new_app(settings, stand_ins.storage, clickhouse)
     parts = (SingleObjectCodec(), stand_ins.configured, stand_ins.sent, stand_ins.configured, stand_ins.probe)
     connect(app, Connections(*cast(Any, parts)))
     return app

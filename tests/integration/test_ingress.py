@@ -14,6 +14,7 @@ import aiohttp
 import orjson
 import pytest
 from confluent_kafka import Consumer, KafkaException, TopicPartition
+from obstore.store import MemoryStore
 from pydantic import SecretStr
 
 from cli.kafka.broker import EmbeddedBroker
@@ -24,6 +25,7 @@ from ingress.settings import IngressSettings
 from schemas.codec import SingleObjectCodec
 from transport.admin import create_topics
 from transport.settings import KafkaSettings
+from transport.storage import Storage
 
 PARTITIONS = 3
 GRAPH = {
@@ -74,7 +76,7 @@ async def ingress(kafka: KafkaSettings, accept_timeout_s: float = 5.0) -> AsyncI
     )
     stopping, listening = asyncio.Event(), asyncio.get_running_loop().create_future()
     serving = asyncio.create_task(
-        serve(build_app(settings, kafka), settings, stopping, ready=listening.set_result)
+        serve(build_app(settings, kafka, Storage(MemoryStore())), settings, stopping, ready=listening.set_result)
     )
     await asyncio.wait({listening, serving}, return_when=asyncio.FIRST_COMPLETED)
     if serving.done():

@@ -14,13 +14,17 @@ from aiohttp import web
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from obstore.store import MemoryStore
 
 from streams.executors.egress import EgressPolicy
+from streams.executors.files import Files
 from streams.executors.guarded_session import EgressGuard
 from streams.executors.http_request import HttpRequestExecutor
 from streams.executors.outcome import NodeCall, Outcome
-from streams.executors.settings import HttpSettings
+from streams.executors.settings import FileReadSettings, HttpSettings
 from tests.streams.executors.receiver import Received, Receiver, running_receiver
+from transport.files import FileLinks, FileStore
+from transport.storage import Storage
 
 NODE: dict[str, Any] = {
     "type": "http-request",
@@ -39,10 +43,13 @@ NODE: dict[str, Any] = {
 class Client:
     receiver: Receiver
     executor: HttpRequestExecutor
+    files: Files
 
     async def execute(self, path: str = "/", **config: Any) -> Outcome:
         node = {**NODE, "url": self.receiver.url(path), **config}
-        call = NodeCall(node_type="http-request", config=node, inputs={}, execution_id="0193-exec")
+        call = NodeCall(
+            node_type="http-request", config=node, inputs={}, execution_id="0193-exec", tenant_id="tenant"
+        )
         return await self.executor(call)
 
     async def send(self, path: str = "/", **config: Any) -> Received:
@@ -61,7 +68,8 @@ async def client() -> AsyncIterator[Client]:
     guard = EgressGuard(EgressPolicy(["127.0.0.1"]))
     settings = HttpSettings(max_text_bytes=1 << 20, max_binary_bytes=2 << 20)
     async with running_receiver() as receiver, guard.session() as session:
-        yield Client(receiver, HttpRequestExecutor(session, guard, settings))
+        files = Files(FileStore(Storage(MemoryStore()), FileLinks("", "", 60)), session, FileReadSettings())
+        yield Client(receiver, HttpRequestExecutor(session, guard, settings, files), files)
 
 
 async def test_outputs_are_those_of_dify(client: Client) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from obstore.store import MemoryStore
 from pydantic import ValidationError
 
 from streams.executors.catalog import Catalog
@@ -10,12 +11,15 @@ from streams.executors.outcome import NodeCall
 from streams.executors.registry import build_executors
 from streams.executors.settings import EgressSettings, ExecutorSettings, SandboxSettings
 from transport.definitions import Definitions
+from transport.files import FileLinks, FileStore
+from transport.storage import Storage
 
 SETTINGS = ExecutorSettings(
     sandbox=SandboxSettings(pool_size=1), egress=EgressSettings(allow=("127.0.0.1:1",))
 )
 
 CATALOG = Catalog(Definitions(), None)
+FILES = FileStore(Storage(MemoryStore()), FileLinks("", "", 60))
 
 
 def call(node_type: str, config: dict[str, Any], inputs: dict[str, Any]) -> NodeCall:
@@ -23,7 +27,7 @@ def call(node_type: str, config: dict[str, Any], inputs: dict[str, Any]) -> Node
 
 
 async def test_executes_by_node_type() -> None:
-    async with build_executors(SETTINGS, CATALOG) as executors:
+    async with build_executors(SETTINGS, CATALOG, FILES) as executors:
         assert executors.node_types == {"code", "http-request"}
         node = {
             "code_language": "python3",
@@ -38,7 +42,7 @@ async def test_executes_by_node_type() -> None:
 
 
 async def test_an_unknown_type_is_named() -> None:
-    async with build_executors(SETTINGS, CATALOG) as executors:
+    async with build_executors(SETTINGS, CATALOG, FILES) as executors:
         outcome = await executors.execute(call("llm", {}, {}))
     assert outcome.status == "failed"
     assert outcome.error == "No executor for nodes of type 'llm' (there are: code, http-request)"
@@ -47,7 +51,7 @@ async def test_an_unknown_type_is_named() -> None:
 async def test_a_bad_allow_list_is_refused_at_the_start() -> None:
     bad = SETTINGS.model_copy(update={"egress": EgressSettings(allow=("http://x",))})
     with pytest.raises(ValueError, match="HOPLINE_EGRESS_ALLOW: 'http://x'"):
-        async with build_executors(bad, CATALOG):
+        async with build_executors(bad, CATALOG, FILES):
             pass
 
 
