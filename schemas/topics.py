@@ -57,6 +57,7 @@ _TOPICS = (
     Topic("node.tasks.default", "NodeTask", "node_execution_id", "engine"),
     Topic("node.tasks.high_priority", "NodeTask", "node_execution_id", "engine"),
     Topic("node.tasks.plugin_triggers", "NodeTask", "node_execution_id", "engine"),
+    Topic("schedule.commands", "ScheduleCommand", "schedule_id", "any"),
     Topic("trigger.logs", "WorkflowTriggerLog", "trigger log id", "any", retention_ms=30 * DAY_MS),
     Topic("runs", "WorkflowRun", "workflow_run_id", "engine", retention_ms=30 * DAY_MS),
     Topic("node.executions", "WorkflowNodeExecution", "workflow_run_id", "engine", retention_ms=30 * DAY_MS),
@@ -67,9 +68,11 @@ _TOPICS = (
     _definitions("subscriptions"),
     _definitions("oauth_clients"),
     _definitions("api_keys"),
+    _definitions("model_providers"),
     _definitions("tool_providers"),
     _changelog("dedup"),
     _changelog("runs"),
+    _changelog("schedules"),
 )
 
 TOPICS: dict[str, Topic] = {topic.name: topic for topic in _TOPICS}

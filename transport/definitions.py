@@ -4,12 +4,23 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from schemas.models import DRAFT, ApiKey, App, AppTrigger, Entity, Provider, ToolProvider, Workflow
+from schemas.models import (
+    DRAFT,
+    ApiKey,
+    App,
+    AppTrigger,
+    Entity,
+    ModelProvider,
+    Provider,
+    ToolProvider,
+    Workflow,
+)
 
 APPS, WORKFLOWS, TRIGGERS, API_KEYS = (
     f"definitions.{kind}" for kind in ("apps", "workflows", "triggers", "api_keys")
 )
 PROVIDERS: dict[str, type[Provider]] = {
+    "definitions.model_providers": ModelProvider,
     "definitions.tool_providers": ToolProvider,
 }
 """Topics of what is found by its name within a tenant."""

@@ -3,6 +3,7 @@
 from schemas.models.api_key import ApiKey
 from schemas.models.app import App, AppMode
 from schemas.models.entity import DEFAULT_TENANT, Entity, utc_now
+from schemas.models.model_provider import ModelProvider
 from schemas.models.provider import Provider
 from schemas.models.run import WorkflowNodeExecution, WorkflowRun
 from schemas.models.tool_provider import ToolProvider
@@ -20,6 +21,7 @@ __all__ = [
     "AppTriggerStatus",
     "AppTriggerType",
     "Entity",
+    "ModelProvider",
     "Provider",
     "ToolProvider",
     "Workflow",

@@ -1,7 +1,8 @@
 """Where a tenant's models are: an OpenAI-compatible endpoint, and what there is to know of its models."""
 
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -17,7 +18,7 @@ API_KEY = "api_key"
 class Pricing(BaseModel):
     """Price of a token = `input` or `output` * `unit`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     input: Decimal = Field(ge=0)
     output: Decimal = Field(ge=0)
@@ -29,7 +30,7 @@ class Pricing(BaseModel):
 class ModelSettings(BaseModel):
     """What a node cannot know about a model."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     served_as: str | None = None
     """What the endpoint calls the model; None: as the nodes do."""
@@ -54,8 +55,10 @@ class ModelSettings(BaseModel):
     pricing: Pricing | None = None
 
 
-class ModelProvider(Provider):
-    """An endpoint. Its one credential is `api_key`, which may be missing."""
+class ModelSource(BaseModel):
+    """An endpoint, and how it wants to be asked."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     base_url: str
     """`/chat/completions` and `/completions` are added to it; a query is kept."""
@@ -91,13 +94,23 @@ class ModelProvider(Provider):
             raise ValueError("must not contain credentials: they belong into credentials.api_key")
         return value
 
-    @model_validator(mode="after")
-    def _has_no_other_credential(self) -> "ModelProvider":
-        unknown = self.credentials.keys() - {API_KEY}
-        if unknown:
-            raise ValueError(f"unknown credentials {', '.join(sorted(unknown))}: there is only {API_KEY}")
-        return self
-
     def settings_of(self, model: str) -> ModelSettings:
         """Its own entry, else that of `*`, else what is assumed of any model."""
         return self.models.get(model) or self.models.get(ANY_MODEL) or ModelSettings()
+
+
+class ModelProvider(ModelSource, Provider):
+    """What nodes find by the name that they give in `model.provider`. Without a credential it is asked
+    without a key."""
+
+    @model_validator(mode="after")
+    def _has_no_other_credential(self) -> Self:
+        check_credentials(self.credentials)
+        return self
+
+
+def check_credentials(given: Mapping[str, str]) -> None:
+    """Raises `ValueError` for names that no endpoint is sent."""
+    unknown = given.keys() - {API_KEY}
+    if unknown:
+        raise ValueError(f"unknown credentials {', '.join(sorted(unknown))}: there is only {API_KEY}")

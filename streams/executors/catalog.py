@@ -25,6 +25,10 @@ class Catalog:
             raise NotConfigured(f"{kind.__name__} {name!r} is not configured (there are: {known or 'none'})")
         return found
 
+    def all_of(self, kind: type[_P], tenant_id: str) -> list[_P]:
+        """The tenant's, the oldest first."""
+        return self._definitions.providers(kind, tenant_id)
+
     def credentials(self, provider: Provider) -> dict[str, str]:
         """In the clear. Raises `NotConfigured` without a key, `SecretUnreadable` with a wrong one."""
         if not provider.credentials:

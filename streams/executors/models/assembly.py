@@ -1,0 +1,98 @@
+"""Puts a reply together from its pieces. A reply that comes whole is a stream of one piece."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from streams.executors.models.messages import ToolCall
+
+
+@dataclass(slots=True)
+class _OpenCall:
+    id: str
+    name: str = ""
+    arguments: list[str] = field(default_factory=list)
+
+
+class Assembly:
+    """Takes the chunks of one reply in order."""
+
+    def __init__(self) -> None:
+        self.finish_reason: str | None = None
+        self.prompt_tokens = self.completion_tokens = self.total_tokens = 0
+        self._text: list[str] = []
+        self._refusal: list[str] = []
+        self._reasoning: list[str] = []
+        self._calls: dict[int, _OpenCall] = {}
+
+    @property
+    def text(self) -> str:
+        """The reply so far; a refusal stands for one."""
+        return "".join(self._text) or "".join(self._refusal)
+
+    @property
+    def reasoning(self) -> str:
+        """What is given as reasoning, apart from the text."""
+        return "".join(self._reasoning)
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """In the order in which they were begun. One without an id gets its place as its id."""
+        return tuple(
+            ToolCall(call.id or f"call_{place}", call.name, "".join(call.arguments))
+            for place, call in enumerate(self._calls.values())
+            if call.name
+        )
+
+    @property
+    def begun(self) -> bool:
+        """Whether the model has said anything."""
+        return bool(self._text or self._refusal or self._reasoning or self._calls)
+
+    def add(self, chunk: Mapping[str, Any]) -> None:
+        """One chunk, or the whole. Of several choices the first counts."""
+        self._count(chunk.get("usage") or (chunk.get("x_groq") or {}).get("usage"))
+        choices = chunk.get("choices") or ()
+        if not choices:
+            return
+        choice = choices[0]
+        self.finish_reason = choice.get("finish_reason") or self.finish_reason
+        said = choice.get("delta") or choice.get("message") or {"content": choice.get("text")}
+        _extend(self._text, said.get("content"))
+        _extend(self._refusal, said.get("refusal"))
+        _extend(self._reasoning, said.get("reasoning_content") or said.get("reasoning"))
+        for call in said.get("tool_calls") or ():
+            self._call(call)
+
+    def _count(self, usage: Mapping[str, Any] | None) -> None:
+        """Counts may come more than once: the last ones are of the whole reply."""
+        if usage:
+            self.prompt_tokens = int(usage.get("prompt_tokens") or 0)
+            self.completion_tokens = int(usage.get("completion_tokens") or 0)
+            self.total_tokens = int(usage.get("total_tokens") or 0)
+
+    def _call(self, piece: Mapping[str, Any]) -> None:
+        call = self._calls.setdefault(self._place(piece), _OpenCall(""))
+        call.id = str(piece.get("id") or call.id)
+        function = piece.get("function") or {}
+        call.name = function.get("name") or call.name
+        arguments = function.get("arguments")
+        if arguments is not None:
+            call.arguments.append(str(arguments))
+
+    def _place(self, piece: Mapping[str, Any]) -> int:
+        """Where a server leaves out the index, an id begins a call, and what has none belongs to the last."""
+        if piece.get("index") is not None:
+            return int(piece["index"])
+        last = max(self._calls, default=-1)
+        if last < 0 or (piece.get("id") and piece["id"] != self._calls[last].id):
+            return last + 1
+        return last
+
+
+def _extend(pieces: list[str], said: Any) -> None:
+    """A text, or a list of parts of which the texts count."""
+    if isinstance(said, list):
+        said = "".join(str(part.get("text") or "") for part in said if isinstance(part, dict))
+    if said:
+        pieces.append(str(said))

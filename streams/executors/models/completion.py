@@ -1,0 +1,23 @@
+"""What came back from a model."""
+
+from dataclasses import dataclass
+
+from streams.executors.models.messages import Message, ToolCall
+from streams.executors.models.usage import NOTHING, Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """A reply that has ended."""
+
+    text: str = ""
+    reasoning: str = ""
+    """What the endpoint gives as reasoning apart from the text; `<think>` within the text stays there."""
+    tool_calls: tuple[ToolCall, ...] = ()
+    finish_reason: str | None = None
+    """`stop`, `length`, `tool_calls`, `content_filter`; None where the endpoint does not say."""
+    usage: Usage = NOTHING
+
+    def as_message(self) -> Message:
+        """To go on with the conversation."""
+        return Message("assistant", self.text, tool_calls=self.tool_calls)
