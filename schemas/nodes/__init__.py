@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from schemas.nodes.answer import AnswerData
+from schemas.nodes.assigner import AssignerData
 from schemas.nodes.base import NodeData
 from schemas.nodes.code import CodeData
 from schemas.nodes.document_extractor import DocumentExtractorData
 from schemas.nodes.end import EndData
 from schemas.nodes.http_request import HttpRequestData
 from schemas.nodes.if_else import IfElseData
+from schemas.nodes.list_operator import ListOperatorData
 from schemas.nodes.start import StartData
 from schemas.nodes.template_transform import TemplateTransformData
 from schemas.nodes.variable_aggregator import VariableAggregatorData
@@ -21,6 +23,8 @@ NODE_DATA: Mapping[str, type[NodeData]] = {
     "if-else": IfElseData,
     "template-transform": TemplateTransformData,
     "variable-aggregator": VariableAggregatorData,
+    "assigner": AssignerData,
+    "list-operator": ListOperatorData,
     "code": CodeData,
     "http-request": HttpRequestData,
     "document-extractor": DocumentExtractorData,
@@ -30,8 +34,8 @@ LEGACY_NAMES: Mapping[str, str] = {"variable-assigner": "variable-aggregator"}
 """Names of earlier releases of Dify."""
 
 NOT_SUPPORTED_YET = frozenset({
-    "agent", "assigner", "datasource", "human-input", "iteration", "iteration-start",
-    "knowledge-index", "knowledge-retrieval", "list-operator", "llm", "loop", "loop-end", "loop-start",
+    "agent", "datasource", "human-input", "iteration", "iteration-start",
+    "knowledge-index", "knowledge-retrieval", "llm", "loop", "loop-end", "loop-start",
     "parameter-extractor", "question-classifier", "tool", "trigger-plugin", "trigger-schedule",
     "trigger-webhook",
 })  # fmt: skip

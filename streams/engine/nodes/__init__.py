@@ -5,11 +5,13 @@ from typing import Any
 
 from schemas.nodes.base import NodeData
 from streams.engine.nodes.answer import compile_answer
+from streams.engine.nodes.assigner import compile_assigner
 from streams.engine.nodes.code import compile_code
 from streams.engine.nodes.document_extractor import compile_document_extractor
 from streams.engine.nodes.end import compile_end
 from streams.engine.nodes.http_request import compile_http_request
 from streams.engine.nodes.if_else import compile_if_else
+from streams.engine.nodes.list_operator import compile_list_operator
 from streams.engine.nodes.protocol import PureNode, TaskNode
 from streams.engine.nodes.start import compile_start
 from streams.engine.nodes.template_transform import compile_template_transform
@@ -21,6 +23,8 @@ PURE: Mapping[str, Callable[[Any], PureNode]] = {
     "if-else": compile_if_else,
     "template-transform": compile_template_transform,
     "variable-aggregator": compile_variable_aggregator,
+    "assigner": compile_assigner,
+    "list-operator": compile_list_operator,
     "answer": compile_answer,
     "end": compile_end,
 }

@@ -143,5 +143,5 @@ def test_files_are_marked() -> None:
 
 
 def test_every_field_that_is_wrong_is_named() -> None:
-    with pytest.raises(NodeFailure, match="^a is required in input form; b in input form must be a number$"):
+    with pytest.raises(NodeFailure, match=r"^a is required in input form; b in input form must be a number$"):
         begin({"b": []}, field("a", required=True), field("b", "number"), field("c"))
