@@ -32,12 +32,12 @@ class Deployment:
 
     def __init__(self, url: str, api_key: str) -> None:
         self.url = url
-        self._client = Client(ClientSettings(url=url, api_key=api_key, timeout_s=120))
+        self.client = Client(ClientSettings(url=url, api_key=api_key, timeout_s=120))
 
     async def is_up(self) -> bool:
         """Whether the API answers."""
         try:
-            await asyncio.to_thread(self._client.get, "workflows")
+            await asyncio.to_thread(self.client.get, "workflows")
         except Refused:
             return True
         except CommandFailed:
@@ -54,18 +54,18 @@ class Deployment:
         config.pop("signature")
 
         def install() -> Job:
-            imported = self._client.upload(
+            imported = self.client.upload(
                 "workflows", "import", content=content, app="bench", publish="true"
             )
             trigger = {"type": "WEBHOOK", "workflow_id": imported["workflow_id"], "config": config}
-            url = self._client.post("triggers", body=trigger)["url"]
+            url = self.client.post("triggers", body=trigger)["url"]
             return Job(imported["workflow_id"], Endpoint(url, ID_HEADER))
 
         return await asyncio.to_thread(install)
 
     async def select(self, sql: str) -> list[Mapping[str, Any]]:
         """Rows of the run history, by column name. Raises `CommandFailed`, also for more than `MAX_ROWS`."""
-        answer = await asyncio.to_thread(self._client.post, "sql", body={"query": sql})
+        answer = await asyncio.to_thread(self.client.post, "sql", body={"query": sql})
         if answer["truncated"]:
             raise CommandFailed(f"the answer has more than {MAX_ROWS} rows: {sql}")
         columns = answer["columns"]

@@ -8,7 +8,7 @@ import click
 from cli.client import connect
 from cli.files import JsonObject
 from cli.lookup import find_workflow, workflow_names
-from cli.output import json_option, show_fields, show_json, show_table
+from cli.output import json_option, moment, show_fields, show_json, show_table
 from cli.signing import SCHEMES, Scheme, new_secret
 from schemas.models import AppTriggerType
 
@@ -42,6 +42,10 @@ def trigger() -> None:
     help="Signing secret; repeatable. [default: a new one, printed once]",
 )
 @click.option("--dedup-window", type=click.FloatRange(min=0), metavar="SECONDS", help="0 switches it off.")
+@click.option("--cron", help="When a schedule fires: five fields, or a macro such as @daily.")
+@click.option("--every", "interval_s", type=click.FloatRange(min=1), metavar="SECONDS", help="Or how often.")
+@click.option("--at", "times", multiple=True, metavar="TIME", help="Or at this time (RFC 3339); repeatable.")
+@click.option("--timezone", metavar="ZONE", help="Of --cron, such as Europe/Berlin.  [default: UTC]")
 @click.option("--paused", is_flag=True, help="Ignore events until it is resumed.")
 @json_option
 def create(
@@ -55,14 +59,20 @@ def create(
     scheme: Scheme | None,
     secrets: Sequence[str],
     dedup_window: float | None,
+    cron: str | None,
+    interval_s: float | None,
+    times: Sequence[str],
+    timezone: str | None,
     paused: bool,
     as_json: bool,
 ) -> None:
-    """Create a trigger and print where producers send to."""
+    """Create a trigger and print where producers send to, or when it fires next."""
     wanted = _unwrapped(config)
     wanted |= {"allowed_methods": [m.upper() for m in methods]} if methods else {}
     wanted |= {"content_types": list(content_types)} if content_types else {}
     wanted |= {"dedup_window_s": dedup_window} if dedup_window is not None else {}
+    timing = {"cron": cron, "interval_s": interval_s, "at": list(times), "timezone": timezone}
+    wanted |= {name: value for name, value in timing.items() if value}
     fresh = _sign(wanted, scheme, secrets)
     client = connect()
     body = {
@@ -76,7 +86,7 @@ def create(
     if as_json:
         show_json({**created, "secret": fresh} if fresh else created)
         return
-    show_fields({"id": created["id"], "url": created["url"], "secret": fresh})
+    show_fields({"id": created["id"], "url": created["url"], "secret": fresh, "next": _next(created)})
 
 
 @trigger.command("list")
@@ -91,9 +101,46 @@ def list_all(workflow: str | None, as_json: bool) -> None:
         show_json(triggers)
         return
     names = workflow_names(client)
-    rows = [{**one, "workflow": names.get(one["workflow_id"], one["workflow_id"])} for one in triggers]
-    columns = ("id", "type", "status", "workflow", "name", "url")
+    rows = [
+        {
+            **one,
+            "workflow": names.get(one["workflow_id"], one["workflow_id"]),
+            "enters": one["url"] or _next(one),
+        }
+        for one in triggers
+    ]
+    columns = ("id", "type", "status", "workflow", "name", "enters")
     show_table(columns, ([row[column] for column in columns] for row in rows))
+
+
+@trigger.command("show")
+@click.argument("trigger_id", metavar="ID")
+@json_option
+def show_one(trigger_id: str, as_json: bool) -> None:
+    """Show a trigger, and when a schedule fires next."""
+    found = connect().get("triggers", trigger_id)
+    if as_json:
+        show_json(found)
+        return
+    last = found["last_triggered_at"]
+    fields = {name: found[name] for name in ("id", "type", "status", "name", "url")}
+    show_fields({**fields, "last": moment(last) if last else None, "next": _next(found)})
+
+
+@trigger.command("backfill")
+@click.argument("trigger_id", metavar="ID")
+@click.option("--start", required=True, metavar="TIME", help="The first time that may be one; RFC 3339.")
+@click.option("--end", required=True, metavar="TIME", help="The last.")
+@click.option("--id", "backfill_id", default="", help="Yours: under it, each time fires once.")
+@json_option
+def backfill(trigger_id: str, start: str, end: str, backfill_id: str, as_json: bool) -> None:
+    """Fire the times of a schedule in a range of the past."""
+    body = {"start": start, "end": end, "backfill_id": backfill_id}
+    started = connect().post("triggers", trigger_id, "backfill", body=body)
+    if as_json:
+        show_json(started)
+    else:
+        click.echo(f"backfill {started['backfill_id']} has begun")
 
 
 @trigger.command("pause")
@@ -118,6 +165,11 @@ def delete(trigger_id: str) -> None:
     """Delete a trigger: its URL answers 404 from now on."""
     connect().delete("triggers", trigger_id)
     click.echo(f"deleted {trigger_id}")
+
+
+def _next(one: Mapping[str, Any]) -> str | None:
+    times = one.get("next_times")
+    return ", ".join(map(moment, times)) if times else None
 
 
 def _report(changed: Mapping[str, Any], as_json: bool) -> None:

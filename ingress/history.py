@@ -111,6 +111,17 @@ class History:
         """One trigger log; None as in `run`."""
         return await self._one("workflow_trigger_logs", "*", log_id, tenant_id)
 
+    async def last_triggered_at(self, trigger_id: str, tenant_id: str) -> datetime | None:
+        """When the last event came with which the trigger started a run."""
+        where, parameters = _equal(app_trigger_id=trigger_id, tenant_id=tenant_id)
+        # Merges keep the time: all changes of a log have the same, and no view needs to put them together.
+        sql = (
+            f"SELECT maxOrNull(created_at) AS at FROM workflow_trigger_log_changes WHERE {where} "  # noqa: S608
+            "AND workflow_run_id IS NOT NULL"
+        )
+        found: str | None = (await self._clickhouse.query(sql, parameters)).rows[0][0]
+        return None if found is None else datetime.fromisoformat(found)
+
     async def dead_letters(self, chosen: LetterFilter, limit: int, cursor: str | None = None) -> Page:
         """A page of at most `limit` letters, without what they hold. Raises `Malformed` likewise."""
         return await self._page(_LETTERS, chosen, limit, cursor)

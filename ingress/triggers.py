@@ -4,20 +4,20 @@ from datetime import datetime
 from typing import Any, Literal
 
 from aiohttp import web
-from pydantic import Field, ValidationError
+from pydantic import AwareDatetime, Field
 
 from ingress.auth import CALLER
-from ingress.errors import Conflict, Unprocessable, invalid
-from ingress.keys import FEED, SECRETS, SETTINGS, STORE
+from ingress.errors import Conflict, Unprocessable
+from ingress.keys import CLICKHOUSE, FEED, STORE
 from ingress.operation import Operation, Query
 from ingress.ownership import find_trigger, find_version
+from ingress.reading import history
 from ingress.responses import json_answer, read_model
-from ingress.sealing import MASK, masked_webhook, seal_webhook
-from ingress.signatures import build_verifier
+from ingress.trigger_desks import DESKS, tell_schedule
 from ingress.wire import Answer, RequestBody
-from schemas.ids import endpoint_id, new_id
+from schemas.ids import entity_id, now_us
 from schemas.models import AppTrigger, AppTriggerStatus, AppTriggerType, utc_now
-from schemas.triggers.webhook import WebhookConfig
+from schemas.triggers.schedule import to_us
 from transport.definitions import TRIGGERS
 
 _PATH = "/api/v1/triggers"
@@ -27,11 +27,12 @@ class NewTrigger(RequestBody):
     """A trigger to be created."""
 
     workflow_id: str
-    type: Literal["WEBHOOK"] = "WEBHOOK"
+    type: Literal[AppTriggerType.WEBHOOK, AppTriggerType.SCHEDULE] = AppTriggerType.WEBHOOK
+    """Nothing is configured for a manual start: each published workflow can be started by hand."""
     name: str = ""
     node_id: str = ""
     config: dict[str, Any] = Field(default_factory=dict)
-    """WebhookConfig; a webhook_id is made up where none is given."""
+    """Of its type: WebhookConfig, whose webhook_id is made up where none is given, or ScheduleConfig."""
     status: AppTriggerStatus = AppTriggerStatus.ACTIVE
 
 
@@ -56,8 +57,12 @@ class TriggerView(Answer):
     type: AppTriggerType
     status: AppTriggerStatus
     config: dict[str, Any]
-    url: str
-    """Where producers send to."""
+    url: str | None = None
+    """Where producers send to, for one that takes requests."""
+    next_times: list[datetime] | None = None
+    """The next five of a schedule."""
+    last_triggered_at: datetime | None = None
+    """When the last event came that started a run; only where one trigger is shown."""
     created_by: str | None
     created_at: datetime
     updated_at: datetime
@@ -69,30 +74,53 @@ class TriggerList(Answer):
     data: list[TriggerView]
 
 
+class BackfillRange(RequestBody):
+    """Times of a schedule that have passed."""
+
+    start: AwareDatetime
+    """The first that may be one."""
+    end: AwareDatetime
+    """The last."""
+    backfill_id: str = Field(default="", max_length=100)
+    """Yours; else made of the range. Under the same id, each time fires once."""
+
+
+class BackfillStarted(Answer):
+    """It is durable; its runs begin one after the other."""
+
+    backfill_id: str
+
+
 async def create(request: web.Request) -> web.Response:
-    """201 with the URL."""
+    """201; 200 with the trigger as it is now where the external id of a schedule names one that exists."""
     wanted = await read_model(request, NewTrigger)
     caller = request[CALLER]
     definitions = request.app[FEED].definitions
     workflow = find_version(definitions, caller, wanted.workflow_id, None)
-    config = _config(request, {"webhook_id": endpoint_id(), **wanted.config}, None)
-    taken = next(iter(definitions.route(AppTriggerType.WEBHOOK, config["webhook_id"])), None)
-    if taken is not None:
-        raise Conflict(f"webhook_id {config['webhook_id']} is taken; leave it out to get a new one")
+    desk = DESKS[wanted.type]
+    config = desk.check(request, wanted.config, None)
+    trigger_id = desk.new_id(request, config)
+    before = definitions.triggers.get(trigger_id)
+    if before is not None:
+        update = {**wanted.model_dump(include={"name", "node_id", "status"}), "config": config}
+        return await _replace(
+            request, before, {**update, "workflow_id": workflow.id, "app_id": workflow.app_id}
+        )
     trigger = AppTrigger(
-        id=new_id(),
+        id=trigger_id,
         tenant_id=caller.tenant_id,
         app_id=workflow.app_id,
         workflow_id=workflow.id,
         node_id=wanted.node_id,
         name=wanted.name,
-        type=AppTriggerType(wanted.type),
+        type=wanted.type,
         config=config,
         status=wanted.status,
         created_by=caller.name,
         updated_by=caller.name,
     )
     await request.app[STORE].put(TRIGGERS, trigger)
+    await desk.announce(request, trigger)
     return json_answer(_view(request, trigger), 201, {"Location": f"{_PATH}/{trigger.id}"})
 
 
@@ -110,7 +138,11 @@ async def list_all(request: web.Request) -> web.Response:
 
 async def show(request: web.Request) -> web.Response:
     """One trigger."""
-    return json_answer(_view(request, _named(request)))
+    trigger = _named(request)
+    shown = _view(request, trigger)
+    if request.app[CLICKHOUSE] is not None:
+        shown.last_triggered_at = await history(request).last_triggered_at(trigger.id, trigger.tenant_id)
+    return json_answer(shown)
 
 
 async def change(request: web.Request) -> web.Response:
@@ -119,11 +151,7 @@ async def change(request: web.Request) -> web.Response:
     trigger = _named(request)
     update = wanted.model_dump(exclude_none=True)
     if wanted.config is not None:
-        update["config"] = _config(
-            request, {"webhook_id": trigger.index_key, **wanted.config}, trigger.config
-        )
-        if update["config"]["webhook_id"] != trigger.index_key:
-            raise Conflict("a webhook_id stays with its trigger; create another trigger for a new address")
+        update["config"] = DESKS[trigger.type].check(request, wanted.config, trigger)
     return await _replace(request, trigger, update)
 
 
@@ -138,9 +166,26 @@ async def resume(request: web.Request) -> web.Response:
 
 
 async def delete(request: web.Request) -> web.Response:
-    """Its address answers 404 from now on."""
-    await request.app[STORE].delete(TRIGGERS, _named(request).key)
+    """Its address answers 404 from now on, its times pass."""
+    trigger = _named(request)
+    await DESKS[trigger.type].announce(request, trigger, removed=True)
+    await request.app[STORE].delete(TRIGGERS, trigger.key)
     return web.Response(status=204)
+
+
+async def backfill(request: web.Request) -> web.Response:
+    """Fires the times of a range in the past, each once; asked for again under the same id, it is one."""
+    trigger, wanted = _named(request), await read_model(request, BackfillRange)
+    if trigger.type is not AppTriggerType.SCHEDULE:
+        raise Conflict(f"only a schedule has times; this trigger is of type {trigger.type}")
+    start, end = to_us(wanted.start), to_us(wanted.end)
+    if end < start or end > now_us():
+        row = {"node": None, "field": "end", "why": "must be after start, and not in the future"}
+        raise Unprocessable("the range cannot be filled", errors=[row])
+    backfill_id = wanted.backfill_id or entity_id("backfill", trigger.id, str(start), str(end))
+    payload = {"backfill_id": backfill_id, "start": start, "end": end}
+    await tell_schedule(request, trigger, "BACKFILL", payload)
+    return json_answer(BackfillStarted(backfill_id=backfill_id), 202)
 
 
 def _named(request: web.Request) -> AppTrigger:
@@ -151,30 +196,13 @@ async def _replace(request: web.Request, trigger: AppTrigger, update: dict[str, 
     stamped = {**update, "updated_at": utc_now(), "updated_by": request[CALLER].name}
     changed = trigger.model_copy(update=stamped)
     await request.app[STORE].put(TRIGGERS, changed)
+    await DESKS[changed.type].announce(request, changed)
     return json_answer(_view(request, changed))
 
 
-def _config(request: web.Request, given: dict[str, Any], stored: dict[str, Any] | None) -> dict[str, Any]:
-    """Checked, with its secrets encrypted, as it is stored. Raises `Unprocessable`, `Conflict`."""
-    try:
-        config = WebhookConfig.model_validate(given)
-        if config.signature is not None:
-            build_verifier(config.signature, [s for s in config.signature.secrets if s != MASK])
-    except ValidationError as wrong:
-        raise invalid(wrong, "config") from wrong
-    except ValueError as wrong:
-        row = {"node": None, "field": "config.signature.secrets", "why": str(wrong)}
-        raise Unprocessable("a signing secret cannot be used", errors=[row]) from wrong
-    before = WebhookConfig.model_validate(stored) if stored else None
-    sealed = seal_webhook(config, before, request.app[SECRETS], request[CALLER].tenant_id)
-    return sealed.model_dump(mode="json")
-
-
 def _view(request: web.Request, trigger: AppTrigger) -> TriggerView:
-    base = request.app[SETTINGS].public_url or f"{request.scheme}://{request.host}"
-    shown = trigger.model_dump(include=set(TriggerView.model_fields) - {"config", "url"})
-    url = f"{base.rstrip('/')}/triggers/webhook/{trigger.index_key}"
-    return TriggerView(**shown, config=masked_webhook(trigger.config), url=url)
+    own = trigger.model_dump(include=set(TriggerView.model_fields) - {"config"})
+    return TriggerView(**own, **DESKS[trigger.type].show(request, trigger))
 
 
 def _operation(method: str, path: str, handler: Any, summary: str, **rest: Any) -> Operation:
@@ -203,5 +231,15 @@ OPERATIONS = (
     ),
     _operation("POST", "/{trigger_id}/pause", pause, "Pause a trigger"),
     _operation("POST", "/{trigger_id}/resume", resume, "Resume a trigger"),
+    _operation(
+        "POST",
+        "/{trigger_id}/backfill",
+        backfill,
+        "Fire the times of a schedule in a range of the past",
+        body=BackfillRange,
+        answer=BackfillStarted,
+        status=202,
+        errors=(400, 404, 409, 422),
+    ),
     _operation("DELETE", "/{trigger_id}", delete, "Delete a trigger", answer=None, status=204),
 )

@@ -45,7 +45,7 @@ def workflow_run_id(dedup_key: str, occurrence: int, workflow_id: str) -> str:
     """The run that an event starts of a workflow.
 
     `occurrence` is the received_at (microseconds) of the event that got through deduplication, so that equal
-    content after its window has passed is a new run; a schedule passes 0, since its trigger_id has the time.
+    content after its window has passed is a new run; of a schedule it is the scheduled time.
     """
     return _name_id(f"run/{dedup_key}/{occurrence}/{workflow_id}")
 

@@ -19,17 +19,18 @@ from streams.executors.settings import ExecutorSettings
 from streams.metrics import WorkerMetrics
 from streams.router import Router
 from streams.runner import Runner
+from streams.schedules import Schedules
 from streams.settings import WorkerSettings
 from streams.shell.settings import ShellSettings
 from streams.shell.stage import Record, Stage, TaskStage
 from streams.shell.worker import Worker
 from transport.feed import DefinitionsFeed
-from transport.producer import Producer, Send
 from transport.files import FileLinks, FileStore
+from transport.producer import Producer, Send
 from transport.registry import open_codec
 from transport.settings import KafkaSettings
-
 from transport.storage import Storage
+
 _MESSAGE_TIMEOUT_S = 60.0
 """A worker would rather wait for its broker than give up: what it holds is not acknowledged anyway."""
 
@@ -80,7 +81,8 @@ def _stages(
     router = Router(feed, codec, metrics.event)
     runner = Runner(feed, codec, options, settings.finished_ttl_s, metrics.command)
     executor = Executor(feed, codec, _execute(executors), secrets, settings.executor_concurrency)
-    return [router.stage(), runner.stage()], [executor.stage()]
+    schedules = Schedules(feed, codec)
+    return [router.stage(), runner.stage(), schedules.stage()], [executor.stage()]
 
 
 def _execute(executors: Executors) -> Execute:

@@ -13,7 +13,8 @@ from streams.errors import Unroutable
 from streams.inputs import map_inputs
 from transport.definitions import Definitions
 
-QUEUE = "default"
+QUEUES = {AppTriggerType.SCHEDULE: "high_priority"}
+"""Where the node tasks of a run go, by what started it; else to `default`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,8 @@ def find_routes(arrival: Arrival, definitions: Definitions) -> list[Route]:
     routes = [_trigger_route(trigger, definitions) for trigger in triggers]
     if not routes:
         raise Unroutable(f"no trigger of type {event['trigger_type']} has index key {event['index_key']!r}")
-    return routes
+    refusal = _refusal(arrival)
+    return refused(routes, refusal) if refusal else routes
 
 
 def start_command(arrival: Arrival, route: Route, log: AvroRecord, now_us: int, offset: int) -> AvroRecord:
@@ -84,14 +86,14 @@ def trigger_log(arrival: Arrival, route: Route, now_us: int) -> AvroRecord:
         "tenant_id": event["tenant_id"],
         "app_id": workflow.app_id if workflow else (trigger.app_id if trigger else None),
         "workflow_id": workflow.id if workflow else (trigger.workflow_id if trigger else None),
-        "workflow_run_id": run_id(event, _known(route)) if starts else None,
+        "workflow_run_id": run_id(event, _known(route).id) if starts else None,
         "trigger_metadata": orjson.dumps(arrival.data.get("metadata", {})).decode(),
         "trigger_type": event["trigger_type"],
         "trigger_data": event["data"],
         "inputs": orjson.dumps(inputs).decode(),
         "status": "PENDING" if starts else "STOPPED",
         "error": route.refusal,
-        "queue_name": QUEUE,
+        "queue_name": QUEUES.get(event["trigger_type"], "default"),
         "task_id": arrival.task_id,
         "created_by_role": event["created_by_role"],
         "created_by": event["created_by"],
@@ -103,9 +105,9 @@ def trigger_log(arrival: Arrival, route: Route, now_us: int) -> AvroRecord:
     }
 
 
-def run_id(event: AvroRecord, workflow: Workflow) -> str:
+def run_id(event: AvroRecord, workflow_id: str) -> str:
     """The run that the event starts of the workflow, whoever asks and however often."""
-    return workflow_run_id(event["dedup_key"], event["received_at"], workflow.id)
+    return workflow_run_id(event["dedup_key"], event["received_at"], workflow_id)
 
 
 def refused(routes: Iterable[Route], reason: str) -> list[Route]:
@@ -122,6 +124,14 @@ def _manual_route(workflow_id: str, data: Mapping[str, Any], definitions: Defini
     if workflow is None:
         raise Unroutable(f"workflow {workflow_id!r} is unknown, or has no published version")
     return Route(workflow)
+
+
+def _refusal(arrival: Arrival) -> str | None:
+    """Why a schedule lets its own time pass. Only the stage of the clock makes events of this type."""
+    if arrival.event["trigger_type"] != AppTriggerType.SCHEDULE:
+        return None
+    reason: str | None = arrival.data["metadata"].get("refusal")
+    return reason
 
 
 def _trigger_route(trigger: AppTrigger, definitions: Definitions) -> Route:

@@ -8,8 +8,10 @@ import orjson
 
 from schemas.codec import Codec
 from schemas.codec import Record as AvroRecord
+from schemas.models import AppTriggerType
 from streams.dedup import Seen, first_seen, postponed, row_due
-from streams.route import Arrival, Route, find_routes, refused, start_command, trigger_log
+from streams.route import Arrival, Route, find_routes, refused, run_id, start_command, trigger_log
+from streams.schedules import run_ended
 from streams.shell.stage import Decision, Kept, NotYet, Record, Stage
 from transport.definitions import TRIGGERS, WORKFLOWS
 from transport.feed import DefinitionsFeed
@@ -51,6 +53,8 @@ class Router:
         self._count("duplicate" if first is not None else "routed")
         for route in routes:
             self._send(arrival, route, record, now_us, decision)
+            if first is None and route.refusal is not None:
+                self._release(event, route, now_us, decision)
         return decision
 
     def expire(self, key: str, row: bytes, now: float) -> Decision:
@@ -95,3 +99,10 @@ class Router:
             decision.sends.append(
                 Send("run.commands", key, self._codec.encode("RunCommand", command), headers)
             )
+
+    def _release(self, event: AvroRecord, route: Route, now_us: int, decision: Decision) -> None:
+        """A schedule may be waiting for the end of a run that will not begin."""
+        if event["trigger_type"] == AppTriggerType.SCHEDULE and route.trigger is not None:
+            never = run_id(event, route.trigger.workflow_id)
+            told = run_ended(self._codec, event["tenant_id"], route.trigger.id, never, now_us)
+            decision.sends.append(told)

@@ -5,7 +5,7 @@ from functools import partial
 
 from schemas.codec import Codec
 from schemas.codec import Record as AvroRecord
-from schemas.models import DRAFT, Workflow
+from schemas.models import DRAFT, AppTriggerType, Workflow
 from streams.engine.advance import advance
 from streams.engine.commands import Cancel, Command, NodeResult, Start, Timer, command_of
 from streams.engine.effects import Effect, LogChanged, NodeExecuted, RunChanged, TaskScheduled
@@ -13,6 +13,7 @@ from streams.engine.options import Options
 from streams.engine.state import RunState, decode, encode
 from streams.library import Library
 from streams.run_rows import RunRow, row_due
+from streams.schedules import run_ended
 from streams.shell.stage import Decision, Kept, NotYet, Record, Stage
 from transport.definitions import WORKFLOWS
 from transport.feed import DefinitionsFeed
@@ -108,11 +109,21 @@ class Runner:
         return RunRow(state.started_at / 1e6 + self._options.max_run_s, pinned, encode(state)).encode()
 
     def _sends(self, effects: Sequence[Effect], headers: tuple[tuple[str, bytes], ...]) -> list[Send]:
-        return [_send(self._codec, effect, headers) for effect in effects]
+        sends = [_send(self._codec, effect, headers) for effect in effects]
+        for effect in effects:
+            if isinstance(effect, LogChanged) and _ends_scheduled_run(effect.record):
+                log = effect.record
+                ended = (log["tenant_id"], log["app_trigger_id"], log["workflow_run_id"], log["finished_at"])
+                sends.append(run_ended(self._codec, *ended))
+        return sends
 
 
 def _workflow_of(kept: RunRow) -> Workflow | None:
     return Workflow.model_validate_json(kept.pinned) if kept.pinned else None
+
+
+def _ends_scheduled_run(log: AvroRecord) -> bool:
+    return log["trigger_type"] == AppTriggerType.SCHEDULE and log["finished_at"] is not None
 
 
 def _send(codec: Codec, effect: Effect, headers: tuple[tuple[str, bytes], ...]) -> Send:

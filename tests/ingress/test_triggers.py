@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from ingress.sealing import MASK
+from schemas.codec import SingleObjectCodec
 from schemas.ids import new_id
 from schemas.models import ApiKey
 from schemas.secrets import SecretBox
@@ -152,3 +153,61 @@ async def test_tenants_do_not_see_each_other(client: Client, workflow_id: str, s
     await call(client, "POST", start, 404, token=token)
     wanted = {"workflow_id": workflow_id}
     await call(client, "POST", "/triggers", 404, token=token, json=wanted)
+
+
+def told(stand_ins: StandIns) -> list[tuple[str, str]]:
+    """(schedule id, kind) of every command to a schedule."""
+    sent = [s for s in stand_ins.sent.sends if s.topic == "schedule.commands"]
+    commands = [SingleObjectCodec().decode("ScheduleCommand", s.value or b"") for s in sent]
+    return [(command["schedule_id"], command["kind"]) for command in commands]
+
+
+async def test_a_schedule_shows_when_it_fires_and_the_clock_is_told(
+    client: Client, workflow_id: str, stand_ins: StandIns
+) -> None:
+    config = {"cron": "30 2 29 2 *", "timezone": "Europe/Berlin", "external_id": "leap"}
+    wanted = {"workflow_id": workflow_id, "type": "SCHEDULE", "config": config}
+    created = await call(client, "POST", "/triggers", 201, json=wanted)
+    assert created["url"] is None
+    assert len(created["next_times"]) == 5
+    assert all("-02-29T01:30:00Z" in at for at in created["next_times"])
+    again = await call(client, "POST", "/triggers", 200, json={**wanted, "name": "every leap year"})
+    assert (again["id"], again["name"]) == (created["id"], "every leap year")
+    path = f"/triggers/{created['id']}"
+    paused = await call(client, "POST", f"{path}/pause", 200)
+    assert paused["next_times"] == []
+    await call(client, "PATCH", path, 409, json={"config": {"cron": "@daily", "external_id": "other"}})
+    changed = await call(client, "PATCH", path, 200, json={"config": {"cron": "@daily"}, "status": "ACTIVE"})
+    assert changed["config"]["external_id"] == "leap"
+    await call(client, "DELETE", path, 204)
+    assert told(stand_ins) == [(created["id"], kind) for kind in ("SET", "SET", "SET", "SET", "REMOVE")]
+
+
+@pytest.mark.parametrize(
+    ("config", "why"), [({}, "give one of cron"), ({"cron": "x"}, "five fields"), ({"every": 5}, "Extra")]
+)
+async def test_a_wrong_schedule_is_refused(client: Client, workflow_id: str, config: Json, why: str) -> None:
+    wanted = {"workflow_id": workflow_id, "type": "SCHEDULE", "config": config}
+    refused = await call(client, "POST", "/triggers", 422, json=wanted)
+    assert why in refused["errors"][0]["why"]
+
+
+async def test_a_range_of_the_past_is_filled_once_under_one_id(
+    client: Client, workflow_id: str, stand_ins: StandIns
+) -> None:
+    wanted = {"workflow_id": workflow_id, "type": "SCHEDULE", "config": {"interval_s": 60}}
+    created = await call(client, "POST", "/triggers", 201, json=wanted)
+    path, span = f"/triggers/{created['id']}/backfill", {"start": "2026-01-01T00:00Z"}
+    first = await call(client, "POST", path, 202, json={**span, "end": "2026-01-02T00:00Z"})
+    assert first == await call(client, "POST", path, 202, json={**span, "end": "2026-01-02T00:00Z"})
+    assert told(stand_ins)[1:] == [(created["id"], "BACKFILL")] * 2
+    await call(client, "POST", path, 422, json={**span, "end": "2025-12-31T00:00Z"})
+    await call(client, "POST", path, 422, json={**span, "end": "2999-01-01T00:00Z"})
+    webhook = await call(client, "POST", "/triggers", 201, json={"workflow_id": workflow_id})
+    await call(
+        client,
+        "POST",
+        f"/triggers/{webhook['id']}/backfill",
+        409,
+        json={**span, "end": "2026-01-02T00:00Z"},
+    )

@@ -198,3 +198,44 @@ def test_a_day_of_events_leaves_no_more_rows_than_a_window(bench: Bench) -> None
                 bench.carry_out(bench.router.expire(key, row, NOW_US / 1e6 + second))
         most = max(most, len(bench.table))
     assert most == 3
+
+
+def scheduled(bench: Bench, **metadata: Any) -> Record:
+    """The event of a schedule, as the stage of the clock makes it."""
+    trigger = AppTrigger(
+        id="clock", app_id="app", workflow_id="flow", type=AppTriggerType.SCHEDULE, config={"interval_s": 60}
+    )
+    bench.feed.definitions.apply(TRIGGERS, trigger.key, trigger)
+    data = orjson.dumps({"type": "schedule", "metadata": metadata, "inputs": {"n": 1}}).decode()
+    return bench.event("schedule-clock-60000", trigger_type="SCHEDULE", index_key="clock", data=data)
+
+
+def ended_runs(decision: Decision) -> list[str]:
+    """Runs that their schedule is told of."""
+    told = [
+        CODEC.decode("ScheduleCommand", s.value) for s in decision.sends if s.topic == "schedule.commands"
+    ]
+    assert all((one["schedule_id"], one["kind"]) == ("clock", "RUN_ENDED") for one in told)
+    return [orjson.loads(one["payload"])["workflow_run_id"] for one in told]
+
+
+def test_a_schedule_goes_to_the_queue_of_what_is_urgent(bench: Bench) -> None:
+    [command], [log] = bench.decide(scheduled(bench))
+    assert log["queue_name"] == "high_priority"
+    assert orjson.loads(command["payload"])["inputs"] == {"n": 1}
+
+
+def test_a_time_that_starts_nothing_is_logged_and_its_schedule_told(bench: Bench) -> None:
+    record = scheduled(bench, refusal="missed by 90 s (catch_up: none)")
+    decision = bench.router.decide(record, bench.table, NOW_US / 1e6)
+    commands, [log] = bench.carry_out(decision)
+    assert commands == []
+    assert (log["status"], log["error"]) == ("STOPPED", "missed by 90 s (catch_up: none)")
+    event = CODEC.decode("TriggerEvent", record.value)
+    assert ended_runs(decision) == [workflow_run_id(event["dedup_key"], event["received_at"], "flow")]
+
+
+def test_a_schedule_that_is_fired_twice_is_not_told_that_its_run_is_over(bench: Bench) -> None:
+    bench.decide(scheduled(bench))
+    decision = bench.router.decide(scheduled(bench), bench.table, NOW_US / 1e6)
+    assert ended_runs(decision) == []
