@@ -7,27 +7,34 @@ from typing import Any
 from schemas.graph import Graph, GraphNode
 from schemas.nodes.assigner import AssignerData
 
-Types = Mapping[str, str]
+_Types = Mapping[str, str]
 """Dotted selector -> type."""
 
 
-def declared_types(graph: Graph, conversation_variables: Sequence[Mapping[str, Any]]) -> Types:
-    """Of conversation variables and of the variables of loops."""
-    types = {
-        f"conversation.{v['name']}": str(v["value_type"]) for v in conversation_variables if "value_type" in v
-    }
+def declare(graph: Graph, conversation_variables: Sequence[Mapping[str, Any]]) -> Graph:
+    """The graph with every assigner knowing the types of its targets.
+
+    They are in its data as parsed, and as sent to executors. Those of conversation variables and of the
+    variables of loops are declared; other variables have the types of their values.
+    """
+    types = dict(_of_conversation(conversation_variables))
     types.update(_of_loops(graph))
-    return types
+    return replace(graph, nodes={node_id: _typed(node, types) for node_id, node in graph.nodes.items()})
 
 
-def with_types(node: GraphNode, types: Types) -> GraphNode:
-    """An assigner with the types of its targets, in its data as parsed and as sent to executors."""
+def _typed(node: GraphNode, types: _Types) -> GraphNode:
     if not isinstance(node.data, AssignerData):
         return node
     targets = {".".join(selector) for _, selector in node.data.targets()}
     known = {target: types[target] for target in targets if target in types}
     data = node.data.model_copy(update={"target_types": known})
     return replace(node, data=data, raw={**node.raw, "target_types": known})
+
+
+def _of_conversation(variables: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    for variable in variables:
+        if "value_type" in variable:
+            yield f"conversation.{variable['name']}", str(variable["value_type"])
 
 
 def _of_loops(graph: Graph) -> Iterator[tuple[str, str]]:

@@ -12,7 +12,7 @@ from schemas.graph import DEFAULT_HANDLE, Graph, GraphNode, problems_of, read_gr
 from schemas.ids import canonical_json
 from schemas.nodes.base import NodeData
 from schemas.topology import order, reachable
-from streams.engine.declared import declared_types, with_types
+from streams.engine.declared import declare
 from streams.engine.failure import FAIL_BRANCH, Policy, compile_policy
 from streams.engine.nodes import PURE, RESPONSES, compile_pure, compile_task
 from streams.engine.nodes.protocol import PureNode, TaskNode
@@ -95,6 +95,7 @@ def compile_definition(
     read = read_graph(graph)
     if found := problems_of(read):
         raise InvalidDefinition(found)
+    read = declare(read, conversation_variables)
     ids = _reached(read)
     index = {node_id: i for i, node_id in enumerate(ids)}
     kept = [edge for edge in read.edges if edge.source in index]
@@ -103,10 +104,8 @@ def compile_definition(
     for edge, compiled in zip(kept, edges, strict=True):
         outgoing[edge.source].append((edge.handle, compiled))
     incoming = Counter(edge.target for edge in edges)
-    types = declared_types(read, conversation_variables)
     plans = tuple(
-        _plan(with_types(read.nodes[node_id], types), i, incoming[i], outgoing[node_id])
-        for i, node_id in enumerate(ids)
+        _plan(read.nodes[node_id], i, incoming[i], outgoing[node_id]) for i, node_id in enumerate(ids)
     )
     return Definition(
         graph_hash=hashlib.sha256(canonical_json(graph)).hexdigest(),
