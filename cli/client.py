@@ -1,13 +1,15 @@
 """The HTTP API as commands use it: blocking, one connection a call, a refusal is an exception."""
 
 import http.client
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 import orjson
 
 from cli.errors import CommandFailed
+from cli.forms import FileForm
 from cli.settings import ClientSettings, resolve
 
 _API = "/api/v1"
@@ -50,6 +52,13 @@ class Client:
         """Sends a workflow file."""
         return _json(self._call("POST", path, query, content, "application/yaml"))
 
+    def upload_file(self, path: Path) -> Any:
+        """Uploads a file, piece by piece; the answer of POST /api/v1/files. Raises `OSError` for a file that
+        cannot be read."""
+        with path.open("rb") as file:
+            form = FileForm(path.name, file)
+            return _json(self._call("POST", ("files",), {}, form, form.content_type, form.size))
+
     def delete(self, *path: str) -> None:
         """Returns once it is gone."""
         self._call("DELETE", path, {})
@@ -59,14 +68,17 @@ class Client:
         method: str,
         path: tuple[str, ...],
         query: Mapping[str, Any],
-        content: bytes | None = None,
+        content: bytes | Iterable[bytes] | None = None,
         content_type: str = "application/json",
+        size: int | None = None,
     ) -> bytes:
         given = {name: value for name, value in query.items() if value is not None}
         target = self._url.path.rstrip("/") + "/".join((_API, *(quote(part, safe="") for part in path)))
         headers = dict(self._authorization)
         if content is not None:
             headers["Content-Type"] = content_type
+        if size is not None:
+            headers["Content-Length"] = str(size)
         connection = _connection(self._url, self._settings.timeout_s)
         try:
             connection.request(method, target + (f"?{urlencode(given)}" if given else ""), content, headers)

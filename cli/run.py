@@ -35,7 +35,14 @@ def run() -> None:
 
 @run.command("start")
 @click.argument("workflow")
-@click.option("--input", "-i", "pairs", type=Pair(), multiple=True, help="One input; repeatable.")
+@click.option(
+    "--input",
+    "-i",
+    "pairs",
+    type=Pair(),
+    multiple=True,
+    help="One input; repeatable. For a file, @PATH uploads it.",
+)
 @click.option("--inputs", type=JsonObject(), default="{}", help="All inputs; --input wins.")
 @click.option("--draft", is_flag=True, help="Run the draft instead of the latest published version.")
 @_wait_option
@@ -54,7 +61,8 @@ def start(
     """Start a workflow by hand."""
     client = connect()
     workflow_id = find_workflow(client, workflow)["id"]
-    given = {**inputs, **typed_inputs(pairs, _variables(client, workflow_id, draft) if pairs else ())}
+    variables = _variables(client, workflow_id, draft) if pairs else ()
+    given = {**inputs, **typed_inputs(pairs, variables, lambda path: client.upload_file(path)["file"])}
     started = client.post(
         "triggers", "workflows", workflow_id, "manual", body={"inputs": given, "draft": draft}
     )

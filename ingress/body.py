@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from email.message import Message
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ import orjson
 from aiohttp import BodyPartReader, MultipartReader, StreamReader, web
 from aiohttp.base_protocol import BaseProtocol
 
-from ingress.errors import Malformed, TooLarge, too_large
+from ingress.errors import Malformed, too_large
 
 _FORM = "application/x-www-form-urlencoded"
 _MULTIPART = "multipart/form-data"
@@ -45,10 +45,14 @@ def content_type(header: str | None) -> ContentType:
     return ContentType(header is not None, message.get_content_type(), message.get_content_charset())
 
 
-async def parse_body(request: web.Request, content: ContentType, raw: bytes, max_file_bytes: int) -> Any:
+Keep = Callable[[str, str | None, bytes], Awaitable[dict[str, Any]]]
+"""Stores a file of a form: name, content type and bytes to its value."""
+
+
+async def parse_body(request: web.Request, content: ContentType, raw: bytes, keep: Keep) -> Any:
     """JSON and forms become objects, text a string, anything else base64 with a marker, nothing None.
 
-    Raises `Malformed`, and `TooLarge` for a file in a form.
+    Raises `Malformed`, and what `keep` raises for a file in a form.
     """
     if not raw:
         return None
@@ -58,7 +62,7 @@ async def parse_body(request: web.Request, content: ContentType, raw: bytes, max
     if media_type == _FORM:
         return parse_form(raw, charset)
     if media_type == _MULTIPART:
-        return await _parse_multipart(request.headers, raw, max_file_bytes)
+        return await _parse_multipart(request.headers, raw, keep)
     if media_type.startswith("text/") or media_type.endswith(("/xml", "+xml")):
         return _decode(raw, charset)
     return encoded(raw, media_type) if content.given else _sniff(raw)
@@ -102,7 +106,7 @@ def encoded(raw: bytes, media_type: str) -> dict[str, Any]:
     }
 
 
-async def _parse_multipart(headers: Mapping[str, str], raw: bytes, max_file_bytes: int) -> dict[str, Any]:
+async def _parse_multipart(headers: Mapping[str, str], raw: bytes, keep: Keep) -> dict[str, Any]:
     # The whole body is here already (a signature is over all of it), so that the reader never waits.
     loop = asyncio.get_running_loop()
     stream = StreamReader(BaseProtocol(loop), 2**16, loop=loop)
@@ -114,23 +118,17 @@ async def _parse_multipart(headers: Mapping[str, str], raw: bytes, max_file_byte
         while (part := await reader.next()) is not None:
             if not isinstance(part, BodyPartReader) or part.name is None or len(fields) >= _MAX_FIELDS:
                 raise Malformed(f"each part of a form needs a name, and at most {_MAX_FIELDS} are taken")
-            _add(fields, part.name, await _part_value(part, max_file_bytes))
+            _add(fields, part.name, await _part_value(part, keep))
     except (ValueError, AssertionError, LookupError, web.RequestPayloadError) as wrong:
         raise Malformed(f"the body is not a multipart form: {wrong}") from wrong
     return fields
 
 
-async def _part_value(part: BodyPartReader, max_file_bytes: int) -> Any:
+async def _part_value(part: BodyPartReader, keep: Keep) -> Any:
     content = bytes(await part.read(decode=True))
     if part.filename is None:
         return _decode(content, part.get_charset("utf-8"))
-    if len(content) > max_file_bytes:
-        raise TooLarge(
-            f"file {part.name!r} has {len(content)} bytes, at most {max_file_bytes} are taken "
-            "(HOPLINE_MAX_FILE_BYTES); send a link to it instead"
-        )
-    media_type = part.headers.get("Content-Type", _BYTES)
-    return {"filename": part.filename, **encoded(content, media_type)}
+    return await keep(part.filename, part.headers.get("Content-Type"), content)
 
 
 def _add(fields: dict[str, Any], name: str, value: Any) -> None:

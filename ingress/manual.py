@@ -9,6 +9,7 @@ from pydantic import Field
 from ingress.accept import Arrival, iso
 from ingress.auth import CALLER, Caller
 from ingress.errors import Conflict, Malformed
+from ingress.file_inputs import complete_files
 from ingress.identity import delivery_id, window_ms
 from ingress.keys import DOOR, FEED
 from ingress.operation import Operation
@@ -46,7 +47,8 @@ async def start(request: web.Request) -> web.Response:
     wanted = await read_model(request, ManualStart)
     check_startable(request.app[FEED].definitions, caller, workflow_id, wanted.draft)
     metadata = {"initiated_by": caller.name, "draft": wanted.draft}
-    return await launch(request, workflow_id, wanted.inputs, metadata)
+    inputs = await complete_files(request, wanted.inputs)
+    return await launch(request, workflow_id, inputs, metadata)
 
 
 async def launch(

@@ -27,8 +27,14 @@ class IngressSettings(BaseSettings):
     max_body_bytes: Annotated[int, Field(ge=1024, le=10 * MIB)] = 10 * MIB
     """Of any request. At most 10 MiB, since the event has to fit into a message of 16 MiB."""
 
-    max_file_bytes: Annotated[int, Field(ge=0)] = MIB
-    """Of one file in a multipart form: it travels within the event, as base64."""
+    upload_document_bytes: Annotated[int, Field(ge=1)] = 15 * MIB
+    """Of an uploaded file of type document or custom. These four are Dify's."""
+
+    upload_image_bytes: Annotated[int, Field(ge=1)] = 10 * MIB
+
+    upload_audio_bytes: Annotated[int, Field(ge=1)] = 50 * MIB
+
+    upload_video_bytes: Annotated[int, Field(ge=1)] = 100 * MIB
 
     file_url_ttl_s: Annotated[int, Field(ge=1)] = 86_400
     """How long a link to a stored file leads to it."""
@@ -47,6 +53,15 @@ class IngressSettings(BaseSettings):
 
     duplicate_memory: Annotated[int, Field(ge=0)] = 100_000
     """How many accepted events are remembered to tell a producer that it has sent one twice."""
+
+    def upload_limit(self, file_type: str) -> int:
+        """Bytes of an uploaded file of that type."""
+        limits = {
+            "image": self.upload_image_bytes,
+            "audio": self.upload_audio_bytes,
+            "video": self.upload_video_bytes,
+        }
+        return limits.get(file_type, self.upload_document_bytes)
 
     @field_validator("secret_key")
     @classmethod

@@ -11,8 +11,9 @@ from ingress.body import content_type, parse_body, read_body
 from ingress.capture import capture, capture_query
 from ingress.endpoint import Endpoint
 from ingress.errors import Malformed, Problem
+from ingress.form_files import FormFiles
 from ingress.identity import content_identity, delivery_id, window_ms
-from ingress.keys import DOOR, ENDPOINTS, METRICS, SETTINGS
+from ingress.keys import DOOR, ENDPOINTS, FILES, METRICS
 from ingress.operation import Operation
 from ingress.wire import Answer
 from schemas.ids import new_id, now_us
@@ -51,20 +52,23 @@ async def _receive(request: web.Request) -> web.Response:
     endpoint.check_line(request.method, content.media_type, request.body_exists)
     raw = await read_body(request)
     endpoint.check_signature(request.headers, raw, time.time())
-    body = await parse_body(request, content, raw, app[SETTINGS].max_file_bytes)
+    files = FormFiles(app[FILES], endpoint.trigger.tenant_id)
+    body = await parse_body(request, content, raw, files.keep)
     query = capture_query(request.query) if request.query_string else {}
     endpoint.check_required(query, request.headers, body)
-    arrival = _arrival(request, endpoint, query, body, raw)
+    arrival = _arrival(request, endpoint, query, body, raw, files)
     acceptance = await app[DOOR].accept(arrival, request.headers)
     return _answer(endpoint, arrival, acceptance)
 
 
 def _arrival(
-    request: web.Request, endpoint: Endpoint, query: dict[str, Any], body: Any, raw: bytes
+    request: web.Request, endpoint: Endpoint, query: dict[str, Any], body: Any, raw: bytes, files: FormFiles
 ) -> Arrival:
     headers = request.headers
     received_at = now_us()
     named = delivery_id(headers)
+    trigger_id = named or _content_identity(request, query, body, raw)
+    files.link()
     at = iso(received_at)
     metadata = {"webhook_id": endpoint.webhook_id, "received_at": at}
     return Arrival(
@@ -72,7 +76,7 @@ def _arrival(
         tenant_id=endpoint.trigger.tenant_id,
         trigger_type=AppTriggerType.WEBHOOK.value,
         index_key=endpoint.webhook_id,
-        trigger_id=named or _content_identity(request, query, body, raw),
+        trigger_id=trigger_id,
         window_ms=window_ms(named is not None, endpoint.window_override_s),
         received_at=received_at,
         time=at,

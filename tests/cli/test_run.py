@@ -1,5 +1,6 @@
 """`hopline run`: inputs, waiting, drawing."""
 
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -18,6 +19,8 @@ VARIABLES = [
     {"variable": "amount", "type": "number"},
     {"variable": "urgent", "type": "checkbox"},
     {"variable": "extra", "type": "json_object"},
+    {"variable": "doc", "type": "file"},
+    {"variable": "docs", "type": "file-list"},
 ]
 
 
@@ -49,6 +52,26 @@ def test_inputs_have_the_types_of_the_start_node(hopline: Hopline, startable: Ca
     expected = {"title": "12", "amount": 4.5, "urgent": True, "extra": {"a": [1]}, "more": 1}
     assert sent(startable) == {"inputs": expected, "draft": True}
     assert startable.seen[1].query == {"version": "draft"}
+
+
+def test_files_are_uploaded(hopline: Hopline, startable: CannedApi, tmp_path: Path) -> None:
+    startable.says("POST /api/v1/files", {"id": "f", "file": {"related_id": "f"}}, 201)
+    (tmp_path / "a.csv").write_bytes(b"a,b\r\n")
+    given = f"@{tmp_path}/a.csv"
+    options = ["--input", f"doc={given}", "--input", f"docs={given}", "--input", 'docs=[{"url": "http://x"}]']
+    result = hopline("run", "start", "order-review", *options)
+    assert result.exit_code == 0, result.stderr
+    file = {"related_id": "f"}
+    assert sent(startable)["inputs"] == {"doc": file, "docs": [file, {"url": "http://x"}]}
+    upload = next(seen for seen in startable.seen if seen.path == "/api/v1/files")
+    assert b'name="file"; filename="a.csv"\r\nContent-Type: text/csv\r\n\r\na,b\r\n\r\n--' in upload.body
+    assert upload.headers["Content-Type"].startswith("multipart/form-data; boundary=")
+
+
+def test_a_file_that_is_not_there(hopline: Hopline, startable: CannedApi) -> None:
+    result = hopline("run", "start", "order-review", "--input", "doc=@/nowhere/a.csv")
+    assert result.exit_code == 1
+    assert "'doc': /nowhere/a.csv cannot be read" in result.stderr
 
 
 @pytest.mark.parametrize(

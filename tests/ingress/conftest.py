@@ -16,7 +16,7 @@ def stand_ins() -> StandIns:
 
 @pytest.fixture
 async def client(stand_ins: StandIns) -> AsyncIterator[Client]:
-    app = assemble(stand_ins, new_settings(max_body_bytes=4096, max_file_bytes=100))
+    app = assemble(stand_ins, new_settings(max_body_bytes=4096, upload_image_bytes=100))
     async with TestClient(TestServer(app)) as client:
         yield client
 

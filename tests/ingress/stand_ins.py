@@ -16,6 +16,7 @@ from schemas.models import Entity
 from transport.clickhouse import ClickHouse
 from transport.definitions import Definitions
 from transport.errors import SendFailed
+from transport.files import FileLinks, FileStore
 from transport.producer import Position, Send
 from transport.storage import Storage
 
@@ -95,6 +96,10 @@ class StandIns:
     configured: Configured = field(default_factory=Configured)
     probe: Reachable = field(default_factory=Reachable)
     storage: Storage = field(default_factory=lambda: Storage(MemoryStore()))
+
+    @property
+    def files(self) -> FileStore:
+        return FileStore(self.storage, FileLinks(SECRET_KEY, "", 60))
 
 
 def new_settings(**given: Any) -> IngressSettings:

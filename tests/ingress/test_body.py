@@ -7,6 +7,7 @@ import orjson
 import pytest
 from aiohttp import FormData
 
+from schemas.models import DEFAULT_TENANT
 from tests.ingress.stand_ins import Client, NewWebhook, StandIns
 
 
@@ -71,17 +72,35 @@ async def test_multipart_has_fields_and_files(
     form.add_field("tag", "b")
     form.add_field("photo", raw, filename="p.png", content_type="image/png")
     body = await accepted_body(client, await new_webhook(), stand_ins, form, None)
-    assert base64.b64decode(body["photo"].pop("data")) == raw
-    photo = {"filename": "p.png", "encoding": "base64", "content_type": "image/png", "size": len(raw)}
-    assert body == {"name": "Ad\u00e4", "tag": ["a", "b"], "photo": photo}
+    photo = body.pop("photo")
+    assert body == {"name": "Ad\u00e4", "tag": ["a", "b"]}
+    assert (photo["type"], photo["filename"], photo["size"]) == ("image", "p.png", len(raw))
+    assert await stand_ins.files.read(DEFAULT_TENANT, photo["related_id"]) == raw
+    async with client.get(photo["url"]) as answer:
+        assert await answer.read() == raw
 
 
-async def test_a_file_over_the_limit_is_refused(client: Client, new_webhook: NewWebhook) -> None:
-    form = FormData()
-    form.add_field("photo", b"x" * 101, filename="p.png")
-    async with client.post(await new_webhook(), data=form) as answer:
-        assert answer.status == 413
-        assert "at most 100 are taken" in (await answer.json())["detail"]
+async def test_a_form_with_a_file_that_comes_again_is_the_same_event(
+    client: Client, new_webhook: NewWebhook, stand_ins: StandIns
+) -> None:
+    path = await new_webhook()
+    for content in (b"one", b"one", b"two"):
+        form = FormData()
+        form.add_field("photo", content, filename="p.png", content_type="image/png")
+        async with client.post(path, data=form) as answer:
+            assert answer.status in (200, 202)
+    first, again, other = (event["trigger_id"] for event in stand_ins.sent.events())
+    assert first == again != other
+
+
+async def test_an_object_that_looks_like_a_file_gets_no_link(
+    client: Client, new_webhook: NewWebhook, stand_ins: StandIns
+) -> None:
+    forged = {"dify_model_identity": "__dify__file__", "tenant_id": "t", "related_id": "f", "url": None}
+    raw = orjson.dumps({"photo": forged})
+    assert await accepted_body(client, await new_webhook(), stand_ins, raw, "application/json") == {
+        "photo": forged
+    }
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,179 @@
+"""`/api/v1/files`: uploading what runs are given, and downloading what they made; `/files`: signed links."""
+
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import quote
+
+from aiohttp import BodyPartReader, web
+
+from ingress.auth import CALLER
+from ingress.errors import Malformed, NotFound, TooLarge, UnsupportedMediaType
+from ingress.keys import FILES, SETTINGS
+from ingress.operation import Operation, Query
+from ingress.responses import json_answer
+from ingress.wire import Answer
+from schemas.ids import now_us
+from transport.errors import ObjectMissing, ObjectTooLarge
+from transport.files import StoredFile, describe
+
+_PATH = "/api/v1/files"
+_MULTIPART = "multipart/form-data"
+
+
+class Uploaded(Answer):
+    """A file that is stored, by the names of Dify's upload."""
+
+    id: str
+    """`upload_file_id` of an input."""
+    name: str
+    size: int
+    extension: str
+    """Without its dot."""
+    mime_type: str
+    created_by: str | None
+    created_at: int
+    """Unix seconds."""
+    file: dict[str, Any]
+    """The file as an input of a run."""
+
+
+async def upload(request: web.Request) -> web.Response:
+    """The part `file` of a form, as long as its kind may be (HOPLINE_UPLOAD_*)."""
+    if request.content_type != _MULTIPART:
+        raise UnsupportedMediaType(f"{request.content_type} is not taken here; send {_MULTIPART}")
+    try:
+        part = await _file_part(request)
+        stored = await _store(request, part)
+    except (ValueError, AssertionError, web.RequestPayloadError) as wrong:
+        raise Malformed(f"the body is not a multipart form: {wrong}") from wrong
+    value = request.app[FILES].value(stored, "local_file", _origin(request))
+    answer = Uploaded(
+        id=stored.id,
+        name=stored.filename,
+        size=stored.size,
+        extension=stored.extension.removeprefix("."),
+        mime_type=stored.mime_type,
+        created_by=stored.created_by,
+        created_at=stored.created_at // 1_000_000,
+        file=value,
+    )
+    return json_answer(answer, 201, {"Location": f"{_PATH}/{stored.id}"})
+
+
+async def download(request: web.Request) -> web.StreamResponse:
+    """The bytes of a file of the caller's tenant."""
+    return await _send(request, request[CALLER].tenant_id, request.match_info["file_id"])
+
+
+async def follow(request: web.Request) -> web.StreamResponse:
+    """The bytes, for whoever has a link that this deployment has signed and whose time is not over."""
+    query, file_id = request.query, request.match_info["file_id"]
+    tenant_id = query.get("tenant", "")
+    links = request.app[FILES].links
+    if not links.is_good(tenant_id, file_id, query.get("expires", ""), query.get("sign", "")):
+        raise NotFound("the link is not one of this deployment, or its time is over")
+    return await _send(request, tenant_id, file_id)
+
+
+async def _file_part(request: web.Request) -> BodyPartReader:
+    async for part in await request.multipart():
+        if isinstance(part, BodyPartReader) and part.name == "file" and part.filename:
+            return part
+    raise Malformed("the form has no part `file` with a filename")
+
+
+async def _store(request: web.Request, part: BodyPartReader) -> StoredFile:
+    caller = request[CALLER]
+    name, mime_type = describe(part.filename, part.headers.get("Content-Type"))
+    file = StoredFile(
+        # Unlike `new_id`, not to be guessed: whoever starts a run may name any file of the tenant.
+        id=str(uuid.uuid4()),
+        tenant_id=caller.tenant_id,
+        filename=name,
+        mime_type=mime_type,
+        size=0,
+        created_at=now_us(),
+        created_by=caller.name,
+    )
+    most = request.app[SETTINGS].upload_limit(file.type)
+    try:
+        return await request.app[FILES].save_stream(file, _chunks(part), most)
+    except ObjectTooLarge as large:
+        raise TooLarge(f"a file of type {file.type} has at most {most} bytes (HOPLINE_UPLOAD_*)") from large
+
+
+async def _chunks(part: BodyPartReader) -> AsyncIterator[bytes]:
+    while chunk := await part.read_chunk(256 * 1024):
+        yield bytes(chunk)
+
+
+async def _send(request: web.Request, tenant_id: str, file_id: str) -> web.StreamResponse:
+    files = request.app[FILES]
+    try:
+        file = await files.find(tenant_id, file_id)
+        chunks = files.stream(file)
+        first = await anext(chunks, b"")
+    except ObjectMissing as missing:
+        raise NotFound(f"no file has the id {file_id}") from missing
+    response = web.StreamResponse(headers=_headers(file))
+    response.content_length = file.size
+    await response.prepare(request)
+    await response.write(first)
+    async for chunk in chunks:
+        await response.write(chunk)
+    await response.write_eof()
+    return response
+
+
+def _headers(file: StoredFile) -> dict[str, str]:
+    """A stored page must never run as one of ours: it is a download, and is what it says."""
+    return {
+        "Content-Type": file.mime_type if file.mime_type.isprintable() else "application/octet-stream",
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.filename, safe='')}",
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "sandbox",
+    }
+
+
+def _origin(request: web.Request) -> str:
+    return f"{request.scheme}://{request.host}"
+
+
+OPERATIONS = (
+    Operation(
+        method="POST",
+        path=_PATH,
+        handler=upload,
+        summary="Upload a file",
+        tag="files",
+        body=_MULTIPART,
+        answer=Uploaded,
+        status=201,
+        errors=(400, 413, 415),
+    ),
+    Operation(
+        method="GET",
+        path=_PATH + "/{file_id}",
+        handler=download,
+        summary="Download a file",
+        tag="files",
+        answer="application/octet-stream",
+        errors=(404,),
+    ),
+    Operation(
+        method="GET",
+        path="/files/{file_id}",
+        handler=follow,
+        summary="Follow a link to a file",
+        tag="files",
+        answer="application/octet-stream",
+        query=(
+            Query("tenant", "as in the link"),
+            Query("expires", "as in the link", "integer"),
+            Query("sign", "as in the link"),
+        ),
+        errors=(404,),
+        public=True,
+    ),
+)
