@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 
 from streams.executors.catalog import Catalog
 from streams.executors.code import CodeExecutor
+from streams.executors.documents.executor import DocumentExtractorExecutor
+from streams.executors.documents.processes import DocumentParsers
 from streams.executors.egress import EgressPolicy
 from streams.executors.files import Files
 from streams.executors.guarded_session import EgressGuard
@@ -52,10 +54,15 @@ async def build_executors(
     Raises `SandboxUnavailable` when no script could be run here, `ValueError` for a bad allow-list.
     """
     guard = EgressGuard(EgressPolicy(settings.egress.allow))
-    async with Sandbox(settings.sandbox) as sandbox, guard.session() as session:
+    async with (
+        Sandbox(settings.sandbox) as sandbox,
+        guard.session() as session,
+        DocumentParsers(settings.documents) as parsers,
+    ):
         files = Files(store, session, settings.files)
         by_type: dict[str, NodeExecutor] = {
             "code": CodeExecutor(sandbox, settings.sandbox.output),
             "http-request": HttpRequestExecutor(session, guard, settings.http, files),
+            "document-extractor": DocumentExtractorExecutor(parsers, files.read_file),
         }
         yield Executors(by_type, sandbox)

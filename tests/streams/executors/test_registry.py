@@ -28,7 +28,7 @@ def call(node_type: str, config: dict[str, Any], inputs: dict[str, Any]) -> Node
 
 async def test_executes_by_node_type() -> None:
     async with build_executors(SETTINGS, CATALOG, FILES) as executors:
-        assert executors.node_types == {"code", "http-request"}
+        assert executors.node_types == {"code", "document-extractor", "http-request"}
         node = {
             "code_language": "python3",
             "code": "def main(x): return {'y': x}",
@@ -45,7 +45,10 @@ async def test_an_unknown_type_is_named() -> None:
     async with build_executors(SETTINGS, CATALOG, FILES) as executors:
         outcome = await executors.execute(call("llm", {}, {}))
     assert outcome.status == "failed"
-    assert outcome.error == "No executor for nodes of type 'llm' (there are: code, http-request)"
+    assert (
+        outcome.error
+        == "No executor for nodes of type 'llm' (there are: code, document-extractor, http-request)"
+    )
 
 
 async def test_a_bad_allow_list_is_refused_at_the_start() -> None:
