@@ -16,6 +16,7 @@ from ingress.sealing import opened_variables, seal_variables
 from ingress.wire import RequestBody
 from ingress.workflow_views import WorkflowView, view
 from ingress.workflows import PATH
+from schemas.declarations import CONVERSATION, ENVIRONMENT, read_declarations
 from schemas.errors import InvalidDefinition
 from schemas.graph import check
 from schemas.models import DRAFT, Workflow, WorkflowType, utc_now
@@ -48,8 +49,14 @@ async def put_draft(request: web.Request) -> web.Response:
     definitions = request.app[FEED].definitions
     current = find_version(definitions, caller, request.match_info["workflow_id"], None)
     app = definitions.apps.get(current.app_id)
-    if problems := check(body.graph, app.mode if app else current.type):
+    environment = read_declarations(body.environment_variables, ENVIRONMENT)
+    conversation = read_declarations(body.conversation_variables, CONVERSATION)
+    problems = check(body.graph, app.mode if app else current.type)
+    if problems := [*problems, *environment.problems, *conversation.problems]:
         raise InvalidDefinition(problems)
+    body = body.model_copy(
+        update={ENVIRONMENT: environment.variables, CONVERSATION: conversation.variables}
+    )
     stored = definitions.workflows[current.id].get(DRAFT, current)
     draft = make_draft(
         body, stored, request.app[SECRETS], caller, current.id, app_id=current.app_id, type_=current.type

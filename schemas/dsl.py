@@ -1,8 +1,10 @@
 """Dify DSL files (`kind: app`) and plain graph JSON: reading, with every problem named, and writing.
 
-Source of the format: what Dify exports (api/services/app_dsl_service.py there), DSL 0.1 to 0.5.
+Source of the format: what Dify exports (api/services/app_dsl_service.py there). DSL 0.1 to 0.6 are known. Dify reads files of other
+versions once its user has said so; here they are read as they are, and what is wrong with them is named.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import orjson
 import yaml
 
+from schemas.declarations import CONVERSATION, ENVIRONMENT, read_declarations
 from schemas.document import read_document
 from schemas.errors import InvalidDefinition, Problem
 from schemas.graph import check
@@ -18,7 +21,7 @@ from schemas.models import App, AppMode, Workflow
 DSL_VERSION = "0.5.0"
 """What is written."""
 
-_READ_MINOR_VERSIONS = range(1, 6)
+_VERSION = re.compile(r"\d+(\.\d+){1,2}([-+].*)?")
 
 Json = dict[str, Any]
 
@@ -70,10 +73,9 @@ def _app(document: Json) -> ImportedApp:
     graph = _section(workflow, "graph", problems, "workflow.graph") if workflow else {}
     if graph:
         problems += check(graph, mode or AppMode.WORKFLOW)
-    variables = {
-        name: _variables(workflow, name, problems)
-        for name in ("environment_variables", "conversation_variables")
-    }
+    environment = read_declarations(workflow.get(ENVIRONMENT), ENVIRONMENT, "workflow.")
+    conversation = read_declarations(workflow.get(CONVERSATION), CONVERSATION, "workflow.")
+    problems += [*environment.problems, *conversation.problems]
     features = workflow.get("features") or {}
     if not isinstance(features, dict):
         problems.append(Problem(None, "workflow.features", "must be an object"))
@@ -84,8 +86,9 @@ def _app(document: Json) -> ImportedApp:
         description=str(app.get("description") or ""),
         graph=graph,
         features=features,
+        environment_variables=environment.variables,
+        conversation_variables=conversation.variables,
         dsl_version=version,
-        **variables,
     )
 
 
@@ -109,22 +112,9 @@ def _mode(value: Any, problems: list[Problem]) -> AppMode | None:
 def _version(document: Json, problems: list[Problem]) -> str:
     """Dify takes a file without a version for 0.1.0; an unquoted 0.3 is a number in YAML."""
     version = str(document.get("version") or "0.1.0")
-    major, _, rest = version.partition(".")
-    minor = rest.partition(".")[0]
-    if major != "0" or not minor.isdecimal() or int(minor) not in _READ_MINOR_VERSIONS:
-        problems.append(Problem(None, "version", f"is {version!r}, DSL 0.1 to 0.5 can be read"))
+    if not _VERSION.fullmatch(version):
+        problems.append(Problem(None, "version", f"is {version!r}, should be like {DSL_VERSION}"))
     return version
-
-
-def _variables(workflow: Json, name: str, problems: list[Problem]) -> list[Json]:
-    variables = workflow.get(name) or []
-    if not isinstance(variables, list):
-        problems.append(Problem(None, f"workflow.{name}", "must be a list"))
-        return []
-    for i, variable in enumerate(variables):
-        if not isinstance(variable, dict) or not isinstance(variable.get("name"), str):
-            problems.append(Problem(None, f"workflow.{name}.{i}", "must be an object with a name"))
-    return variables
 
 
 def _refuse(problems: list[Problem]) -> None:
