@@ -2,12 +2,15 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlencode
 
 from json_repair import repair_json
 
+from streams.executors.errors import FileUnreadable
+from streams.executors.files import name_of
 from streams.executors.http_errors import FileFetchError, RequestBodyError
 
 
@@ -16,7 +19,9 @@ class BodyItem:
     """One row of the body's table; text bodies have a single one without a key."""
 
     key: str
-    value: str
+    value: str = ""
+    files: tuple[Mapping[str, Any], ...] = ()
+    """The file values of a row that is files."""
     is_file: bool = False
 
 
@@ -27,32 +32,52 @@ class Encoded:
     content: bytes = b""
     content_type: str | None = None
     multipart: bool = False
+    shown: str | None = None
+    """The body for the reader of the run, where it has files in it."""
 
 
-async def encode_body(kind: str, items: Sequence[BodyItem], *, boundary: str) -> Encoded:
-    """Raises `RequestBodyError`, and `FileFetchError` for files, which have no store yet."""
-    if kind == "binary" or any(item.is_file for item in items):
-        raise FileFetchError(f"cannot fetch the file of a {kind} body: files are not supported yet")
+ReadFile = Callable[[Mapping[str, Any]], Awaitable[bytes]]
+"""The bytes of a file value. Raises `FileUnreadable`."""
+
+
+async def encode_body(kind: str, items: Sequence[BodyItem], *, boundary: str, read: ReadFile) -> Encoded:
+    """Raises `RequestBodyError`, and `FileFetchError` for a file that cannot be had."""
     match kind:
         case "none":
             return Encoded()
         case "raw-text":
-            return Encoded(_single(kind, items).encode(), "text/plain")
+            return Encoded(_single(kind, items).value.encode(), "text/plain")
         case "json":
-            return Encoded(await _json(_single(kind, items)), "application/json")
+            return Encoded(await _json(_single(kind, items).value), "application/json")
         case "x-www-form-urlencoded":
             fields = {item.key: item.value for item in items}
             return Encoded(urlencode(fields).encode(), "application/x-www-form-urlencoded")
         case "form-data":
-            return Encoded(_multipart(items, boundary), f"multipart/form-data; boundary={boundary}", True)
+            return await _multipart(items, boundary, read)
+        case "binary":
+            return await _binary(_single(kind, items), read)
         case _:
             raise RequestBodyError(f"unknown body type {kind}")
 
 
-def _single(kind: str, items: Sequence[BodyItem]) -> str:
+def _single(kind: str, items: Sequence[BodyItem]) -> BodyItem:
     if len(items) != 1:
         raise RequestBodyError(f"{kind} body type should have exactly one item")
-    return items[0].value
+    return items[0]
+
+
+async def _binary(item: BodyItem, read: ReadFile) -> Encoded:
+    if len(item.files) != 1:
+        raise FileFetchError("the body is no file: its variable does not exist, or is something else")
+    content = await _read(item.files[0], read)
+    return Encoded(content, shown=_file_shown(item.files[0], content))
+
+
+async def _read(file: Mapping[str, Any], read: ReadFile) -> bytes:
+    try:
+        return await read(file)
+    except FileUnreadable as unreadable:
+        raise FileFetchError(str(unreadable)) from unreadable
 
 
 async def _json(text: str) -> bytes:
@@ -70,10 +95,35 @@ async def _json(text: str) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _multipart(items: Sequence[BodyItem], boundary: str) -> bytes:
-    """RFC 7578; names are escaped as browsers do (HTML, multipart/form-data encoding algorithm)."""
-    lines = []
+async def _multipart(items: Sequence[BodyItem], boundary: str, read: ReadFile) -> Encoded:
+    """RFC 7578. A list of files is a part for each, under the same name; a variable that is no file is left
+    out, as in Dify."""
+    content, shown = bytearray(), []
     for item in items:
-        name = item.key.replace("\r", "%0D").replace("\n", "%0A").replace('"', "%22")
-        lines += [f"--{boundary}", f'Content-Disposition: form-data; name="{name}"', "", item.value]
-    return "\r\n".join([*lines, f"--{boundary}--", ""]).encode()
+        if not item.is_file:
+            head = f"{_part(boundary, item.key)}\r\n\r\n"
+            content += f"{head}{item.value}\r\n".encode()
+            shown.append(head + item.value)
+        for file in item.files:
+            raw = await _read(file, read)
+            name, kind = _escaped(name_of(file)), file.get("mime_type") or "application/octet-stream"
+            head = f'{_part(boundary, item.key)}; filename="{name}"\r\nContent-Type: {kind}\r\n\r\n'
+            content += b"%b%b\r\n" % (head.encode(), raw)
+            shown.append(head + _file_shown(file, raw))
+    tail = f"--{boundary}--\r\n"
+    content += tail.encode()
+    content_type = f"multipart/form-data; boundary={boundary}"
+    return Encoded(bytes(content), content_type, multipart=True, shown="\r\n".join([*shown, tail]))
+
+
+def _part(boundary: str, name: str) -> str:
+    return f'--{boundary}\r\nContent-Disposition: form-data; name="{_escaped(name)}"'
+
+
+def _escaped(name: str) -> str:
+    """As browsers do (HTML, multipart/form-data encoding algorithm)."""
+    return name.replace("\r", "%0D").replace("\n", "%0A").replace('"', "%22")
+
+
+def _file_shown(file: Mapping[str, Any], content: bytes) -> str:
+    return f"<{name_of(file)}, {len(content)} bytes>"

@@ -7,7 +7,8 @@ from typing import Any
 
 from yarl import URL
 
-from streams.executors.http_body import BodyItem, Encoded, encode_body
+from schemas.files import is_file
+from streams.executors.http_body import BodyItem, Encoded, ReadFile, encode_body
 from streams.executors.http_errors import AuthorizationConfigError, InvalidHttpMethodError, InvalidURLError
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
@@ -25,17 +26,21 @@ class PreparedRequest:
     body: bytes
     secret_header: str | None
     """The header that carries the credentials: masked in what is shown, not sent on to another origin."""
+    shown_body: str | None = None
+    """What stands for the body in what is shown, where it has files in it."""
 
 
-async def prepare(config: Mapping[str, Any], execution_id: str) -> PreparedRequest:
+async def prepare(config: Mapping[str, Any], execution_id: str, read: ReadFile) -> PreparedRequest:
     """Raises `HttpRequestNodeError` where the node is not well-formed."""
     method = str(config.get("method", "get")).upper()
     if method not in _METHODS:
         raise InvalidHttpMethodError(f"Invalid http method {config.get('method')}")
     credentials = _credentials(config.get("authorization") or {})
-    encoded = await encode_body(_body_type(config), _body_items(config), boundary=f"hopline-{execution_id}")
+    boundary = f"hopline-{execution_id}"
+    encoded = await encode_body(_body_type(config), _body_items(config), boundary=boundary, read=read)
     headers = _headers(config, encoded, execution_id) | credentials
-    return PreparedRequest(method, _url(config), headers, encoded.content, next(iter(credentials), None))
+    secret_header = next(iter(credentials), None)
+    return PreparedRequest(method, _url(config), headers, encoded.content, secret_header, encoded.shown)
 
 
 def key_values(given: Any) -> list[tuple[str, str]]:
@@ -118,7 +123,13 @@ def _body_items(config: Mapping[str, Any]) -> list[BodyItem]:
         if _body_type(config) in ("form-data", "x-www-form-urlencoded"):
             return [BodyItem(key, value) for key, value in key_value_lines(data)]
         return [BodyItem("", data)]
-    return [
-        BodyItem(str(item.get("key") or ""), str(item.get("value") or ""), item.get("type") == "file")
-        for item in data
-    ]
+    return [_body_item(item) for item in data]
+
+
+def _body_item(item: Mapping[str, Any]) -> BodyItem:
+    key = str(item.get("key") or "")
+    if item.get("type") != "file":
+        return BodyItem(key, str(item.get("value") or ""))
+    given = item.get("file")
+    files: list[Any] = given if isinstance(given, list) else [given]
+    return BodyItem(key, files=tuple(file for file in files if is_file(file)), is_file=True)

@@ -1,6 +1,8 @@
 """The http-request node: one request, through the egress guard, under the node's own execution id."""
 
+import mimetypes
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -32,18 +34,38 @@ class HttpRequestExecutor:
         self._settings = settings
 
     async def __call__(self, call: NodeCall) -> Outcome:
-        """`config` has its variables put in; `inputs` are not looked at until there are files."""
+        """`config` has its variables put in, files as their values."""
         config = call.config
         process_data: dict[str, Any] = {}
         try:
-            request = await prepare(config, call.execution_id)
+            request = await prepare(config, call.execution_id, partial(self._read, call.tenant_id))
             process_data["request"] = _shown(request)
             response = await self._send(request, config)
         except HttpRequestNodeError as error:
             return Outcome(
                 "failed", process_data=process_data, error=str(error), error_type=type(error).__name__
             )
-        return _outcome(response, config, process_data)
+        return _outcome(response, await self._files_of(response, request, call), config, process_data)
+
+    async def _read(self, tenant_id: str, file: Mapping[str, Any]) -> bytes:
+        return await self._files.read_file(file, tenant_id)
+
+    async def _files_of(
+        self, response: ReadResponse, request: PreparedRequest, call: NodeCall
+    ) -> list[dict[str, Any]]:
+        """A response that is a file is stored, and its value handed on."""
+        if not response.is_file:
+            return []
+        named = response.filename
+        kind = (mimetypes.guess_type(named)[0] if named else None) or response.content_type
+        stored = await self._files.save_file(
+            call.tenant_id,
+            response.content,
+            identity=f"{call.execution_id}/0",
+            filename=named or request.url.name,
+            mime_type=kind or None,
+        )
+        return [stored]
 
     async def _send(self, request: PreparedRequest, config: Mapping[str, Any]) -> ReadResponse:
         try:
@@ -83,16 +105,18 @@ class HttpRequestExecutor:
         return self._settings.ssl_verify if wanted is None else bool(wanted)
 
 
-def _outcome(response: ReadResponse, config: Mapping[str, Any], process_data: dict[str, Any]) -> Outcome:
+def _outcome(
+    response: ReadResponse,
+    files: list[dict[str, Any]],
+    config: Mapping[str, Any],
+    process_data: dict[str, Any],
+) -> Outcome:
     outputs = {
         "status_code": response.status,
-        "body": response.text,
+        "body": "" if files else response.text,
         "headers": dict(response.headers),
-        "files": [],
+        "files": files,
     }
-    if response.is_file:
-        outputs["body"] = ""
-        process_data["left_out"] = f"a file of {len(response.content)} bytes ({response.content_type})"
     if response.succeeded or not _handles_errors(config):
         return Outcome("succeeded", outputs=outputs, process_data=process_data)
     return Outcome(
@@ -140,7 +164,7 @@ def _shown(request: PreparedRequest) -> str:
     lines += [
         f"{name}: {'***' if name.lower() == secret else value}" for name, value in request.headers.items()
     ]
-    body = request.body.decode("utf-8", "replace")
+    body = request.body.decode("utf-8", "replace") if request.shown_body is None else request.shown_body
     if len(body) > _SHOWN_BODY_CHARS:
         body = f"{body[:_SHOWN_BODY_CHARS]}… ({len(request.body)} bytes)"
     return "\r\n".join([*lines, "", body])

@@ -52,6 +52,12 @@ class ReadResponse:
         return any(media in kind for media in ("image/", "audio/", "video/"))
 
     @property
+    def filename(self) -> str | None:
+        """As the disposition names it."""
+        disposition = self.headers.get("content-disposition")
+        return _header("content-disposition", disposition).get_filename() if disposition else None
+
+    @property
     def text(self) -> str:
         """In the charset of the content type, else UTF-8; what does not decode is replaced."""
         charset = _header("content-type", self.content_type).get_content_charset("utf-8")

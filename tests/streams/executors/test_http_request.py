@@ -239,8 +239,77 @@ async def test_an_error_status_fails_only_a_node_that_handles_it(
 async def test_files_are_told_from_text_as_in_dify(client: Client, query: str, shown: str) -> None:
     outcome = await client.execute(f"/?{query}")
     assert outcome.outputs["body"] == shown
-    assert outcome.outputs["files"] == []
-    assert ("left_out" in outcome.process_data) is (shown == "")
+    assert bool(outcome.outputs["files"]) is (shown == "")
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("type=image/png&body=png", ("file.png", "image/png", "image", ".png", 3)),
+        ("type=application/pdf&body=1", ("file.pdf", "application/pdf", "document", ".pdf", 1)),
+        (
+            "type=text/plain&disposition=attachment;filename=a.csv&body=x",
+            ("a.csv", "text/csv", "document", ".csv", 1),
+        ),
+    ],
+)
+async def test_a_response_that_is_a_file_is_stored(client: Client, query: str, expected: Any) -> None:
+    outcome = await client.execute(f"/?{query}")
+    (file,) = outcome.outputs["files"]
+    assert (file["filename"], file["mime_type"], file["type"], file["extension"], file["size"]) == expected
+    assert file["transfer_method"] == "tool_file"
+    assert len(await client.files.read_file(file, "tenant")) == expected[-1]
+    (again,) = (await client.execute(f"/?{query}")).outputs["files"]
+    assert again["related_id"] == file["related_id"]
+
+
+async def test_a_file_is_named_after_its_url(client: Client) -> None:
+    outcome = await client.execute("/pictures/b%20c.png?type=image/png&body=x")
+    assert outcome.outputs["files"][0]["filename"] == "b c.png"
+
+
+async def test_a_binary_body_is_the_file(client: Client) -> None:
+    file = await client.files.save_file("tenant", b"\x00\xff", identity="a", filename="a.bin")
+    sent = {"type": "binary", "data": [{"key": "", "type": "file", "file": file}]}
+    outcome = await client.execute(method="post", body=sent)
+    received = client.receiver.received[-1]
+    assert received.body == b"\x00\xff"
+    assert outcome.process_data["request"].endswith("\r\n\r\n<a.bin, 2 bytes>")
+
+
+async def test_form_data_has_files_and_fields(client: Client) -> None:
+    one = await client.files.save_file("tenant", b"\x00\xff", identity="a", filename='a"b.png')
+    two = {
+        "dify_model_identity": "__dify__file__",
+        "transfer_method": "remote_url",
+        "remote_url": client.receiver.url("/c.txt?body=remote"),
+        "mime_type": "text/plain",
+    }
+    rows = [
+        {"key": "name", "type": "text", "value": "Ada"},
+        {"key": "files", "type": "file", "file": [one, two]},
+        {"key": "none", "type": "file", "file": None},
+    ]
+    outcome = await client.execute(method="post", body={"type": "form-data", "data": rows})
+    received = client.receiver.received[-1]
+    boundary = received.headers["content-type"].partition("boundary=")[2]
+    assert received.body.decode("latin-1").replace(boundary, "B") == (
+        '--B\r\nContent-Disposition: form-data; name="name"\r\n\r\nAda\r\n'
+        '--B\r\nContent-Disposition: form-data; name="files"; filename="a%22b.png"\r\n'
+        "Content-Type: image/png\r\n\r\n\x00\xff\r\n"
+        '--B\r\nContent-Disposition: form-data; name="files"; filename="c.txt"\r\n'
+        "Content-Type: text/plain\r\n\r\nremote\r\n--B--\r\n"
+    )
+    assert '<a"b.png, 2 bytes>' in outcome.process_data["request"]
+
+
+@pytest.mark.parametrize("kind", ["binary", "form-data"])
+async def test_a_file_that_cannot_be_had_fails_the_node(client: Client, kind: str) -> None:
+    file = {"dify_model_identity": "__dify__file__", "transfer_method": "local_file", "related_id": "gone"}
+    sent = {"type": kind, "data": [{"key": "f", "type": "file", "file": file}]}
+    outcome = await client.execute(method="post", body=sent)
+    assert (outcome.status, outcome.error_type) == ("failed", "FileFetchError")
+    assert "'gone'" in (outcome.error or "")
 
 
 async def test_responses_are_bounded_after_decompression(client: Client) -> None:
