@@ -68,6 +68,7 @@ _TOPICS = (
     _definitions("subscriptions"),
     _definitions("oauth_clients"),
     _definitions("api_keys"),
+    _definitions("datasets"),
     _definitions("model_providers"),
     _definitions("tool_providers"),
     _changelog("dedup"),

@@ -9,6 +9,7 @@ from schemas.models import (
     ApiKey,
     App,
     AppTrigger,
+    Dataset,
     Entity,
     ModelProvider,
     Provider,
@@ -20,6 +21,7 @@ APPS, WORKFLOWS, TRIGGERS, API_KEYS = (
     f"definitions.{kind}" for kind in ("apps", "workflows", "triggers", "api_keys")
 )
 PROVIDERS: dict[str, type[Provider]] = {
+    "definitions.datasets": Dataset,
     "definitions.model_providers": ModelProvider,
     "definitions.tool_providers": ToolProvider,
 }

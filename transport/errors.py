@@ -7,6 +7,7 @@ TransportError
 ├── ClickHouseUnavailable no ClickHouse answered: retry while running, at the start the operator acts
 ├── StatementRefused      ClickHouse answered with an error: by its code
 ├── StorageUnavailable    the object storage does not answer, or refuses: retry, else the operator acts
+├── ModelRefused          a model endpoint refuses, or gives no reply of its format: the caller decides
 ├── ObjectMissing         never written, or pruned: whoever refers to it fails
 └── ObjectTooLarge        more than the caller takes: refuse
 """
@@ -51,3 +52,7 @@ class ObjectMissing(TransportError):
 
 class ObjectTooLarge(TransportError):
     """The object has more bytes than the caller takes."""
+
+
+class ModelRefused(TransportError):
+    """A model endpoint refuses, cannot be reached, or gives no reply of its format; the message says which."""

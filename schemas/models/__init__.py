@@ -2,6 +2,7 @@
 
 from schemas.models.api_key import ApiKey
 from schemas.models.app import App, AppMode
+from schemas.models.dataset import Dataset
 from schemas.models.entity import DEFAULT_TENANT, Entity, utc_now
 from schemas.models.model_provider import ModelProvider
 from schemas.models.provider import Provider
@@ -20,6 +21,7 @@ __all__ = [
     "AppTrigger",
     "AppTriggerStatus",
     "AppTriggerType",
+    "Dataset",
     "Entity",
     "ModelProvider",
     "Provider",

@@ -11,6 +11,7 @@ from schemas.nodes.document_extractor import DocumentExtractorData
 from schemas.nodes.end import EndData
 from schemas.nodes.http_request import HttpRequestData
 from schemas.nodes.if_else import IfElseData
+from schemas.nodes.knowledge_retrieval import KnowledgeRetrievalData
 from schemas.nodes.list_operator import ListOperatorData
 from schemas.nodes.start import StartData
 from schemas.nodes.template_transform import TemplateTransformData
@@ -28,6 +29,7 @@ NODE_DATA: Mapping[str, type[NodeData]] = {
     "code": CodeData,
     "http-request": HttpRequestData,
     "document-extractor": DocumentExtractorData,
+    "knowledge-retrieval": KnowledgeRetrievalData,
 }
 
 LEGACY_NAMES: Mapping[str, str] = {"variable-assigner": "variable-aggregator"}
@@ -35,7 +37,7 @@ LEGACY_NAMES: Mapping[str, str] = {"variable-assigner": "variable-aggregator"}
 
 NOT_SUPPORTED_YET = frozenset({
     "agent", "datasource", "human-input", "iteration", "iteration-start",
-    "knowledge-index", "knowledge-retrieval", "llm", "loop", "loop-end", "loop-start",
+    "knowledge-index", "llm", "loop", "loop-end", "loop-start",
     "parameter-extractor", "question-classifier", "tool", "trigger-plugin", "trigger-schedule",
     "trigger-webhook",
 })  # fmt: skip

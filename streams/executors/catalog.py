@@ -6,6 +6,7 @@ from schemas.models import Provider
 from schemas.secrets import SecretBox
 from streams.executors.errors import NotConfigured
 from transport.definitions import Definitions
+from transport.service_token import issue
 
 _P = TypeVar("_P", bound=Provider)
 
@@ -28,6 +29,12 @@ class Catalog:
     def all_of(self, kind: type[_P], tenant_id: str) -> list[_P]:
         """The tenant's, the oldest first."""
         return self._definitions.providers(kind, tenant_id)
+
+    def service_token(self, tenant_id: str, now_s: float) -> str:
+        """To act for the tenant towards another role. Raises `NotConfigured` without a key."""
+        if self._secrets is None:
+            raise NotConfigured("this worker needs HOPLINE_SECRET_KEY to ask the ingress for knowledge")
+        return issue(self._secrets, tenant_id, now_s)
 
     def credentials(self, provider: Provider) -> dict[str, str]:
         """In the clear. Raises `NotConfigured` without a key, `SecretUnreadable` with a wrong one."""

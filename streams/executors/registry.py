@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
+import aiohttp
+
 from streams.executors.catalog import Catalog
 from streams.executors.code import CodeExecutor
 from streams.executors.documents.executor import DocumentExtractorExecutor
@@ -11,6 +13,9 @@ from streams.executors.egress import EgressPolicy
 from streams.executors.files import Files
 from streams.executors.guarded_session import EgressGuard
 from streams.executors.http_request import HttpRequestExecutor
+from streams.executors.knowledge.executor import KnowledgeRetrievalExecutor
+from streams.executors.knowledge.sources import Sources
+from streams.executors.models.finding import Models
 from streams.executors.outcome import NodeCall, NodeExecutor, Outcome
 from streams.executors.sandbox.capabilities import Capabilities
 from streams.executors.sandbox.scripts import Sandbox
@@ -57,6 +62,8 @@ async def build_executors(
     async with (
         Sandbox(settings.sandbox) as sandbox,
         guard.session() as session,
+        # What the operator has named needs no guard: the ingress is on an address of this network.
+        aiohttp.ClientSession() as own,
         DocumentParsers(settings.documents) as parsers,
     ):
         files = Files(store, session, settings.files)
@@ -64,5 +71,8 @@ async def build_executors(
             "code": CodeExecutor(sandbox, settings.sandbox.output),
             "http-request": HttpRequestExecutor(session, guard, settings.http, files),
             "document-extractor": DocumentExtractorExecutor(parsers, files.read_file),
+            "knowledge-retrieval": KnowledgeRetrievalExecutor(
+                Sources(catalog, session, own, settings.knowledge), Models(catalog, session)
+            ),
         }
         yield Executors(by_type, sandbox)

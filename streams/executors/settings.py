@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from streams.executors.documents.settings import DocumentSettings
+from streams.executors.knowledge.settings import KnowledgeSettings
 
 SwitchableLayer = Literal["network-namespace", "pid-namespace", "mount-namespace", "landlock", "seccomp"]
 
@@ -113,3 +114,4 @@ class ExecutorSettings(BaseSettings):
     http: HttpSettings = Field(default_factory=HttpSettings)
     files: FileReadSettings = Field(default_factory=FileReadSettings)
     documents: DocumentSettings = Field(default_factory=DocumentSettings)
+    knowledge: KnowledgeSettings = Field(default_factory=KnowledgeSettings)

@@ -11,6 +11,7 @@ from streams.engine.nodes.document_extractor import compile_document_extractor
 from streams.engine.nodes.end import compile_end
 from streams.engine.nodes.http_request import compile_http_request
 from streams.engine.nodes.if_else import compile_if_else
+from streams.engine.nodes.knowledge_retrieval import compile_knowledge_retrieval
 from streams.engine.nodes.list_operator import compile_list_operator
 from streams.engine.nodes.protocol import PureNode, TaskNode
 from streams.engine.nodes.start import compile_start
@@ -33,6 +34,7 @@ TASKS: Mapping[str, Callable[[Any], TaskNode]] = {
     "code": compile_code,
     "http-request": compile_http_request,
     "document-extractor": compile_document_extractor,
+    "knowledge-retrieval": compile_knowledge_retrieval,
 }
 
 RESPONSES = frozenset({"answer", "end"})

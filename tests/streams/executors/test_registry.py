@@ -28,7 +28,7 @@ def call(node_type: str, config: dict[str, Any], inputs: dict[str, Any]) -> Node
 
 async def test_executes_by_node_type() -> None:
     async with build_executors(SETTINGS, CATALOG, FILES) as executors:
-        assert executors.node_types == {"code", "document-extractor", "http-request"}
+        assert executors.node_types == {"code", "document-extractor", "http-request", "knowledge-retrieval"}
         node = {
             "code_language": "python3",
             "code": "def main(x): return {'y': x}",
@@ -45,9 +45,9 @@ async def test_an_unknown_type_is_named() -> None:
     async with build_executors(SETTINGS, CATALOG, FILES) as executors:
         outcome = await executors.execute(call("llm", {}, {}))
     assert outcome.status == "failed"
-    assert (
-        outcome.error
-        == "No executor for nodes of type 'llm' (there are: code, document-extractor, http-request)"
+    assert outcome.error == (
+        "No executor for nodes of type 'llm'"
+        " (there are: code, document-extractor, http-request, knowledge-retrieval)"
     )
 
 

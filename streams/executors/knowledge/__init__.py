@@ -1,0 +1,1 @@
+"""The knowledge-retrieval node, and what fills the index that it looks into."""

@@ -1,0 +1,121 @@
+"""Client of Dify's external knowledge API, which our own index speaks as well.
+
+Format: docs.dify.ai, "External Knowledge API".
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import aiohttp
+import orjson
+from yarl import URL
+
+from schemas.models.dataset import Dataset
+from streams.executors.knowledge.errors import ExternalKnowledgeError
+from streams.executors.knowledge.passages import Passage
+from transport.egress import EgressRefused
+
+_MAX_ANSWER_BYTES = 16 << 20
+_SHOWN_CHARS = 300
+_MEANINGS = {
+    1001: "the Authorization header is malformed",
+    1002: "the API key is not accepted",
+    2001: "there is no such knowledge base",
+}
+"""Suggested by the format for `error_code`."""
+
+
+class RetrievalApi:
+    """One HTTP client for endpoints of this format."""
+
+    def __init__(self, session: aiohttp.ClientSession, timeout_s: float) -> None:
+        """The session belongs to the caller, who decides what it may reach."""
+        self._session = session
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+
+    async def retrieve(
+        self, dataset: Dataset, url: URL, headers: Mapping[str, str], body: Mapping[str, Any]
+    ) -> list[Passage]:
+        """POSTs `body` to `url` + `/retrieval`. Raises `ExternalKnowledgeError`."""
+        try:
+            async with self._session.post(
+                url.joinpath("retrieval").with_query(url.query),
+                data=orjson.dumps(body),
+                headers={"Content-Type": "application/json", **headers},
+                timeout=self._timeout,
+                allow_redirects=False,  # another host must not get the key
+            ) as response:
+                answer = await _read(response)
+                if response.status != 200:
+                    raise ExternalKnowledgeError(f"{_who(dataset)}: {_refusal(response.status, answer)}")
+        except EgressRefused as refused:
+            raise ExternalKnowledgeError(f"{_who(dataset)}: {refused}") from refused
+        except TimeoutError as late:
+            raise ExternalKnowledgeError(f"{_who(dataset)} did not answer in time") from late
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise ExternalKnowledgeError(f"{_who(dataset)} cannot be reached: {error}") from error
+        return _passages(dataset, answer)
+
+
+def request_body(
+    knowledge_id: str, query: str, top_k: int, threshold: float | None, condition: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """The body of a request; `condition`: logical_operator and conditions on metadata."""
+    body: dict[str, Any] = {
+        "knowledge_id": knowledge_id,
+        "query": query,
+        "retrieval_setting": {"top_k": top_k, "score_threshold": threshold or 0.0},
+    }
+    return {**body, "metadata_condition": dict(condition)} if condition else body
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    answer = bytearray()
+    async for piece in response.content.iter_any():
+        answer += piece
+        if len(answer) > _MAX_ANSWER_BYTES:
+            raise ValueError(f"the answer is longer than {_MAX_ANSWER_BYTES >> 20} MB")
+    return bytes(answer)
+
+
+def _passages(dataset: Dataset, answer: bytes) -> list[Passage]:
+    try:
+        records = orjson.loads(answer)["records"]
+        return [_passage(dataset, record) for record in records]
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise ExternalKnowledgeError(
+            f"{_who(dataset)} answered what has no records: {_shown(answer)}. Is the endpoint right?"
+        ) from error
+
+
+def _passage(dataset: Dataset, record: Mapping[str, Any]) -> Passage:
+    """Records are taken with what they have: as Dify does."""
+    score = record.get("score")
+    return Passage(
+        dataset=dataset,
+        content=str(record.get("content") or ""),
+        title=str(record.get("title") or ""),
+        score=float(score) if isinstance(score, int | float) else None,
+        metadata=record.get("metadata") or {},
+    )
+
+
+def _refusal(status: int, answer: bytes) -> str:
+    try:
+        told = orjson.loads(answer)
+        code = told.get("error_code")
+        detail = told.get("error_msg") or told.get("detail") or told.get("title") or ""
+    except (orjson.JSONDecodeError, AttributeError):
+        return f"answered with status {status}: {_shown(answer)}"
+    meaning = _MEANINGS.get(code, "")
+    why = ": ".join(filter(None, (meaning, str(detail)[:_SHOWN_CHARS])))
+    number = f" and error code {code}" if code is not None else ""
+    return f"answered with status {status}{number}: {why or _shown(answer)}"
+
+
+def _shown(answer: bytes) -> str:
+    return " ".join(answer[:_SHOWN_CHARS].decode("utf-8", "replace").split()) or "nothing"
+
+
+def _who(dataset: Dataset) -> str:
+    return f"dataset {dataset.name!r}"

@@ -1,0 +1,36 @@
+"""Vectors of texts, by the `/embeddings` interface of OpenAI."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from schemas.models.dataset import Embedding
+from transport.errors import ModelRefused
+from transport.model_endpoint import ModelEndpoint
+
+
+async def embed(endpoint: ModelEndpoint, embedding: Embedding, texts: Sequence[str]) -> list[list[float]]:
+    """A vector for each text, in order; all of one length. Raises `ModelRefused`."""
+    vectors: list[list[float]] = []
+    for start in range(0, len(texts), embedding.batch_size):
+        batch = texts[start : start + embedding.batch_size]
+        vectors += _vectors(await endpoint.post("embeddings", _body(endpoint, embedding, batch)), len(batch))
+    if len({len(vector) for vector in vectors}) > 1:
+        raise ModelRefused(f"model {embedding.model} gave vectors of different lengths")
+    return vectors
+
+
+def _body(endpoint: ModelEndpoint, embedding: Embedding, texts: Sequence[str]) -> dict[str, Any]:
+    served_as = endpoint.provider.settings_of(embedding.model).served_as
+    body = {"model": served_as or embedding.model, "input": list(texts), "encoding_format": "float"}
+    return {**body, "dimensions": embedding.dimensions} if embedding.dimensions else body
+
+
+def _vectors(reply: Any, wanted: int) -> list[list[float]]:
+    try:
+        items = sorted(reply["data"], key=lambda item: item["index"])
+        vectors = [[float(number) for number in item["embedding"]] for item in items]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelRefused("the reply has no embeddings. Is base_url right?") from error
+    if len(vectors) != wanted or not all(vectors):
+        raise ModelRefused(f"the reply has {len(vectors)} embeddings for {wanted} texts")
+    return vectors
