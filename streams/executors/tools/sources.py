@@ -1,0 +1,32 @@
+"""Opens the toolbox with every kind of provider that there is."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+
+from streams.executors.catalog import Catalog
+from streams.executors.files import Files
+from streams.executors.guarded_session import EgressGuard
+from streams.executors.settings import HttpSettings
+from streams.executors.tools.http_source import HttpTools
+from streams.executors.tools.mcp_pool import McpPool
+from streams.executors.tools.mcp_source import McpTools
+from streams.executors.tools.settings import ToolSettings
+from streams.executors.tools.toolbox import Toolbox
+
+
+@asynccontextmanager
+async def open_toolbox(
+    catalog: Catalog,
+    session: aiohttp.ClientSession,
+    guard: EgressGuard,
+    files: Files,
+    http: HttpSettings,
+    settings: ToolSettings,
+) -> AsyncIterator[Toolbox]:
+    """`session` is the guard's. Sessions with MCP servers end with the block."""
+    async with McpPool(settings.session_idle_s) as pool:
+        openapi = HttpTools(session, guard, files, http)
+        mcp = McpTools(session, pool, http, settings)
+        yield Toolbox(catalog, {"openapi": openapi, "mcp": mcp}, files, settings)

@@ -1,0 +1,143 @@
+"""Finds the tools that nodes name, calls them, and keeps the files that they give."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from schemas.files import is_file
+from schemas.models import ToolProvider
+from schemas.models.tool_provider import ToolProviderKind
+from streams.executors.catalog import Catalog
+from streams.executors.errors import FileUnreadable, NotConfigured
+from streams.executors.files import Files
+from streams.executors.tools.arguments import fit_arguments
+from streams.executors.tools.errors import (
+    ToolFileError,
+    ToolNodeError,
+    ToolRuntimeInvocationError,
+    ToolRuntimeResolutionError,
+)
+from streams.executors.tools.masking import concealed, written_forms
+from streams.executors.tools.reply import ToolCall, ToolReply, ToolSource, ToolSpec
+from streams.executors.tools.settings import ToolSettings
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolOutput:
+    """What a tool gave, its files stored."""
+
+    text: str
+    json: list[Any]
+    files: list[dict[str, Any]]
+    variables: Json
+    sent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """One tool of one tenant, ready to be called."""
+
+    provider: ToolProvider
+    credentials: Mapping[str, str]
+    spec: ToolSpec
+    tenant_id: str
+
+
+class Toolbox:
+    """Used by the nodes that call tools. Every method raises `ToolNodeError` and `NotConfigured`."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        sources: Mapping[ToolProviderKind, ToolSource],
+        files: Files,
+        settings: ToolSettings,
+    ) -> None:
+        self._catalog = catalog
+        self._sources = sources
+        self._files = files
+        self._settings = settings
+
+    async def find(self, tenant_id: str, names: Sequence[str], tool: str) -> Tool:
+        """The tool of the first provider that has one of the names, in full (`langgenius/google/google`) or
+        by their last part. An MCP server is asked for what it has."""
+        provider = self._provider(tenant_id, names)
+        credentials = self._catalog.credentials(provider)
+        try:
+            async with asyncio.timeout(self._timeout_s(provider)):
+                found = await self._sources[provider.kind].tools(provider, credentials)
+        except (ToolNodeError, TimeoutError) as error:
+            raise self._told(error, provider, credentials) from error
+        if tool not in found:
+            known = ", ".join(sorted(found)) or "none"
+            raise ToolRuntimeResolutionError(
+                f"tool provider {provider.name!r} has no tool {tool!r} (there are: {known})"
+            )
+        return Tool(provider, credentials, found[tool], tenant_id)
+
+    async def call(self, tool: Tool, given: Json, key: str) -> ToolOutput:
+        """`key` is the same whenever this very call is made again: peers, and stored files, go by it."""
+        try:
+            arguments = fit_arguments(tool.spec.parameters, self._linked(tool, given))
+            call = ToolCall(tool.provider, tool.credentials, tool.spec.name, arguments, key, tool.tenant_id)
+            async with asyncio.timeout(self._timeout_s(tool.provider)):
+                reply = await self._sources[tool.provider.kind].call(call)
+        except (ToolNodeError, TimeoutError) as error:
+            raise self._told(error, tool.provider, tool.credentials) from error
+        return await self._kept(reply.without(written_forms(tool.credentials)), tool, key)
+
+    async def _kept(self, reply: ToolReply, tool: Tool, key: str) -> ToolOutput:
+        files = [
+            await self._files.save_file(
+                tool.tenant_id,
+                blob.content,
+                identity=f"{key}/{i}",
+                filename=blob.filename,
+                mime_type=blob.mime_type,
+            )
+            for i, blob in enumerate(reply.blobs)
+        ]
+        return ToolOutput(reply.text, list(reply.json), files, reply.variables, reply.sent)
+
+    def _provider(self, tenant_id: str, names: Sequence[str]) -> ToolProvider:
+        given = [name for name in dict.fromkeys(names) if name]
+        wanted = dict.fromkeys([*given, *(name.rsplit("/", 1)[-1] for name in given)])
+        missing: NotConfigured | None = None
+        for name in wanted:
+            try:
+                return self._catalog.find(ToolProvider, tenant_id, name)
+            except NotConfigured as error:
+                missing = missing or error
+        raise missing or NotConfigured("the node names no tool provider")
+
+    def _linked(self, tool: Tool, given: Json) -> Json:
+        """A file is sent to where a tool takes one, and given as its URL where it takes a text."""
+        properties: Mapping[str, Json] = tool.spec.parameters.get("properties") or {}
+
+        def linked(value: Any, wanted: Json) -> Any:
+            if isinstance(value, list):
+                return [linked(one, wanted.get("items") or {}) for one in value]
+            if is_file(value) and wanted.get("type") == "string" and wanted.get("format") != "binary":
+                return self._files.url_of(value, tool.tenant_id)
+            return value
+
+        try:
+            return {name: linked(value, properties.get(name) or {}) for name, value in given.items()}
+        except FileUnreadable as unreadable:
+            raise ToolFileError(str(unreadable)) from unreadable
+
+    def _timeout_s(self, provider: ToolProvider) -> float:
+        return provider.timeout_s or self._settings.timeout_s
+
+    def _told(
+        self, error: Exception, provider: ToolProvider, credentials: Mapping[str, str]
+    ) -> ToolNodeError:
+        """The same error, without what is secret in its text."""
+        if isinstance(error, TimeoutError):
+            limit = self._timeout_s(provider)
+            return ToolRuntimeInvocationError(f"{provider.name} did not answer within {limit:g} s")
+        kind = type(error) if isinstance(error, ToolNodeError) else ToolRuntimeInvocationError
+        return kind(concealed(str(error), written_forms(credentials)))
