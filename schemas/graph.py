@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from schemas.containers import STARTS, claims, container_problems, owners, start_of
 from schemas.errors import Problem
 from schemas.nodes import NODE_DATA, NOT_SUPPORTED_YET, node_type, parse_node_data
 from schemas.nodes.base import NodeData
@@ -26,6 +27,8 @@ class GraphNode:
     type: str
     title: str
     raw: Mapping[str, Any]
+    owner: str
+    """The iteration or loop that it is directly inside; "" for none."""
     data: NodeData | None
     """None where the data has problems, or the type is not known here."""
 
@@ -50,6 +53,10 @@ class Graph:
     def starts(self) -> list[str]:
         """Ids of the start nodes."""
         return [node.id for node in self.nodes.values() if node.type == "start"]
+
+    def inside(self, owner: str) -> list[GraphNode]:
+        """The nodes directly inside a container; those outside of all for ""."""
+        return [node for node in self.nodes.values() if node.owner == owner]
 
     def adjacency(self) -> dict[str, list[str]]:
         """Node id -> targets of its edges."""
@@ -83,6 +90,7 @@ def problems_of(read: Graph) -> list[Problem]:
         *_start_problems(read),
         *(problem for node in read.nodes.values() for problem in _node_problems(read, node)),
         *_handle_problems(read),
+        *container_problems(read.nodes, read.edges),
         *_cycle_problems(read),
     ]
 
@@ -97,7 +105,7 @@ def remarks(graph: Mapping[str, Any], mode: str) -> list[Problem]:
         for field, why in node.data.remarks()
     ]
     starts = read.starts()
-    seen = reachable(read.adjacency(), starts) if starts else set(read.nodes)
+    seen = reachable(read.adjacency(), [*starts, *_inner_starts(read)]) if starts else set(read.nodes)
     found += [Problem(node_id, "edges", "is never reached") for node_id in read.nodes if node_id not in seen]
     unusual = "end" if mode == "advanced-chat" else "answer"
     found += [
@@ -105,18 +113,20 @@ def remarks(graph: Mapping[str, Any], mode: str) -> list[Problem]:
         for node in read.nodes.values()
         if node.type == unusual
     ]
-    found += [
-        Problem(node.id, "retry_config", "is not supported yet: the node is tried once")
-        for node in read.nodes.values()
-        if node.data and node.data.retry_config.retry_enabled
-    ]
     return found
+
+
+def _inner_starts(graph: Graph) -> list[str]:
+    containers = [node for node in graph.nodes.values() if node.type in STARTS]
+    return [start for node in containers if (start := start_of(node, graph.inside(node.id)))]
 
 
 def _read_nodes(nodes: Any, problems: list[Problem]) -> Iterator[GraphNode]:
     if not isinstance(nodes, list):
         problems.append(Problem(None, "graph.nodes", "must be a list"))
         return
+    real = [node for node in nodes if not (isinstance(node, Mapping) and node.get("type") == NOTE)]
+    owner_of = owners({str(node.get("id")): claims(node) for node in real if isinstance(node, Mapping)})
     for i, node in enumerate(nodes):
         if isinstance(node, Mapping) and node.get("type") == NOTE:
             continue
@@ -130,10 +140,10 @@ def _read_nodes(nodes: Any, problems: list[Problem]) -> Iterator[GraphNode]:
         elif node_id in NAMESPACES:
             problems.append(Problem(node_id, "id", "is reserved"))
         else:
-            yield _read_node(node_id, node["data"], problems)
+            yield _read_node(node_id, node["data"], owner_of[node_id], problems)
 
 
-def _read_node(node_id: str, raw: Mapping[str, Any], problems: list[Problem]) -> GraphNode:
+def _read_node(node_id: str, raw: Mapping[str, Any], owner: str, problems: list[Problem]) -> GraphNode:
     kind = node_type(raw)
     data: NodeData | None = None
     if kind in NODE_DATA:
@@ -145,7 +155,7 @@ def _read_node(node_id: str, raw: Mapping[str, Any], problems: list[Problem]) ->
         problems.append(Problem(node_id, "type", f"{kind} is not supported yet"))
     else:
         problems.append(Problem(node_id, "type", f"unknown node type {kind!r}"))
-    return GraphNode(node_id, kind, str(raw.get("title") or ""), raw, data)
+    return GraphNode(node_id, kind, str(raw.get("title") or ""), raw, owner, data)
 
 
 def _path(location: Sequence[int | str]) -> str:

@@ -1,15 +1,18 @@
 """Workflow versions compiled for the engine, each once."""
 
+import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from schemas.models import DRAFT, Workflow
 from streams.engine.definition import Definition, compile_definition
 from streams.errors import UnknownVersion
+from streams.run_rows import is_workflow
 from transport.definitions import Definitions
 
 _MOST = 10_000
+_MOST_DRAFTS = 1_000
 
 
 class Library:
@@ -18,12 +21,26 @@ class Library:
     def __init__(self, definitions: Definitions) -> None:
         self._definitions = definitions
         self._compiled: OrderedDict[tuple[str, str], Definition] = OrderedDict()
+        self._pinned: OrderedDict[bytes, Workflow] = OrderedDict()
 
     def find(self, workflow_id: str, version: str) -> Workflow:
         """Raises `UnknownVersion`."""
         workflow = self._definitions.workflows.get(workflow_id, {}).get(version)
         if workflow is None:
             raise UnknownVersion(f"workflow {workflow_id} has no version {version!r}")
+        return workflow
+
+    def pinned(self, pinned: bytes, read: Callable[[], bytes]) -> Workflow:
+        """The workflow that a run was pinned to: as JSON, or its SHA-256, for which `read` has the JSON."""
+        digest = hashlib.sha256(pinned).digest() if is_workflow(pinned) else pinned
+        workflow = self._pinned.get(digest)
+        if workflow is None:
+            found = pinned if is_workflow(pinned) else read()
+            workflow = self._pinned[digest] = Workflow.model_validate_json(found)
+            if len(self._pinned) > _MOST_DRAFTS:
+                self._pinned.popitem(last=False)
+        else:
+            self._pinned.move_to_end(digest)
         return workflow
 
     def compiled(self, workflow: Workflow) -> Definition:

@@ -57,7 +57,7 @@ class Router:
                 self._release(event, route, now_us, decision)
         return decision
 
-    def expire(self, key: str, row: bytes, now: float) -> Decision:
+    def expire(self, key: str, row: bytes, kept: Kept, now: float) -> Decision:
         """A row whose window has passed goes, unless events are being looked at late."""
         return Decision([], {key: postponed(row, int(now * 1e6), self._lag_us)})
 

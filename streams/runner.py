@@ -1,18 +1,20 @@
 """The second stage: tells the engine what has come for a run, keeps its state, sends what follows."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import NamedTuple
 
 from schemas.codec import Codec
 from schemas.codec import Record as AvroRecord
 from schemas.models import DRAFT, AppTriggerType, Workflow
-from streams.engine.advance import advance
+from streams.engine.advance import advance, due_us
 from streams.engine.commands import Cancel, Command, NodeResult, Start, Timer, command_of
 from streams.engine.effects import Effect, LogChanged, NodeExecuted, RunChanged, TaskScheduled
 from streams.engine.options import Options
-from streams.engine.state import RunState, decode, encode
+from streams.engine.state import SPLIT_BYTES, RunState, decode, encode
 from streams.library import Library
-from streams.run_rows import RunRow, row_due
+from streams.run_rows import PINNED, RunParts, RunRow, is_workflow, part_key, row_due
 from streams.schedules import run_ended
 from streams.shell.stage import Decision, Kept, NotYet, Record, Stage
 from transport.definitions import WORKFLOWS
@@ -58,37 +60,37 @@ class Runner:
         if row is None and kind != "START":
             self._count(kind, "stale")
             return Decision()
-        workflow, state = self._stand(row, command_record)
         headers = tuple(h for h in record.headers if h[0] == "traceparent")
-        return self._advance(workflow, state, command_of(command_record), now, headers)
-
-    def on_due(self, key: str, row: bytes, now: float) -> Decision:
-        """The time of a run is up, or a finished one is forgotten."""
-        kept = RunRow.decode(row)
-        state = decode(kept.state)
-        if state.ended:
-            return Decision(writes={key: None})
-        workflow = _workflow_of(kept) or self._library.find(state.workflow_id, state.version)
-        return self._advance(workflow, state, Timer(f"timer/{key}"), now, ())
-
-    def _stand(self, row: bytes | None, command: AvroRecord) -> tuple[Workflow, RunState | None]:
-        """The workflow that the run is pinned to, and where it stands."""
         if row is None:
-            return self._library.find(command["workflow_id"], command["version"]), None
-        kept = RunRow.decode(row)
-        state = decode(kept.state)
-        return _workflow_of(kept) or self._library.find(state.workflow_id, state.version), state
+            workflow = self._library.find(command_record["workflow_id"], command_record["version"])
+            standing = _Standing(workflow, None, _pin(workflow))
+        else:
+            standing = self._stand(RunRow.decode(row), run_id, kept)
+        return self._advance(standing, command_of(command_record), now, headers)
+
+    def on_due(self, key: str, row: bytes, kept: Kept, now: float) -> Decision:
+        """An attempt begins, the time of a run is up, or a finished one is forgotten."""
+        standing = self._stand(RunRow.decode(row), key, kept)
+        if standing.state is not None and standing.state.ended:
+            return Decision(writes=dict.fromkeys([key, *kept.under(part_key(key, ""))]))
+        return self._advance(standing, Timer(f"timer/{key}"), now, ())
+
+    def _stand(self, row: RunRow, run_id: str, kept: Kept) -> "_Standing":
+        parts = RunParts(run_id, kept)
+        state = decode(row.state, parts)
+        if row.pinned:
+            return _Standing(self._library.pinned(row.pinned, parts.pinned), state, row.pinned)
+        return _Standing(self._library.find(state.workflow_id, state.version), state, b"")
 
     def _advance(
         self,
-        workflow: Workflow,
-        state: RunState | None,
+        standing: "_Standing",
         command: Command,
         now: float,
         headers: tuple[tuple[str, bytes], ...],
     ) -> Decision:
-        definition = self._library.compiled(workflow)
-        advanced = advance(definition, state, command, int(now * 1e6), self._options)
+        definition = self._library.compiled(standing.workflow)
+        advanced = advance(definition, standing.state, command, round(now * 1e6), self._options)
         kind = _KINDS[type(command)]
         if advanced.state is None or not advanced.effects:
             self._count(kind, "stale")
@@ -96,17 +98,22 @@ class Runner:
         self._count(kind, "applied")
         decision = Decision(sends=self._sends(advanced.effects, headers))
         # A run that ends in its first hop leaves no row: told again, it gives the same records again.
-        if not (state is None and advanced.state.ended):
-            decision.writes[advanced.state.run_id] = self._row(workflow, advanced.state, now)
+        if not (standing.state is None and advanced.state.ended):
+            self._write(advanced.state, standing.pinned, now, decision.writes)
         return decision
 
-    def _row(self, workflow: Workflow, state: RunState, now: float) -> bytes:
-        if state.ended:
-            return RunRow(now + self._finished_ttl_s, b"", encode(state)).encode()
-        pinned = b""
-        if workflow.version == DRAFT:
-            pinned = workflow.model_dump_json(exclude={"graph_hash"}).encode()
-        return RunRow(state.started_at / 1e6 + self._options.max_run_s, pinned, encode(state)).encode()
+    def _write(self, state: RunState, pinned: bytes, now: float, writes: dict[str, bytes | None]) -> None:
+        """The row of the run and, if it has grown, those of its parts."""
+        head, parts = encode(state, max(SPLIT_BYTES - len(pinned), 0))
+        writes.update((part_key(state.run_id, key), row) for key, row in parts.items())
+        due = due_us(state, self._options)
+        if due is None:
+            writes[state.run_id] = RunRow(now + self._finished_ttl_s, b"", head).encode()
+            return
+        if parts and is_workflow(pinned):
+            writes[part_key(state.run_id, PINNED)] = pinned
+            pinned = hashlib.sha256(pinned).digest()
+        writes[state.run_id] = RunRow(due / 1e6, pinned, head).encode()
 
     def _sends(self, effects: Sequence[Effect], headers: tuple[tuple[str, bytes], ...]) -> list[Send]:
         sends = [_send(self._codec, effect, headers) for effect in effects]
@@ -118,8 +125,20 @@ class Runner:
         return sends
 
 
-def _workflow_of(kept: RunRow) -> Workflow | None:
-    return Workflow.model_validate_json(kept.pinned) if kept.pinned else None
+class _Standing(NamedTuple):
+    """Where a run is before a command."""
+
+    workflow: Workflow
+    state: RunState | None
+    pinned: bytes
+    """See `RunRow`."""
+
+
+def _pin(workflow: Workflow) -> bytes:
+    """The draft may change while the run is under way."""
+    if workflow.version != DRAFT:
+        return b""
+    return workflow.model_dump_json(exclude={"graph_hash"}).encode()
 
 
 def _ends_scheduled_run(log: AvroRecord) -> bool:

@@ -54,7 +54,7 @@ class Schedules:
             case kind:
                 raise ValueError(f"unknown kind of schedule command {kind}")
 
-    def on_due(self, key: str, row: bytes, now: float) -> Decision:
+    def on_due(self, key: str, row: bytes, kept: Kept, now: float) -> Decision:
         """A time has come."""
         return self._decision(fire(ScheduleRow.decode(row), int(now * 1e6)), now)
 

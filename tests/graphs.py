@@ -68,6 +68,36 @@ def condition(selector: list[str], operator: str, value: Any = None, **more: Any
     return {"variable_selector": selector, "comparison_operator": operator, "value": value, **more}
 
 
+def iteration(node_id: str, items: list[str], output: list[str], *inside: Json, **data: Any) -> list[Json]:
+    """An iteration node and what is inside; the node `<node_id>start` begins a round."""
+    begin = node(f"{node_id}start", "iteration-start")
+    own = node(
+        node_id,
+        "iteration",
+        **{"start_node_id": begin["id"], "iterator_selector": items, "output_selector": output, **data},
+    )
+    return [own, *within(own, begin, *inside)]
+
+
+def loop(node_id: str, count: int, *inside: Json, **data: Any) -> list[Json]:
+    """A loop node and what is inside; the node `<node_id>start` begins a round."""
+    begin = node(f"{node_id}start", "loop-start")
+    more = {"break_conditions": [], "logical_operator": "and", "loop_variables": [], **data}
+    own = node(node_id, "loop", start_node_id=begin["id"], loop_count=count, **more)
+    return [own, *within(own, begin, *inside)]
+
+
+def within(container: Json, *inside: Json) -> list[Json]:
+    """The nodes, inside the container unless they are inside another one already."""
+    return [{"parentId": container["id"], **one} for one in inside]
+
+
+def loop_variable(label: str, kind: str, value: Any) -> Json:
+    """One of a loop; a list is the selector of what it begins with."""
+    value_type = "variable" if isinstance(value, list) else "constant"
+    return {"label": label, "var_type": kind, "value_type": value_type, "value": value}
+
+
 def end(node_id: str = "end", **outputs: list[str]) -> Json:
     """An end node."""
     return node(node_id, "end", outputs=named(outputs))

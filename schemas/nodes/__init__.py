@@ -11,8 +11,10 @@ from schemas.nodes.document_extractor import DocumentExtractorData
 from schemas.nodes.end import EndData
 from schemas.nodes.http_request import HttpRequestData
 from schemas.nodes.if_else import IfElseData
+from schemas.nodes.iteration import IterationData, IterationStartData
 from schemas.nodes.knowledge_retrieval import KnowledgeRetrievalData
 from schemas.nodes.list_operator import ListOperatorData
+from schemas.nodes.loop import LoopData, LoopEndData, LoopStartData
 from schemas.nodes.start import StartData
 from schemas.nodes.template_transform import TemplateTransformData
 from schemas.nodes.variable_aggregator import VariableAggregatorData
@@ -30,14 +32,19 @@ NODE_DATA: Mapping[str, type[NodeData]] = {
     "http-request": HttpRequestData,
     "document-extractor": DocumentExtractorData,
     "knowledge-retrieval": KnowledgeRetrievalData,
+    "iteration": IterationData,
+    "iteration-start": IterationStartData,
+    "loop": LoopData,
+    "loop-start": LoopStartData,
+    "loop-end": LoopEndData,
 }
 
 LEGACY_NAMES: Mapping[str, str] = {"variable-assigner": "variable-aggregator"}
 """Names of earlier releases of Dify."""
 
 NOT_SUPPORTED_YET = frozenset({
-    "agent", "datasource", "human-input", "iteration", "iteration-start",
-    "knowledge-index", "llm", "loop", "loop-end", "loop-start",
+    "agent", "datasource", "human-input",
+    "knowledge-index", "llm",
     "parameter-extractor", "question-classifier", "tool", "trigger-plugin", "trigger-schedule",
     "trigger-webhook",
 })  # fmt: skip

@@ -10,7 +10,7 @@ from streams.engine.effects import Effect
 from streams.engine.hop import Hop
 from streams.engine.options import DEFAULTS, Options
 from streams.engine.records import US, as_json
-from streams.engine.state import RunState
+from streams.engine.state import DEFAULT_QUEUE, RunState
 
 
 class Advanced(NamedTuple):
@@ -38,30 +38,44 @@ def advance(
         return Advanced(state, ()) if state else _start(definition, command, now_us, options)
     if state is None or state.ended or not _applies(state, command, now_us, options):
         return Advanced(state, ())
+    is_late = now_us >= _deadline_us(state, options)
     hop = Hop(definition, state.copy(), options, now_us)
     if definition.graph_hash != state.graph_hash:
         hop.fail(
             f"graph {state.graph_hash} is gone: version {state.version} was changed while the run waited"
         )
     elif isinstance(command, NodeResult):
-        hop.resume(command, state.waiting[command.node_execution_id])
+        waiting = state.waiting(command.node_execution_id)
+        assert waiting is not None
+        hop.resume(command, waiting)
     elif isinstance(command, Cancel):
         hop.stop(command.reason)
+    elif not is_late:
+        hop.wake()
     else:
         hop.fail(f"maximum execution time exceeded: {options.max_run_s} s")
     hop.settle()
     return Advanced(hop.state, hop.effects)
 
 
-def deadline_us(state: RunState, options: Options = DEFAULTS) -> int | None:
-    """When a Timer will end the run; None for one that has ended."""
-    return None if state.ended else state.started_at + options.max_run_s * US
+def due_us(state: RunState, options: Options = DEFAULTS) -> int | None:
+    """When a Timer will do something: begin an attempt, or end the run. None for a run that has ended."""
+    if state.ended:
+        return None
+    deadline_us = _deadline_us(state, options)
+    return min(deadline_us, state.retries[0].due_at) if state.retries else deadline_us
+
+
+def _deadline_us(state: RunState, options: Options) -> int:
+    return state.started_at + options.max_run_s * US
 
 
 def _applies(state: RunState, command: Command, now_us: int, options: Options) -> bool:
     if isinstance(command, NodeResult):
-        return command.node_execution_id in state.waiting
-    return not isinstance(command, Timer) or now_us >= state.started_at + options.max_run_s * US
+        waiting = state.waiting(command.node_execution_id)
+        return waiting is not None and waiting.revision > 0
+    due = due_us(state, options)
+    return not isinstance(command, Timer) or (due is not None and now_us >= due)
 
 
 def _start(definition: Definition, command: Start, now_us: int, options: Options) -> Advanced:
@@ -74,7 +88,7 @@ def _start(definition: Definition, command: Start, now_us: int, options: Options
 def _new_state(definition: Definition, command: Start, now_us: int) -> RunState:
     log = command.trigger_log
     user = command.system.get("user_id") or None
-    return RunState(
+    state = RunState(
         run_id=command.run_id,
         tenant_id=command.tenant_id,
         app_id=command.app_id,
@@ -86,9 +100,12 @@ def _new_state(definition: Definition, command: Start, now_us: int) -> RunState:
         created_by=log["created_by"] if log else user,
         event_at=log["created_at"] if log else command.issued_at,
         started_at=now_us,
-        inputs=as_json(command.inputs),
-        trigger_log=dict(log) if log else None,
+        queue=log["queue_name"] if log and log.get("queue_name") else DEFAULT_QUEUE,
     )
+    state.inputs = as_json(command.inputs)
+    if log:
+        state.trigger_log = log
+    return state
 
 
 def _system(definition: Definition, command: Start) -> Mapping[str, Any]:

@@ -58,7 +58,7 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class Timer:
-    """Look whether the run has had its time. Does nothing before that."""
+    """Look whether an attempt is to begin, or the run has had its time. Does nothing before that."""
 
     command_id: str
 

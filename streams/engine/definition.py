@@ -2,11 +2,12 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from schemas.containers import start_of
 from schemas.errors import InvalidDefinition
 from schemas.graph import DEFAULT_HANDLE, Graph, GraphNode, problems_of, read_graph
 from schemas.ids import canonical_json
@@ -14,12 +15,21 @@ from schemas.nodes.base import NodeData
 from schemas.topology import order, reachable
 from streams.engine.declared import declare
 from streams.engine.failure import FAIL_BRANCH, Policy, compile_policy
-from streams.engine.nodes import PURE, RESPONSES, compile_pure, compile_task
-from streams.engine.nodes.protocol import PureNode, TaskNode
+from streams.engine.nodes import (
+    CONTAINERS,
+    PURE,
+    RESPONSES,
+    TASKS,
+    UNRECORDED,
+    compile_container,
+    compile_pure,
+    compile_task,
+)
+from streams.engine.nodes.protocol import ContainerNode, PureNode, TaskNode
 
 
 class Edge(NamedTuple):
-    """Its place in `Definition.edges`, and those of its ends in `Definition.plans`."""
+    """Its place in `Scope.edges`, and those of its ends in `Scope.plans`."""
 
     number: int
     source: int
@@ -40,11 +50,16 @@ class NodePlan:
     index: int
     """In the order in which the nodes of a run without branches would run."""
     id: str
+    known_as: str
+    """As predecessor of others. The start inside a container leaves no record, so it is known as that."""
     type: str
     title: str
     pure: PureNode | None
     task: TaskNode | None
-    """One of the two is None."""
+    container: ContainerNode | None
+    """One of the three is there."""
+    inner: "Scope | None"
+    """What is inside a container."""
     incoming: int
     """Edges from nodes that can be reached. One that cannot will never decide."""
     everywhere: Route
@@ -54,6 +69,7 @@ class NodePlan:
     branches: Mapping[str, Route] | None
     """Handle -> route, for a node that branches."""
     responds: bool
+    """Its outputs, or those of what is inside, are outputs of the run."""
     reads: tuple[tuple[str, str], ...]
     """(node id, variable) of all that it reads."""
     config: Mapping[str, Any]
@@ -68,16 +84,25 @@ class NodePlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Definition:
-    """One version of one workflow."""
+class Scope:
+    """Nodes that run together: those outside of all containers, or those directly inside one."""
 
-    graph_hash: str
-    workflow_type: str
     plans: tuple[NodePlan, ...]
     """Those that can be reached, in the order of their indexes. The start node is the first."""
     by_id: Mapping[str, NodePlan]
     edges: tuple[Edge, ...]
     responses: tuple[NodePlan, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """One version of one workflow."""
+
+    graph_hash: str
+    workflow_type: str
+    root: Scope
+    by_id: Mapping[str, NodePlan]
+    """Wherever they are."""
     environment: Mapping[str, Any]
     conversation: Mapping[str, Any]
     features: Mapping[str, Any]
@@ -96,57 +121,80 @@ def compile_definition(
     if found := problems_of(read):
         raise InvalidDefinition(found)
     read = declare(read, conversation_variables)
-    ids = _reached(read)
-    index = {node_id: i for i, node_id in enumerate(ids)}
-    kept = [edge for edge in read.edges if edge.source in index]
-    edges = tuple(Edge(i, index[edge.source], index[edge.target]) for i, edge in enumerate(kept))
-    outgoing: dict[str, list[tuple[str, Edge]]] = {node_id: [] for node_id in ids}
-    for edge, compiled in zip(kept, edges, strict=True):
-        outgoing[edge.source].append((edge.handle, compiled))
-    incoming = Counter(edge.target for edge in edges)
-    plans = tuple(
-        _plan(read.nodes[node_id], i, incoming[i], outgoing[node_id]) for i, node_id in enumerate(ids)
-    )
+    root = _scope(read, read.starts(), "")
     return Definition(
         graph_hash=hashlib.sha256(canonical_json(graph)).hexdigest(),
         workflow_type=str(workflow_type),
-        plans=plans,
-        by_id=MappingProxyType({plan.id: plan for plan in plans}),
-        edges=edges,
-        responses=tuple(plan for plan in plans if plan.responds),
+        root=root,
+        by_id=MappingProxyType({plan.id: plan for plan in _all_plans(root)}),
         environment=_values(environment_variables),
         conversation=_values(conversation_variables),
         features=features or {},
     )
 
 
-def _reached(graph: Graph) -> list[str]:
-    adjacency = graph.adjacency()
-    seen = reachable(adjacency, graph.starts())
-    return order({node: adjacency[node] for node in adjacency if node in seen})
+def _scope(graph: Graph, starts: Sequence[str], owner: str) -> Scope:
+    """What is directly inside the container `owner`."""
+    inside = {node.id: node for node in graph.inside(owner)}
+    adjacency: dict[str, list[str]] = {node_id: [] for node_id in inside}
+    for edge in graph.edges:
+        if edge.source in inside:
+            adjacency[edge.source].append(edge.target)
+    seen = reachable(adjacency, starts)
+    ids = order({node_id: adjacency[node_id] for node_id in adjacency if node_id in seen})
+    index = {node_id: i for i, node_id in enumerate(ids)}
+    kept = [edge for edge in graph.edges if edge.source in index]
+    edges = tuple(Edge(i, index[edge.source], index[edge.target]) for i, edge in enumerate(kept))
+    outgoing: dict[str, list[tuple[str, Edge]]] = {node_id: [] for node_id in ids}
+    for edge, compiled in zip(kept, edges, strict=True):
+        outgoing[edge.source].append((edge.handle, compiled))
+    incoming = Counter(edge.target for edge in edges)
+    plans = tuple(
+        _plan(graph, inside[node_id], i, incoming[i], outgoing[node_id]) for i, node_id in enumerate(ids)
+    )
+    by_id = MappingProxyType({plan.id: plan for plan in plans})
+    return Scope(plans, by_id, edges, tuple(plan for plan in plans if plan.responds))
 
 
-def _plan(node: GraphNode, index: int, incoming: int, outgoing: Sequence[tuple[str, Edge]]) -> NodePlan:
+def _all_plans(scope: Scope) -> Iterator[NodePlan]:
+    for plan in scope.plans:
+        yield plan
+        if plan.inner is not None:
+            yield from _all_plans(plan.inner)
+
+
+def _plan(
+    graph: Graph, node: GraphNode, index: int, incoming: int, outgoing: Sequence[tuple[str, Edge]]
+) -> NodePlan:
     data = node.data
     assert data is not None, "check() refuses a graph with such a node"
-    is_pure = node.type in PURE
+    inner = _inside(graph, node) if node.type in CONTAINERS else None
     edges = tuple(edge for _, edge in outgoing)
     return NodePlan(
         index=index,
         id=node.id,
+        known_as=node.owner if node.type in UNRECORDED else node.id,
         type=node.type,
         title=node.title,
-        pure=compile_pure(node.type, data) if is_pure else None,
-        task=None if is_pure else compile_task(node.type, data),
+        pure=compile_pure(node.type, data) if node.type in PURE else None,
+        task=compile_task(node.type, data) if node.type in TASKS else None,
+        container=compile_container(node.id, node.type, data) if node.type in CONTAINERS else None,
+        inner=inner,
         incoming=incoming,
         everywhere=Route(edges, ()),
         nowhere=Route((), edges),
         branches=_branches(data, outgoing),
-        responds=node.type in RESPONSES,
+        responds=bool(inner.responses) if inner else node.type in RESPONSES,
         reads=tuple(dict.fromkeys((ref.selector[0], ref.selector[1]) for ref in data.references())),
         config=node.raw,
-        policy=compile_policy(data),
+        policy=compile_policy(data, may_retry=node.type in TASKS),
     )
+
+
+def _inside(graph: Graph, node: GraphNode) -> Scope:
+    start = start_of(node, graph.inside(node.id))
+    assert start is not None, "check() refuses a container without one"
+    return _scope(graph, [start], node.id)
 
 
 def _branches(data: NodeData, outgoing: Sequence[tuple[str, Edge]]) -> Mapping[str, Route] | None:

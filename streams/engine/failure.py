@@ -1,6 +1,6 @@
-"""What a node's configuration says about its failures.
+"""What a node's configuration says about its failures: how often it is tried again, and what comes then.
 
-Without an error strategy the run fails. `retry_config` belongs here too: it needs a timer, and comes with it.
+Without an error strategy the run fails, or the round of the container that the node is in.
 """
 
 from collections.abc import Mapping
@@ -28,6 +28,10 @@ class Policy:
 
     strategy: str | None
     defaults: Mapping[str, Any]
+    retries: int
+    """Attempts after the first."""
+    interval_us: int
+    """Between the end of one and the beginning of the next."""
 
     def handle(self, error: str, error_type: str) -> Handled | None:
         """None: the run fails."""
@@ -39,9 +43,15 @@ class Policy:
         return Handled({**self.defaults, **told}, DEFAULT_HANDLE)
 
 
-def compile_policy(data: NodeData) -> Policy:
-    """The default values are brought to their types once."""
-    return Policy(data.error_strategy, {entry.key: _typed(entry) for entry in data.default_value or ()})
+def compile_policy(data: NodeData, *, may_retry: bool) -> Policy:
+    """The default values are brought to their types once. Only nodes that do I/O are tried again (Dify)."""
+    retry = data.retry_config
+    return Policy(
+        strategy=data.error_strategy,
+        defaults={entry.key: _typed(entry) for entry in data.default_value or ()},
+        retries=retry.max_retries if may_retry and retry.retry_enabled else 0,
+        interval_us=retry.retry_interval * 1000,
+    )
 
 
 def _typed(entry: DefaultValue) -> Any:

@@ -4,15 +4,22 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import orjson
+
 from schemas.ids import node_execution_id
 from streams.engine.commands import NodeResult
+from streams.engine.containers import Containers, spend
 from streams.engine.definition import Definition, NodePlan
 from streams.engine.effects import Effect, LogChanged, NodeExecuted, Record, RunChanged, TaskScheduled
 from streams.engine.errors import NodeFailure
+from streams.engine.frames import Frame, Frames
+from streams.engine.nodes import LOOP_END, UNRECORDED
 from streams.engine.nodes.protocol import Outcome, Task
 from streams.engine.options import Options
-from streams.engine.pool import INPUTS, Pool
+from streams.engine.pool import CONVERSATION, INPUTS, Pool
 from streams.engine.records import (
+    US,
+    add_metadata,
     as_json,
     ended_execution,
     execution_base,
@@ -22,70 +29,78 @@ from streams.engine.records import (
     task_record,
 )
 from streams.engine.responses import merged_outputs
-from streams.engine.state import (
-    FAILED,
-    PARTIAL_SUCCEEDED,
-    ROOT,
-    STOPPED,
-    SUCCEEDED,
-    Frame,
-    RunState,
-    Waiting,
-)
+from streams.engine.state import FAILED, PARTIAL_SUCCEEDED, STOPPED, SUCCEEDED, Retry, RunState, Waiting
 from streams.engine.traversal import leave
-
-_ENV = "env"
-_US = 1_000_000
-_DEFAULT_QUEUE = "default"
 
 _UNFIT_VALUES = (TypeError, ValueError, RecursionError)
 """Raised by values that are no JSON, or nested too deep for it: lone surrogates, hundreds of levels."""
 
+_FIRST = 1
+"""Number of the first attempt."""
+
 
 class Hop:
-    """Works on a state of its own. Use: one of `begin`, `resume`, `stop`, `fail`, then `settle`."""
+    """Works on a state of its own. Use: one of `begin`, `resume`, `wake`, `stop`, `fail`, then `settle`."""
 
     def __init__(self, definition: Definition, state: RunState, options: Options, now_us: int) -> None:
         self.state = state
         self.effects: list[Effect] = []
+        self.options = options
+        self.base = execution_base(state)
+        self.frames = Frames(definition, state)
+        self.emit = self.effects.append
+        self.now: Callable[[], int] = options.clock or (lambda: now_us)
         self._definition = definition
-        self._options = options
         self._now_us = now_us
-        self._now: Callable[[], int] = options.clock or (lambda: now_us)
-        self._base = execution_base(state)
-        self._ready: deque[tuple[str, NodePlan, str | None]] = deque()
+        self._containers = Containers(self)
+        self._ready: deque[tuple[Frame, NodePlan, str | None]] = deque()
         self._tasks: list[TaskScheduled] = []
         self._is_first = state.steps == 0
-        for frame in state.frames.values():
-            frame.values[_ENV] = definition.environment
 
     def begin(self, inputs: Mapping[str, Any], system: Mapping[str, Any]) -> None:
         """Runs from the start node."""
-        definition = self._definition
-        values: dict[str, Mapping[str, Any]] = {INPUTS: inputs, "sys": system, _ENV: definition.environment}
-        if definition.conversation:
-            values["conversation"] = definition.conversation
-        self.state.frames[ROOT] = Frame(values)
-        self._ready.append((ROOT, definition.plans[0], None))
+        values: dict[str, Mapping[str, Any]] = {INPUTS: inputs, "sys": system}
+        if self._definition.conversation:
+            values[CONVERSATION] = self._definition.conversation
+        self.reach(self.frames.root(values), self._definition.root.plans[0], None)
         self._run()
 
     def resume(self, result: NodeResult, waiting: Waiting) -> None:
         """Goes on after a node that was with an executor."""
-        del self.state.waiting[result.node_execution_id]
+        self.state.no_longer_waits(result.node_execution_id)
         plan = self._definition.by_id[waiting.node_id]
-        record = execution_record(self._base, plan, result.node_execution_id, waiting)
+        frame = self.frames.get(waiting.path)
+        record = execution_record(self.base, plan, result.node_execution_id, waiting)
         ended_execution(record, result, waiting, self._now_us)
+        metadata = result.execution_metadata
+        if metadata:
+            spend(self.state, frame, metadata)
         if result.status == "succeeded":
             record["status"] = "succeeded"
             record["outputs"] = as_json(result.outputs)
-            self.effects.append(NodeExecuted(record))
+            add_metadata(record, metadata, frame.marks)
+            self.emit(NodeExecuted(record))
             if result.writes:
-                self._write(waiting.path, result.writes)
-            self._proceed(waiting.path, plan, result.outputs, result.edge_source_handle)
+                self._write(frame, result.writes)
+            self.proceed(frame, plan, result.outputs, result.edge_source_handle)
         else:
             reason = result.error or "failed without a reason"
             record["outputs"] = as_json(result.outputs) if result.outputs else None
-            self._failed(waiting.path, plan, record, NodeFailure(reason, result.error_type or "NodeError"))
+            failure = NodeFailure(reason, result.error_type or "NodeError")
+            self.failed(frame, plan, waiting, record, failure, metadata)
+        self._run()
+
+    def wake(self) -> None:
+        """Begins the attempts whose time has come."""
+        due = [retry for retry in self.state.retries if retry.due_at <= self._now_us]
+        self.state.retries = self.state.retries[len(due) :]
+        for _, execution_id in due:
+            waiting = self.state.waiting(execution_id)
+            assert waiting is not None
+            self.state.no_longer_waits(execution_id)
+            plan = self._definition.by_id[waiting.node_id]
+            frame = self.frames.get(waiting.path)
+            self._schedule(frame, plan, execution_id, waiting._replace(created_at=self._now_us, revision=1))
         self._run()
 
     def stop(self, reason: str) -> None:
@@ -100,8 +115,8 @@ class Hop:
         """Adds the changes of the run and of its trigger log, after which the hop is over."""
         state = self.state
         outputs: str | None = None
-        if not state.ended and not state.waiting:
-            outputs = as_json(merged_outputs(self._definition.responses, state.frames[ROOT].values))
+        if not state.ended and not (root := self.frames.root()).open:
+            outputs = as_json(merged_outputs(self._definition.root.responses, root.pool))
             state.status = PARTIAL_SUCCEEDED if state.exceptions else SUCCEEDED
         if state.ended:
             self._abandon()
@@ -111,121 +126,220 @@ class Hop:
         if self._is_first:
             self._report(outputs)
         self.effects += self._tasks
-        started = self._definition.plans[0].id in state.frames[ROOT].values
-        for frame in state.frames.values():
-            del frame.values[_ENV]
-            if started:
-                frame.values.pop(INPUTS, None)
+        if self._definition.root.plans[0].id in self.frames.root().pool:
+            self.frames.forget(INPUTS)
+        self.frames.write()
+
+    def reach(self, frame: Frame, plan: NodePlan, predecessor: str | None) -> None:
+        """The node is ready."""
+        frame.open += 1
+        self._ready.append((frame, plan, predecessor))
+
+    def proceed(self, frame: Frame, plan: NodePlan, outputs: Mapping[str, Any], handle: str | None) -> None:
+        """The node is done: on to those after it."""
+        frame.values[plan.id] = outputs
+        self._leave(frame, plan, handle)
+
+    def failed(
+        self,
+        frame: Frame,
+        plan: NodePlan,
+        waiting: Waiting,
+        record: Record,
+        failure: NodeFailure,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        """The node has failed: it is tried again, or has an error strategy, or fails what it is in."""
+        self.state.exceptions += 1
+        told = metadata or {}
+        record["error"] = failure.reason
+        if waiting.attempt <= plan.policy.retries:
+            record["status"] = "retry"
+            add_metadata(record, told, frame.marks, {"retry_index": waiting.attempt})
+            self.emit(NodeExecuted(record))
+            self._try_again(frame, plan, waiting)
+            return
+        handled = plan.policy.handle(failure.reason, failure.error_type)
+        if handled is None:
+            record["status"] = "failed"
+            if told or frame.marks:
+                add_metadata(record, _metadata_of(record), told, frame.marks)
+            self.emit(NodeExecuted(record))
+            self._break(frame, plan, failure)
+            return
+        record["status"] = "exception"
+        record["outputs"] = as_json(handled.outputs)
+        strategy = {"error_strategy": plan.policy.strategy}
+        add_metadata(record, _metadata_of(record), told, frame.marks, strategy)
+        self.emit(NodeExecuted(record))
+        self.proceed(frame, plan, handled.outputs, handled.handle)
 
     def _run(self) -> None:
-        ready, state, options = self._ready, self.state, self._options
-        late_us = self._now_us - state.started_at - options.max_run_s * _US
+        ready, state, options = self._ready, self.state, self.options
+        late_us = self._now_us - state.started_at - options.max_run_s * US
         while ready and not state.ended:
-            path, plan, predecessor = ready.popleft()
-            if late_us > 0:
+            frame, plan, predecessor = ready.popleft()
+            if plan.type in UNRECORDED:
+                self._leave(frame, plan, None)
+            elif late_us > 0:
                 self.fail(f"maximum execution time exceeded: {options.max_run_s} s")
             elif state.steps >= options.max_steps:
                 self.fail(f"maximum execution steps exceeded: {options.max_steps}")
             else:
                 state.steps += 1
-                execution_id = node_execution_id(state.run_id, plan.id, path)
-                if plan.pure is None or options.every_node_a_hop:
-                    self._schedule(path, plan, predecessor, execution_id)
-                else:
-                    self._execute(path, plan, predecessor, execution_id)
+                self._enter(frame, plan, predecessor)
 
-    def _execute(self, path: str, plan: NodePlan, predecessor: str | None, execution_id: str) -> None:
+    def _enter(self, frame: Frame, plan: NodePlan, predecessor: str | None) -> None:
+        state = self.state
+        execution_id = node_execution_id(state.run_id, plan.id, frame.path)
+        is_hop = plan.pure is None or self.options.every_node_a_hop
+        started_at = self._now_us if is_hop else self.now()
+        waiting = Waiting(frame.path, plan.id, _FIRST, state.steps, predecessor, started_at, "{}", 1)
+        if plan.container is not None:
+            self._open(frame, plan, execution_id, waiting)
+        elif is_hop and plan.type != LOOP_END:
+            self._schedule(frame, plan, execution_id, waiting)
+        else:
+            self._execute(frame, plan, execution_id, waiting)
+
+    def _execute(self, frame: Frame, plan: NodePlan, execution_id: str, waiting: Waiting) -> None:
         assert plan.pure is not None
-        started_at = self._now()
-        waiting = Waiting(path, plan.id, 1, self.state.steps, predecessor, started_at, "{}", 1)
-        record = execution_record(self._base, plan, execution_id, waiting)
+        record = execution_record(self.base, plan, execution_id, waiting)
+        if frame.marks:
+            add_metadata(record, frame.marks)
         try:
-            outcome = plan.pure.run(self.state.frames[path].values)
+            outcome = plan.pure.run(frame.pool)
             _show(record, outcome)
         except NodeFailure as failure:
-            self._finish(record, started_at)
+            self._finish(record)
             record["inputs"] = as_json(failure.inputs)
-            self._failed(path, plan, record, failure)
+            self.failed(frame, plan, waiting, record, failure)
         except _UNFIT_VALUES as wrong:
-            self._finish(record, started_at)
-            self._failed(path, plan, record, NodeFailure(str(wrong), type(wrong).__name__))
+            self._finish(record)
+            self.failed(frame, plan, waiting, record, NodeFailure(str(wrong), type(wrong).__name__))
         else:
-            self._finish(record, started_at)
-            self.effects.append(NodeExecuted(record))
+            self._finish(record)
+            self.emit(NodeExecuted(record))
             if outcome.writes:
-                self._write(path, outcome.writes)
-            self._proceed(path, plan, outcome.outputs, outcome.handle)
+                self._write(frame, outcome.writes)
+            if plan.type == LOOP_END:
+                self._containers.stop_loop(frame)
+            self.proceed(frame, plan, outcome.outputs, outcome.handle)
 
-    def _write(self, path: str, writes: Mapping[tuple[str, str], Any]) -> None:
-        values = self.state.frames[path].values
-        for (node_id, name), value in writes.items():
-            values[node_id] = {**values.get(node_id, {}), name: value}
-
-    def _finish(self, record: Record, started_at: int) -> None:
-        finished_at = self._now()
-        record["elapsed_time"] = (finished_at - started_at) / _US
+    def _finish(self, record: Record) -> None:
+        finished_at = self.now()
+        record["elapsed_time"] = (finished_at - record["created_at"]) / US
         record["finished_at"] = finished_at
 
-    def _schedule(self, path: str, plan: NodePlan, predecessor: str | None, execution_id: str) -> None:
-        state = self.state
-        waiting = Waiting(path, plan.id, 1, state.steps, predecessor, self._now_us, "{}", 1)
+    def _open(self, frame: Frame, plan: NodePlan, execution_id: str, waiting: Waiting) -> None:
         try:
-            values = state.frames[path].values
-            task = _pure_task(plan, values) if plan.task is None else plan.task.task(values)
-            waiting = waiting._replace(inputs=as_json(task.inputs))
+            self._containers.begin(frame, plan, execution_id, waiting)
         except (NodeFailure, *_UNFIT_VALUES) as wrong:
-            failure = wrong if isinstance(wrong, NodeFailure) else NodeFailure(str(wrong))
-            record = execution_record(self._base, plan, execution_id, waiting)
-            record["finished_at"] = self._now_us
-            self._failed(path, plan, record, failure)
+            self._refuse(frame, plan, execution_id, waiting, wrong)
+
+    def _schedule(self, frame: Frame, plan: NodePlan, execution_id: str, waiting: Waiting) -> None:
+        state = self.state
+        try:
+            task = _pure_task(plan, frame.pool) if plan.task is None else plan.task.task(frame.pool)
+            waiting = waiting._replace(inputs=as_json(task.inputs))
+            record = task_record(state, plan, execution_id, waiting, task.config)
+        except (NodeFailure, *_UNFIT_VALUES) as wrong:
+            self._refuse(frame, plan, execution_id, waiting, wrong)
             return
-        state.waiting[execution_id] = waiting
-        self.effects.append(NodeExecuted(execution_record(self._base, plan, execution_id, waiting)))
-        record = task_record(state, plan, execution_id, waiting, task.config)
-        record["deadline_at"] = state.started_at + self._options.max_run_s * _US
-        queue = (state.trigger_log or {}).get("queue_name") or _DEFAULT_QUEUE
-        self._tasks.append(TaskScheduled(record, queue))
+        state.wait_for(execution_id, waiting)
+        begun = execution_record(self.base, plan, execution_id, waiting)
+        if frame.marks:
+            add_metadata(begun, frame.marks)
+        self.emit(NodeExecuted(begun))
+        record["deadline_at"] = state.started_at + self.options.max_run_s * US
+        self._tasks.append(TaskScheduled(record, state.queue))
 
-    def _proceed(self, path: str, plan: NodePlan, outputs: Mapping[str, Any], handle: str | None) -> None:
-        frame = self.state.frames[path]
-        frame.values[plan.id] = outputs
-        for target, predecessor in leave(self._definition, frame, plan, handle):
-            self._ready.append((path, target, predecessor))
+    def _refuse(
+        self, frame: Frame, plan: NodePlan, execution_id: str, waiting: Waiting, wrong: Exception
+    ) -> None:
+        """The node cannot even begin."""
+        failure = wrong if isinstance(wrong, NodeFailure) else NodeFailure(str(wrong))
+        record = execution_record(self.base, plan, execution_id, waiting)
+        record["finished_at"] = self._now_us
+        self.failed(frame, plan, waiting, record, failure)
 
-    def _failed(self, path: str, plan: NodePlan, record: Record, failure: NodeFailure) -> None:
-        record["error"] = failure.reason
-        handled = plan.policy.handle(failure.reason, failure.error_type)
-        if handled is None:
-            record["status"] = "failed"
-            self.effects.append(NodeExecuted(record))
+    def _leave(self, frame: Frame, plan: NodePlan, handle: str | None) -> None:
+        ready = leave(frame, plan, handle)
+        for target, predecessor in ready:
+            self._ready.append((frame, target, predecessor))
+        frame.open += len(ready) - 1
+        if not frame.open and frame.rounds is not None:
+            self._containers.round_over(frame)
+
+    def _break(self, frame: Frame, plan: NodePlan, failure: NodeFailure) -> None:
+        """What comes after the node will not run. In a round of a container what runs beside it goes on."""
+        if frame.rounds is None:
             self.fail(f"node {plan.title!r} ({plan.id}): {failure.reason}")
             return
-        record["status"] = "exception"
-        record["outputs"] = as_json(handled.outputs)
-        record["execution_metadata"] = as_json({"error_strategy": plan.policy.strategy})
-        self.effects.append(NodeExecuted(record))
-        self.state.exceptions += 1
-        self._proceed(path, plan, handled.outputs, handled.handle)
+        if frame.error is None:
+            frame.error = failure.reason
+        frame.open -= 1
+        if not frame.open:
+            self._containers.round_over(frame)
+
+    def _try_again(self, frame: Frame, plan: NodePlan, waiting: Waiting) -> None:
+        state, interval_us = self.state, plan.policy.interval_us
+        attempt = waiting.attempt + 1
+        execution_id = node_execution_id(state.run_id, plan.id, frame.path, attempt)
+        waiting = waiting._replace(attempt=attempt, created_at=self._now_us, inputs="{}")
+        if not interval_us:
+            self._schedule(frame, plan, execution_id, waiting._replace(revision=1))
+            return
+        state.wait_for(execution_id, waiting._replace(revision=0))
+        retry = Retry(self._now_us + interval_us, execution_id)
+        state.retries = tuple(sorted((*state.retries, retry)))
+
+    def _write(self, frame: Frame, writes: Mapping[tuple[str, str], Any]) -> None:
+        """A round of a loop shares what it writes with what is around it, one of an iteration does not."""
+        for (node_id, name), value in writes.items():
+            owner = self.frames.root() if node_id == CONVERSATION else _owner(frame, node_id, name)
+            owner.values[node_id] = {**(owner.pool.get(node_id) or {}), name: value}
 
     def _abandon(self) -> None:
         """What is with an executor has no one to report to any more."""
-        for execution_id, waiting in self.state.waiting.items():
+        for execution_id, waiting in self.state.all_waiting():
+            if not waiting.revision:
+                continue
             plan = self._definition.by_id.get(waiting.node_id)
-            record = execution_record(self._base, plan, execution_id, waiting)
+            record = execution_record(self.base, plan, execution_id, waiting)
             record["revision"] += 1
             record["status"], record["error"] = "stopped", self.state.error
-            record["elapsed_time"] = (self._now_us - waiting.created_at) / _US
+            record["elapsed_time"] = (self._now_us - waiting.created_at) / US
             record["finished_at"] = self._now_us
-            self.effects.append(NodeExecuted(record))
+            if plan is not None and waiting.path:
+                add_metadata(record, self.frames.get(waiting.path).marks)
+            self.emit(NodeExecuted(record))
 
     def _report(self, outputs: str | None) -> None:
         state = self.state
-        now_us = max(self._now(), state.started_at)
+        now_us = max(self.now(), state.started_at)
         state.revision += 1
-        self.effects.append(RunChanged(run_record(state, self._definition, outputs, now_us)))
-        if state.trigger_log is not None:
-            state.trigger_log = log_record(state.trigger_log, state, outputs, now_us)
-            self.effects.append(LogChanged(state.trigger_log))
+        self.emit(RunChanged(run_record(state, self._definition, outputs, now_us)))
+        if (log := state.trigger_log) is not None:
+            state.trigger_log = log = log_record(log, state, outputs, now_us)
+            self.emit(LogChanged(log))
+
+
+def _owner(frame: Frame, node_id: str, name: str) -> Frame:
+    """The frame whose variable a node in `frame` writes."""
+    while frame.outer is not None and frame.rounds is not None:
+        container = frame.outer.scope.by_id[frame.rounds.node_id].container
+        assert container is not None
+        if not container.shares_writes or name not in (frame.outer.pool.get(node_id) or {}):
+            break
+        frame = frame.outer
+    return frame
+
+
+def _metadata_of(record: Record) -> Mapping[str, Any]:
+    """What the record of a container says about its rounds."""
+    from_json: str | None = record["execution_metadata"]
+    return {} if from_json is None else orjson.loads(from_json)
 
 
 def _show(record: Record, outcome: Outcome) -> None:

@@ -12,9 +12,13 @@ class Options:
     """The defaults are Dify's."""
 
     max_steps: int = 500
-    """Node executions of a run."""
+    """Node executions of a run, those in each round of its containers included, further attempts not."""
     max_run_s: int = 1200
     """Seconds from start to end of a run."""
+    max_loop_rounds: int = 100
+    """Of one loop."""
+    max_depth: int = 5
+    """Containers around a node."""
     every_node_a_hop: bool = False
     """Send pure nodes to the executors, too."""
     clock: Clock | None = None

@@ -11,8 +11,14 @@ from streams.engine.values import file_attribute
 Pool = Mapping[str, Mapping[str, Any]]
 """Node id (or sys, env, conversation) -> variable -> value, all of it JSON."""
 
+ENVIRONMENT = "env"
+CONVERSATION = "conversation"
 INPUTS = "#inputs"
 """The name under which the start node finds what the run was given. No node id: it starts with #."""
+
+HISTORY, TURNS = "#history", "turns"
+"""Where nodes with a memory find the turns of the conversation so far: a list of {query, answer}, the oldest
+first. There is none for a run that belongs to no conversation."""
 
 
 class _Missing(Enum):

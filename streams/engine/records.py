@@ -81,8 +81,12 @@ def ended_execution(record: Record, result: NodeResult, waiting: Waiting, now_us
     record["elapsed_time"] = (finished_at - started_at) / US
     record["finished_at"] = finished_at
     record["process_data"] = as_json(result.process_data) if result.process_data else None
-    if result.execution_metadata:
-        record["execution_metadata"] = as_json(result.execution_metadata)
+
+
+def add_metadata(record: Record, *metadata: Mapping[str, Any]) -> None:
+    """Puts together what is to be said about the execution; null where there is nothing."""
+    merged = {key: value for part in metadata for key, value in part.items()}
+    record["execution_metadata"] = as_json(merged) if merged else None
 
 
 def run_record(state: RunState, definition: Definition, outputs: str | None, now_us: int) -> Record:
@@ -103,7 +107,7 @@ def run_record(state: RunState, definition: Definition, outputs: str | None, now
         "outputs": outputs,
         "error": state.error,
         "elapsed_time": (now_us - state.started_at) / US if ended else 0.0,
-        "total_tokens": 0,
+        "total_tokens": state.tokens,
         "total_steps": state.steps,
         "exceptions_count": state.exceptions,
         "created_by_role": state.created_by_role,
@@ -125,6 +129,7 @@ def log_record(log: Mapping[str, Any], state: RunState, outputs: str | None, now
         "outputs": outputs,
         "error": state.error,
         "elapsed_time": (now_us - log["created_at"]) / US if ended else None,
+        "total_tokens": state.tokens,
         "triggered_at": state.started_at,
         "finished_at": now_us if ended else None,
     }

@@ -1,15 +1,27 @@
-"""The state of one run between two commands, and its bytes in the run-state table."""
+"""The state of one run between two commands, and its bytes in the run-state table.
+
+A state is a few fields and any number of parts, which have keys and are JSON. A small state is one row. One
+that has grown keeps each part in a row of its own, which is read when it is asked for and written when it has
+changed, so that a hop costs what it touches and not what the run has made so far.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
 import orjson
 
 from streams.engine.errors import UndecodableState
+from streams.engine.parts import NO_ROWS, PartRows, Parts
 
-FORMAT = 1
+FORMAT = 2
 """Counts the forms of the bytes. A release reads all that came before."""
+
+SPLIT_BYTES = 16 * 1024
+"""A state whose bytes are more keeps its parts in rows of their own from then on."""
+
+DEFAULT_QUEUE = "default"
+"""For the tasks of runs without a trigger log."""
 
 ROOT = ""
 """Path of the frame that the start node is in."""
@@ -17,38 +29,31 @@ ROOT = ""
 RUNNING, SUCCEEDED, FAILED = "RUNNING", "SUCCEEDED", "FAILED"
 STOPPED, PARTIAL_SUCCEEDED = "STOPPED", "PARTIAL_SUCCEEDED"
 
-
-class Join(NamedTuple):
-    """A node some of whose incoming edges are decided."""
-
-    undecided: int
-    taken: int
-    """Index of the first of its edges, in the order of the graph, that was taken; -1: none."""
+_INPUTS, _LOG, _WAITING = "inputs", "log", "w:"
 
 
 class Waiting(NamedTuple):
-    """A node that is with an executor."""
+    """One attempt at a node that has not ended: it is with an executor, or a container that has begun."""
 
     path: str
     node_id: str
     attempt: int
     step: int
-    """Position in the order of execution, from 1."""
+    """Position in the order of execution, from 1; the same for all attempts."""
     predecessor: str | None
     created_at: int
     inputs: str
     """JSON, as recorded."""
     revision: int
+    """Of its record that was last sent; 0 while the attempt waits for its time."""
 
 
-@dataclass(slots=True)
-class Frame:
-    """One pass through a graph: the run as a whole, later also a round of an iteration or a loop."""
+class Retry(NamedTuple):
+    """An attempt that begins later."""
 
-    values: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Node id -> outputs of the nodes that are done; `sys` as well, `env` never."""
-    joins: dict[int, Join] = field(default_factory=dict)
-    """By the index of the node's plan."""
+    due_at: int
+    """Microseconds."""
+    execution_id: str
 
 
 @dataclass(slots=True)
@@ -68,67 +73,145 @@ class RunState:
     """When the event that started the run was accepted, in microseconds: the same if it is done again."""
     started_at: int
     """Microseconds."""
-    inputs: str
-    """JSON, as recorded. Empty once the run has ended."""
-    trigger_log: dict[str, Any] | None
-    """As last sent. None once the run has ended."""
+    queue: str
+    """Where its tasks go."""
     status: str = RUNNING
     error: str | None = None
     revision: int = 0
     """Of the run record that was last sent."""
     steps: int = 0
     exceptions: int = 0
-    frames: dict[str, Frame] = field(default_factory=dict)
-    waiting: dict[str, Waiting] = field(default_factory=dict)
-    """By node execution id."""
+    """Attempts that failed."""
+    tokens: int = 0
+    retries: tuple[Retry, ...] = ()
+    """The earliest first."""
+    parts: Parts = field(default_factory=Parts)
+    """The keys begin with: `w:` attempts that have not ended, by execution id; `f:`, `v:`, `c:`, `i:`, `r:`
+    see `streams.engine.frames`. `inputs` and `log` are those of the run."""
 
     @property
     def ended(self) -> bool:
         """Nothing will change it any more. It is kept for a while so that late commands are recognised."""
         return self.status != RUNNING
 
+    @property
+    def inputs(self) -> str:
+        """JSON, as recorded. Empty once the run has ended."""
+        return self.parts.get(_INPUTS) or ""
+
+    @inputs.setter
+    def inputs(self, recorded: str) -> None:
+        self.parts.put(_INPUTS, recorded)
+
+    @property
+    def trigger_log(self) -> Mapping[str, Any] | None:
+        """As last sent. None once the run has ended."""
+        log: Mapping[str, Any] | None = self.parts.get(_LOG)
+        return log
+
+    @trigger_log.setter
+    def trigger_log(self, log: Mapping[str, Any]) -> None:
+        self.parts.put(_LOG, log)
+
+    def waiting(self, execution_id: str) -> Waiting | None:
+        """The attempt, None for one that nobody waits for (any more)."""
+        entry = self.parts.get(_WAITING + execution_id)
+        return Waiting(*entry) if entry else None
+
+    def wait_for(self, execution_id: str, waiting: Waiting) -> None:
+        """The attempt has begun, or is to begin."""
+        self.parts.put(_WAITING + execution_id, tuple(waiting))
+
+    def no_longer_waits(self, execution_id: str) -> None:
+        """The attempt has ended."""
+        self.parts.drop(_WAITING + execution_id)
+
+    def all_waiting(self) -> list[tuple[str, Waiting]]:
+        """Every attempt that has not ended, in the order in which their nodes were reached."""
+        ids = [key.removeprefix(_WAITING) for key in self.parts.keys(_WAITING)]
+        found = [(execution_id, waiting) for execution_id in ids if (waiting := self.waiting(execution_id))]
+        return sorted(found, key=lambda entry: (entry[1].step, entry[0]))
+
     def copy(self) -> "RunState":
-        """Its own containers; the values in them are never changed."""
-        return replace(
-            self,
-            frames={
-                path: Frame(dict(frame.values), dict(frame.joins)) for path, frame in self.frames.items()
-            },
-            waiting=dict(self.waiting),
-        )
+        """Its own parts; the values in them are never changed."""
+        copied = RunState(*(getattr(self, name) for name in _SCALARS))
+        copied.parts = self.parts.copy()
+        return copied
 
     def forget(self) -> None:
         """Drops what only a run that goes on needs."""
-        self.inputs, self.trigger_log = "", None
-        self.frames, self.waiting = {}, {}
+        self.retries = ()
+        self.parts.clear()
 
 
-_SCALARS = tuple(f.name for f in fields(RunState) if f.name not in ("frames", "waiting"))
+_SCALARS = tuple(f.name for f in fields(RunState) if f.name != "parts")
 
 
-def encode(state: RunState) -> bytes:
+_RETRIES = _SCALARS.index("retries")
+
+
+class Encoded(NamedTuple):
+    """What there is to write of a state."""
+
+    head: bytes
+    """Always written."""
+    rows: Mapping[str, bytes | None]
+    """Key of a part -> its row, None for one that is gone. Empty for a state that is one row."""
+
+
+def encode(state: RunState, split_bytes: int = SPLIT_BYTES) -> Encoded:
     """For the run-state table."""
-    frames = [
-        [path, frame.values, [[index, *join] for index, join in frame.joins.items()]]
-        for path, frame in state.frames.items()
-    ]
-    waiting = [[key, *entry] for key, entry in state.waiting.items()]
-    return orjson.dumps([FORMAT, [getattr(state, name) for name in _SCALARS], frames, waiting])
+    parts = state.parts
+    scalars = [getattr(state, name) for name in _SCALARS]
+    scalars[_RETRIES] = [tuple(retry) for retry in state.retries]
+    if not parts.are_rows:
+        head = orjson.dumps([FORMAT, scalars, parts.all()])
+        if len(head) <= split_bytes:
+            return Encoded(head, {})
+    elif state.ended:
+        return Encoded(orjson.dumps([FORMAT, scalars, {}]), parts.rows())
+    return Encoded(orjson.dumps([FORMAT, scalars, None]), parts.rows())
 
 
-def decode(value: bytes) -> RunState:
-    """What `encode` wrote. Raises `UndecodableState`."""
+def decode(head: bytes, rows: PartRows = NO_ROWS) -> RunState:
+    """What `encode` wrote. Raises `UndecodableState`, also later, for a part that is damaged."""
     try:
-        version, scalars, frames, waiting = orjson.loads(value)
+        version, scalars, *rest = orjson.loads(head)
+        if version == 1:
+            return _decode_1(scalars, *rest)
         if version != FORMAT:
-            raise UndecodableState(f"run state of format {version}, this release reads {FORMAT}")
-        return RunState(
-            **dict(zip(_SCALARS, scalars, strict=True)),
-            frames={
-                path: Frame(values, {index: Join(*join) for index, *join in joins})
-                for path, values, joins in frames
-            },
-            waiting={key: Waiting(*entry) for key, *entry in waiting},
-        )
+            raise UndecodableState(f"run state of format {version}, this release reads up to {FORMAT}")
+        (parts,) = rest
+        state = RunState(**dict(zip(_SCALARS, scalars, strict=True)))
+        state.retries = tuple(Retry(*retry) for retry in state.retries)
+        state.parts = Parts(rows=rows) if parts is None else Parts(dict(parts))
     except (ValueError, TypeError) as wrong:
         raise UndecodableState(f"damaged run state: {wrong}") from wrong
+    return state
+
+
+_SCALARS_1 = (
+    "run_id", "tenant_id", "app_id", "workflow_id", "version", "graph_hash", "triggered_from",
+    "created_by_role", "created_by", "event_at", "started_at", "inputs", "trigger_log", "status", "error",
+    "revision", "steps", "exceptions",
+)  # fmt: skip
+
+
+def _decode_1(scalars: Any, frames: Any, waiting: Any) -> RunState:
+    """The first format: no containers, no retries, always one row."""
+    named = dict(zip(_SCALARS_1, scalars, strict=True))
+    inputs, log = named.pop("inputs"), named.pop("trigger_log")
+    state = RunState(**named, queue=(log or {}).get("queue_name") or DEFAULT_QUEUE)
+    if state.ended:
+        return state
+    state.inputs = inputs
+    if log:
+        state.trigger_log = log
+    for path, values, joins in frames:
+        for name, value in values.items():
+            state.parts.put(f"v:{path}:{name}", value)
+        frame = [None, 0, state.started_at, len(waiting), None, False, ["0", *values], joins]
+        state.parts.put(f"f:{path}", frame)
+    for execution_id, *entry in waiting:
+        state.wait_for(execution_id, Waiting(*entry))
+    return state

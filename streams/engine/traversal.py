@@ -1,22 +1,20 @@
 """Which nodes become ready when a node is left: edges are taken or skipped, joins wait for all of theirs."""
 
-from streams.engine.definition import Definition, Edge, NodePlan
-from streams.engine.state import Frame, Join
+from streams.engine.definition import Edge, NodePlan
+from streams.engine.frames import Frame, Join
 
 _SKIPPED = -1
 _OPEN = -2
 
 
-def leave(
-    definition: Definition, frame: Frame, plan: NodePlan, handle: str | None
-) -> list[tuple[NodePlan, str]]:
+def leave(frame: Frame, plan: NodePlan, handle: str | None) -> list[tuple[NodePlan, str]]:
     """The nodes that can run now, in the order of the edges, each with the node that led there.
 
     A node runs when all of its incoming edges are decided and one of them at least is taken. One that no edge
     leads to is skipped, and so are its edges. What led to a join is the first taken edge in the order of the
     graph, so that it does not depend on which came last.
     """
-    plans, edges = definition.plans, definition.edges
+    plans, edges = frame.scope.plans, frame.scope.edges
     route = plan.route(handle)
     ready: list[tuple[NodePlan, str]] = []
     undecided = list(route.skipped[::-1])
@@ -26,11 +24,11 @@ def leave(
         if led_by == _SKIPPED:
             undecided.extend(reversed(plans[edge.target].nowhere.skipped))
         elif led_by != _OPEN:
-            ready.append((plans[edge.target], plans[edges[led_by].source].id))
+            ready.append((plans[edge.target], plans[edges[led_by].source].known_as))
     for edge in route.taken:
         led_by = _decide(frame, plans[edge.target], edge, taken=True)
         if led_by != _OPEN:
-            ready.append((plans[edge.target], plans[edges[led_by].source].id))
+            ready.append((plans[edge.target], plans[edges[led_by].source].known_as))
     return ready
 
 

@@ -162,23 +162,23 @@ class OrderedStage:
         for partition, key in turn.served:
             value = turn.overlay.of(partition).get(key)
             if value is not None and self._table.is_due(key, value, turn.now):
-                turn.add(partition, self._decide_row(partition, key, value, turn.now))
+                turn.add(partition, self._decide_row(partition, key, value, turn))
                 served += 1
         if served:
             self._metrics.due(self._stage.name, served)
 
-    def _decide_row(self, partition: int, key: str, value: bytes, now: float) -> Decision:
+    def _decide_row(self, partition: int, key: str, value: bytes, turn: _Turn) -> Decision:
         try:
             if self._stage.due is not None:
                 self._stage.due(key, value)  # Raises again what made a row due at once.
             decision = Decision(writes={key: None})
             if self._stage.on_due is not None:
-                decision = self._stage.on_due(key, value, now)
+                decision = self._stage.on_due(key, value, turn.overlay.of(partition), turn.now)
             check_size(decision)
         except Exception as error:
             # As a record that can't be decided: its bytes go to the dead letters and it is not tried again.
             row = Record(
-                f"changelog.{self._stage.table}", partition, -1, key.encode(), value, (), int(now * 1000)
+                f"changelog.{self._stage.table}", partition, -1, key.encode(), value, (), int(turn.now * 1000)
             )
             return Decision(sends=[self._bury(row, error)], writes={key: None})
         return decision

@@ -12,6 +12,10 @@ class Nothing:
         """Always None."""
         return None
 
+    def under(self, prefix: str) -> list[str]:
+        """Always empty."""
+        return []
+
 
 class _View:
     """The `Kept` of one partition."""
@@ -27,6 +31,11 @@ class _View:
         if key in self._writes:
             return self._writes[key]
         return self._table.get(self._partition, key)
+
+    def under(self, prefix: str) -> list[str]:
+        written = {key for key, value in self._writes.items() if value is not None and key.startswith(prefix)}
+        kept = (key for key in self._table.under(self._partition, prefix) if key not in self._writes)
+        return sorted(written.union(kept))
 
 
 class Overlay:

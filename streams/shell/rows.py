@@ -14,6 +14,10 @@ Write = tuple[str, bytes | None]
 """Row key and its new value; None deletes."""
 
 
+BREAK = "/"
+"""Ends the part of a key that rows which belong together have in common."""
+
+
 class Epoch(NamedTuple):
     """Which ownership of a partition a row was written under; of two owners the later one has the greater.
 
@@ -66,6 +70,10 @@ class Rows(Protocol):
     def items(self, partition: int) -> Iterator[tuple[str, bytes]]:
         """All rows of an open partition."""
 
+    def under(self, partition: int, prefix: str) -> Iterator[str]:
+        """The keys of an open partition that begin with `prefix`, in order. It ends with `BREAK` and has no
+        other: so it costs what it finds, wherever the rows are kept."""
+
     def size(self, partition: int) -> int:
         """How many rows an open partition has; an upper bound is enough."""
 
@@ -75,18 +83,22 @@ class MemoryRows:
 
     def __init__(self) -> None:
         self._rows: dict[int, dict[str, bytes]] = {}
+        self._together: dict[int, dict[str, set[str]]] = {}
         self._marks: dict[int, Mark] = {}
 
     def open(self, partition: int) -> Mark | None:
         self._rows.setdefault(partition, {})
+        self._together.setdefault(partition, {})
         return self._marks.get(partition)
 
     def close(self, partition: int) -> None:
         self._rows.pop(partition, None)
+        self._together.pop(partition, None)
         self._marks.pop(partition, None)
 
     def clear(self, partition: int) -> None:
         self._rows[partition] = {}
+        self._together[partition] = {}
         self._marks.pop(partition, None)
 
     def get(self, partition: int, key: str) -> bytes | None:
@@ -99,7 +111,22 @@ class MemoryRows:
                 rows.pop(key, None)
             else:
                 rows[key] = value
+            if BREAK in key:
+                self._note(partition, key, there=value is not None)
         self._marks[partition] = mark
+
+    def under(self, partition: int, prefix: str) -> Iterator[str]:
+        return iter(sorted(self._together[partition].get(prefix, ())))
+
+    def _note(self, partition: int, key: str, *, there: bool) -> None:
+        prefix = key[: key.index(BREAK) + 1]
+        together = self._together[partition].setdefault(prefix, set())
+        if there:
+            together.add(key)
+        else:
+            together.discard(key)
+        if not together:
+            del self._together[partition][prefix]
 
     def items(self, partition: int) -> Iterator[tuple[str, bytes]]:
         return iter(self._rows[partition].items())
@@ -164,6 +191,14 @@ class RocksRows:
         for key, value in rows:
             if key != _MARK:
                 yield key.decode(), value
+
+    def under(self, partition: int, prefix: str) -> Iterator[str]:
+        begin = prefix.encode()
+        keys: Iterator[bytes] = self._dbs[partition].keys(from_key=begin)  # type: ignore[assignment]
+        for key in keys:
+            if not key.startswith(begin):
+                return
+            yield key.decode()
 
     def size(self, partition: int) -> int:
         return int(self._dbs[partition].property_int_value("rocksdb.estimate-num-keys") or 0)

@@ -26,6 +26,9 @@ class Kept(Protocol):
     def get(self, key: str) -> bytes | None:
         """The row's value, None when there is none. Does not block."""
 
+    def under(self, prefix: str) -> list[str]:
+        """The keys that begin with `prefix`, in order: it ends with `rows.BREAK` and has no other."""
+
 
 @dataclass(slots=True)
 class Decision:
@@ -56,8 +59,9 @@ class Stage:
     """What it keeps goes to the topic `changelog.<table>`; None keeps nothing."""
     due: Callable[[str, bytes], float | None] | None = None
     """Row key and value to the unix time at which the row wants attention; None for never."""
-    on_due: Callable[[str, bytes, float], Decision] | None = None
-    """What is done at that time. Without it the row is deleted, which is what an expiry needs."""
+    on_due: Callable[[str, bytes, Kept, float], Decision] | None = None
+    """What is done at that time: row key and value, kept rows, unix time. Without it the row is deleted, as
+    an expiry needs."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ it wakes up, after others have gone on; nothing on the way can stop it. Whoever 
 a smaller epoch after a greater one, leaves such a row out, and writes the right one again.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from streams.shell.due import DueHeap, DueOf
@@ -90,6 +90,10 @@ class Table:
     def get(self, partition: int, key: str) -> bytes | None:
         """The row of an open partition."""
         return self._rows.get(partition, key)
+
+    def under(self, partition: int, prefix: str) -> Iterator[str]:
+        """The keys of an open partition that begin with `prefix`, which ends with `BREAK`."""
+        return self._rows.under(partition, prefix)
 
     def size(self, partition: int) -> int:
         """About how many rows an open partition has."""

@@ -188,7 +188,7 @@ async def test_due_rows_do_more_than_expire(deployment: Deployment) -> None:
     """A timer: sends something, changes its row, and a row whose handler fails is a dead letter."""
     clock = ManualClock(1_000_000.0)
 
-    def on_due(key: str, value: bytes, now: float) -> Decision:
+    def on_due(key: str, value: bytes, kept: Kept, now: float) -> Decision:
         if key == "bad":
             raise RuntimeError("no")
         fired = json.loads(value).get("fired", 0) + 1

@@ -176,10 +176,6 @@ def test_malformed_data_is_a_problem_and_never_an_exception(name: str, value: An
         (graph([start(field("a"), field("a"))]), "node start, variables: 'a' is there several times"),
         (with_node(answer("a", "")), "node a, type: answer is unusual in mode workflow"),
         (
-            with_node(http(retry_config={"retry_enabled": True, "max_retries": 3})),
-            "retry_config: is not supported",
-        ),
-        (
             with_node(
                 code("c") | {"data": {**code("c", x=["start", "a"])["data"], "code": "def main(y): ..."}}
             ),

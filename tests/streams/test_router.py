@@ -13,6 +13,7 @@ from schemas.models import AppTrigger, AppTriggerStatus, AppTriggerType, Workflo
 from streams.errors import Unroutable
 from streams.router import Router
 from streams.shell.stage import Decision, NotYet, Record
+from tests.streams.kept import KeptRows
 from transport.definitions import TRIGGERS, WORKFLOWS, Definitions
 from transport.feed import DefinitionsFeed
 
@@ -53,7 +54,7 @@ class Bench:
 
     def __init__(self) -> None:
         self.feed = Feed()
-        self.table: dict[str, bytes] = {}
+        self.table = KeptRows()
         self.outcomes: list[str] = []
         self.router = Router(cast(DefinitionsFeed, self.feed), CODEC, self.outcomes.append)
         self.next_offset = 0
@@ -195,7 +196,7 @@ def test_a_day_of_events_leaves_no_more_rows_than_a_window(bench: Bench) -> None
         bench.decide(bench.event(f"id-{second}", at_s=second), at_s=second)
         for key, row in list(bench.table.items()):
             if bench.router.stage().due(key, row) <= NOW_US / 1e6 + second:  # type: ignore[misc,operator]
-                bench.carry_out(bench.router.expire(key, row, NOW_US / 1e6 + second))
+                bench.carry_out(bench.router.expire(key, row, bench.table, NOW_US / 1e6 + second))
         most = max(most, len(bench.table))
     assert most == 3
 

@@ -13,6 +13,7 @@ from streams.errors import UnknownVersion
 from streams.run_rows import RunRow, row_due
 from streams.runner import Runner
 from streams.shell.stage import NotYet, Record
+from tests.streams.kept import KeptRows
 from transport.definitions import WORKFLOWS, Definitions
 from transport.feed import DefinitionsFeed
 
@@ -65,7 +66,7 @@ class Bench:
         self.feed = Feed()
         self.version = version
         self.change(graph)
-        self.table: dict[str, bytes] = {}
+        self.table = KeptRows()
         self.outcomes: list[tuple[str, str]] = []
         self.runner = Runner(
             cast(DefinitionsFeed, self.feed), CODEC, Options(), 3600.0, lambda *o: self.outcomes.append(o)
@@ -161,14 +162,14 @@ def test_a_finished_run_is_forgotten_in_time() -> None:
     bench.start()
     bench.result()
     assert row_due(RUN, bench.table[RUN]) == NOW + 3600
-    bench.carry_out(bench.runner.on_due(RUN, bench.table[RUN], NOW + 3600))
+    bench.carry_out(bench.runner.on_due(RUN, bench.table[RUN], bench.table, NOW + 3600))
     assert bench.table == {}
 
 
 def test_a_run_whose_time_is_up_fails_and_says_so() -> None:
     bench = Bench(WAITING)
     bench.start()
-    sent = bench.carry_out(bench.runner.on_due(RUN, bench.table[RUN], NOW + 1200))
+    sent = bench.carry_out(bench.runner.on_due(RUN, bench.table[RUN], bench.table, NOW + 1200))
     [run] = sent["runs"]
     assert run["status"] == "FAILED"
     assert "1200 s" in run["error"]

@@ -9,6 +9,7 @@ from schemas.codec import SingleObjectCodec
 from schemas.models import AppTrigger, AppTriggerStatus, AppTriggerType
 from streams.schedules import Schedules
 from streams.shell.stage import Decision, Record
+from tests.streams.kept import KeptRows
 from transport.feed import DefinitionsFeed
 
 CODEC = SingleObjectCodec()
@@ -25,7 +26,7 @@ class Clockwork:
 
     def __init__(self) -> None:
         self.stage = Schedules(cast(DefinitionsFeed, Feed()), CODEC)
-        self.table: dict[str, bytes] = {}
+        self.table = KeptRows()
 
     def tell(self, kind: str, payload: Any, at_s: float = 0) -> list[dict[str, Any]]:
         record = {
@@ -37,7 +38,7 @@ class Clockwork:
         return self.carry_out(self.stage.decide(message, self.table, START_S + at_s))
 
     def pass_time(self, to_s: float) -> list[dict[str, Any]]:
-        return self.carry_out(self.stage.on_due("s1", self.table["s1"], START_S + to_s))
+        return self.carry_out(self.stage.on_due("s1", self.table["s1"], self.table, START_S + to_s))
 
     def carry_out(self, decision: Decision) -> list[dict[str, Any]]:
         for key, row in decision.writes.items():

@@ -11,9 +11,12 @@ from streams.engine.nodes.document_extractor import compile_document_extractor
 from streams.engine.nodes.end import compile_end
 from streams.engine.nodes.http_request import compile_http_request
 from streams.engine.nodes.if_else import compile_if_else
+from streams.engine.nodes.iteration import compile_iteration
 from streams.engine.nodes.knowledge_retrieval import compile_knowledge_retrieval
 from streams.engine.nodes.list_operator import compile_list_operator
-from streams.engine.nodes.protocol import PureNode, TaskNode
+from streams.engine.nodes.loop import compile_loop
+from streams.engine.nodes.markers import compile_marker
+from streams.engine.nodes.protocol import ContainerNode, PureNode, TaskNode
 from streams.engine.nodes.start import compile_start
 from streams.engine.nodes.template_transform import compile_template_transform
 from streams.engine.nodes.variable_aggregator import compile_variable_aggregator
@@ -28,6 +31,9 @@ PURE: Mapping[str, Callable[[Any], PureNode]] = {
     "list-operator": compile_list_operator,
     "answer": compile_answer,
     "end": compile_end,
+    "iteration-start": compile_marker,
+    "loop-start": compile_marker,
+    "loop-end": compile_marker,
 }
 
 TASKS: Mapping[str, Callable[[Any], TaskNode]] = {
@@ -36,6 +42,17 @@ TASKS: Mapping[str, Callable[[Any], TaskNode]] = {
     "document-extractor": compile_document_extractor,
     "knowledge-retrieval": compile_knowledge_retrieval,
 }
+
+CONTAINERS: Mapping[str, Callable[[str, Any], ContainerNode]] = {
+    "iteration": compile_iteration,
+    "loop": compile_loop,
+}
+
+UNRECORDED = frozenset({"iteration-start", "loop-start"})
+"""Types of nodes that leave no record and count as no step, as in Dify."""
+
+LOOP_END = "loop-end"
+"""The type of node after which the loop around it has no more rounds."""
 
 RESPONSES = frozenset({"answer", "end"})
 """Types whose outputs are outputs of the run."""
@@ -49,3 +66,8 @@ def compile_pure(node_type: str, data: NodeData) -> PureNode:
 def compile_task(node_type: str, data: NodeData) -> TaskNode:
     """Raises `KeyError` for a type that is no task."""
     return TASKS[node_type](data)
+
+
+def compile_container(node_id: str, node_type: str, data: NodeData) -> ContainerNode:
+    """Raises `KeyError` for a type that is no container."""
+    return CONTAINERS[node_type](node_id, data)

@@ -1,6 +1,7 @@
-"""What a node type is to the engine: pure, and run in the hop that reaches it, or a task for an executor."""
+"""What a node type is to the engine: pure, and run in the hop that reaches it, a task for an executor, or a
+container whose nodes run in rounds."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from streams.engine.pool import Pool
@@ -43,3 +44,67 @@ class TaskNode(Protocol):
 
     def task(self, pool: Pool) -> Task:
         """Raises `NodeFailure` where the task cannot even be described."""
+
+
+class Opened(NamedTuple):
+    """What a container begins with."""
+
+    inputs: Mapping[str, Any]
+    """For its record."""
+    length: int
+    """The most rounds."""
+    items: Sequence[Any] = ()
+    """`item` of each round."""
+    variables: Mapping[str, Any] = _NOTHING
+    """Its own, for the nodes inside and after it."""
+
+
+class Closed(NamedTuple):
+    """What one round came to."""
+
+    result: Any
+    kept: bool = True
+    """Whether the result counts."""
+    last: bool = False
+    """No more rounds begin."""
+    fails: bool = False
+    """The error of the round is one of the container."""
+
+
+class ContainerNode(Protocol):
+    """A node with a graph inside that runs in rounds. Never blocks; the pools stay as they are."""
+
+    @property
+    def kind(self) -> str:
+        """iteration or loop: how `execution_metadata` names it."""
+
+    @property
+    def has_items(self) -> bool:
+        """Whether a round sees an `item` and an `index`."""
+
+    @property
+    def shares_writes(self) -> bool:
+        """Whether the variables that a round writes are those outside, too."""
+
+    @property
+    def parallel(self) -> int:
+        """Rounds under way at the same time."""
+
+    @property
+    def is_parallel(self) -> bool:
+        """Whether rounds may run at the same time at all."""
+
+    def open(self, pool: Pool) -> Opened:
+        """Raises `NodeFailure`."""
+
+    def is_over(self, pool: Pool) -> bool:
+        """Asked before each round, of what the container itself sees."""
+
+    def close(self, pool: Pool, error: str | None) -> Closed:
+        """What a round came to, of what its nodes see. Raises `NodeFailure`, which fails the container."""
+
+    def outputs(self, results: Sequence[Any], pool: Pool) -> Mapping[str, Any]:
+        """Of the results that count, in the order of the rounds."""
+
+    def metadata(self, results: Sequence[Any]) -> Mapping[str, Any]:
+        """For `execution_metadata`."""

@@ -1,6 +1,6 @@
 """A run in memory: commands in, records out, each of which must fit its Avro schema."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from schemas.codec import SingleObjectCodec
@@ -10,7 +10,7 @@ from streams.engine.commands import Cancel, Command, NodeResult, Start
 from streams.engine.definition import Definition, compile_definition
 from streams.engine.effects import Effect, LogChanged, NodeExecuted, RunChanged, TaskScheduled
 from streams.engine.options import DEFAULTS, Options
-from streams.engine.state import RunState, decode, encode
+from streams.engine.state import SPLIT_BYTES, RunState, decode, encode
 from tests.graphs import Json
 
 NOW = 1_700_000_000_000_000
@@ -40,19 +40,42 @@ def start_command(inputs: Mapping[str, Any], **more: Any) -> Start:
     return Start("start", "run", "tenant", "app", "workflow", "v1", NOW, inputs, **more)
 
 
+class Rows:
+    """Rows in a dictionary."""
+
+    def __init__(self, rows: dict[str, bytes]) -> None:
+        self._rows = rows
+
+    def get(self, key: str) -> bytes | None:
+        """See `PartRows`."""
+        return self._rows.get(key)
+
+    def all_keys(self) -> Iterator[str]:
+        """See `PartRows`."""
+        return iter(self._rows)
+
+
 class Run:
     """The latest state and everything that has come of it. The state goes through its bytes at each step."""
 
-    def __init__(self, definition: Definition | Json, options: Options = DEFAULTS) -> None:
+    def __init__(
+        self,
+        definition: Definition | Json,
+        options: Options = DEFAULTS,
+        split_bytes: int = SPLIT_BYTES,
+    ) -> None:
+        """With `split_bytes=0` each part of the state is a row of its own from the start."""
         self.definition = definition if isinstance(definition, Definition) else compiled(definition)
         self.options = options
         self.state: RunState | None = None
         self.effects: list[Effect] = []
         self.now_us = NOW
+        self.rows: dict[str, bytes] = {}
+        self.split_bytes = split_bytes
 
     def tell(self, command: Command) -> Advanced:
         """One command, a second after the one before."""
-        state = decode(encode(self.state)) if self.state else None
+        state = self._read_back() if self.state else None
         advanced = advance(self.definition, state, command, self.now_us, self.options)
         self.now_us += 1_000_000
         self.state = advanced.state
@@ -62,6 +85,17 @@ class Run:
             read = CODEC.decode(schema, CODEC.encode(schema, effect.record))
             assert read == read | effect.record
         return advanced
+
+    def _read_back(self) -> RunState:
+        """The state as the next command finds it: whatever was written, and nothing else."""
+        assert self.state is not None
+        head, rows = encode(self.state, self.split_bytes)
+        for key, row in rows.items():
+            if row is None:
+                self.rows.pop(key, None)
+            else:
+                self.rows[key] = row
+        return decode(head, Rows(dict(self.rows)))
 
     def start(self, inputs: Mapping[str, Any] | None = None, **more: Any) -> "Run":
         """Begins it."""
@@ -76,6 +110,17 @@ class Run:
         """The executor fails with a node."""
         execution = self.task(node_id)["node_execution_id"]
         return self.tell(NodeResult("r", execution, "failed", error=error, error_type=error_type))
+
+    def succeed(self, task: Json, metadata: Mapping[str, Any] | None = None, /, **outputs: Any) -> Advanced:
+        """The executor succeeds with a task."""
+        execution = task["node_execution_id"]
+        result = NodeResult("r", execution, "succeeded", outputs, execution_metadata=metadata or {})
+        return self.tell(result)
+
+    def break_(self, task: Json, error: str = "it broke") -> Advanced:
+        """The executor fails with a task."""
+        result = NodeResult("r", task["node_execution_id"], "failed", error=error, error_type="Broken")
+        return self.tell(result)
 
     def cancel(self, reason: str = "enough") -> Advanced:
         """Somebody stops it."""

@@ -1,0 +1,329 @@
+"""Frames: the run as a whole, and each round of an iteration or a loop, as a hop works on them.
+
+Parts of the state that belong to them, by key:
+
+`f:<path>`         a frame, but for the values of its nodes
+`v:<path>:<name>`  what the node of that id gave in that frame; `sys` and `conversation` in the root as well
+`c:<id>`           one execution of a container
+`i:<id>:<page>`    `PAGE` of the elements that an iteration goes through
+`r:<id>:<round>`   what came of one round
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from schemas.ids import node_execution_id
+from streams.engine.definition import Definition, NodePlan, Scope
+from streams.engine.pool import ENVIRONMENT, Pool
+from streams.engine.state import ROOT, RunState
+
+PAGE = 16
+"""Elements that are kept, and read, together."""
+
+
+class Join(NamedTuple):
+    """A node some of whose incoming edges are decided."""
+
+    undecided: int
+    taken: int
+    """Index of the first of its edges, in the order of the graph, that was taken; -1: none."""
+
+
+class Rounds:
+    """One execution of a container: how far its rounds are, and what they have used."""
+
+    __slots__ = (
+        "begun", "currency", "ended", "error", "execution_id", "failed_round", "length", "node_id", "path",
+        "price", "stopped", "tokens",
+    )  # fmt: skip
+
+    def __init__(self, execution_id: str, path: str, node_id: str, length: int) -> None:
+        self.execution_id = execution_id
+        self.path = path
+        """Of the frame that the container is in."""
+        self.node_id = node_id
+        self.length = length
+        """The most rounds."""
+        self.begun = 0
+        self.ended = 0
+        self.stopped = False
+        """A condition or a loop-end says that there are to be no more rounds."""
+        self.failed_round = -1
+        """The first of the rounds that fail the container; -1: none."""
+        self.error = ""
+        self.tokens = 0
+        self.price = "0"
+        """Decimal."""
+        self.currency = "USD"
+
+    @property
+    def is_closed(self) -> bool:
+        """No more rounds begin."""
+        return self.stopped or self.failed_round >= 0 or self.begun == self.length
+
+    def fail(self, index: int, error: str) -> None:
+        """That round fails the container. Of several the first counts, whatever the order they ended in."""
+        if self.failed_round < 0 or index < self.failed_round:
+            self.failed_round, self.error = index, error
+
+
+class Frame:
+    """Nodes that run together, and what they have given so far."""
+
+    __slots__ = (
+        "depth", "error", "index", "joins", "kept", "loaded", "marks", "mask", "open", "others", "outer",
+        "path", "pool", "rounds", "scope", "started_at", "stopped", "values",
+    )  # fmt: skip
+
+    def __init__(
+        self, path: str, scope: Scope, started_at: int, values: dict[str, Mapping[str, Any]]
+    ) -> None:
+        self.path = path
+        self.scope = scope
+        self.started_at = started_at
+        self.values = values
+        """Node id -> outputs; those of a frame that was read, as far as they were asked for."""
+        self.pool: Pool = values
+        """What its nodes see."""
+        self.joins: dict[int, Join] = {}
+        """By the index of the node's plan."""
+        self.open = 0
+        """Nodes that are ready or have begun. Without any the frame is over."""
+        self.error: str | None = None
+        """Of the first of its nodes that failed without an error strategy."""
+        self.stopped = False
+        """A loop-end was reached."""
+        self.outer: Frame | None = None
+        self.rounds: Rounds | None = None
+        """Which container it is a round of, and `index` which round. None: the run itself."""
+        self.index = 0
+        self.depth = 0
+        self.marks: Mapping[str, Any] = {}
+        """`execution_metadata` that all executions in it have."""
+        self.kept: dict[str, Mapping[str, Any]] = {}
+        """Those of `values` that need not be written."""
+        self.mask = 0
+        """Bit by index of plan: whether its outputs are a part of the state."""
+        self.others: set[str] = set()
+        """Further names whose values are parts of the state."""
+        self.loaded: list[Any] | None = None
+        """As it was read."""
+
+    def nest(self, outer: "Frame", rounds: Rounds, index: int, run_id: str) -> None:
+        """Makes it a round of the container in `outer`, of that run."""
+        node = outer.scope.by_id[rounds.node_id].container
+        assert node is not None
+        self.outer, self.rounds, self.index = outer, rounds, index
+        self.depth = outer.depth + 1
+        marks = {**outer.marks, f"{node.kind}_id": rounds.node_id, f"{node.kind}_index": index}
+        if node.is_parallel:
+            marks["parallel_mode_run_id"] = node_execution_id(run_id, rounds.node_id, self.path)
+        self.marks = marks
+
+    def has_part(self, name: str) -> bool:
+        """Whether that value is a part of the state."""
+        plan = self.scope.by_id.get(name)
+        return name in self.others if plan is None else bool(self.mask >> plan.index & 1)
+
+    def set_part(self, name: str, there: bool) -> None:
+        """Notes whether that value is a part of the state."""
+        plan = self.scope.by_id.get(name)
+        if plan is not None:
+            self.mask = self.mask | 1 << plan.index if there else self.mask & ~(1 << plan.index)
+        elif there:
+            self.others.add(name)
+        else:
+            self.others.discard(name)
+
+    def names(self) -> list[str]:
+        """Those of the values that are parts of the state."""
+        return [plan.id for plan in self.scope.plans if self.mask >> plan.index & 1] + sorted(self.others)
+
+    def row(self) -> list[Any]:
+        """For its part."""
+        return [
+            self.rounds.execution_id if self.rounds else None,
+            self.index,
+            self.started_at,
+            self.open,
+            self.error,
+            self.stopped,
+            [f"{self.mask:x}", *sorted(self.others)],
+            [[index, *join] for index, join in self.joins.items()],
+        ]
+
+
+class View(Mapping[str, Mapping[str, Any]]):
+    """What the nodes of a frame see: its own values, then those of the frames around it."""
+
+    __slots__ = ("_frame", "_state")
+
+    def __init__(self, frame: Frame, state: RunState) -> None:
+        self._frame = frame
+        self._state = state
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The outputs of a node that has any."""
+        frame: Frame | None = self._frame
+        while frame is not None:
+            found = frame.values.get(name)
+            if found is not None:
+                return found
+            if frame.has_part(name):
+                found = frame.values[name] = frame.kept[name] = self._state.parts.get(
+                    f"v:{frame.path}:{name}"
+                )
+                return found
+            frame = frame.outer
+        return default
+
+    def __getitem__(self, name: str) -> Mapping[str, Any]:
+        found: Mapping[str, Any] | None = self.get(name)
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def __contains__(self, name: object) -> bool:
+        return self.get(str(name)) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        names: dict[str, None] = {}
+        frame: Frame | None = self._frame
+        while frame is not None:
+            names.update(dict.fromkeys([*frame.values, *frame.names()]))
+            frame = frame.outer
+        return iter(names)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+class Frames:
+    """Those that a hop has to do with, read once and written when it is over."""
+
+    def __init__(self, definition: Definition, state: RunState) -> None:
+        self._definition = definition
+        self._state = state
+        self._frames: dict[str, Frame] = {}
+        self._rounds: dict[str, Rounds] = {}
+
+    def root(self, values: dict[str, Mapping[str, Any]] | None = None) -> Frame:
+        """The frame of the run: a new one with `values`, else the one that there is."""
+        if values is None:
+            return self.get(ROOT)
+        values[ENVIRONMENT] = self._definition.environment
+        frame = self._frames[ROOT] = Frame(ROOT, self._definition.root, self._state.started_at, values)
+        return frame
+
+    def get(self, path: str) -> Frame:
+        """A frame of the run, with those around it."""
+        return self._frames.get(path) or self._read(path)
+
+    def add_round(
+        self, outer: Frame, plan: NodePlan, rounds: Rounds, started_at: int, own: Mapping[str, Any]
+    ) -> Frame:
+        """The next round of a container, with the variables that the container has in this round only."""
+        assert plan.inner is not None
+        path = f"{outer.path}/{plan.id}/{rounds.begun}" if outer.path else f"{plan.id}/{rounds.begun}"
+        frame = Frame(path, plan.inner, started_at, {})
+        frame.nest(outer, rounds, rounds.begun, self._state.run_id)
+        frame.pool = View(frame, self._state)
+        if own:
+            frame.values[plan.id] = frame.kept[plan.id] = own
+        rounds.begun += 1
+        self._frames[path] = frame
+        return frame
+
+    def end_round(self, frame: Frame) -> None:
+        """Nothing of it is kept any more."""
+        del self._frames[frame.path]
+        if frame.loaded is None:
+            return
+        parts = self._state.parts
+        for name in frame.names():
+            parts.drop(f"v:{frame.path}:{name}")
+        parts.drop(f"f:{frame.path}")
+
+    def add_rounds(self, rounds: Rounds, items: Sequence[Any]) -> None:
+        """A container has begun; `items` are what an iteration goes through."""
+        self._rounds[rounds.execution_id] = rounds
+        for begin in range(0, len(items), PAGE):
+            page = items[begin : begin + PAGE]
+            self._state.parts.put(f"i:{rounds.execution_id}:{begin // PAGE}", page)
+
+    def item(self, rounds: Rounds, index: int) -> Any:
+        """One of the elements that an iteration goes through."""
+        return self._state.parts.get(f"i:{rounds.execution_id}:{index // PAGE}")[index % PAGE]
+
+    def keep_result(self, rounds: Rounds, index: int, result: Sequence[Any]) -> None:
+        """What came of a round."""
+        self._state.parts.put(f"r:{rounds.execution_id}:{index}", result)
+
+    def end_rounds(self, rounds: Rounds, items: int) -> list[Sequence[Any]]:
+        """What came of the rounds, in their order. The container is over, nothing of it is kept."""
+        parts, key = self._state.parts, rounds.execution_id
+        results = [parts.get(f"r:{key}:{index}") for index in range(rounds.begun)]
+        for index in range(rounds.begun):
+            parts.drop(f"r:{key}:{index}")
+        for page in range((items + PAGE - 1) // PAGE):
+            parts.drop(f"i:{key}:{page}")
+        if parts.get(f"c:{key}") is not None:
+            parts.drop(f"c:{key}")
+        del self._rounds[key]
+        return results
+
+    def write(self) -> None:
+        """Brings the parts of the state up to date."""
+        parts = self._state.parts
+        for frame in self._frames.values():
+            for name, value in frame.values.items():
+                if name != ENVIRONMENT and frame.kept.get(name) is not value:
+                    parts.put(f"v:{frame.path}:{name}", value)
+                    frame.set_part(name, there=True)
+            row = frame.row()
+            if row != frame.loaded:
+                parts.put(f"f:{frame.path}", row)
+        for rounds in self._rounds.values():
+            row = [getattr(rounds, name) for name in _ROUNDS]
+            if row != parts.get(f"c:{rounds.execution_id}"):
+                parts.put(f"c:{rounds.execution_id}", row)
+
+    def forget(self, name: str) -> None:
+        """A value of the root that no node will ask for again."""
+        root = self.root()
+        root.values.pop(name, None)
+        if root.has_part(name):
+            root.set_part(name, there=False)
+            self._state.parts.drop(f"v:{ROOT}:{name}")
+
+    def _read(self, path: str) -> Frame:
+        row = self._state.parts.get(f"f:{path}")
+        execution_id, index, started_at, open_, error, stopped, names, joins = row
+        rounds = self._rounds_of(execution_id) if execution_id else None
+        outer = self.get(rounds.path) if rounds else None
+        plan = outer.scope.by_id[rounds.node_id] if outer and rounds else None
+        frame = Frame(path, plan.inner if plan and plan.inner else self._definition.root, started_at, {})
+        frame.loaded, frame.open, frame.error, frame.stopped = row, open_, error, stopped
+        frame.joins = {plan_index: Join(*join) for plan_index, *join in joins}
+        frame.mask, frame.others = int(names[0], 16), set(names[1:])
+        frame.pool = View(frame, self._state)
+        if outer is None or rounds is None or plan is None or plan.container is None:
+            frame.values[ENVIRONMENT] = self._definition.environment
+        else:
+            frame.nest(outer, rounds, index, self._state.run_id)
+            if plan.container.has_items and not frame.has_part(plan.id):
+                own = {"item": self.item(rounds, index), "index": index}
+                frame.values[plan.id] = frame.kept[plan.id] = own
+        self._frames[path] = frame
+        return frame
+
+    def _rounds_of(self, execution_id: str) -> Rounds:
+        rounds = self._rounds.get(execution_id)
+        if rounds is None:
+            rounds = self._rounds[execution_id] = Rounds("", "", "", 0)
+            for name, value in zip(_ROUNDS, self._state.parts.get(f"c:{execution_id}"), strict=True):
+                setattr(rounds, name, value)
+        return rounds
+
+
+_ROUNDS = Rounds.__slots__
