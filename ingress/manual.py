@@ -1,5 +1,6 @@
 """`POST /api/v1/triggers/workflows/{workflow_id}/manual`: somebody starts a workflow."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -10,6 +11,7 @@ from ingress.accept import Arrival, iso
 from ingress.auth import CALLER, Caller
 from ingress.errors import Conflict, Malformed
 from ingress.file_inputs import complete_files
+from ingress.form_inputs import check_inputs
 from ingress.identity import delivery_id, window_ms
 from ingress.keys import DOOR, FEED
 from ingress.operation import Operation
@@ -17,7 +19,7 @@ from ingress.ownership import find_versions
 from ingress.responses import json_answer, read_model
 from ingress.wire import Answer, RequestBody
 from schemas.ids import new_id, now_us, workflow_run_id
-from schemas.models import DRAFT, AppTriggerType
+from schemas.models import DRAFT, AppTriggerType, Workflow
 from transport.definitions import Definitions
 
 
@@ -28,6 +30,12 @@ class ManualStart(RequestBody):
     """Start variable -> value."""
     draft: bool = False
     """Run the draft instead of the latest published version."""
+    query: str = ""
+    """What the user of a chat says: `sys.query`."""
+    conversation_id: str = ""
+    """Of a chat: `sys.conversation_id`."""
+    files: list[dict[str, Any]] = Field(default_factory=list)
+    """`sys.files`."""
 
 
 class ManualStarted(Answer):
@@ -45,10 +53,12 @@ async def start(request: web.Request) -> web.Response:
     caller = request[CALLER]
     workflow_id = request.match_info["workflow_id"]
     wanted = await read_model(request, ManualStart)
-    check_startable(request.app[FEED].definitions, caller, workflow_id, wanted.draft)
+    workflow = check_startable(request.app[FEED].definitions, caller, workflow_id, wanted.draft)
     metadata = {"initiated_by": caller.name, "draft": wanted.draft}
     inputs = await complete_files(request, wanted.inputs)
-    return await launch(request, workflow_id, inputs, metadata)
+    check_inputs(workflow, inputs)
+    system = await _system(request, wanted)
+    return await launch(request, workflow_id, inputs, metadata, system=system)
 
 
 async def launch(
@@ -56,10 +66,15 @@ async def launch(
     workflow_id: str,
     inputs: dict[str, Any],
     metadata: dict[str, Any],
+    *,
+    system: Mapping[str, Any] | None = None,
     replay_of: str | None = None,
 ) -> web.Response:
-    """Publishes the MANUAL event, and answers when it is durable. Raises `Unavailable`, `TooLarge`."""
-    arrival = _arrival(request, workflow_id, inputs, metadata, replay_of)
+    """Publishes the MANUAL event, and answers when it is durable. Raises `Unavailable`, `TooLarge`.
+
+    `system` are the variables of `sys` that the caller gives.
+    """
+    arrival = _arrival(request, workflow_id, _value(inputs, system or {}, metadata), replay_of)
     acceptance = await request.app[DOOR].accept(arrival, request.headers)
     run_id = workflow_run_id(acceptance.dedup_key, acceptance.first_received_at, workflow_id)
     started = ManualStarted(
@@ -71,30 +86,36 @@ async def launch(
     return json_answer(started, 200 if acceptance.duplicate else 202)
 
 
-def check_startable(definitions: Definitions, caller: Caller, workflow_id: str, draft: bool) -> None:
-    """Raises `NotFound`, and `Conflict` where there is no version to run."""
+def check_startable(definitions: Definitions, caller: Caller, workflow_id: str, draft: bool) -> Workflow:
+    """The version that would run. Raises `NotFound`, and `Conflict` where there is none."""
     versions = find_versions(definitions, caller, workflow_id)
     if draft and DRAFT not in versions:
         raise Conflict(f"workflow {workflow_id} has no draft; leave `draft` out to run what is published")
     if not draft and workflow_id not in definitions.latest:
         raise Conflict(f"workflow {workflow_id} has no published version; publish it, or send `draft: true`")
+    return versions[DRAFT] if draft else definitions.latest[workflow_id]
 
 
-def _arrival(
-    request: web.Request,
-    workflow_id: str,
-    inputs: dict[str, Any],
-    metadata: dict[str, Any],
-    replay_of: str | None,
-) -> Arrival:
+async def _system(request: web.Request, wanted: ManualStart) -> dict[str, Any]:
+    """What was given of it: the engine has defaults for the rest."""
+    given = await complete_files(request, {"files": wanted.files})
+    given |= {"query": wanted.query, "conversation_id": wanted.conversation_id}
+    return {name: value for name, value in given.items() if value}
+
+
+def _value(inputs: dict[str, Any], system: Mapping[str, Any], metadata: dict[str, Any]) -> dict[str, Any]:
+    value = {"type": "manual", "inputs": inputs, "metadata": metadata}
+    return {**value, "system": dict(system)} if system else value
+
+
+def _arrival(request: web.Request, workflow_id: str, event: dict[str, Any], replay_of: str | None) -> Arrival:
     caller = request[CALLER]
     event_id, received_at = new_id(), now_us()
     time = iso(received_at)
     value = {
-        "type": "manual",
+        **event,
         "source": {"ip": request.remote, "user_agent": request.headers.get("User-Agent")},
-        "inputs": inputs,
-        "metadata": {**metadata, "received_at": time},
+        "metadata": {**event["metadata"], "received_at": time},
     }
     try:
         document = orjson.dumps(value).decode()

@@ -7,6 +7,8 @@ from aiohttp import web
 
 from ingress.auth import CALLER
 from ingress.errors import Conflict, NotFound
+from ingress.file_inputs import complete_files
+from ingress.form_inputs import check_inputs
 from ingress.history import RunFilter
 from ingress.keys import CODEC, FEED, PRODUCER
 from ingress.manual import ManualStarted, check_startable, launch
@@ -88,9 +90,10 @@ async def replay(request: web.Request) -> web.Response:
     run = await _named(request)
     caller = request[CALLER]
     draft = run.version == DRAFT
-    check_startable(request.app[FEED].definitions, caller, run.workflow_id, draft)
+    workflow = check_startable(request.app[FEED].definitions, caller, run.workflow_id, draft)
     metadata = {"initiated_by": caller.name, "draft": draft, "replay_of": run.id}
-    inputs = {**run.inputs_dict, **wanted.inputs}
+    inputs = {**run.inputs_dict, **await complete_files(request, wanted.inputs)}
+    check_inputs(workflow, inputs)
     return await launch(request, run.workflow_id, inputs, metadata, replay_of=run.id)
 
 

@@ -1,7 +1,7 @@
 """Dify DSL files (`kind: app`) and plain graph JSON: reading, with every problem named, and writing.
 
-Source of the format: what Dify exports (api/services/app_dsl_service.py there). DSL 0.1 to 0.6 are known. Dify reads files of other
-versions once its user has said so; here they are read as they are, and what is wrong with them is named.
+Source of the format: what Dify exports (api/services/app_dsl_service.py there), DSL 0.1 to 0.6. Dify reads
+files of other versions once its user has agreed; here they are read at once, and what is wrong is named.
 """
 
 import re

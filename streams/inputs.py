@@ -5,6 +5,9 @@ from typing import Any
 
 from schemas.paths import lookup
 
+SYSTEM = ("query", "files", "conversation_id", "user_id")
+"""The system variables that come from outside; the others are the engine's."""
+
 
 def map_inputs(
     data: Mapping[str, Any], variables: Iterable[Mapping[str, Any]], mapping: Mapping[str, str]
@@ -32,3 +35,16 @@ def map_inputs(
                 inputs[name] = source[name]
                 break
     return inputs
+
+
+def map_system(data: Mapping[str, Any], mapping: Mapping[str, str]) -> dict[str, Any]:
+    """The variables of `sys` that the event has a say in, by their names without `sys.`.
+
+    A manual start brings them; of another event `mapping` names them, as `sys.query` and the like.
+    """
+    system = dict(data.get("system") or {})
+    for name in SYSTEM:
+        found, value = lookup(data, mapping[f"sys.{name}"]) if f"sys.{name}" in mapping else (False, None)
+        if found:
+            system[name] = value
+    return system

@@ -10,7 +10,7 @@ from schemas.codec import Record as AvroRecord
 from schemas.ids import trigger_log_id, workflow_run_id
 from schemas.models import DRAFT, AppTrigger, AppTriggerStatus, AppTriggerType, Workflow
 from streams.errors import Unroutable
-from streams.inputs import map_inputs
+from streams.inputs import map_inputs, map_system
 from transport.definitions import Definitions
 
 QUEUES = {AppTriggerType.SCHEDULE: "high_priority"}
@@ -53,6 +53,7 @@ def start_command(arrival: Arrival, route: Route, log: AvroRecord, now_us: int, 
     """The RunCommand that starts the workflow of `route`, of which `log` is the trigger log."""
     event, workflow = arrival.event, _known(route)
     debugging = workflow.version == DRAFT
+    system = map_system(arrival.data, _mapping(route))
     return {
         "command_id": f"start/{log['workflow_run_id']}",
         "kind": "START",
@@ -67,7 +68,7 @@ def start_command(arrival: Arrival, route: Route, log: AvroRecord, now_us: int, 
             {
                 "inputs": orjson.loads(log["inputs"]),
                 "triggered_from": "debugging" if debugging else "app-run",
-                "system": {"user_id": event["created_by"] or ""},
+                "system": {"user_id": event["created_by"] or "", **system},
             }
         ).decode(),
         "trigger_log": log,
@@ -77,8 +78,7 @@ def start_command(arrival: Arrival, route: Route, log: AvroRecord, now_us: int, 
 def trigger_log(arrival: Arrival, route: Route, now_us: int) -> AvroRecord:
     """The first state of the log: PENDING for a run that will start, else STOPPED with the reason."""
     event, workflow, trigger = arrival.event, route.workflow, route.trigger
-    mapping = trigger.config.get("inputs", {}) if trigger else {}
-    inputs = map_inputs(arrival.data, workflow.user_input_form(), mapping) if workflow else {}
+    inputs = map_inputs(arrival.data, workflow.user_input_form(), _mapping(route)) if workflow else {}
     starts = workflow is not None and route.refusal is None
     return {
         "id": trigger_log_id(event["event_id"], workflow.id if workflow else None),
@@ -141,6 +141,11 @@ def _trigger_route(trigger: AppTrigger, definitions: Definitions) -> Route:
     if trigger.status is AppTriggerStatus.PAUSED:
         return Route(workflow, trigger, "the trigger is paused")
     return Route(workflow, trigger)
+
+
+def _mapping(route: Route) -> Mapping[str, str]:
+    mapping: Mapping[str, str] = route.trigger.config.get("inputs", {}) if route.trigger else {}
+    return mapping
 
 
 def _known(route: Route) -> Workflow:

@@ -64,3 +64,41 @@ async def test_a_misspelt_field_is_refused(client: Client, workflow_id: str, sta
     refused = await start(client, workflow_id, 422, {"input": {}})
     assert refused["errors"][0]["field"] == "input"
     assert not stand_ins.sent.events()
+
+
+FIELDS = [
+    {"variable": "name", "label": "name", "type": "text-input", "required": True, "max_length": 5},
+    {"variable": "age", "label": "age", "type": "number"},
+    {"variable": "kind", "label": "kind", "type": "select", "options": ["a", "b"]},
+]
+
+
+async def with_form(client: Client) -> str:
+    """The id of a published workflow that asks for `FIELDS`."""
+    first, *others = GRAPH["nodes"]
+    form = {**first, "data": {**first["data"], "variables": FIELDS}}
+    path = "/api/v1/workflows/import?app=form&publish=true"
+    async with client.post(path, json={**GRAPH, "nodes": [form, *others]}, headers=AUTHORIZED) as answer:
+        return str((await answer.json())["workflow_id"])
+
+
+async def test_every_input_that_does_not_fit_the_form_is_named(client: Client, stand_ins: StandIns) -> None:
+    workflow_id = await with_form(client)
+    refused = await start(client, workflow_id, 422, {"inputs": {"age": "old", "kind": "c"}})
+    assert refused["errors"] == [
+        {"node": None, "field": "inputs.name", "why": "is required in input form"},
+        {"node": None, "field": "inputs.age", "why": "in input form must be a valid number"},
+        {"node": None, "field": "inputs.kind", "why": "in input form must be one of a, b"},
+    ]
+    assert not stand_ins.sent.events()
+    await start(client, workflow_id, 202, {"inputs": {"name": "Ada", "age": "36"}})
+
+
+async def test_what_the_user_of_a_chat_says_is_brought_as_system_variables(
+    client: Client, workflow_id: str, stand_ins: StandIns
+) -> None:
+    await start(client, workflow_id, 202, {"query": "hello", "conversation_id": "c"})
+    await start(client, workflow_id, 202)
+    first, second = (orjson.loads(event["data"]) for event in stand_ins.sent.events())
+    assert first["system"] == {"query": "hello", "conversation_id": "c"}
+    assert "system" not in second

@@ -1,6 +1,6 @@
 """From an event to the inputs of a run."""
 
-from streams.inputs import map_inputs
+from streams.inputs import map_inputs, map_system
 
 EVENT = {
     "method": "POST",
@@ -31,3 +31,10 @@ def test_a_manual_start_brings_its_inputs_as_they_are() -> None:
 def test_a_body_that_is_no_object_has_no_names() -> None:
     assert map_inputs({"body": "text", "query": {}}, FORM, {}) == {}
     assert map_inputs({"body": "text"}, FORM, {"amount": "body"}) == {"amount": "text"}
+
+
+def test_system_variables_are_mapped_or_brought_by_a_manual_start() -> None:
+    mapping = {"sys.query": "body.repository.full_name", "sys.user_id": "body.nobody", "amount": "x"}
+    assert map_system(EVENT, mapping) == {"query": "ada/engine"}
+    assert map_system(EVENT, {}) == {}
+    assert map_system({"inputs": {}, "system": {"query": "hi"}}, {}) == {"query": "hi"}
