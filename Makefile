@@ -3,8 +3,9 @@ SHELL := /bin/bash
 VENV  := .venv
 BIN   := $(VENV)/bin
 ARGS  ?=
+GRAPHON := .venv-graphon
 
-.PHONY: up test check format soak bench clean help
+.PHONY: up test differential corpus graphon check format soak bench clean help
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -19,8 +20,26 @@ $(VENV)/.installed: pyproject.toml
 up: $(VENV)/.installed ## start the whole system here; ARGS=--exit ends after the sample runs
 	@exec $(BIN)/hopline up $(ARGS)
 
-test: $(VENV)/.installed ## the whole suite, on a real broker and the real ClickHouse engine
+test: $(VENV)/.installed graphon ## the whole suite, on a real broker and the real ClickHouse engine
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+EXAMPLES ?= 2000
+differential: $(VENV)/.installed graphon ## the same graphs on Dify's engine and here; EXAMPLES= of the generator
+	DIFFERENTIAL_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/differential $(ARGS)
+
+corpus: $(VENV)/.installed ## how many DSL files of a folder import and run; DSL=folder
+	$(BIN)/python -m tests.differential.dsl '$(DSL)'
+
+# Dify's engine wants a newer Python than Hopline; where there is none, the tests that need it are skipped.
+graphon:
+	@[ $(GRAPHON)/.installed -nt tests/differential/requirements.txt ] && exit 0; \
+	python=$$(for p in python3.13 python3.12 ~/.pyenv/versions/3.1[23].*/bin/python; do \
+	    $$p -c 'import sys; sys.exit(not (3, 12) <= sys.version_info < (3, 14))' 2>/dev/null && { echo $$p; break; }; done); \
+	[ -n "$$python" ] || { echo "No Python 3.12 or 3.13: the comparison with Dify's engine is skipped." >&2; exit 0; }; \
+	echo "Installing graphon into $(GRAPHON) with $$($$python --version)"; \
+	$$python -m venv $(GRAPHON) && $(GRAPHON)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --no-deps -r tests/differential/requirements.txt && touch $(GRAPHON)/.installed || \
+	{ echo "graphon could not be installed: the comparison with Dify's engine is skipped." >&2; rm -rf $(GRAPHON); }
 
 check: $(VENV)/.installed ## format, lint, types
 	$(BIN)/ruff format --check .
@@ -42,4 +61,4 @@ bench: $(VENV)/.installed ## side by side with the peers; PEERS=restate,dbos REP
 	$(BIN)/python -m bench --peers '$(PEERS)' --reps $(REPS)
 
 clean: ## remove the environment and the local state
-	rm -rf $(VENV) .hopline
+	rm -rf $(VENV) $(GRAPHON) .hopline

@@ -1,0 +1,120 @@
+"""The world outside of both engines: one local server, which models and HTTP services are reached at."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+
+from tests.graphs import Json
+
+
+class World:
+    """`/v1` is an OpenAI-compatible endpoint whose replies are those of the job at hand. Any other path
+    answers as its query says (`status`, `type`, `body`), by default with what was sent, as JSON.
+    """
+
+    def __init__(self) -> None:
+        self.models: Mapping[str, Json] = {}
+        self.asked: list[Json] = []
+        self.url = ""
+        app = web.Application()
+        app.router.add_post("/v1/chat/completions", self._complete)
+        app.router.add_route("*", "/{tail:.*}", self._answer)
+        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
+
+    async def start(self) -> None:
+        """Listens on a free port of 127.0.0.1."""
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+
+    async def stop(self) -> None:
+        """Hangs up."""
+        await self._runner.cleanup()
+
+    def begin(self, models: Mapping[str, Json]) -> None:
+        """Another job."""
+        self.models, self.asked = models, []
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        query = request.query
+        sent = {
+            "method": request.method,
+            "path": request.path_qs,
+            "type": request.headers.get("Content-Type", "").partition(";")[0],
+            "named": {name: value for name, value in request.headers.items() if name.startswith("X-")},
+            "authorization": request.headers.get("Authorization"),
+            "body": await self._body(request),
+        }
+        return web.Response(
+            text=query.get("body", json.dumps(sent, sort_keys=True)),
+            status=int(query.get("status", "200")),
+            content_type=query.get("type", "application/json"),
+            # Clocks and ports are no part of what is compared.
+            headers={"Date": "Thu, 01 Jan 1970 00:00:00 GMT"},
+        )
+
+    @staticmethod
+    async def _body(request: web.Request) -> Any:
+        if request.content_type == "multipart/form-data":
+            return {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
+        if request.content_type == "application/json":
+            return await request.json()
+        return await request.text()
+
+    async def _complete(self, request: web.Request) -> web.StreamResponse:
+        asked = await request.json()
+        messages = [{"role": one["role"], "content": _text(one["content"])} for one in asked["messages"]]
+        self.asked.append({"model": asked["model"], "messages": messages})
+        reply = self.models[asked["model"]]
+        if reply.get("error"):
+            return web.json_response({"error": {"message": reply["error"]}}, status=400)
+        message = _message(reply, messages[-1]["content"])
+        usage = {
+            "prompt_tokens": reply.get("prompt_tokens", 7),
+            "completion_tokens": reply.get("completion_tokens", 3),
+        }
+        usage["total_tokens"] = sum(usage.values())
+        body = {"id": "c", "object": "chat.completion", "created": 0, "model": asked["model"], "usage": usage}
+        if not asked.get("stream"):
+            choice = {"index": 0, "message": message, "finish_reason": "stop"}
+            return web.json_response({**body, "choices": [choice]})
+        return await _stream(request, body, message)
+
+
+async def _stream(request: web.Request, body: Json, message: Json) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+    await response.prepare(request)
+    calls = [{"index": i, **call} for i, call in enumerate(message.get("tool_calls") or ())]
+    delta = {**message, "tool_calls": calls} if calls else message
+    body = {**body, "object": "chat.completion.chunk"}
+    usage = body.pop("usage")
+    for chunk in (
+        {**body, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]},
+        {**body, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
+        {**body, "choices": [], "usage": usage},
+    ):
+        await response.write(f"data: {json.dumps(chunk)}\n\n".encode())
+    await response.write(b"data: [DONE]\n\n")
+    return response
+
+
+def _message(reply: Json, last: str) -> Json:
+    message: Json = {"role": "assistant", "content": reply["text"].replace("{last}", last)}
+    if calls := reply.get("tool_calls"):
+        message["tool_calls"] = [
+            {
+                "id": f"call{i}",
+                "type": "function",
+                "function": {"name": call["name"], "arguments": json.dumps(call["arguments"])},
+            }
+            for i, call in enumerate(calls)
+        ]
+    return message
+
+
+def _text(content: Any) -> str:
+    if isinstance(content, str):
+        return content
+    return "".join(part.get("text", "") for part in content or ())
