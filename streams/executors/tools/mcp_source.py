@@ -1,6 +1,5 @@
 """MCP servers as sources of tools, through the official library."""
 
-import asyncio
 import base64
 import binascii
 import json
@@ -12,6 +11,7 @@ import aiohttp
 import httpx2
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
+    CONNECTION_CLOSED,
     AudioContent,
     BlobResourceContents,
     CallToolResult,
@@ -97,11 +97,15 @@ class McpTools:
                 if error.message == _ENDED:
                     self._pool.discard(key, session)
                     raise _SessionEnded(f"{provider.name} has ended the session") from error
-                # Let its task see the lost connection, so that the next call finds that it is gone.
-                await asyncio.sleep(0)
+                if error.code == CONNECTION_CLOSED:
+                    self._pool.discard(key, session)
+                    raise self._failure(
+                        provider, session, session.transport.failure or error.message
+                    ) from error
                 raise self._failure(provider, session, error.message) from error
             except (httpx2.HTTPError, httpx2.InvalidURL, RuntimeError, ValidationError, ValueError) as error:
-                raise self._failure(provider, session, str(error) or type(error).__name__) from error
+                reason = session.transport.failure or str(error) or type(error).__name__
+                raise self._failure(provider, session, reason) from error
 
     def _new(self, provider: ToolProvider, credentials: Mapping[str, str]) -> Callable[[], McpSession]:
         most = max(self._http.max_text_bytes, self._http.max_binary_bytes)
@@ -115,12 +119,9 @@ class McpTools:
             max_event_bytes=on_the_wire,
         )
 
-    def _failure(self, provider: ToolProvider, session: McpSession, said: str) -> ToolNodeError:
-        transport = session.transport
-        if transport.refused and transport.failure:
-            return ToolSSRFError(transport.failure)
-        reason = transport.failure if transport.failure and not session.alive else said
-        return ToolRuntimeInvocationError(f"{provider.name}: {reason}")
+    def _failure(self, provider: ToolProvider, session: McpSession, reason: str) -> ToolNodeError:
+        kind = ToolSSRFError if session.transport.refused else ToolRuntimeInvocationError
+        return kind(f"{provider.name}: {reason}")
 
     def _reply(self, result: CallToolResult, sent: str) -> ToolReply:
         """As Dify sorts content: a text that is JSON is a value and no text, structured content variables."""
