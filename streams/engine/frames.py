@@ -120,6 +120,10 @@ class Frame:
             marks["parallel_mode_run_id"] = node_execution_id(run_id, rounds.node_id, self.path)
         self.marks = marks
 
+    def has(self, name: str) -> bool:
+        """Whether it has that value, which is not read for it."""
+        return name in self.values or self.has_part(name)
+
     def has_part(self, name: str) -> bool:
         """Whether that value is a part of the state."""
         plan = self.scope.by_id.get(name)

@@ -57,11 +57,13 @@ class Hop:
         self._tasks: list[TaskScheduled] = []
         self._is_first = state.steps == 0
 
-    def begin(self, inputs: Mapping[str, Any], system: Mapping[str, Any]) -> None:
-        """Runs from the start node."""
+    def begin(self, inputs: Mapping[str, Any], system: Mapping[str, Any], given: Pool) -> None:
+        """Runs from the start node. `given`: what is in the variable pool already, for a single step."""
         values: dict[str, Mapping[str, Any]] = {INPUTS: inputs, "sys": system}
         if self._definition.conversation:
             values[CONVERSATION] = self._definition.conversation
+        for node_id, variables in given.items():
+            values[node_id] = {**values.get(node_id, {}), **variables}
         self.reach(self.frames.root(values), self._definition.root.plans[0], None)
         self._run()
 
@@ -126,7 +128,7 @@ class Hop:
         if self._is_first:
             self._report(outputs)
         self.effects += self._tasks
-        if self._definition.root.plans[0].id in self.frames.root().pool:
+        if self.frames.root().has(self._definition.root.plans[0].id):
             self.frames.forget(INPUTS)
         self.frames.write()
 
@@ -153,7 +155,7 @@ class Hop:
         self.state.exceptions += 1
         told = metadata or {}
         record["error"] = failure.reason
-        if waiting.attempt <= plan.policy.retries:
+        if waiting.attempt <= plan.policy.retries and not self.state.single_step:
             record["status"] = "retry"
             add_metadata(record, told, frame.marks, {"retry_index": waiting.attempt})
             self.emit(NodeExecuted(record))
@@ -317,6 +319,8 @@ class Hop:
 
     def _report(self, outputs: str | None) -> None:
         state = self.state
+        if state.single_step:
+            return
         now_us = max(self.now(), state.started_at)
         state.revision += 1
         self.emit(RunChanged(run_record(state, self._definition, outputs, now_us)))
