@@ -3,9 +3,10 @@
 Jinja2 folds constants, so that compiling `{{ 'x'|center(10**9) }}` alone would take a gigabyte.
 """
 
+from functools import lru_cache
 from typing import Any
 
-from jinja2 import nodes
+from jinja2 import TemplateSyntaxError, nodes
 from jinja2.compiler import CodeGenerator
 from jinja2.sandbox import SandboxedEnvironment
 
@@ -26,3 +27,19 @@ class SyntaxEnvironment(SandboxedEnvironment):
 
     def __init__(self) -> None:
         super().__init__(optimized=False)
+
+
+_SYNTAX = SyntaxEnvironment()
+
+
+@lru_cache(maxsize=10_000)
+def syntax_error(template: str) -> str | None:
+    """Why Jinja2 refuses the template; None for one that it takes."""
+    try:
+        _SYNTAX.compile(template)
+    except TemplateSyntaxError as wrong:
+        return f"line {wrong.lineno}: {wrong.message}"
+    except (RecursionError, MemoryError, SyntaxError) as wrong:
+        # Jinja2 compiles to Python, which has limits of its own.
+        return f"cannot be compiled: {wrong}"
+    return None

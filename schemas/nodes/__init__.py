@@ -14,7 +14,10 @@ from schemas.nodes.if_else import IfElseData
 from schemas.nodes.iteration import IterationData, IterationStartData
 from schemas.nodes.knowledge_retrieval import KnowledgeRetrievalData
 from schemas.nodes.list_operator import ListOperatorData
+from schemas.nodes.llm import LLMData
 from schemas.nodes.loop import LoopData, LoopEndData, LoopStartData
+from schemas.nodes.parameter_extractor import ParameterExtractorData
+from schemas.nodes.question_classifier import QuestionClassifierData
 from schemas.nodes.start import StartData
 from schemas.nodes.template_transform import TemplateTransformData
 from schemas.nodes.variable_aggregator import VariableAggregatorData
@@ -30,6 +33,9 @@ NODE_DATA: Mapping[str, type[NodeData]] = {
     "list-operator": ListOperatorData,
     "code": CodeData,
     "http-request": HttpRequestData,
+    "llm": LLMData,
+    "question-classifier": QuestionClassifierData,
+    "parameter-extractor": ParameterExtractorData,
     "document-extractor": DocumentExtractorData,
     "knowledge-retrieval": KnowledgeRetrievalData,
     "iteration": IterationData,
@@ -44,8 +50,8 @@ LEGACY_NAMES: Mapping[str, str] = {"variable-assigner": "variable-aggregator"}
 
 NOT_SUPPORTED_YET = frozenset({
     "agent", "datasource", "human-input",
-    "knowledge-index", "llm",
-    "parameter-extractor", "question-classifier", "tool", "trigger-plugin", "trigger-schedule",
+    "knowledge-index",
+    "tool", "trigger-plugin", "trigger-schedule",
     "trigger-webhook",
 })  # fmt: skip
 """Known to Dify, and not to this release."""

@@ -16,6 +16,9 @@ from streams.executors.http_request import HttpRequestExecutor
 from streams.executors.knowledge.executor import KnowledgeRetrievalExecutor
 from streams.executors.knowledge.sources import Sources
 from streams.executors.models.finding import Models
+from streams.executors.models.llm import LLMExecutor
+from streams.executors.models.parameter_extractor import ParameterExtractorExecutor
+from streams.executors.models.question_classifier import QuestionClassifierExecutor
 from streams.executors.outcome import NodeCall, NodeExecutor, Outcome
 from streams.executors.sandbox.capabilities import Capabilities
 from streams.executors.sandbox.scripts import Sandbox
@@ -67,12 +70,16 @@ async def build_executors(
         DocumentParsers(settings.documents) as parsers,
     ):
         files = Files(store, session, settings.files)
+        models = Models(catalog, session)
         by_type: dict[str, NodeExecutor] = {
             "code": CodeExecutor(sandbox, settings.sandbox.output),
             "http-request": HttpRequestExecutor(session, guard, settings.http, files),
+            "llm": LLMExecutor(models, files.read_file),
+            "question-classifier": QuestionClassifierExecutor(models, files.read_file),
+            "parameter-extractor": ParameterExtractorExecutor(models, files.read_file),
             "document-extractor": DocumentExtractorExecutor(parsers, files.read_file),
             "knowledge-retrieval": KnowledgeRetrievalExecutor(
-                Sources(catalog, session, own, settings.knowledge), Models(catalog, session)
+                Sources(catalog, session, own, settings.knowledge), models
             ),
         }
         yield Executors(by_type, sandbox)

@@ -14,9 +14,12 @@ from streams.engine.nodes.if_else import compile_if_else
 from streams.engine.nodes.iteration import compile_iteration
 from streams.engine.nodes.knowledge_retrieval import compile_knowledge_retrieval
 from streams.engine.nodes.list_operator import compile_list_operator
+from streams.engine.nodes.llm import compile_llm
 from streams.engine.nodes.loop import compile_loop
 from streams.engine.nodes.markers import compile_marker
+from streams.engine.nodes.parameter_extractor import compile_parameter_extractor
 from streams.engine.nodes.protocol import ContainerNode, PureNode, TaskNode
+from streams.engine.nodes.question_classifier import compile_question_classifier
 from streams.engine.nodes.start import compile_start
 from streams.engine.nodes.template_transform import compile_template_transform
 from streams.engine.nodes.variable_aggregator import compile_variable_aggregator
@@ -39,6 +42,9 @@ PURE: Mapping[str, Callable[[Any], PureNode]] = {
 TASKS: Mapping[str, Callable[[Any], TaskNode]] = {
     "code": compile_code,
     "http-request": compile_http_request,
+    "llm": compile_llm,
+    "question-classifier": compile_question_classifier,
+    "parameter-extractor": compile_parameter_extractor,
     "document-extractor": compile_document_extractor,
     "knowledge-retrieval": compile_knowledge_retrieval,
 }

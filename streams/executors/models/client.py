@@ -13,7 +13,6 @@ from tenacity.wait import wait_random_exponential
 from yarl import URL
 
 from schemas.models.model_provider import ModelProvider, ModelSettings
-from streams.executors.egress import EgressRefused
 from streams.executors.models.assembly import Assembly
 from streams.executors.models.completion import Completion
 from streams.executors.models.errors import InvokeConnectionError, InvokeError
@@ -22,6 +21,7 @@ from streams.executors.models.refusals import explained, refusal
 from streams.executors.models.stream import END, EventDecoder
 from streams.executors.models.usage import Usage, priced
 from streams.executors.models.wire import chat_body, completion_body
+from transport.egress import EgressRefused
 
 Mode = Literal["chat", "completion"]
 

@@ -13,6 +13,7 @@ from schemas.models.model_provider import ModelProvider, ModelSettings
 from streams.executors.models.messages import (
     ChatRequest,
     JsonSchema,
+    MediaKind,
     MediaPart,
     Message,
     Part,
@@ -113,17 +114,15 @@ def _content(content: str | tuple[Part, ...], settings: ModelSettings) -> Any:
     """Parts that the model does not take are left out, and a text that is left alone is a plain text."""
     if isinstance(content, str):
         return content
-    taken = [part for part in content if takes(settings, part)]
+    taken = [part for part in content if isinstance(part, TextPart) or takes(settings, part.kind)]
     if len(taken) == 1 and isinstance(taken[0], TextPart):
         return taken[0].text
     return [_part(part) for part in taken] or ""
 
 
-def takes(settings: ModelSettings, part: Part) -> bool:
-    """Whether the model is sent such a part."""
-    if isinstance(part, TextPart):
-        return True
-    return {"audio": settings.audio, "document": settings.documents}.get(part.kind, settings.vision)
+def takes(settings: ModelSettings, kind: MediaKind) -> bool:
+    """Whether the model is sent such files."""
+    return {"audio": settings.audio, "document": settings.documents}.get(kind, settings.vision)
 
 
 def _part(part: Part) -> Json:

@@ -12,8 +12,8 @@ from aiohttp import web
 from schemas.models import DEFAULT_TENANT, ModelProvider
 from schemas.secrets import SecretBox
 from streams.executors.catalog import Catalog
-from streams.executors.egress import EgressPolicy
-from streams.executors.guarded_session import EgressGuard
+from transport.egress import EgressPolicy
+from transport.guarded_session import EgressGuard
 from streams.executors.models.finding import Models
 from transport.definitions import Definitions
 
