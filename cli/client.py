@@ -48,6 +48,10 @@ class Client:
         """Sends `body` as JSON; None where the answer is empty."""
         return _json(self._call("POST", path, query, orjson.dumps({} if body is None else body)))
 
+    def put(self, *path: str, body: Any) -> Any:
+        """Replaces what is there by `body`, as JSON."""
+        return _json(self._call("PUT", path, {}, orjson.dumps(body)))
+
     def upload(self, *path: str, content: bytes, **query: Any) -> Any:
         """Sends a workflow file."""
         return _json(self._call("POST", path, query, content, "application/yaml"))

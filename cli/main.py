@@ -5,8 +5,10 @@ import click
 from cli.broker import broker
 from cli.dlq import dlq
 from cli.errors import CommandFailed
+from cli.model_provider import model_provider
 from cli.roles import ingress, sink, worker
 from cli.run import run
+from cli.sandbox import sandbox
 from cli.sql import sql
 from cli.tool_provider import tool_provider
 from cli.topics import topics
@@ -32,7 +34,9 @@ def main() -> None:
     """Event-driven automation on Kafka, Faust and ClickHouse."""
 
 
-for _command in (up, broker, ingress, worker, sink, topics, workflow, trigger, tool_provider, run, dlq, sql):
+for _command in (
+    up, broker, ingress, worker, sink, sandbox, topics, workflow, trigger, model_provider, tool_provider, run, dlq, sql,
+):  # fmt: skip
     main.add_command(_command)
 
 if __name__ == "__main__":

@@ -70,6 +70,7 @@ _TOPICS = (
     _definitions("api_keys"),
     _definitions("datasets"),
     _definitions("model_providers"),
+    _definitions("sandbox_policies"),
     _definitions("tool_providers"),
     _changelog("dedup"),
     _changelog("runs"),

@@ -13,6 +13,7 @@ from schemas.models import (
     Entity,
     ModelProvider,
     Provider,
+    SandboxPolicy,
     ToolProvider,
     Workflow,
 )
@@ -23,6 +24,7 @@ APPS, WORKFLOWS, TRIGGERS, API_KEYS = (
 PROVIDERS: dict[str, type[Provider]] = {
     "definitions.datasets": Dataset,
     "definitions.model_providers": ModelProvider,
+    "definitions.sandbox_policies": SandboxPolicy,
     "definitions.tool_providers": ToolProvider,
 }
 """Topics of what is found by its name within a tenant."""

@@ -3,9 +3,11 @@
 import asyncio
 import logging
 
+from cli.errors import CommandFailed
 from cli.serving.topics import ensure_topics
 from cli.settings import resolve
 from streams.app import run_worker
+from streams.executors.sandbox.errors import SandboxError
 from streams.executors.settings import ExecutorSettings
 from streams.settings import WorkerSettings
 from transport.settings import KafkaSettings, StorageSettings
@@ -21,4 +23,7 @@ async def serve(stop: asyncio.Event) -> int:
     storage = Storage.open(resolve(StorageSettings))
     await ensure_topics(kafka)
     log.info("worker %s at %s", settings.worker_id, kafka.bootstrap_servers)
-    return await run_worker(settings, kafka, storage, executors, stop)
+    try:
+        return await run_worker(settings, kafka, storage, executors, stop)
+    except SandboxError as error:
+        raise CommandFailed(str(error)) from error

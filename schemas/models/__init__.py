@@ -7,6 +7,7 @@ from schemas.models.entity import DEFAULT_TENANT, Entity, utc_now
 from schemas.models.model_provider import ModelProvider
 from schemas.models.provider import Provider
 from schemas.models.run import WorkflowNodeExecution, WorkflowRun
+from schemas.models.sandbox_policy import SandboxPolicy
 from schemas.models.tool_provider import ToolProvider
 from schemas.models.trigger import CONFIGS, AppTrigger, AppTriggerStatus, AppTriggerType
 from schemas.models.workflow import DRAFT, Workflow, WorkflowType
@@ -25,6 +26,7 @@ __all__ = [
     "Entity",
     "ModelProvider",
     "Provider",
+    "SandboxPolicy",
     "ToolProvider",
     "Workflow",
     "WorkflowNodeExecution",

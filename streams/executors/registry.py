@@ -21,7 +21,7 @@ from streams.executors.models.parameter_extractor import ParameterExtractorExecu
 from streams.executors.models.question_classifier import QuestionClassifierExecutor
 from streams.executors.outcome import NodeCall, NodeExecutor, Outcome
 from streams.executors.sandbox.capabilities import Capabilities
-from streams.executors.sandbox.scripts import Sandbox
+from streams.executors.sandbox.sandboxes import Sandboxes, open_sandboxes
 from streams.executors.settings import ExecutorSettings
 from transport.files import FileStore
 
@@ -29,9 +29,9 @@ from transport.files import FileStore
 class Executors:
     """Valid inside the `build_executors` block that made it. `execute` may be called concurrently."""
 
-    def __init__(self, by_type: Mapping[str, NodeExecutor], sandbox: Sandbox) -> None:
+    def __init__(self, by_type: Mapping[str, NodeExecutor], sandboxes: Sandboxes) -> None:
         self._by_type = by_type
-        self._sandbox = sandbox
+        self._sandboxes = sandboxes
 
     @property
     def node_types(self) -> frozenset[str]:
@@ -40,7 +40,7 @@ class Executors:
 
     def capabilities(self) -> Capabilities:
         """What isolates code nodes on this machine."""
-        return self._sandbox.capabilities()
+        return self._sandboxes.capabilities()
 
     async def execute(self, call: NodeCall) -> Outcome:
         """Executes one node; see `NodeExecutor` for what is an outcome and what is raised."""
@@ -59,11 +59,12 @@ async def build_executors(
     """Starts the sandbox and the HTTP client; ends them on leaving. `catalog`: what tenants have configured;
     `store`: the files that nodes read and make.
 
-    Raises `SandboxUnavailable` when no script could be run here, `ValueError` for a bad allow-list.
+    Raises `SandboxError` when no script could be run here, `ValueError` for a bad allow-list.
     """
-    guard = EgressGuard(EgressPolicy(settings.egress.allow))
+    policy = EgressPolicy(settings.egress.allow)
+    guard = EgressGuard(policy)
     async with (
-        Sandbox(settings.sandbox) as sandbox,
+        open_sandboxes(settings.sandbox, policy) as sandboxes,
         guard.session() as session,
         # What the operator has named needs no guard: the ingress is on an address of this network.
         aiohttp.ClientSession() as own,
@@ -72,7 +73,7 @@ async def build_executors(
         files = Files(store, session, settings.files)
         models = Models(catalog, session)
         by_type: dict[str, NodeExecutor] = {
-            "code": CodeExecutor(sandbox, settings.sandbox.output),
+            "code": CodeExecutor(sandboxes, catalog, settings.sandbox.output),
             "http-request": HttpRequestExecutor(session, guard, settings.http, files),
             "llm": LLMExecutor(models, files.read_file),
             "question-classifier": QuestionClassifierExecutor(models, files.read_file),
@@ -82,4 +83,4 @@ async def build_executors(
                 Sources(catalog, session, own, settings.knowledge), models
             ),
         }
-        yield Executors(by_type, sandbox)
+        yield Executors(by_type, sandboxes)

@@ -1,13 +1,19 @@
 """Settings of the executors, resolved once from the environment and passed in."""
 
 import os
+import re
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from packaging.requirements import InvalidRequirement, Requirement
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from streams.executors.documents.settings import DocumentSettings
 from streams.executors.knowledge.settings import KnowledgeSettings
+from streams.executors.tools.settings import ToolSettings
+
+_REQUIREMENT_END = re.compile(r"[\s,]*[,\n]\s*(?=[A-Za-z0-9])(?![^\[]*\])")
 
 SwitchableLayer = Literal["network-namespace", "pid-namespace", "mount-namespace", "landlock", "seccomp"]
 
@@ -17,6 +23,11 @@ def _split(value: Any) -> Any:
     return (
         tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
     )
+
+
+def _split_requirements(value: Any) -> Any:
+    """As `_split`, but `requests>=2,<3` is one requirement: a comma parts only where a name follows."""
+    return tuple(filter(None, _REQUIREMENT_END.split(value.strip()))) if isinstance(value, str) else value
 
 
 class OutputLimits(BaseSettings):
@@ -48,7 +59,7 @@ class SandboxSettings(BaseSettings):
     """Of the clock, for one script."""
     cpu_s: Annotated[int, Field(ge=1)] = 10
     memory_mb: Annotated[int, Field(ge=64)] = 256
-    """Address space of one process."""
+    """Address space of one process, beyond that of the interpreter and of what is preloaded."""
     temp_mb: Annotated[int, Field(ge=1)] = 16
     """Of one file, and of all together where a process has a file system of its own."""
     processes: Annotated[int, Field(ge=1)] = 64
@@ -60,9 +71,28 @@ class SandboxSettings(BaseSettings):
     """Of the JSON of a result."""
     without: Annotated[tuple[SwitchableLayer, ...], NoDecode] = ()
     """Layers of isolation to leave out, where one breaks what scripts need. Each is reported."""
+    packages: Annotated[tuple[str, ...], NoDecode] = ()
+    """What scripts in Python may import besides the standard library: requirements, as pip takes them."""
+    preload: Annotated[tuple[str, ...], NoDecode] = ()
+    """Modules of them to import once for all: for those that take long to import."""
+    network: bool = False
+    """Whether code nodes may use the network, through the egress guard, where their tenant wants it."""
+    data_dir: Path = Field(default=Path(".hopline"), validation_alias="HOPLINE_DATA_DIR")
+    """The packages are in `sandbox` of it."""
     output: OutputLimits = Field(default_factory=OutputLimits)
 
-    _split_without = field_validator("without", mode="before")(_split)
+    _split_names = field_validator("without", "preload", mode="before")(_split)
+    _split_packages = field_validator("packages", mode="before")(_split_requirements)
+
+    @field_validator("packages")
+    @classmethod
+    def _check_packages(cls, packages: tuple[str, ...]) -> tuple[str, ...]:
+        for requirement in packages:
+            try:
+                Requirement(requirement)
+            except InvalidRequirement as wrong:
+                raise ValueError(f"{requirement!r} is no requirement: {wrong}") from wrong
+        return packages
 
 
 class EgressSettings(BaseSettings):
@@ -113,5 +143,6 @@ class ExecutorSettings(BaseSettings):
     egress: EgressSettings = Field(default_factory=EgressSettings)
     http: HttpSettings = Field(default_factory=HttpSettings)
     files: FileReadSettings = Field(default_factory=FileReadSettings)
+    tools: ToolSettings = Field(default_factory=ToolSettings)
     documents: DocumentSettings = Field(default_factory=DocumentSettings)
     knowledge: KnowledgeSettings = Field(default_factory=KnowledgeSettings)

@@ -1,6 +1,7 @@
 """What can go wrong with the sandbox itself. A script that fails is no exception but a `Ran`.
 
 SandboxError
+├── PackagesUnavailable the packages for scripts cannot be installed: the operator acts
 ├── PlanRefused         the kernel does not allow these namespaces here: the next plan is tried
 └── SandboxUnavailable  no process could be had in time: the task is to be tried again, on any worker
 """
@@ -8,6 +9,10 @@ SandboxError
 
 class SandboxError(Exception):
     """The machine failed, not the script."""
+
+
+class PackagesUnavailable(SandboxError):
+    """pip failed, or there is nowhere to put what it installs."""
 
 
 class PlanRefused(SandboxError):

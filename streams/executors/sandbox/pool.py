@@ -15,6 +15,7 @@ import orjson
 from streams.executors.sandbox.capabilities import Capabilities
 from streams.executors.sandbox.errors import PlanRefused, SandboxUnavailable
 from streams.executors.sandbox.inside.spec import FILES, NETWORK, PROCESSES, SWITCHED_OFF, Plan, Spec
+from streams.executors.sandbox.outfit import Outfit
 from streams.executors.sandbox.process import ReplyTooLarge, SandboxedProcess
 from streams.executors.sandbox.zygote_link import Ended, ZygoteLink
 from streams.executors.settings import SandboxSettings
@@ -36,8 +37,9 @@ _PLANS: Mapping[Plan, frozenset[str]] = {
 class ProcessPool:
     """Of a constant size: warm, busy and starting processes together. Survives the death of its zygote."""
 
-    def __init__(self, settings: SandboxSettings) -> None:
+    def __init__(self, settings: SandboxSettings, outfit: Outfit) -> None:
         self._settings = settings
+        self._outfit = outfit
         self._ids = itertools.count(1)
         self._processes: dict[int, SandboxedProcess] = {}
         self._ready: asyncio.Queue[SandboxedProcess] = asyncio.Queue()
@@ -102,10 +104,12 @@ class ProcessPool:
             if plan != "full":  # else each process mounts its own
                 self._temp_dir = await asyncio.to_thread(_make_temp_dir, self._temp_dir)
             try:
-                link = await ZygoteLink.start(self._spec(plan))
+                link, listener = await ZygoteLink.start(self._spec(plan))
             except PlanRefused as refused:
                 self._refusals[plan] = str(refused)
                 continue
+            if listener is not None and self._outfit.on_listener is not None:
+                await self._outfit.on_listener(listener)
             self._plan, self._link = plan, link
             link.watch(self._on_end, self._on_lost)
             self._fill()
@@ -113,11 +117,16 @@ class ProcessPool:
         raise SandboxUnavailable(f"no zygote could be started: {self._refusals['none']}")
 
     def _spec(self, plan: Plan) -> Spec:
-        settings = self._settings
+        settings, outfit = self._settings, self._outfit
         return Spec(
             plan=plan,
             without=list(settings.without),
             javascript=_quickjs.__file__,
+            packages=str(outfit.packages or ""),
+            preload=list(settings.preload),
+            environment=outfit.environment(),
+            network=outfit.on_listener is not None,
+            readable=[outfit.certificates] if outfit.certificates else [],
             temp_dir=self._temp_dir,
             cpu_s=settings.cpu_s,
             memory_bytes=settings.memory_mb << 20,

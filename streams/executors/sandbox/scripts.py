@@ -11,12 +11,14 @@ import orjson
 
 from streams.executors.sandbox.capabilities import Capabilities
 from streams.executors.sandbox.errors import SandboxUnavailable
+from streams.executors.sandbox.outfit import Outfit
 from streams.executors.sandbox.pool import ProcessPool
 from streams.executors.sandbox.process import ReplyTooLarge, SandboxedProcess
 from streams.executors.settings import SandboxSettings
 
 Language = Literal["python3", "javascript"]
 
+_NOTHING: Mapping[str, str] = {}
 _END_TIMEOUT_S = 5.0
 _ATTEMPTS = 3
 # A failure is reported in a frame of its own, with a traceback; it may exceed a tiny output limit.
@@ -43,9 +45,10 @@ class ZygoteLost(Exception):
 class Sandbox:
     """An async context manager. Any number of `run` may be under way at once."""
 
-    def __init__(self, settings: SandboxSettings) -> None:
+    def __init__(self, settings: SandboxSettings, outfit: Outfit | None = None) -> None:
+        """Without an outfit, scripts have the standard library and no network."""
         self._settings = settings
-        self._pool = ProcessPool(settings)
+        self._pool = ProcessPool(settings, outfit or Outfit())
 
     async def __aenter__(self) -> Self:
         """Returns once the first process is ready. Raises `SandboxUnavailable` when none can be had."""
@@ -63,12 +66,20 @@ class Sandbox:
         """What isolates the scripts on this machine."""
         return self._pool.capabilities()
 
-    async def run(self, code: str, inputs: Mapping[str, Any], language: Language = "python3") -> Ran:
-        """Calls `main(**inputs)`, in JavaScript `main(inputs)`.
+    async def run(
+        self,
+        code: str,
+        inputs: Mapping[str, Any],
+        language: Language = "python3",
+        environment: Mapping[str, str] = _NOTHING,
+    ) -> Ran:
+        """Calls `main(**inputs)`, in JavaScript `main(inputs)`. `environment`: variables of this script.
 
         Raises `SandboxUnavailable`, but never for what the script does.
         """
-        request = orjson.dumps({"language": language, "code": code, "inputs": inputs})
+        request = orjson.dumps(
+            {"language": language, "code": code, "inputs": inputs, "environment": environment}
+        )
         for _ in range(_ATTEMPTS):
             process = await self._pool.take(self._settings.wait_s)
             try:

@@ -51,23 +51,28 @@ class ZygoteLink:
         self._watching = False
 
     @classmethod
-    async def start(cls, spec: Spec) -> "ZygoteLink":
-        """Raises `PlanRefused` where the kernel does not allow the plan of the spec."""
+    async def start(cls, spec: Spec) -> "tuple[ZygoteLink, socket.socket | None]":
+        """The link, and the listening socket that a spec with a network asks for.
+
+        Raises `PlanRefused` where the kernel does not allow the plan of the spec.
+        """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
         with theirs:
             link = cls(_launch(theirs), ours)
+        fds: list[int] = []
         try:
             ours.send(orjson.dumps(asdict(spec)))
             async with asyncio.timeout(_START_TIMEOUT_S):
-                answer = await link._loop.sock_recv(ours, _MESSAGE_BYTES)
+                await _readable(ours)
+            answer, fds, _, _ = socket.recv_fds(ours, _MESSAGE_BYTES, 1)
         except (TimeoutError, OSError) as error:
             answer = orjson.dumps({"refused": f"the zygote did not start: {error!r}"})
         message = orjson.loads(answer) if answer else {"refused": "the zygote ended during its start"}
         if "refused" in message:
             await link.close()
             raise PlanRefused(message["refused"])
-        return link
+        return link, socket.socket(fileno=fds[0]) if fds else None
 
     def watch(self, on_end: Callable[[int, Ended], None], on_lost: Callable[[], None]) -> None:
         """Calls `on_end` for each process that ends, and `on_lost` once when the zygote is gone."""
@@ -120,6 +125,16 @@ class ZygoteLink:
         if self._watching:
             self._watching = False
             self._loop.remove_reader(self._control.fileno())
+
+
+async def _readable(connection: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    loop.add_reader(connection.fileno(), ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(connection.fileno())
 
 
 def _launch(control: socket.socket) -> "subprocess.Popen[bytes]":

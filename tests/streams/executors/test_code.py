@@ -4,10 +4,16 @@ from typing import Any
 
 import pytest
 
+from schemas.models import SandboxPolicy
+from streams.executors.catalog import Catalog
 from streams.executors.code import CodeExecutor
 from streams.executors.outcome import NodeCall, Outcome
-from streams.executors.sandbox.scripts import Sandbox
+from streams.executors.sandbox.proxy import EgressProxy
+from streams.executors.sandbox.sandboxes import Sandboxes
+from streams.executors.sandbox.scripts import Ran, Sandbox
 from streams.executors.settings import OutputLimits
+from transport.definitions import Definitions
+from transport.egress import EgressPolicy
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -26,7 +32,8 @@ NODE: dict[str, Any] = {
 
 
 async def execute(sandbox: Sandbox, inputs: dict[str, Any], **config: Any) -> Outcome:
-    executor = CodeExecutor(sandbox, OutputLimits())
+    sandboxes = Sandboxes(sandbox, None, EgressProxy(EgressPolicy(())))
+    executor = CodeExecutor(sandboxes, Catalog(Definitions(), None), OutputLimits())
     config = {**NODE, **config}
     return await executor(NodeCall(node_type="code", config=config, inputs=inputs, execution_id="e"))
 
@@ -72,3 +79,27 @@ async def test_a_language_without_a_runtime_fails_the_node(shared_sandbox: Sandb
     outcome = await execute(shared_sandbox, {}, code_language="ruby")
     assert outcome.error == "Unsupported code language: ruby"
     assert outcome.error_type == "CodeNodeError"
+
+
+@pytest.mark.parametrize(
+    ("tenant_id", "name", "wanted", "network"),
+    [("t", "default", True, True), ("t", "default", False, False), ("other", "default", True, False)],
+)
+async def test_the_tenant_says_whether_there_is_a_network(
+    tenant_id: str, name: str, wanted: bool, network: bool
+) -> None:
+    asked = []
+
+    class Recording(Sandboxes):
+        async def run(self, *args: Any, network: bool = False) -> Ran:
+            asked.append(network)
+            return Ran(result={})
+
+    definitions = Definitions()
+    policy = SandboxPolicy(id="p", tenant_id=tenant_id, name=name, network=wanted)
+    definitions.apply("definitions.sandbox_policies", "p", policy)
+    sandboxes = Recording.__new__(Recording)
+    executor = CodeExecutor(sandboxes, Catalog(definitions, None), OutputLimits())
+    config = {**NODE, "outputs": {}}
+    await executor(NodeCall(node_type="code", config=config, inputs={}, execution_id="e", tenant_id="t"))
+    assert asked == [network]

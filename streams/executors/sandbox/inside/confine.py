@@ -17,6 +17,7 @@ from streams.executors.sandbox.inside.spec import (
     NOBODY,
     PRIVILEGES,
     PROCESSES,
+    PROXY_PORT,
     RESOURCES,
     SECCOMP,
     SWITCHED_OFF,
@@ -36,13 +37,17 @@ class Surroundings:
     filter: bytes | None
     """None where seccomp does not know the machine."""
     can_become_nobody: bool
+    address_space_bytes: int
+    """What a process has from its start."""
 
     @classmethod
-    def survey(cls, *, can_become_nobody: bool) -> "Surroundings":
-        """To be called after the root has been changed."""
+    def survey(cls, spec: Spec, *, can_become_nobody: bool, address_space_bytes: int) -> "Surroundings":
+        """To be called after the root has been changed and everything has been imported."""
         version = landlock.version()
-        rules = Rules((*readable_paths(), *device_paths()), version) if version else None
-        return cls(rules, seccomp.assemble() if seccomp.supported() else None, can_become_nobody)
+        paths = (*readable_paths(spec.readable), *device_paths())
+        rules = Rules(paths, PROXY_PORT if spec.network else None, version) if version else None
+        program = seccomp.assemble(connecting=spec.network) if seccomp.supported() else None
+        return cls(rules, program, can_become_nobody, address_space_bytes)
 
 
 def confine(spec: Spec, surroundings: Surroundings, temp_folder: str) -> Report:
@@ -55,7 +60,7 @@ def confine(spec: Spec, surroundings: Surroundings, temp_folder: str) -> Report:
     if spec.plan == "full":
         rootfs.mount_private_temp(spec.temp_bytes)
     os.chdir(temp_folder)
-    _limit_resources(spec)
+    _limit_resources(spec, surroundings.address_space_bytes)
     report[RESOURCES] = ACTIVE
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     report[PRIVILEGES] = ACTIVE
@@ -90,11 +95,11 @@ def _filter_system_calls(spec: Spec, program: bytes | None) -> str:
     return ACTIVE
 
 
-def _limit_resources(spec: Spec) -> None:
+def _limit_resources(spec: Spec, address_space_bytes: int) -> None:
     # Soft equals hard for the CPU: the first process of a PID namespace ignores the soft limit's signal.
     for kind, value in (
         (resource.RLIMIT_CPU, spec.cpu_s),
-        (resource.RLIMIT_AS, spec.memory_bytes),
+        (resource.RLIMIT_AS, address_space_bytes + spec.memory_bytes),
         (resource.RLIMIT_FSIZE, spec.temp_bytes),
         (resource.RLIMIT_NPROC, spec.processes),
         (resource.RLIMIT_NOFILE, spec.open_files),

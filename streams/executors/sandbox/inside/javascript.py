@@ -12,6 +12,7 @@ import json
 import re
 import resource
 import secrets
+import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -47,12 +48,14 @@ class JavaScript:
 
     def __init__(self, library: str) -> None:
         """`library`: path of the binding's extension module. Raises `OSError` or `ImportError`."""
-        # By its path, for the zygote knows no packages; nor do scripts in Python then find it.
+        # By its path, for the zygote knows no packages. Scripts in Python have no use for it.
         loader = importlib.machinery.ExtensionFileLoader(_MODULE, library)
         spec = importlib.util.spec_from_file_location(_MODULE, library, loader=loader)
         if spec is None:
             raise ImportError(f"{library} is no extension module")
         self._engine = importlib.util.module_from_spec(spec)
+        loader.exec_module(self._engine)
+        sys.modules.pop(_MODULE, None)
         self._prelude = "\n" * _PRELUDE_LINE + _PRELUDE.read_text("utf-8").rstrip()
 
     def call_main(self, code: str, inputs: Mapping[str, Any]) -> Any:

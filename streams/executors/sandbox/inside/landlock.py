@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from streams.executors.sandbox.inside import kernel
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
-_VERSION_QUERY, _RULE_PATH_BENEATH = 1, 1
+_VERSION_QUERY, _RULE_PATH_BENEATH, _RULE_PORT = 1, 1, 2
 
 _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 1, 1 << 2, 1 << 3
 _REMOVE_DIR, _REMOVE_FILE = 1 << 4, 1 << 5
@@ -24,7 +24,7 @@ _OWN = _READ | _WRITE_FILE | _REMOVE_DIR | _REMOVE_FILE | _MAKE_DIR | _MAKE_REG 
 _OWN |= _REFER | _TRUNCATE
 _ON_FILES = _READ_FILE | _WRITE_FILE | _TRUNCATE
 
-_BIND_AND_CONNECT_TCP = 3
+_BIND_AND_CONNECT_TCP, _CONNECT_TCP = 3, 2
 _ABSTRACT_SOCKETS_AND_SIGNALS = 3
 
 
@@ -39,20 +39,24 @@ def version() -> int:
 class Rules:
     """The readable part of a ruleset, prepared once so that each process only has to hand it over."""
 
-    def __init__(self, readable: Iterable[str], version: int) -> None:
-        """Opens each path, and keeps it open. Raises `OSError`."""
+    def __init__(self, readable: Iterable[str], port: int | None, version: int) -> None:
+        """Opens each path, and keeps it open. Raises `OSError`. `port`: the one to connect to by TCP."""
         self._version = version
+        self._port = port
         self._handled = _handled_file_rights(version)
         self._readable = [_rule(path, _READ & self._handled) for path in readable]
 
     def restrict(self, own: str) -> None:
-        """Leaves this process the readable paths, and `own` for everything but executing; for good.
+        """Leaves this process the readable paths and the port, and `own` for all but executing; for good.
 
         Needs no-new-privileges. Raises `OSError`, and the process is then as free as before.
         """
         ruleset = _create_ruleset(self._handled, self._version)
         for rule in (*self._readable, _rule(own, _OWN & self._handled)):
             kernel.syscall("landlock_add_rule", _ADD_RULE, ruleset, _RULE_PATH_BENEATH, rule, 0)
+        if self._port is not None and self._version >= 4:
+            port = ctypes.create_string_buffer(struct.pack("=QQ", _CONNECT_TCP, self._port), 16)
+            kernel.syscall("landlock_add_rule", _ADD_RULE, ruleset, _RULE_PORT, port, 0)
         kernel.syscall("landlock_restrict_self", _RESTRICT_SELF, ruleset, 0)
 
 

@@ -1,13 +1,17 @@
 """Enters the namespaces that all sandboxed processes of a zygote share, and gives each its own PIDs."""
 
+import fcntl
 import os
 import socket
+import struct
 
 from streams.executors.sandbox.inside import kernel
 from streams.executors.sandbox.inside.spec import NOBODY, Plan
 
 _SHARED = kernel.CLONE_NEWNET | kernel.CLONE_NEWPID | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS
 _CAP_SYS_ADMIN = 21
+_SIOCSIFFLAGS, _IFF_UP, _IFF_RUNNING = 0x8914, 0x1, 0x40
+_BACKLOG = 1024
 
 
 def enter(plan: Plan) -> None:
@@ -23,6 +27,14 @@ def enter(plan: Plan) -> None:
         kernel.unshare(flags | kernel.CLONE_NEWUSER)
         _map_to_nobody(uid, gid)
     socket.sethostname("sandbox")
+
+
+def listen_on_loopback(port: int) -> socket.socket:
+    """Brings up the loopback device of this network namespace, which has no other, and listens there."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        request = struct.pack("16sH14x", b"lo", _IFF_UP | _IFF_RUNNING)
+        fcntl.ioctl(any_socket, _SIOCSIFFLAGS, request)
+    return socket.create_server(("127.0.0.1", port), backlog=_BACKLOG)
 
 
 def can_become_nobody() -> bool:

@@ -1,6 +1,7 @@
 """Calls `main` of a script in Python, and says what it raised."""
 
 import linecache
+import os
 import sys
 import traceback
 from collections.abc import Iterator
@@ -39,8 +40,9 @@ def _advice(error: BaseException) -> str:
         package = error.name.partition(".")[0]
         if package == error.name and package not in sys.stdlib_module_names:
             return "; the operator adds packages to code nodes with HOPLINE_SANDBOX_PACKAGES"
-    if any(isinstance(cause, PermissionError) and _is_of_socket(cause) for cause in _causes(error)):
-        return "; the network is off for this code node"
+    if any(_is_of_socket(cause) for cause in _causes(error)):
+        on = "HTTP_PROXY" in os.environ
+        return "; the network is " + ("reached through HTTP_PROXY only" if on else "off for this code node")
     return ""
 
 
@@ -54,6 +56,9 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _is_of_socket(error: BaseException) -> bool:
+    """Whether it is one of those that a script gets where there is no network: no address, no socket."""
+    if type(error).__name__ != "gaierror" and not isinstance(error, PermissionError):
+        return False
     frames = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
     return bool(frames) and frames[-1].endswith("/socket.py")
 

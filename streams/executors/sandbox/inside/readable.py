@@ -3,14 +3,15 @@
 import os
 import sys
 import sysconfig
+from collections.abc import Iterable
 
 _LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/usr/share/zoneinfo")
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
 
 
-def readable_paths() -> list[str]:
-    """Real paths of folders and files, none of them inside another. Needs /proc for unusual layouts."""
-    wanted = {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), *_LIBRARIES}
+def readable_paths(more: Iterable[str]) -> list[str]:
+    """These and `more`: real paths of folders and files, none of them inside another."""
+    wanted = {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), *_LIBRARIES, *more}
     wanted |= {entry for entry in sys.path if os.path.isdir(entry)}
     wanted |= _INTERPRETER_FOLDERS
     real = sorted({os.path.realpath(path) for path in wanted if os.path.exists(path)})

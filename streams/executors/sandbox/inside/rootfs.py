@@ -1,6 +1,7 @@
 """The file system of sandboxed processes: read-only system libraries and a private /tmp."""
 
 import os
+from collections.abc import Iterable
 
 from streams.executors.sandbox.inside import kernel
 from streams.executors.sandbox.inside.readable import device_paths, library_links, readable_paths
@@ -8,20 +9,28 @@ from streams.executors.sandbox.inside.spec import NOBODY
 
 TEMP_FOLDER = "/tmp"  # noqa: S108 - the mount point inside the sandbox
 
+PACKAGES = "/packages"
+"""Where scripts find what the operator has installed for them: its own path may be one that we mount over."""
+
 # Exists on every Linux and holds no interpreter, so mounting over it hides nothing we still need.
 _BUILD_AT = "/proc"
 _SEALED = kernel.MS_RDONLY | kernel.MS_NOSUID
 
 
-def change_root() -> None:
-    """Replaces the root of this mount namespace. Raises `OSError`; then nothing may run in it."""
-    folders, devices, links = readable_paths(), device_paths(), library_links()
+def change_root(packages: str, readable: Iterable[str]) -> None:
+    """Replaces the root of this mount namespace. Raises `OSError`; then nothing may run in it.
+
+    `packages`: a folder to be found at `PACKAGES`, or empty; `readable`: files besides the libraries.
+    """
+    folders, devices, links = readable_paths(readable), device_paths(), library_links()
     kernel.mount("none", "/", flags=kernel.MS_REC | kernel.MS_PRIVATE)
     kernel.mount("tmpfs", _BUILD_AT, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "size=1m,mode=755")
     for path in folders:
-        _bind(path, _SEALED | kernel.MS_NODEV)
+        _bind(path, path, _SEALED | kernel.MS_NODEV)
+    if packages:
+        _bind(packages, PACKAGES, _SEALED | kernel.MS_NODEV)
     for path in devices:
-        _bind(path, kernel.MS_NOSUID)
+        _bind(path, path, kernel.MS_NOSUID)
     for path, target in links.items():
         _link(path, target)
     os.makedirs(_BUILD_AT + TEMP_FOLDER, exist_ok=True)
@@ -38,8 +47,8 @@ def mount_private_temp(size_bytes: int) -> None:
     )
 
 
-def _bind(path: str, flags: int) -> None:
-    target = _BUILD_AT + path
+def _bind(path: str, at: str, flags: int) -> None:
+    target = _BUILD_AT + at
     if os.path.isdir(path):
         os.makedirs(target, exist_ok=True)
     else:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import sys
 from typing import Any
 
@@ -14,11 +15,15 @@ _MAX_TRACEBACK_CHARS = 8_000
 
 
 def run(request: bytes, spec: Spec, javascript: JavaScript) -> bytes:
-    """Takes `{"language", "code", "inputs"}`, returns `{"result": {...}}` or `{"error", "traceback"}`."""
+    """Takes `{"language", "code", "inputs", "environment"}`.
+
+    Returns `{"result": {...}}` or `{"error", "traceback"}`.
+    """
     # Bound before the script runs, which may well replace them.
     loads, dumps = json.loads, json.dumps
     try:
         message = loads(request)
+        os.environ.update(message["environment"])
         call_main = javascript.call_main if message["language"] == "javascript" else python.call_main
         result = call_main(message["code"], message["inputs"])
         reply = dumps({"result": result}, ensure_ascii=False, allow_nan=False).encode()

@@ -3,6 +3,7 @@
 Assembled as classic BPF, since no binding of libseccomp can be taken for granted. The list allows
 files (which ones is up to the mount namespace and Landlock), memory, time and threads. It allows no
 sockets, no new processes or programs, no signals to others, no mounts, namespaces, tracing or keys.
+With a network it allows TCP clients, in a network namespace where nothing listens but the proxy.
 """
 
 import ctypes
@@ -32,6 +33,7 @@ _TERMINAL_QUERIES = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
 # F_SETOWN, F_SETSIG, F_SETOWN_EX: with them a descriptor signals any process of the same user.
 _OWNER_COMMANDS = (8, 10, 15)
 _SOCKET_TYPE_BITS, _STREAM = 0xF, 1
+_INTERNET = (2, 10)  # AF_INET, AF_INET6
 
 Instruction = tuple[int, int, int, int]
 
@@ -45,8 +47,11 @@ def supported() -> bool:
 _SELF = 0x7FFFFFFF
 
 
-def assemble() -> bytes:
-    """The program, but for the PID of the process: it may signal and limit itself alone."""
+def assemble(*, connecting: bool) -> bytes:
+    """The program, but for the PID of the process: it may signal and limit itself alone.
+
+    `connecting`: whether it may open TCP connections.
+    """
     program: list[Instruction] = [
         (_LOAD, 0, 0, _ARCHITECTURE),
         (_JUMP_IF_EQUAL, 1, 0, _AUDIT_ARCHITECTURE[kernel.MACHINE]),
@@ -61,6 +66,10 @@ def assemble() -> bytes:
     program += _on("ioctl", _allow_if(1, _TERMINAL_QUERIES))
     program += _on("fcntl", _refuse_if(1, _OWNER_COMMANDS))
     program += _on("prlimit64", _allow_if(0, [0, _SELF]))
+    if connecting:
+        program += _on("socket", [*_unless(1, _STREAM, _SOCKET_TYPE_BITS), *_allow_if(0, _INTERNET)])
+        for name in ("connect", "setsockopt", "sendmsg", "recvmsg"):
+            program += _on(name, [(_RETURN, 0, 0, _ALLOW)])
     for name in ("kill", "tgkill"):
         program += _on(name, _allow_if(0, [_SELF]))
     program.append((_RETURN, 0, 0, _ERRNO | _EPERM))
@@ -83,6 +92,12 @@ def _on(name: str, then: list[Instruction]) -> list[Instruction]:
 
 def _allow_if(argument: int, values: Iterable[int], mask: int = 0xFFFFFFFF) -> list[Instruction]:
     return _test(argument, values, mask, hit=_ALLOW, miss=_ERRNO | _EPERM)
+
+
+def _unless(argument: int, value: int, mask: int) -> list[Instruction]:
+    """Refuses any other value, and goes on for this one."""
+    load: list[Instruction] = [(_LOAD, 0, 0, _ARGUMENTS + 8 * argument), (_AND, 0, 0, mask)]
+    return [*load, (_JUMP_IF_EQUAL, 1, 0, value), (_RETURN, 0, 0, _ERRNO | _EPERM)]
 
 
 def _refuse_if(argument: int, values: Iterable[int]) -> list[Instruction]:

@@ -17,6 +17,9 @@ PRIVILEGES = "no-new-privileges"
 
 LAYERS = (NETWORK, PROCESSES, FILES, LANDLOCK, SECCOMP, IDENTITY, RESOURCES, PRIVILEGES)
 
+PROXY_PORT = 3128
+"""On 127.0.0.1, for scripts that may use the network: all that there is in their network namespace."""
+
 ACTIVE = "active"
 """The word for a layer that holds; any other text is the reason why it does not."""
 
@@ -35,10 +38,21 @@ class Spec:
     """Layers that the operator has switched off."""
     javascript: str
     """Path of the extension module that is the JavaScript engine."""
+    packages: str
+    """Folder of what scripts may import besides the standard library; empty for nothing."""
+    preload: list[str]
+    """Modules to import once, in the zygote."""
+    environment: dict[str, str]
+    """The environment variables of every script."""
+    network: bool
+    """Whether scripts may connect to the proxy."""
+    readable: list[str]
+    """Files that scripts may read besides libraries."""
     temp_dir: str
     """Where processes get their own folder when they cannot have a file system of their own."""
     cpu_s: int
     memory_bytes: int
+    """Of address space, beyond what the zygote has when it forks."""
     temp_bytes: int
     """Of one file, and of the whole private file system where there is one."""
     processes: int

@@ -39,6 +39,8 @@ recvfrom 45 207, shutdown 48 210, getsockopt 55 209, getsockname 51 204, getpeer
 # conditional
 clone 56 220, clone3 435 435, socketpair 53 199, ioctl 16 29, fcntl 72 25, prlimit64 302 261,
 kill 62 129, tgkill 234 131,
+# network
+socket 41 198, connect 42 203, setsockopt 54 208, sendmsg 46 211, recvmsg 47 212,
 """
 
 _CONDITIONAL = "# conditional"

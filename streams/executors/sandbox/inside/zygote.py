@@ -2,7 +2,8 @@
 
 Control messages (SOCK_SEQPACKET, JSON). From the worker: first a `Spec`, then `{"spawn": id}` with two
 descriptors (the connection of the process, the file for what it prints) and `{"kill": id}`.
-To the worker: `{"started": true}` or `{"refused": why}`, and `{"exited": id, "signal", "code", "cpu_s"}`.
+To the worker: `{"started": true}`, with the listening socket of the proxy if scripts have a network, or
+`{"refused": why}`, and `{"exited": id, "signal", "code", "cpu_s"}`.
 It ends, and everything it has forked with it, when the worker closes its end.
 """
 
@@ -14,6 +15,7 @@ import select
 import shutil
 import signal
 import socket
+import sys
 from typing import Any, NoReturn
 
 from streams.executors.sandbox.inside import kernel, namespaces, preload, rootfs
@@ -21,7 +23,9 @@ from streams.executors.sandbox.inside.child import Child, Inheritance, become_ch
 from streams.executors.sandbox.inside.confine import Surroundings
 from streams.executors.sandbox.inside.frames import read_frame
 from streams.executors.sandbox.inside.javascript import JavaScript
-from streams.executors.sandbox.inside.spec import NOBODY, Spec
+from streams.executors.sandbox.inside.preload import PreloadFailed
+from streams.executors.sandbox.inside.spec import NOBODY, PROXY_PORT, Spec
+from streams.executors.sandbox.inside.status import Status
 
 _MESSAGE_BYTES = 65_536
 
@@ -31,6 +35,7 @@ def main(control_fd: int) -> None:
     control = socket.socket(fileno=control_fd)
     spec = Spec(**json.loads(control.recv(_MESSAGE_BYTES)))
     os.environ.clear()  # the interpreter itself has put a locale there
+    os.environ.update(spec.environment)
     preload.warm_up()
     try:
         javascript = JavaScript(spec.javascript)
@@ -39,7 +44,7 @@ def main(control_fd: int) -> None:
             _continue_in_first_process(control)
         zygote = Zygote(control, spec, javascript)
         zygote.rehearse()
-    except (OSError, ImportError) as error:
+    except (OSError, ImportError, PreloadFailed) as error:
         control.send(json.dumps({"refused": str(error)}).encode())
         return
     zygote.serve()
@@ -58,18 +63,25 @@ class Zygote:
     """Forks, kills and reaps. Owns the control socket."""
 
     def __init__(self, control: socket.socket, spec: Spec, javascript: JavaScript) -> None:
-        """Raises `OSError` where the kernel refuses the plan."""
+        """Raises `OSError` where the kernel refuses the plan, `PreloadFailed` for a package."""
+        status = Status()
         self._control = control
         self._spec = spec
         self._children: dict[int, Child] = {}
         self._pids = namespaces.ChildPids() if spec.plan != "none" else None
+        self._listener = _listen(spec)
         can_become_nobody = namespaces.can_become_nobody()
         library_fds: tuple[int, ...] = ()
         if spec.plan == "full":
-            rootfs.change_root()
+            rootfs.change_root(spec.packages, spec.readable)
+            _make_importable(rootfs.PACKAGES if spec.packages else "")
         else:
+            _make_importable(spec.packages)
             library_fds = preload.reach_library_as_nobody() if can_become_nobody else ()
-        surroundings = Surroundings.survey(can_become_nobody=can_become_nobody)
+        preload.import_packages(spec.preload, status)
+        surroundings = Surroundings.survey(
+            spec, can_become_nobody=can_become_nobody, address_space_bytes=status.address_space_bytes()
+        )
         self._inheritance = Inheritance(spec, surroundings, javascript, library_fds)
         # Orphans of a child come to us and are killed; in a PID namespace the kernel does that itself.
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
@@ -97,7 +109,7 @@ class Zygote:
         signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
         gc.collect()
         gc.freeze()  # or the first collection in each child copies every page
-        self._send({"started": True})
+        self._announce()
         poller = select.poll()
         poller.register(self._control, select.POLLIN)
         poller.register(wake, select.POLLIN)
@@ -108,6 +120,12 @@ class Zygote:
                     self._reap()
                 elif not self._take_message():
                     self._shut_down()
+
+    def _announce(self) -> None:
+        fds = [self._listener.fileno()] if self._listener else []
+        socket.send_fds(self._control, [json.dumps({"started": True}).encode()], fds)
+        if self._listener:
+            self._listener.close()
 
     def _take_message(self) -> bool:
         """Handles one message; False once the worker is gone."""
@@ -181,6 +199,20 @@ class Zygote:
             _kill_group(pid)
         self._remove_temp_folder(self._spec.temp_dir)
         os._exit(0)
+
+
+def _listen(spec: Spec) -> socket.socket | None:
+    if not spec.network:
+        return None
+    if spec.plan == "none":
+        raise OSError("HOPLINE_SANDBOX_NETWORK: there is no network namespace to keep scripts in")
+    return namespaces.listen_on_loopback(PROXY_PORT)
+
+
+def _make_importable(packages: str) -> None:
+    """Last of all: a package must not shadow the standard library."""
+    if packages:
+        sys.path.append(packages)
 
 
 def _ended_child() -> int | None:

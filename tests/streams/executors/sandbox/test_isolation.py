@@ -83,6 +83,11 @@ async def test_no_secret_of_the_host_can_be_read(jail: Sandbox, open_folder: Pat
     assert ran.result == {"got": {}, "environ": {}}
 
 
+async def test_submodules_of_what_is_preloaded_can_be_imported(jail: Sandbox) -> None:
+    ran = await attempt(jail, "import urllib.request, html.entities, sqlite3\ndef main(): return {}")
+    assert ran.error is None
+
+
 async def test_nothing_can_be_written_outside(jail: Sandbox, open_folder: Path) -> None:
     code = """
         import os, sys
