@@ -1,0 +1,53 @@
+"""`agent`: a model that calls tools until it has an answer."""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from schemas.nodes.base import NodeData, Text
+from schemas.nodes.model import NoMemory
+from schemas.nodes.tool import Inputs
+from schemas.selectors import Reference
+
+Strategy = Literal["function_calling", "react"]
+
+
+def _without_schemas(given: Any) -> Any:
+    """What the editor remembers of the parameters of tools is the larger part of many an export, and is not
+    read: the provider knows better."""
+    if isinstance(given, Mapping):
+        return {name: _without_schemas(one) for name, one in given.items() if name != "schemas"}
+    return [_without_schemas(one) for one in given] if isinstance(given, list) else given
+
+
+class AgentData(NodeData):
+    """`data` of an agent node. Its strategies are those of Dify's own plugin, `langgenius/agent`."""
+
+    agent_strategy_provider_name: Text = ""
+    agent_strategy_name: Text = ""
+    agent_strategy_label: Text = ""
+    agent_parameters: Annotated[Inputs, BeforeValidator(_without_schemas)] = Field(default_factory=dict)
+    """`model`, `tools`, `instruction`, `query`, `maximum_iterations`."""
+    memory: NoMemory = None
+    plugin_unique_identifier: str | None = None
+
+    @property
+    def strategy(self) -> Strategy | None:
+        """None for one of another plugin."""
+        name = self.agent_strategy_name.lower()
+        return "function_calling" if name == "function_calling" else "react" if name == "react" else None
+
+    def references(self) -> Iterator[Reference]:
+        """See `NodeData.references`."""
+        for name, value in self.agent_parameters.items():
+            yield from value.references(f"agent_parameters.{name}")
+
+    def remarks(self) -> Iterator[tuple[str, str]]:
+        """See `NodeData.remarks`."""
+        if self.strategy is None:
+            strategy = self.agent_strategy_name or "none"
+            yield (
+                "agent_strategy_name",
+                f"is {strategy}; there are function_calling and ReAct: the node will fail",
+            )
