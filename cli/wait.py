@@ -13,40 +13,49 @@ from cli.output import one_line
 
 _POLL_S = 0.2
 _NOT_FOUND = 404
-_UNDER_WAY = frozenset({"RUNNING", "PAUSED"})
+_UNDER_WAY = frozenset({"RUNNING", "PAUSED", "running", "paused"})
 
 
 def wait_for_run(client: Client, run_id: str, timeout_s: float) -> Mapping[str, Any]:
-    """The run once it has ended. Raises `CommandFailed` when it has not within `timeout_s`.
+    """The run once it has ended. Raises `CommandFailed` when it has not within `timeout_s`."""
+    return _wait(client, ("run", "runs"), run_id, timeout_s)
 
-    Polls: a run is visible only when the sink has written it, a moment after it began.
-    """
+
+def wait_for_node(client: Client, execution_id: str, timeout_s: float) -> Mapping[str, Any]:
+    """The node execution once it has ended, likewise."""
+    return _wait(client, ("node execution", "node-executions"), execution_id, timeout_s)
+
+
+def _wait(client: Client, what: tuple[str, str], wanted: str, timeout_s: float) -> Mapping[str, Any]:
+    """Polls: what begins is visible only when the sink has written it, a moment later."""
+    name, path = what
     deadline = time.monotonic() + timeout_s
     console = Console(stderr=True)
     with Progress(
         SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(),
         console=console, transient=True, disable=not console.is_terminal,
     ) as progress:  # fmt: skip
-        task = progress.add_task("waiting for the run to begin", total=None)
+        task = progress.add_task(f"waiting for the {name} to begin", total=None)
         while True:
-            run = _look(client, run_id)
-            if run is not None and run["status"] not in _UNDER_WAY:
-                return run
+            found = _look(client, path, wanted)
+            if found is not None and found["status"] not in _UNDER_WAY:
+                return found
             if time.monotonic() >= deadline:
                 raise CommandFailed(
-                    f"run {run_id} has not {'ended' if run else 'begun'} within {timeout_s:g} s: "
-                    f"`hopline run show {run_id}` tells how far it is"
+                    f"{name} {wanted} has not {'ended' if found else 'begun'} within {timeout_s:g} s"
+                    + (f": `hopline run show {wanted}` tells how far it is" if name == "run" else "")
                 )
-            if run is not None:
-                progress.update(task, description=one_line(f"{run['status']}, step {run['total_steps']}"))
+            if found is not None:
+                step = f", step {found['total_steps']}" if "total_steps" in found else ""
+                progress.update(task, description=one_line(f"{found['status']}{step}"))
             time.sleep(_POLL_S)
 
 
-def _look(client: Client, run_id: str) -> Mapping[str, Any] | None:
+def _look(client: Client, path: str, wanted: str) -> Mapping[str, Any] | None:
     try:
-        run: Mapping[str, Any] = client.get("runs", run_id)
+        found: Mapping[str, Any] = client.get(path, wanted)
     except Refused as refused:
         if refused.status == _NOT_FOUND:
             return None
         raise
-    return run
+    return found

@@ -1,6 +1,8 @@
 """`hopline workflow`: files in and out, what there is, publication."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -8,10 +10,11 @@ from cli.check import check
 from cli.client import connect
 from cli.environment import with_environment
 from cli.errors import CommandFailed
-from cli.files import FILE, read_text
+from cli.files import FILE, JsonObject, read_text
 from cli.lookup import find_workflow
-from cli.output import json_option, show_fields, show_json, show_table
+from cli.output import duration, json_option, show_fields, show_json, show_table
 from cli.pairs import Pair
+from cli.wait import wait_for_node
 
 
 @click.group("workflow")
@@ -106,6 +109,36 @@ def export(workflow: str, version: str | None, output: Path | None) -> None:
         output.write_text(text)
     except OSError as refused:
         raise CommandFailed(f"cannot write {output}: {refused.strerror}") from refused
+
+
+@workflow.command("step")
+@click.argument("workflow")
+@click.argument("node")
+@click.option("--input", "-i", "pairs", type=Pair(), multiple=True, help="NODE.VARIABLE=TEXT; repeatable.")
+@click.option("--inputs", type=JsonObject(), default="{}", help="Inputs of any type; --input wins.")
+@click.option("--timeout", "timeout_s", type=click.FloatRange(min=0), default=60.0, show_default=True)
+@json_option
+def step(
+    workflow: str,
+    node: str,
+    pairs: Sequence[tuple[str, str]],
+    inputs: dict[str, Any],
+    timeout_s: float,
+    as_json: bool,
+) -> None:
+    """Run one node of the draft alone, on values that are given, and show what it did."""
+    client = connect()
+    workflow_id = find_workflow(client, workflow)["id"]
+    body = {"inputs": {**inputs, **dict(pairs)}}
+    started = client.post("workflows", workflow_id, "draft", "nodes", node, "run", body=body)
+    done = wait_for_node(client, started["node_execution_id"], timeout_s)
+    if as_json:
+        show_json(done)
+    else:
+        shown = ("id", "node_type", "title", "status", "inputs", "process_data", "outputs", "error")
+        show_fields({name: done[name] for name in shown} | {"elapsed": duration(done["elapsed_time"])})
+    if done["status"] != "succeeded":
+        raise CommandFailed(f"node {node} has ended {done['status']}")
 
 
 workflow.add_command(check)

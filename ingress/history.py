@@ -103,6 +103,13 @@ class History:
         rows = await self._clickhouse.query(sql, parameters)
         return [WorkflowNodeExecution(**_absent(row)) for row in rows.dicts()]
 
+    async def node_execution(
+        self, execution_id: str, tenant_id: str | None = None
+    ) -> WorkflowNodeExecution | None:
+        """One of them; None as in `run`."""
+        rows = await self._named("workflow_node_executions", "*", execution_id, tenant_id)
+        return next((WorkflowNodeExecution(**_absent(row)) for row in rows.dicts()), None)
+
     async def trigger_logs(self, chosen: LogFilter, limit: int, cursor: str | None = None) -> Page:
         """A page of at most `limit` trigger logs. Raises `Malformed` for a foreign cursor."""
         return await self._page(_LOGS, chosen, limit, cursor)

@@ -55,7 +55,10 @@ class NodeExecutionView(Answer):
     """One attempt at one node."""
 
     id: str
-    workflow_run_id: str
+    triggered_from: str
+    """workflow-run, or single-step."""
+    workflow_run_id: str | None
+    """None for a single step."""
     index: int
     predecessor_node_id: str | None
     node_execution_id: str

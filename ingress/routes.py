@@ -8,16 +8,19 @@ from ingress import (
     health,
     imports,
     manual,
+    model_providers,
     openapi,
     queries,
     runs,
     sandbox_policies,
+    single_step,
     tool_providers,
     trigger_logs,
     triggers,
     webhook,
     workflows,
 )
+from ingress.knowledge import datasets, documents, retrieval
 from ingress.operation import Operation
 
 _DESCRIBED: tuple[Operation, ...] = (
@@ -26,14 +29,19 @@ _DESCRIBED: tuple[Operation, ...] = (
     *imports.OPERATIONS,
     *workflows.OPERATIONS,
     *drafts.OPERATIONS,
+    *single_step.OPERATIONS,
     *triggers.OPERATIONS,
     *runs.OPERATIONS,
     *files.OPERATIONS,
     *trigger_logs.OPERATIONS,
     *dead_letters.OPERATIONS,
     *sandbox_policies.OPERATIONS,
+    *model_providers.OPERATIONS,
     *tool_providers.OPERATIONS,
     *queries.OPERATIONS,
+    *datasets.OPERATIONS,
+    *documents.OPERATIONS,
+    *retrieval.OPERATIONS,
     *api_keys.OPERATIONS,
     *health.OPERATIONS,
 )

@@ -20,7 +20,7 @@ class Library:
 
     def __init__(self, definitions: Definitions) -> None:
         self._definitions = definitions
-        self._compiled: OrderedDict[tuple[str, str], Definition] = OrderedDict()
+        self._compiled: OrderedDict[tuple[str, str, str], Definition] = OrderedDict()
         self._pinned: OrderedDict[bytes, Workflow] = OrderedDict()
 
     def find(self, workflow_id: str, version: str) -> Workflow:
@@ -43,13 +43,16 @@ class Library:
             self._pinned.move_to_end(digest)
         return workflow
 
-    def compiled(self, workflow: Workflow) -> Definition:
-        """Raises `InvalidDefinition` for a graph that an earlier release let in and this one does not."""
+    def compiled(self, workflow: Workflow, only: str = "") -> Definition:
+        """Raises `InvalidDefinition` for a graph that an earlier release let in and this one does not.
+
+        `only`: the id of a node that is to run alone.
+        """
         stamp = workflow.updated_at.isoformat() if workflow.version == DRAFT else ""
-        key = (workflow.key, stamp)
+        key = (workflow.key, stamp, only)
         definition = self._compiled.get(key)
         if definition is None:
-            definition = self._compiled[key] = _compile(workflow)
+            definition = self._compiled[key] = _compile(workflow, only)
             if len(self._compiled) > _MOST:
                 self._compiled.popitem(last=False)
         else:
@@ -62,13 +65,14 @@ def secret_placeholder(name: str) -> str:
     return "{{#env." + name + "#}}"
 
 
-def _compile(workflow: Workflow) -> Definition:
+def _compile(workflow: Workflow, only: str) -> Definition:
     return compile_definition(
         workflow.graph,
         workflow_type=workflow.type,
         features=workflow.features,
         environment_variables=[_without_secret(v) for v in workflow.environment_variables],
         conversation_variables=workflow.conversation_variables,
+        only=only,
     )
 
 

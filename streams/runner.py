@@ -3,17 +3,22 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from schemas.codec import Codec
 from schemas.codec import Record as AvroRecord
 from schemas.models import DRAFT, AppTriggerType, Workflow
-from streams.engine.advance import advance, due_us
-from streams.engine.commands import Cancel, Command, NodeResult, Start, Timer, command_of
+from streams.engine.advance import Advanced, advance, due_us
+from streams.engine.commands import Cancel, Command, NodeResult, Resume, Start, Timer, command_of
+from streams.engine.definition import Definition
 from streams.engine.effects import Effect, LogChanged, NodeExecuted, RunChanged, TaskScheduled
+from streams.engine.errors import NeedsValue
 from streams.engine.options import Options
 from streams.engine.state import SPLIT_BYTES, RunState, decode, encode
+from streams.fetching import Fetcher
+from streams.fitting import fitting
 from streams.library import Library
+from streams.offload import Offload, Owner, packed_row
 from streams.run_rows import PINNED, RunParts, RunRow, is_workflow, part_key, row_due
 from streams.schedules import run_ended
 from streams.shell.stage import Decision, Kept, NotYet, Record, Stage
@@ -29,6 +34,7 @@ _KINDS: dict[type[Command], str] = {
     Start: "START",
     NodeResult: "NODE_RESULT",
     Cancel: "CANCEL",
+    Resume: "RESUME",
     Timer: "TIMER",
 }
 
@@ -37,7 +43,15 @@ class Runner:
     """Reads `run.commands`; keeps `runs`; writes runs, node executions, tasks and trigger logs."""
 
     def __init__(
-        self, feed: DefinitionsFeed, codec: Codec, options: Options, finished_ttl_s: float, count: Count
+        self,
+        feed: DefinitionsFeed,
+        codec: Codec,
+        options: Options,
+        finished_ttl_s: float,
+        count: Count,
+        *,
+        fetcher: Fetcher,
+        offload: Offload,
     ) -> None:
         self._feed = feed
         self._library = Library(feed.definitions)
@@ -45,13 +59,16 @@ class Runner:
         self._options = options
         self._finished_ttl_s = finished_ttl_s
         self._count = count
+        self._fetcher = fetcher
+        self._offload = offload
 
     def stage(self) -> Stage:
         """The declaration that the shell runs."""
         return Stage("engine", "run.commands", self.decide, table="runs", due=row_due, on_due=self.on_due)
 
     def decide(self, record: Record, kept: Kept, now: float) -> Decision:
-        """One command. Raises `NotYet` while its sender knew more workflows than we do."""
+        """One command. Raises `NotYet` while its sender knew more workflows than we do, and while what it
+        refers to is under way."""
         command_record = self._codec.decode("RunCommand", record.value)
         if self._feed.offset(WORKFLOWS) < command_record["workflows_offset"]:
             raise NotYet(partial(self._feed.reach, WORKFLOWS, command_record["workflows_offset"]))
@@ -61,6 +78,8 @@ class Runner:
             self._count(kind, "stale")
             return Decision()
         headers = tuple(h for h in record.headers if h[0] == "traceparent")
+        owner = Owner(command_record["tenant_id"], run_id)
+        command_record["payload"] = self._fetcher.document(owner, command_record["payload"])
         if row is None:
             workflow = self._library.find(command_record["workflow_id"], command_record["version"])
             standing = _Standing(workflow, None, _pin(workflow))
@@ -69,14 +88,14 @@ class Runner:
         return self._advance(standing, command_of(command_record), now, headers)
 
     def on_due(self, key: str, row: bytes, kept: Kept, now: float) -> Decision:
-        """An attempt begins, the time of a run is up, or a finished one is forgotten."""
+        """An attempt begins, the time of a pause or of the run is up, or a finished run is forgotten."""
         standing = self._stand(RunRow.decode(row), key, kept)
         if standing.state is not None and standing.state.ended:
             return Decision(writes=dict.fromkeys([key, *kept.under(part_key(key, ""))]))
         return self._advance(standing, Timer(f"timer/{key}"), now, ())
 
     def _stand(self, row: RunRow, run_id: str, kept: Kept) -> "_Standing":
-        parts = RunParts(run_id, kept)
+        parts = RunParts(run_id, kept, lambda digest: self._fetcher.content(_owner(state), digest))
         state = decode(row.state, parts)
         if row.pinned:
             return _Standing(self._library.pinned(row.pinned, parts.pinned), state, row.pinned)
@@ -89,23 +108,39 @@ class Runner:
         now: float,
         headers: tuple[tuple[str, bytes], ...],
     ) -> Decision:
-        definition = self._library.compiled(standing.workflow)
+        definition = self._library.compiled(standing.workflow, _only(standing.state, command))
         advanced = advance(definition, standing.state, command, round(now * 1e6), self._options)
         kind = _KINDS[type(command)]
         if advanced.state is None or not advanced.effects:
             self._count(kind, "stale")
             return Decision()
         self._count(kind, "applied")
-        decision = Decision(sends=self._sends(advanced.effects, headers))
+        decision = Decision()
+        self._fetcher.used(advanced.state.run_id)
+        self._send_all(advanced.effects, advanced.state, headers, decision)
         # A run that ends in its first hop leaves no row: told again, it gives the same records again.
         if not (standing.state is None and advanced.state.ended):
-            self._write(advanced.state, standing.pinned, now, decision.writes)
+            self._write(advanced.state, standing.pinned, now, decision)
         return decision
 
-    def _write(self, state: RunState, pinned: bytes, now: float, writes: dict[str, bytes | None]) -> None:
+    def _bring_and_advance(
+        self, definition: Definition, state: RunState | None, command: Command, now_us: int
+    ) -> Advanced:
+        """Raises `NotYet` while a value that a node looks at is under way."""
+        brought: dict[str, Any] = {}
+        while True:
+            try:
+                return advance(definition, state, command, now_us, self._options, brought)
+            except NeedsValue as needed:
+                owner = Owner(command.tenant_id, command.run_id) if state is None else _owner(state)
+                self._fetcher.bring(owner, needed.digest, brought)
+
+    def _write(self, state: RunState, pinned: bytes, now: float, decision: Decision) -> None:
         """The row of the run and, if it has grown, those of its parts."""
+        writes, owner = decision.writes, _owner(state)
         head, parts = encode(state, max(SPLIT_BYTES - len(pinned), 0))
-        writes.update((part_key(state.run_id, key), row) for key, row in parts.items())
+        for key, row in parts.items():
+            writes[part_key(state.run_id, key)] = packed_row(row, owner, decision.uploads)
         due = due_us(state, self._options)
         if due is None:
             writes[state.run_id] = RunRow(now + self._finished_ttl_s, b"", head).encode()
@@ -115,14 +150,23 @@ class Runner:
             pinned = hashlib.sha256(pinned).digest()
         writes[state.run_id] = RunRow(due / 1e6, pinned, head).encode()
 
-    def _sends(self, effects: Sequence[Effect], headers: tuple[tuple[str, bytes], ...]) -> list[Send]:
-        sends = [_send(self._codec, effect, headers) for effect in effects]
+    def _send_all(
+        self,
+        effects: Sequence[Effect],
+        state: RunState,
+        headers: tuple[tuple[str, bytes], ...],
+        decision: Decision,
+    ) -> None:
+        owner, limit = _owner(state), self._offload.limit(state.triggered_from)
+        sends = decision.sends
+        for effect in effects:
+            record = fitting(effect, owner, limit, decision.uploads)
+            sends.append(_send(self._codec, effect, record, headers))
         for effect in effects:
             if isinstance(effect, LogChanged) and _ends_scheduled_run(effect.record):
                 log = effect.record
                 ended = (log["tenant_id"], log["app_trigger_id"], log["workflow_run_id"], log["finished_at"])
                 sends.append(run_ended(self._codec, *ended))
-        return sends
 
 
 class _Standing(NamedTuple):
@@ -132,6 +176,13 @@ class _Standing(NamedTuple):
     state: RunState | None
     pinned: bytes
     """See `RunRow`."""
+
+
+def _only(state: RunState | None, command: Command) -> str:
+    """The node that runs alone, if one does."""
+    if state is not None:
+        return state.single_step
+    return command.single_step if isinstance(command, Start) else ""
 
 
 def _pin(workflow: Workflow) -> bytes:
@@ -145,11 +196,18 @@ def _ends_scheduled_run(log: AvroRecord) -> bool:
     return log["trigger_type"] == AppTriggerType.SCHEDULE and log["finished_at"] is not None
 
 
-def _send(codec: Codec, effect: Effect, headers: tuple[tuple[str, bytes], ...]) -> Send:
-    record = effect.record
+def _owner(state: RunState) -> Owner:
+    return Owner(state.tenant_id, state.run_id)
+
+
+def _send(codec: Codec, effect: Effect, record: AvroRecord, headers: tuple[tuple[str, bytes], ...]) -> Send:
     match effect:
         case NodeExecuted():
-            topic, schema, key = "node.executions", "WorkflowNodeExecution", record["workflow_run_id"]
+            topic, schema, key = (
+                "node.executions",
+                "WorkflowNodeExecution",
+                record["workflow_run_id"] or record["id"],
+            )
         case RunChanged():
             topic, schema, key = "runs", "WorkflowRun", record["id"]
         case LogChanged():

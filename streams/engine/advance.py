@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from schemas.models import WorkflowType
-from streams.engine.commands import Cancel, Command, NodeResult, Start, Timer
+from streams.engine.commands import Cancel, Command, NodeResult, Resume, Start, Timer
 from streams.engine.definition import Definition
 from streams.engine.effects import Effect
-from streams.engine.hop import Hop
+from streams.engine.hop import NOTHING, Hop
 from streams.engine.options import DEFAULTS, Options
+from streams.engine.pauses import find_pause
 from streams.engine.records import US, as_json
-from streams.engine.state import DEFAULT_QUEUE, RunState
+from streams.engine.state import DEFAULT_QUEUE, PAUSED, RunState
 
 
 class Advanced(NamedTuple):
@@ -27,8 +28,12 @@ def advance(
     command: Command,
     now_us: int,
     options: Options = DEFAULTS,
+    brought: Mapping[str, Any] = NOTHING,
 ) -> Advanced:
     """What the run does next. `state` is None before Start.
+
+    Raises `NeedsValue` when a node looks at a value that is elsewhere: `brought`, by digest, is to have it then,
+    or the `NodeFailure` that says why it cannot be had.
 
     A command that was already applied, one for a run that has ended and the result of an attempt that nobody
     waits for change nothing and have no effects. Deterministic but for `options.clock`; never blocks; raises
@@ -38,8 +43,8 @@ def advance(
         return Advanced(state, ()) if state else _start(definition, command, now_us, options)
     if state is None or state.ended or not _applies(state, command, now_us, options):
         return Advanced(state, ())
-    is_late = now_us >= _deadline_us(state, options)
-    hop = Hop(definition, state.copy(), options, now_us)
+    is_late = state.status != PAUSED and now_us >= _deadline_us(state, options)
+    hop = Hop(definition, state.copy(), options, now_us, brought)
     if definition.graph_hash != state.graph_hash:
         hop.fail(
             f"graph {state.graph_hash} is gone: version {state.version} was changed while the run waited"
@@ -50,6 +55,10 @@ def advance(
         hop.resume(command, waiting)
     elif isinstance(command, Cancel):
         hop.stop(command.reason)
+    elif isinstance(command, Resume):
+        found = find_pause(state, command)
+        assert found is not None
+        hop.answer(found, command)
     elif not is_late:
         hop.wake()
     else:
@@ -59,28 +68,31 @@ def advance(
 
 
 def due_us(state: RunState, options: Options = DEFAULTS) -> int | None:
-    """When a Timer will do something: begin an attempt, or end the run. None for a run that has ended."""
+    """When a Timer will do something: begin an attempt, end a pause or the run. None for one that has ended."""
     if state.ended:
         return None
-    deadline_us = _deadline_us(state, options)
-    return min(deadline_us, state.retries[0].due_at) if state.retries else deadline_us
+    due = [retry.due_at for retry in state.retries[:1]] + [one.expires_at for one in state.pauses[:1]]
+    return min(due if state.status == PAUSED else [*due, _deadline_us(state, options)])
 
 
 def _deadline_us(state: RunState, options: Options) -> int:
-    return state.started_at + options.max_run_s * US
+    """Of a run that is not paused now."""
+    return state.started_at + state.paused_us + options.max_run_s * US
 
 
 def _applies(state: RunState, command: Command, now_us: int, options: Options) -> bool:
     if isinstance(command, NodeResult):
         waiting = state.waiting(command.node_execution_id)
         return waiting is not None and waiting.revision > 0
+    if isinstance(command, Resume):
+        return find_pause(state, command) is not None
     due = due_us(state, options)
     return not isinstance(command, Timer) or (due is not None and now_us >= due)
 
 
 def _start(definition: Definition, command: Start, now_us: int, options: Options) -> Advanced:
     hop = Hop(definition, _new_state(definition, command, now_us), options, now_us)
-    hop.begin(command.inputs, _system(definition, command))
+    hop.begin(command.inputs, _system(definition, command), command.values)
     hop.settle()
     return Advanced(hop.state, hop.effects)
 
@@ -96,11 +108,12 @@ def _new_state(definition: Definition, command: Start, now_us: int) -> RunState:
         version=command.version,
         graph_hash=definition.graph_hash,
         triggered_from=command.triggered_from,
-        created_by_role=log["created_by_role"] if log else "end_user",
+        created_by_role=log["created_by_role"] if log else "account" if command.single_step else "end_user",
         created_by=log["created_by"] if log else user,
         event_at=log["created_at"] if log else command.issued_at,
         started_at=now_us,
         queue=log["queue_name"] if log and log.get("queue_name") else DEFAULT_QUEUE,
+        single_step=command.single_step,
     )
     state.inputs = as_json(command.inputs)
     if log:

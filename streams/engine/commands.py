@@ -26,6 +26,10 @@ class Start:
     """Further system variables: user_id; query, files, conversation_id, dialogue_count of a chat."""
     trigger_log: Mapping[str, Any] | None = None
     """The WorkflowTriggerLog as the router left it, for the engine to continue."""
+    single_step: str = ""
+    """The node to run alone, as in the debugger; empty for a run."""
+    values: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What it finds in the variable pool: node id -> variable -> value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +61,31 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
+class Resume:
+    """Answer a pause."""
+
+    command_id: str
+    interaction_id: str
+    """Of two commands with the same one the first counts."""
+    node_execution_id: str | None = None
+    """Which pause; with `node_id` and this None the only one that there is."""
+    node_id: str | None = None
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    """The form, filled in."""
+    action: str | None = None
+    """Id of the action; None for the only one."""
+    by: str | None = None
+    """Who answers."""
+
+
+@dataclass(frozen=True, slots=True)
 class Timer:
     """Look whether an attempt is to begin, or the run has had its time. Does nothing before that."""
 
     command_id: str
 
 
-Command = Start | NodeResult | Cancel | Timer
+Command = Start | NodeResult | Cancel | Resume | Timer
 
 
 def command_of(record: Mapping[str, Any]) -> Command:
@@ -77,6 +99,8 @@ def command_of(record: Mapping[str, Any]) -> Command:
             return _node_result(command_id, payload)
         case "CANCEL":
             return Cancel(command_id, payload.get("reason") or "cancelled")
+        case "RESUME":
+            return _resume(command_id, payload)
         case "TIMER":
             return Timer(command_id)
         case kind:
@@ -96,6 +120,20 @@ def _start(record: Mapping[str, Any], payload: Mapping[str, Any]) -> Start:
         triggered_from=payload.get("triggered_from") or "app-run",
         system=payload.get("system") or {},
         trigger_log=record.get("trigger_log"),
+        single_step=payload.get("single_step") or "",
+        values=payload.get("values") or {},
+    )
+
+
+def _resume(command_id: str, payload: Mapping[str, Any]) -> Resume:
+    return Resume(
+        command_id=command_id,
+        interaction_id=payload["interaction_id"],
+        node_execution_id=payload.get("node_execution_id"),
+        node_id=payload.get("node_id"),
+        inputs=payload.get("inputs") or {},
+        action=payload.get("action"),
+        by=payload.get("by"),
     )
 
 

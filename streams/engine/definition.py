@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -17,15 +17,17 @@ from streams.engine.declared import declare
 from streams.engine.failure import FAIL_BRANCH, Policy, compile_policy
 from streams.engine.nodes import (
     CONTAINERS,
+    PAUSES,
     PURE,
     RESPONSES,
     TASKS,
     UNRECORDED,
     compile_container,
+    compile_pause,
     compile_pure,
     compile_task,
 )
-from streams.engine.nodes.protocol import ContainerNode, PureNode, TaskNode
+from streams.engine.nodes.protocol import ContainerNode, PauseNode, PureNode, TaskNode
 
 
 class Edge(NamedTuple):
@@ -57,7 +59,8 @@ class NodePlan:
     pure: PureNode | None
     task: TaskNode | None
     container: ContainerNode | None
-    """One of the three is there."""
+    pause: PauseNode | None
+    """One of the four is there."""
     inner: "Scope | None"
     """What is inside a container."""
     incoming: int
@@ -115,13 +118,21 @@ def compile_definition(
     features: Mapping[str, Any] | None = None,
     environment_variables: Sequence[Mapping[str, Any]] = (),
     conversation_variables: Sequence[Mapping[str, Any]] = (),
+    only: str = "",
 ) -> Definition:
-    """Raises `InvalidDefinition` for a graph that `check` refuses. Takes milliseconds for a large graph."""
+    """Raises `InvalidDefinition` for a graph that `check` refuses. Takes milliseconds for a large graph.
+
+    `only`: the id of a node that is to run alone, with what is inside it. Raises `KeyError` for another id.
+    """
     read = read_graph(graph)
     if found := problems_of(read):
         raise InvalidDefinition(found)
     read = declare(read, conversation_variables)
-    root = _scope(read, read.starts(), "")
+    root = (
+        _scope(_alone(read, only), [only], read.nodes[only].owner)
+        if only
+        else _scope(read, read.starts(), "")
+    )
     return Definition(
         graph_hash=hashlib.sha256(canonical_json(graph)).hexdigest(),
         workflow_type=str(workflow_type),
@@ -131,6 +142,11 @@ def compile_definition(
         conversation=_values(conversation_variables),
         features=features or {},
     )
+
+
+def _alone(graph: Graph, node_id: str) -> Graph:
+    """Nothing follows the node."""
+    return replace(graph, edges=[edge for edge in graph.edges if edge.source != node_id])
 
 
 def _scope(graph: Graph, starts: Sequence[str], owner: str) -> Scope:
@@ -179,6 +195,7 @@ def _plan(
         pure=compile_pure(node.type, data) if node.type in PURE else None,
         task=compile_task(node.type, data) if node.type in TASKS else None,
         container=compile_container(node.id, node.type, data) if node.type in CONTAINERS else None,
+        pause=compile_pause(node.type, data) if node.type in PAUSES else None,
         inner=inner,
         incoming=incoming,
         everywhere=Route(edges, ()),

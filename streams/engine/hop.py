@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from schemas.ids import node_execution_id
-from streams.engine.commands import NodeResult
+from streams.engine.commands import NodeResult, Resume
 from streams.engine.containers import Containers, spend
 from streams.engine.definition import Definition, NodePlan
 from streams.engine.effects import Effect, LogChanged, NodeExecuted, Record, RunChanged, TaskScheduled
@@ -16,6 +16,7 @@ from streams.engine.frames import Frame, Frames
 from streams.engine.nodes import LOOP_END, UNRECORDED
 from streams.engine.nodes.protocol import Outcome, Task
 from streams.engine.options import Options
+from streams.engine.pauses import Found, Pauses
 from streams.engine.pool import CONVERSATION, INPUTS, Pool
 from streams.engine.records import (
     US,
@@ -35,24 +36,37 @@ from streams.engine.traversal import leave
 _UNFIT_VALUES = (TypeError, ValueError, RecursionError)
 """Raised by values that are no JSON, or nested too deep for it: lone surrogates, hundreds of levels."""
 
+NOTHING: Mapping[str, Any] = {}
+
 _FIRST = 1
 """Number of the first attempt."""
 
 
 class Hop:
-    """Works on a state of its own. Use: one of `begin`, `resume`, `wake`, `stop`, `fail`, then `settle`."""
+    """Works on a state of its own. Use: one of `begin`, `resume`, `answer`, `wake`, `stop`, `fail`, then
+    `settle`."""
 
-    def __init__(self, definition: Definition, state: RunState, options: Options, now_us: int) -> None:
+    def __init__(
+        self,
+        definition: Definition,
+        state: RunState,
+        options: Options,
+        now_us: int,
+        brought: Mapping[str, Any] = NOTHING,
+    ) -> None:
+        """`brought`: values that references stand for, by digest."""
         self.state = state
         self.effects: list[Effect] = []
         self.options = options
         self.base = execution_base(state)
-        self.frames = Frames(definition, state)
+        self.frames = Frames(definition, state, brought)
         self.emit = self.effects.append
         self.now: Callable[[], int] = options.clock or (lambda: now_us)
         self._definition = definition
         self._now_us = now_us
         self._containers = Containers(self)
+        self._pauses = Pauses(self, definition, now_us)
+        self._pauses.thaw()
         self._ready: deque[tuple[Frame, NodePlan, str | None]] = deque()
         self._tasks: list[TaskScheduled] = []
         self._is_first = state.steps == 0
@@ -92,8 +106,13 @@ class Hop:
             self.failed(frame, plan, waiting, record, failure, metadata)
         self._run()
 
+    def answer(self, found: Found, command: Resume) -> None:
+        """Goes on after a node that has its answer."""
+        self._pauses.answer(found, command)
+        self._run()
+
     def wake(self) -> None:
-        """Begins the attempts whose time has come."""
+        """Begins the attempts whose time has come, and ends the pauses whose time is over."""
         due = [retry for retry in self.state.retries if retry.due_at <= self._now_us]
         self.state.retries = self.state.retries[len(due) :]
         for _, execution_id in due:
@@ -103,6 +122,7 @@ class Hop:
             plan = self._definition.by_id[waiting.node_id]
             frame = self.frames.get(waiting.path)
             self._schedule(frame, plan, execution_id, waiting._replace(created_at=self._now_us, revision=1))
+        self._pauses.expire()
         self._run()
 
     def stop(self, reason: str) -> None:
@@ -125,7 +145,7 @@ class Hop:
             self._report(outputs)
             state.forget()
             return
-        if self._is_first:
+        if self._pauses.freeze() or self._is_first:
             self._report(outputs)
         self.effects += self._tasks
         if self.frames.root().has(self._definition.root.plans[0].id):
@@ -178,7 +198,7 @@ class Hop:
 
     def _run(self) -> None:
         ready, state, options = self._ready, self.state, self.options
-        late_us = self._now_us - state.started_at - options.max_run_s * US
+        late_us = self._now_us - self._deadline_us()
         while ready and not state.ended:
             frame, plan, predecessor = ready.popleft()
             if plan.type in UNRECORDED:
@@ -197,7 +217,7 @@ class Hop:
         is_hop = plan.pure is None or self.options.every_node_a_hop
         started_at = self._now_us if is_hop else self.now()
         waiting = Waiting(frame.path, plan.id, _FIRST, state.steps, predecessor, started_at, "{}", 1)
-        if plan.container is not None:
+        if plan.container is not None or plan.pause is not None:
             self._open(frame, plan, execution_id, waiting)
         elif is_hop and plan.type != LOOP_END:
             self._schedule(frame, plan, execution_id, waiting)
@@ -234,8 +254,9 @@ class Hop:
         record["finished_at"] = finished_at
 
     def _open(self, frame: Frame, plan: NodePlan, execution_id: str, waiting: Waiting) -> None:
+        begin = self._pauses.begin if plan.pause is not None else self._containers.begin
         try:
-            self._containers.begin(frame, plan, execution_id, waiting)
+            begin(frame, plan, execution_id, waiting)
         except (NodeFailure, *_UNFIT_VALUES) as wrong:
             self._refuse(frame, plan, execution_id, waiting, wrong)
 
@@ -253,8 +274,12 @@ class Hop:
         if frame.marks:
             add_metadata(begun, frame.marks)
         self.emit(NodeExecuted(begun))
-        record["deadline_at"] = state.started_at + self.options.max_run_s * US
+        record["deadline_at"] = self._deadline_us()
         self._tasks.append(TaskScheduled(record, state.queue))
+
+    def _deadline_us(self) -> int:
+        state = self.state
+        return state.started_at + state.paused_us + self.options.max_run_s * US
 
     def _refuse(
         self, frame: Frame, plan: NodePlan, execution_id: str, waiting: Waiting, wrong: Exception
@@ -278,8 +303,7 @@ class Hop:
         if frame.rounds is None:
             self.fail(f"node {plan.title!r} ({plan.id}): {failure.reason}")
             return
-        if frame.error is None:
-            frame.error = failure.reason
+        frame.fail(plan, failure.reason)
         frame.open -= 1
         if not frame.open:
             self._containers.round_over(frame)

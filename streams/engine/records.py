@@ -11,6 +11,7 @@ from streams.engine.effects import Record
 from streams.engine.state import (
     FAILED,
     PARTIAL_SUCCEEDED,
+    PAUSED,
     RUNNING,
     STOPPED,
     SUCCEEDED,
@@ -20,6 +21,7 @@ from streams.engine.state import (
 
 LOG_STATUS = {
     RUNNING: "RUNNING",
+    PAUSED: "RUNNING",
     SUCCEEDED: "SUCCESS",
     PARTIAL_SUCCEEDED: "SUCCESS",
     FAILED: "FAILED",
@@ -41,8 +43,8 @@ def execution_base(state: RunState) -> Record:
         "tenant_id": state.tenant_id,
         "app_id": state.app_id,
         "workflow_id": state.workflow_id,
-        "triggered_from": "workflow-run",
-        "workflow_run_id": state.run_id,
+        "triggered_from": "single-step" if state.single_step else "workflow-run",
+        "workflow_run_id": None if state.single_step else state.run_id,
         "created_by_role": state.created_by_role,
         "created_by": state.created_by,
         "event_at": state.event_at,

@@ -28,6 +28,7 @@ ROOT = ""
 
 RUNNING, SUCCEEDED, FAILED = "RUNNING", "SUCCEEDED", "FAILED"
 STOPPED, PARTIAL_SUCCEEDED = "STOPPED", "PARTIAL_SUCCEEDED"
+PAUSED = "PAUSED"
 
 _INPUTS, _LOG, _WAITING = "inputs", "log", "w:"
 
@@ -52,6 +53,14 @@ class Retry(NamedTuple):
     """An attempt that begins later."""
 
     due_at: int
+    """Microseconds."""
+    execution_id: str
+
+
+class Pending(NamedTuple):
+    """A node that waits for an answer."""
+
+    expires_at: int
     """Microseconds."""
     execution_id: str
 
@@ -83,16 +92,26 @@ class RunState:
     exceptions: int = 0
     """Attempts that failed."""
     tokens: int = 0
+    single_step: str = ""
+    """The only node that there is; empty for a run."""
     retries: tuple[Retry, ...] = ()
     """The earliest first."""
+    pauses: tuple[Pending, ...] = ()
+    """The earliest first; what each asks for is a part."""
+    paused_at: int = 0
+    """Microseconds; counts while the status is PAUSED."""
+    paused_us: int = 0
+    """How long it was paused before."""
+    interactions: tuple[str, ...] = ()
+    """Answers that were applied."""
     parts: Parts = field(default_factory=Parts)
     """The keys begin with: `w:` attempts that have not ended, by execution id; `f:`, `v:`, `c:`, `i:`, `r:`
-    see `streams.engine.frames`. `inputs` and `log` are those of the run."""
+    see `streams.engine.frames`; `p:` see `streams.engine.pauses`. `inputs` and `log` are those of the run."""
 
     @property
     def ended(self) -> bool:
         """Nothing will change it any more. It is kept for a while so that late commands are recognised."""
-        return self.status != RUNNING
+        return self.status not in (RUNNING, PAUSED)
 
     @property
     def inputs(self) -> str:
@@ -141,6 +160,7 @@ class RunState:
     def forget(self) -> None:
         """Drops what only a run that goes on needs."""
         self.retries = ()
+        self.pauses = ()
         self.parts.clear()
 
 
@@ -184,6 +204,8 @@ def decode(head: bytes, rows: PartRows = NO_ROWS) -> RunState:
         (parts,) = rest
         state = RunState(**dict(zip(_SCALARS, scalars, strict=True)))
         state.retries = tuple(Retry(*retry) for retry in state.retries)
+        state.pauses = tuple(Pending(*pending) for pending in state.pauses)
+        state.interactions = tuple(state.interactions)
         state.parts = Parts(rows=rows) if parts is None else Parts(dict(parts))
     except (ValueError, TypeError) as wrong:
         raise UndecodableState(f"damaged run state: {wrong}") from wrong
