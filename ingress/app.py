@@ -18,6 +18,7 @@ from ingress.keys import (
     CLICKHOUSE,
     CODEC,
     DOOR,
+    EGRESS,
     ENDPOINTS,
     FEED,
     FILES,
@@ -38,8 +39,10 @@ from ingress.sql import Sql
 from schemas.codec import Codec
 from schemas.secrets import SecretBox
 from transport.clickhouse import ClickHouse
+from transport.egress import EgressPolicy
 from transport.feed import DefinitionsFeed
 from transport.files import FileLinks, FileStore
+from transport.guarded_session import EgressGuard
 from transport.probe import BrokerProbe
 from transport.producer import Producer
 from transport.registry import open_codec
@@ -97,7 +100,14 @@ def new_app(settings: IngressSettings, storage: Storage, clickhouse: ClickHouse 
     if clickhouse is not None:
         app[HISTORY], app[SQL] = History(clickhouse), Sql(clickhouse)
     add_routes(app, OPERATIONS)
+    app.cleanup_ctx.append(_egress)
     return app
+
+
+async def _egress(app: web.Application) -> AsyncIterator[None]:
+    async with EgressGuard(EgressPolicy(app[SETTINGS].egress_allow)).session() as session:
+        app[EGRESS] = session
+        yield
 
 
 def connect(app: web.Application, to: Connections) -> None:
@@ -109,7 +119,7 @@ def connect(app: web.Application, to: Connections) -> None:
     app[DOOR] = Door(to.producer, to.feed, to.codec, recently, metrics, timeout_s=settings.accept_timeout_s)
     app[ENDPOINTS] = Endpoints(definitions, app[SECRETS])
     bootstrap = settings.api_key.get_secret_value() if settings.api_key else None
-    app[AUTHENTICATOR] = Authenticator(definitions, bootstrap)
+    app[AUTHENTICATOR] = Authenticator(definitions, bootstrap, app[SECRETS])
     metrics.gauge("unacknowledged", "Messages not yet acknowledged.", lambda: to.producer.queued)
     metrics.gauge("triggers", "Configured triggers.", lambda: len(definitions.triggers))
     metrics.gauge("workflows", "Workflows with a published version.", lambda: len(definitions.latest))

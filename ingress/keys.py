@@ -1,5 +1,6 @@
 """The typed keys under which the composition root hands its resources to the handlers."""
 
+import aiohttp
 from aiohttp import web
 
 from ingress.accept import Door
@@ -33,5 +34,7 @@ CLICKHOUSE: web.AppKey[ClickHouse | None] = web.AppKey("clickhouse", ClickHouse)
 """None where the deployment keeps no run history; then there are no HISTORY and SQL either."""
 HISTORY = web.AppKey("history", History)
 SQL = web.AppKey("sql", Sql)
+EGRESS = web.AppKey("egress", aiohttp.ClientSession)
+"""For what tenants have named: reaches public addresses, and what HOPLINE_EGRESS_ALLOW lists."""
 SECRETS: web.AppKey[SecretBox | None] = web.AppKey("secrets", SecretBox)
 """None where the deployment has no HOPLINE_SECRET_KEY: then nothing secret can be stored."""

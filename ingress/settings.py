@@ -1,9 +1,9 @@
 """What the operator decides about the door, from `HOPLINE_*`."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from schemas.secrets import MIN_KEY_BYTES
 
@@ -51,6 +51,9 @@ class IngressSettings(BaseSettings):
     secret_key: SecretStr | None = None
     """At least 32 random bytes, as text: what secrets at rest are encrypted under. The same in all roles."""
 
+    egress_allow: Annotated[tuple[str, ...], NoDecode] = ()
+    """What may be reached besides public addresses, when a model is asked for the vector of a query."""
+
     duplicate_memory: Annotated[int, Field(ge=0)] = 100_000
     """How many accepted events are remembered to tell a producer that it has sent one twice."""
 
@@ -62,6 +65,12 @@ class IngressSettings(BaseSettings):
             "video": self.upload_video_bytes,
         }
         return limits.get(file_type, self.upload_document_bytes)
+
+    @field_validator("egress_allow", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        """A comma-separated text as its parts."""
+        return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
 
     @field_validator("secret_key")
     @classmethod

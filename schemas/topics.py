@@ -61,6 +61,8 @@ _TOPICS = (
     Topic("trigger.logs", "WorkflowTriggerLog", "trigger log id", "any", retention_ms=30 * DAY_MS),
     Topic("runs", "WorkflowRun", "workflow_run_id", "engine", retention_ms=30 * DAY_MS),
     Topic("node.executions", "WorkflowNodeExecution", "workflow_run_id", "engine", retention_ms=30 * DAY_MS),
+    Topic("knowledge.documents", "KnowledgeDocument", "document id", "any", retention_ms=30 * DAY_MS),
+    Topic("knowledge.chunks", "KnowledgeChunk", "document id", "executor", retention_ms=30 * DAY_MS),
     Topic("dead.letters", "DeadLetter", "source key", "any", retention_ms=90 * DAY_MS),
     _definitions("apps"),
     _definitions("workflows"),
@@ -79,5 +81,13 @@ _TOPICS = (
 
 TOPICS: dict[str, Topic] = {topic.name: topic for topic in _TOPICS}
 
-HISTORY = ("trigger.events", "trigger.logs", "runs", "node.executions", "dead.letters")
+HISTORY = (
+    "trigger.events",
+    "trigger.logs",
+    "runs",
+    "node.executions",
+    "knowledge.documents",
+    "knowledge.chunks",
+    "dead.letters",
+)
 """What the sinks write to ClickHouse, besides the graphs of `definitions.workflows`."""

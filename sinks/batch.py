@@ -10,12 +10,12 @@ from confluent_kafka import Message
 from sinks.settings import SinkSettings
 from transport.definitions import WORKFLOWS
 
-PROMPT = ("runs", "node.executions", "dead.letters", WORKFLOWS)
+PROMPT = ("runs", "node.executions", "knowledge.chunks", "knowledge.documents", "dead.letters", WORKFLOWS)
 PATIENT = ("trigger.events", "trigger.logs")
 """Written apart from the rest and less often, since nobody waits for them: with little to do, the number of
 inserts is what a sink costs."""
 
-_URGENT = frozenset({"runs", "dead.letters", WORKFLOWS})
+_URGENT = frozenset({"runs", "knowledge.documents", "dead.letters", WORKFLOWS})
 """What somebody waits for. Node executions go with their run."""
 
 _RUNNING = b"\x0eRUNNING"

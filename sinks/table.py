@@ -18,6 +18,8 @@ TABLES = {
     "trigger.logs": "workflow_trigger_log_changes",
     "runs": "workflow_run_changes",
     "node.executions": "workflow_node_execution_changes",
+    "knowledge.documents": "knowledge_document_changes",
+    "knowledge.chunks": "knowledge_chunk_changes",
     "dead.letters": "dead_letter_changes",
 }
 """Topic -> table. A table's columns are named as the fields of the topic's schema."""

@@ -10,6 +10,7 @@ from confluent_kafka import Message
 from schemas.codec import Codec
 from sinks.batch import Batch
 from sinks.graphs import Graphs
+from sinks.knowledge import DOCUMENTS, Documents
 from sinks.letters import TOPIC as LETTERS
 from sinks.letters import LetterBox, Poison
 from sinks.metrics import SinkMetrics
@@ -39,7 +40,11 @@ class BatchWriter:
         self, clickhouse: ClickHouse, codec: Codec, letters: LetterBox, metrics: SinkMetrics
     ) -> None:
         self._tables = {topic: Table(topic, clickhouse, codec) for topic in TABLES}
-        self._writers: dict[str, Writer] = {**self._tables, WORKFLOWS: Graphs(clickhouse, codec)}
+        self._writers: dict[str, Writer] = {
+            **self._tables,
+            WORKFLOWS: Graphs(clickhouse, codec),
+            DOCUMENTS: Documents(self._tables[DOCUMENTS], clickhouse, codec),
+        }
         self._letters = letters
         self._metrics = metrics
 

@@ -16,6 +16,7 @@ from streams.executors.catalog import Catalog
 from streams.executors.outcome import NodeCall, Outcome
 from streams.executors.registry import Executors, build_executors
 from streams.executors.settings import ExecutorSettings
+from streams.knowledge.documents import open_indexer
 from streams.metrics import WorkerMetrics
 from streams.router import Router
 from streams.runner import Runner
@@ -55,10 +56,12 @@ async def run_worker(
         links = FileLinks(settings.secret_key, settings.public_url, settings.file_url_ttl_s)
         files = FileStore(storage, links)
         built = await stack.enter_async_context(build_executors(executors, catalog, files))
+        indexer = await stack.enter_async_context(open_indexer(executors, feed, codec, files, catalog))
         producer = Producer(kafka, message_timeout_s=_MESSAGE_TIMEOUT_S)
         stack.push_async_callback(producer.close)
         metrics = _serve_metrics(settings.metrics_port)
         stages, tasks = _stages(settings, feed, codec, built, secrets, metrics)
+        tasks.append(indexer.stage())
 
         def bury(record: Record, error: BaseException) -> Send:
             stage = next((s.name for s in stages if s.source == record.topic), "executor")

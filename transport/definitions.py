@@ -21,8 +21,10 @@ from schemas.models import (
 APPS, WORKFLOWS, TRIGGERS, API_KEYS = (
     f"definitions.{kind}" for kind in ("apps", "workflows", "triggers", "api_keys")
 )
+DATASETS = "definitions.datasets"
+
 PROVIDERS: dict[str, type[Provider]] = {
-    "definitions.datasets": Dataset,
+    DATASETS: Dataset,
     "definitions.model_providers": ModelProvider,
     "definitions.sandbox_policies": SandboxPolicy,
     "definitions.tool_providers": ToolProvider,

@@ -42,6 +42,11 @@ class Embedding(BaseModel):
     batch_size: int = Field(default=32, ge=1, le=2048)
     """Texts in one request."""
 
+    @property
+    def identity(self) -> str:
+        """What vectors must have in common to be compared."""
+        return f"{self.provider}/{self.model}" + (f"/{self.dimensions}" if self.dimensions else "")
+
 
 class Retrieval(BaseModel):
     """How an index is searched where the node says nothing about it."""

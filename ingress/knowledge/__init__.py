@@ -1,0 +1,1 @@
+"""Datasets: their configuration, their documents, and the search in their index."""

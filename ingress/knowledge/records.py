@@ -1,0 +1,62 @@
+"""Documents as records: what is written to their topic, and what ClickHouse knows of them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from ingress.auth import CALLER
+from ingress.keys import CODEC, FEED, PRODUCER
+from schemas.ids import now_us
+from schemas.models import Dataset
+from transport.clickhouse import ClickHouse
+from transport.definitions import DATASETS
+from transport.producer import Send
+
+TOPIC = "knowledge.documents"
+
+Document = dict[str, Any]
+
+_SELECT = """
+SELECT id, version, status, name, file_id, extension, mime_type, metadata, error, chunk_count,
+    character_count, created_by, created_at, finished_at
+FROM knowledge_documents
+WHERE tenant_id = {tenant:String} AND dataset_id = {dataset:String}
+"""
+
+
+async def documents_of(clickhouse: ClickHouse, dataset: Dataset, document_id: str = "") -> list[Document]:
+    """All of the dataset by name, or the one. Raises `ClickHouseUnavailable`, `StatementRefused`."""
+    which = "AND toString(id) = {document:String}" if document_id else ""
+    parameters = {"tenant": dataset.tenant_id, "dataset": dataset.id, "document": document_id}
+    rows = await clickhouse.query(f"{_SELECT} {which} ORDER BY name, id", parameters)
+    return [{**row, "metadata": orjson.loads(row["metadata"] or "{}")} for row in rows.dicts()]
+
+
+async def queue(request: web.Request, dataset: Dataset, documents: Sequence[Mapping[str, Any]]) -> None:
+    """Returns once the broker has them; `documents` are records but for what all have in common.
+
+    Raises `SendFailed`.
+    """
+    codec, now = request.app[CODEC], now_us()
+    shared = {
+        "revision": now,
+        "version": now,
+        "tenant_id": dataset.tenant_id,
+        "dataset_id": dataset.id,
+        "datasets_offset": request.app[FEED].offset(DATASETS),
+        "created_by": request[CALLER].name,
+        "created_at": now,
+    }
+    records = [{**shared, **document} for document in documents]
+    await request.app[PRODUCER].send_all(
+        [Send(TOPIC, one["id"].encode(), codec.encode("KnowledgeDocument", one)) for one in records]
+    )
+
+
+async def queue_deletion(request: web.Request, dataset: Dataset, documents: Sequence[Document]) -> None:
+    """Likewise, with the name that each had."""
+    gone = [{"id": one["id"], "name": one["name"], "status": "DELETED"} for one in documents]
+    if gone:
+        await queue(request, dataset, gone)

@@ -1,0 +1,1 @@
+"""Fills the index of datasets: a document in, its chunks out."""

@@ -1,0 +1,61 @@
+"""Cuts a text into chunks: at paragraphs where that is fine enough, else at lines, sentences, words. Pure."""
+
+from collections.abc import Iterator, Sequence
+
+from schemas.models.dataset import Chunking
+
+
+def split(text: str, chunking: Chunking) -> list[str]:
+    """Chunks of at most `max_chars`, in order, each with the end of the one before it, as whole pieces of at
+    most `overlap_chars`. Nothing of the text is left out but white space at the edges of chunks."""
+    pieces = _pieces(text, chunking.separators, chunking.max_chars)
+    return [chunk for chunk in (c.strip() for c in _packed(pieces, chunking)) if chunk]
+
+
+def _pieces(text: str, separators: Sequence[str], most: int) -> Iterator[str]:
+    """Parts that are small enough, each with the separator that ended it; joined they are the text."""
+    if len(text) <= most:
+        if text:
+            yield text
+        return
+    if not separators:
+        yield from (text[start : start + most] for start in range(0, len(text), most))
+        return
+    first, *rest = separators
+    start = 0
+    while start < len(text):
+        found = text.find(first, start) if first else -1
+        end = len(text) if found < 0 else found + len(first)
+        yield from _pieces(text[start:end], rest, most)
+        start = end
+
+
+def _packed(pieces: Iterator[str], chunking: Chunking) -> Iterator[str]:
+    """As many pieces in a chunk as it holds."""
+    held: list[str] = []
+    size = 0
+    for piece in pieces:
+        if held and size + len(piece) > chunking.max_chars:
+            yield "".join(held)
+            held = _tail(held, min(chunking.overlap_chars, chunking.max_chars - len(piece)))
+            size = sum(map(len, held))
+        held.append(piece)
+        size += len(piece)
+    if held:
+        yield "".join(held)
+
+
+def _tail(pieces: Sequence[str], most: int) -> list[str]:
+    """The last pieces that fit. Where not even one does, the end of the last, from a word's beginning."""
+    kept: list[str] = []
+    size = 0
+    for piece in reversed(pieces):
+        if size + len(piece) > most:
+            break
+        kept.insert(0, piece)
+        size += len(piece)
+    if kept or most <= 0:
+        return kept
+    cut = pieces[-1][-most:]
+    _, space, rest = cut.partition(" ")
+    return [rest] if space and rest else []
