@@ -28,6 +28,12 @@ def read_text(path: Path) -> str:
         raise CommandFailed(f"{path} is not text in UTF-8: {wrong}") from wrong
 
 
+def secret_text(value: str) -> str:
+    """The value itself, or for `@FILE` what the file has: an option's value is seen by every process of the
+    machine. Raises `CommandFailed`."""
+    return read_text(Path(value[1:])).strip() if value.startswith("@") else value
+
+
 class JsonObject(click.ParamType):
     """An option whose value is a JSON object, or `@FILE` with one in it."""
 

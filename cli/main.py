@@ -35,7 +35,8 @@ def main() -> None:
 
 
 for _command in (
-    up, broker, ingress, worker, sink, sandbox, topics, workflow, trigger, model_provider, tool_provider, run, dlq, sql,
+    up, broker, ingress, worker, sink, sandbox, topics, workflow, trigger, model_provider,
+    tool_provider, run, dlq, sql,
 ):  # fmt: skip
     main.add_command(_command)
 

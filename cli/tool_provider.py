@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from cli.client import connect
-from cli.files import FILE, read_text
+from cli.files import FILE, read_text, secret_text
 from cli.output import json_option, show_fields, show_json, show_table
 from cli.pairs import Pair
 
@@ -71,7 +71,7 @@ def create(
         "description": description,
         "headers": dict(headers),
         "auth": _given(how),
-        "credentials": {key: _secret(value) for key, value in credentials},
+        "credentials": {key: secret_text(value) for key, value in credentials},
         "timeout_s": timeout,
     }
     created = connect().post("tool-providers", body=_given(wanted))
@@ -129,7 +129,3 @@ def _signature(tool: Mapping[str, Any]) -> str:
 
 def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
-
-
-def _secret(value: str) -> str:
-    return read_text(Path(value[1:])).strip() if value.startswith("@") else value

@@ -151,7 +151,7 @@ def test_a_cycle_is_named_by_its_nodes_and_not_by_those_behind_it() -> None:
 
 
 def test_all_problems_are_found_in_one_go() -> None:
-    bad = graph([template("t", "{{"), node("l", "llm"), end(o=["gone", "x"])], ("t", "nowhere"))
+    bad = graph([template("t", "{{"), node("l", "knowledge-index"), end(o=["gone", "x"])], ("t", "nowhere"))
     assert len(found(bad)) == 5
 
 

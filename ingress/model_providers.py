@@ -1,0 +1,48 @@
+"""`/api/v1/model-providers`: the endpoints of the models that nodes ask."""
+
+from datetime import datetime
+from typing import Self
+
+from pydantic import model_validator
+
+from ingress.resources import ProviderBody, Resource
+from ingress.wire import Answer
+from schemas.models import ModelProvider
+from schemas.models.model_provider import ModelSource, check_credentials
+
+
+class ModelProviderBody(ModelSource, ProviderBody):
+    """A provider to be created or replaced."""
+
+    @model_validator(mode="after")
+    def _has_no_other_credential(self) -> Self:
+        check_credentials(self.credentials)
+        return self
+
+
+class ModelProviderView(ModelSource, Answer):
+    """A provider as it is shown."""
+
+    id: str
+    name: str
+    credentials: dict[str, str]
+    """Masked."""
+    created_at: datetime
+    updated_at: datetime
+
+
+class ModelProviderList(Answer):
+    """The tenant's."""
+
+    data: list[ModelProviderView]
+
+
+OPERATIONS = Resource(
+    topic="definitions.model_providers",
+    entity=ModelProvider,
+    body=ModelProviderBody,
+    view=ModelProviderView,
+    listing=ModelProviderList,
+    path="/api/v1/model-providers",
+    tag="model-providers",
+).operations()
