@@ -12,10 +12,10 @@ from aiohttp import web
 from schemas.models import DEFAULT_TENANT, ModelProvider
 from schemas.secrets import SecretBox
 from streams.executors.catalog import Catalog
-from transport.egress import EgressPolicy
-from transport.guarded_session import EgressGuard
 from streams.executors.models.finding import Models
 from transport.definitions import Definitions
+from transport.egress import EgressPolicy
+from transport.guarded_session import EgressGuard
 
 KEY = "sk-1234567890"
 BOX = SecretBox(b"k" * 32)
