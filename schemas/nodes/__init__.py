@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from schemas.nodes.agent import AgentData
 from schemas.nodes.answer import AnswerData
 from schemas.nodes.assigner import AssignerData
 from schemas.nodes.base import NodeData
@@ -20,6 +21,7 @@ from schemas.nodes.parameter_extractor import ParameterExtractorData
 from schemas.nodes.question_classifier import QuestionClassifierData
 from schemas.nodes.start import StartData
 from schemas.nodes.template_transform import TemplateTransformData
+from schemas.nodes.tool import ToolData
 from schemas.nodes.variable_aggregator import VariableAggregatorData
 
 NODE_DATA: Mapping[str, type[NodeData]] = {
@@ -33,6 +35,8 @@ NODE_DATA: Mapping[str, type[NodeData]] = {
     "list-operator": ListOperatorData,
     "code": CodeData,
     "http-request": HttpRequestData,
+    "tool": ToolData,
+    "agent": AgentData,
     "llm": LLMData,
     "question-classifier": QuestionClassifierData,
     "parameter-extractor": ParameterExtractorData,

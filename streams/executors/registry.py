@@ -1,10 +1,11 @@
 """Composition root of the executors: opens what they share, finds the one for a node type."""
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import aiohttp
 
+from streams.executors.agent.executor import AgentExecutor
 from streams.executors.catalog import Catalog
 from streams.executors.code import CodeExecutor
 from streams.executors.documents.executor import DocumentExtractorExecutor
@@ -23,6 +24,8 @@ from streams.executors.outcome import NodeCall, NodeExecutor, Outcome
 from streams.executors.sandbox.capabilities import Capabilities
 from streams.executors.sandbox.sandboxes import Sandboxes, open_sandboxes
 from streams.executors.settings import ExecutorSettings
+from streams.executors.tools.executor import ToolExecutor
+from streams.executors.tools.sources import open_toolbox
 from transport.files import FileStore
 
 
@@ -69,15 +72,21 @@ async def build_executors(
         # What the operator has named needs no guard: the ingress is on an address of this network.
         aiohttp.ClientSession() as own,
         DocumentParsers(settings.documents) as parsers,
+        AsyncExitStack() as stack,
     ):
         files = Files(store, session, settings.files)
         models = Models(catalog, session)
+        toolbox = await stack.enter_async_context(
+            open_toolbox(catalog, session, guard, files, settings.http, settings.tools)
+        )
         by_type: dict[str, NodeExecutor] = {
             "code": CodeExecutor(sandboxes, catalog, settings.sandbox.output),
             "http-request": HttpRequestExecutor(session, guard, settings.http, files),
             "llm": LLMExecutor(models, files.read_file),
             "question-classifier": QuestionClassifierExecutor(models, files.read_file),
             "parameter-extractor": ParameterExtractorExecutor(models, files.read_file),
+            "tool": ToolExecutor(toolbox),
+            "agent": AgentExecutor(models, toolbox, settings.agent),
             "document-extractor": DocumentExtractorExecutor(parsers, files.read_file),
             "knowledge-retrieval": KnowledgeRetrievalExecutor(
                 Sources(catalog, session, own, settings.knowledge), models

@@ -9,6 +9,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from streams.executors.agent.settings import AgentSettings
 from streams.executors.documents.settings import DocumentSettings
 from streams.executors.knowledge.settings import KnowledgeSettings
 from streams.executors.tools.settings import ToolSettings
@@ -144,5 +145,6 @@ class ExecutorSettings(BaseSettings):
     http: HttpSettings = Field(default_factory=HttpSettings)
     files: FileReadSettings = Field(default_factory=FileReadSettings)
     tools: ToolSettings = Field(default_factory=ToolSettings)
+    agent: AgentSettings = Field(default_factory=AgentSettings)
     documents: DocumentSettings = Field(default_factory=DocumentSettings)
     knowledge: KnowledgeSettings = Field(default_factory=KnowledgeSettings)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from schemas.nodes.base import NodeData
+from streams.engine.nodes.agent import compile_agent
 from streams.engine.nodes.answer import compile_answer
 from streams.engine.nodes.assigner import compile_assigner
 from streams.engine.nodes.code import compile_code
@@ -22,6 +23,7 @@ from streams.engine.nodes.protocol import ContainerNode, PureNode, TaskNode
 from streams.engine.nodes.question_classifier import compile_question_classifier
 from streams.engine.nodes.start import compile_start
 from streams.engine.nodes.template_transform import compile_template_transform
+from streams.engine.nodes.tool import compile_tool
 from streams.engine.nodes.variable_aggregator import compile_variable_aggregator
 
 # Any: each compiler takes the model of its own type, and `NODE_DATA` pairs them by the same name.
@@ -42,6 +44,8 @@ PURE: Mapping[str, Callable[[Any], PureNode]] = {
 TASKS: Mapping[str, Callable[[Any], TaskNode]] = {
     "code": compile_code,
     "http-request": compile_http_request,
+    "tool": compile_tool,
+    "agent": compile_agent,
     "llm": compile_llm,
     "question-classifier": compile_question_classifier,
     "parameter-extractor": compile_parameter_extractor,

@@ -47,7 +47,7 @@ async def test_an_unknown_type_is_named() -> None:
         outcome = await executors.execute(call("no-such", {}, {}))
     assert outcome.status == "failed"
     assert outcome.error is not None
-    assert outcome.error.startswith("No executor for nodes of type 'no-such' (there are: code, ")
+    assert outcome.error.startswith("No executor for nodes of type 'no-such' (there are: agent, code, ")
 
 
 async def test_a_bad_allow_list_is_refused_at_the_start() -> None:

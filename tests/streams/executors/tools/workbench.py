@@ -13,6 +13,7 @@ from streams.executors.catalog import Catalog
 from streams.executors.egress import EgressPolicy
 from streams.executors.files import Files
 from streams.executors.guarded_session import EgressGuard
+from streams.executors.models.finding import Models
 from streams.executors.settings import FileReadSettings, HttpSettings
 from streams.executors.tools.settings import ToolSettings
 from streams.executors.tools.sources import open_toolbox
@@ -46,6 +47,7 @@ class Workbench:
     store: FileStore
     files: Files
     guard: EgressGuard
+    models: Models
 
     def add(self, *providers: Provider) -> None:
         """As the feed does."""
@@ -70,6 +72,6 @@ async def workbench(
     async with guard.session() as session:
         files = Files(store, session, FileReadSettings())
         async with open_toolbox(catalog, session, guard, files, HTTP, settings) as toolbox:
-            bench = Workbench(toolbox, catalog, definitions, store, files, guard)
+            bench = Workbench(toolbox, catalog, definitions, store, files, guard, Models(catalog, session))
             bench.add(*providers)
             yield bench
