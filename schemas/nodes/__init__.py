@@ -53,9 +53,9 @@ LEGACY_NAMES: Mapping[str, str] = {"variable-assigner": "variable-aggregator"}
 """Names of earlier releases of Dify."""
 
 NOT_SUPPORTED_YET = frozenset({
-    "agent", "datasource", "human-input",
+    "datasource", "human-input",
     "knowledge-index",
-    "tool", "trigger-plugin", "trigger-schedule",
+    "trigger-plugin", "trigger-schedule",
     "trigger-webhook",
 })  # fmt: skip
 """Known to Dify, and not to this release."""
