@@ -45,6 +45,7 @@ def run() -> None:
 )
 @click.option("--inputs", type=JsonObject(), default="{}", help="All inputs; --input wins.")
 @click.option("--draft", is_flag=True, help="Run the draft instead of the latest published version.")
+@click.option("--version", default="", help="Run this version.")
 @_wait_option
 @_timeout_option
 @json_option
@@ -54,17 +55,18 @@ def start(
     pairs: Sequence[tuple[str, str]],
     inputs: dict[str, Any],
     draft: bool,
+    version: str,
     wait: bool,
     timeout_s: float,
     as_json: bool,
 ) -> None:
     """Start a workflow by hand."""
-    client = connect()
+    client, version = connect(), "draft" if draft else version
     workflow_id = find_workflow(client, workflow)["id"]
-    variables = _variables(client, workflow_id, draft) if pairs else ()
+    variables = _variables(client, workflow_id, version) if pairs else ()
     given = {**inputs, **typed_inputs(pairs, variables, lambda path: client.upload_file(path)["file"])}
     started = client.post(
-        "triggers", "workflows", workflow_id, "manual", body={"inputs": given, "draft": draft}
+        "triggers", "workflows", workflow_id, "manual", body={"inputs": given, "version": version}
     )
     _started(client, started, wait, timeout_s, as_json)
 
@@ -130,9 +132,8 @@ def replay(run_id: str, wait: bool, timeout_s: float, as_json: bool) -> None:
     _started(client, client.post("runs", run_id, "replay"), wait, timeout_s, as_json)
 
 
-def _variables(client: Client, workflow_id: str, draft: bool) -> list[dict[str, Any]]:
-    version = "draft" if draft else None
-    nodes = client.get("workflows", workflow_id, version=version)["graph"].get("nodes", ())
+def _variables(client: Client, workflow_id: str, version: str) -> list[dict[str, Any]]:
+    nodes = client.get("workflows", workflow_id, version=version or None)["graph"].get("nodes", ())
     starts = (node["data"] for node in nodes if node.get("data", {}).get("type") == "start")
     return next((data.get("variables") or [] for data in starts), [])
 

@@ -30,6 +30,8 @@ class ManualStart(RequestBody):
     """Start variable -> value."""
     draft: bool = False
     """Run the draft instead of the latest published version."""
+    version: str = ""
+    """Run this version; `draft` is one."""
     query: str = ""
     """What the user of a chat says: `sys.query`."""
     conversation_id: str = ""
@@ -53,8 +55,9 @@ async def start(request: web.Request) -> web.Response:
     caller = request[CALLER]
     workflow_id = request.match_info["workflow_id"]
     wanted = await read_model(request, ManualStart)
-    workflow = check_startable(request.app[FEED].definitions, caller, workflow_id, wanted.draft)
-    metadata = {"initiated_by": caller.name, "draft": wanted.draft}
+    version = wanted.version or (DRAFT if wanted.draft else "")
+    workflow = check_startable(request.app[FEED].definitions, caller, workflow_id, version)
+    metadata = {"initiated_by": caller.name, "version": version}
     inputs = await complete_files(request, wanted.inputs)
     check_inputs(workflow, inputs)
     system = await _system(request, wanted)
@@ -86,14 +89,14 @@ async def launch(
     return json_answer(started, 200 if acceptance.duplicate else 202)
 
 
-def check_startable(definitions: Definitions, caller: Caller, workflow_id: str, draft: bool) -> Workflow:
-    """The version that would run. Raises `NotFound`, and `Conflict` where there is none."""
+def check_startable(definitions: Definitions, caller: Caller, workflow_id: str, version: str) -> Workflow:
+    """The version that would run; "" is the latest published. Raises `NotFound`, `Conflict` without one."""
     versions = find_versions(definitions, caller, workflow_id)
-    if draft and DRAFT not in versions:
-        raise Conflict(f"workflow {workflow_id} has no draft; leave `draft` out to run what is published")
-    if not draft and workflow_id not in definitions.latest:
+    if version and version not in versions:
+        raise Conflict(f"workflow {workflow_id} has no version {version!r}; it has {', '.join(versions)}")
+    if not version and workflow_id not in definitions.latest:
         raise Conflict(f"workflow {workflow_id} has no published version; publish it, or send `draft: true`")
-    return versions[DRAFT] if draft else definitions.latest[workflow_id]
+    return versions[version] if version else definitions.latest[workflow_id]
 
 
 async def _system(request: web.Request, wanted: ManualStart) -> dict[str, Any]:

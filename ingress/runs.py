@@ -89,9 +89,9 @@ async def replay(request: web.Request) -> web.Response:
     wanted = await read_model(request, Replay)
     run = await _named(request)
     caller = request[CALLER]
-    draft = run.version == DRAFT
-    workflow = check_startable(request.app[FEED].definitions, caller, run.workflow_id, draft)
-    metadata = {"initiated_by": caller.name, "draft": draft, "replay_of": run.id}
+    version = DRAFT if run.version == DRAFT else ""
+    workflow = check_startable(request.app[FEED].definitions, caller, run.workflow_id, version)
+    metadata = {"initiated_by": caller.name, "version": version, "replay_of": run.id}
     inputs = {**run.inputs_dict, **await complete_files(request, wanted.inputs)}
     check_inputs(workflow, inputs)
     return await launch(request, run.workflow_id, inputs, metadata, replay_of=run.id)

@@ -52,7 +52,6 @@ def find_routes(arrival: Arrival, definitions: Definitions) -> list[Route]:
 def start_command(arrival: Arrival, route: Route, log: AvroRecord, now_us: int, offset: int) -> AvroRecord:
     """The RunCommand that starts the workflow of `route`, of which `log` is the trigger log."""
     event, workflow = arrival.event, _known(route)
-    debugging = workflow.version == DRAFT
     system = map_system(arrival.data, _mapping(route))
     return {
         "command_id": f"start/{log['workflow_run_id']}",
@@ -67,7 +66,7 @@ def start_command(arrival: Arrival, route: Route, log: AvroRecord, now_us: int, 
         "payload": orjson.dumps(
             {
                 "inputs": orjson.loads(log["inputs"]),
-                "triggered_from": "debugging" if debugging else "app-run",
+                "triggered_from": triggered_from(workflow),
                 "system": {"user_id": event["created_by"] or "", **system},
             }
         ).decode(),
@@ -105,6 +104,11 @@ def trigger_log(arrival: Arrival, route: Route, now_us: int) -> AvroRecord:
     }
 
 
+def triggered_from(workflow: Workflow | None) -> str:
+    """Of its runs: `debugging` for the draft, else `app-run`."""
+    return "debugging" if workflow is not None and workflow.version == DRAFT else "app-run"
+
+
 def run_id(event: AvroRecord, workflow_id: str) -> str:
     """The run that the event starts of the workflow, whoever asks and however often."""
     return workflow_run_id(event["dedup_key"], event["received_at"], workflow_id)
@@ -117,12 +121,14 @@ def refused(routes: Iterable[Route], reason: str) -> list[Route]:
 
 def _manual_route(workflow_id: str, data: Mapping[str, Any], definitions: Definitions) -> Route:
     metadata = data.get("metadata", {})
-    if metadata.get("draft"):
-        workflow = definitions.workflows.get(workflow_id, {}).get(DRAFT)
+    # Events of the first release say `draft` and not which version.
+    version = metadata.get("version") or (DRAFT if metadata.get("draft") else "")
+    if version:
+        workflow = definitions.workflows.get(workflow_id, {}).get(version)
     else:
         workflow = definitions.latest.get(workflow_id)
     if workflow is None:
-        raise Unroutable(f"workflow {workflow_id!r} is unknown, or has no published version")
+        raise Unroutable(f"workflow {workflow_id!r} is unknown, or has no {version or 'published'} version")
     return Route(workflow)
 
 

@@ -41,7 +41,7 @@ def sent(api: CannedApi) -> Any:
 def test_start_prints_the_run_id(hopline: Hopline, startable: CannedApi) -> None:
     result = hopline("run", "start", "order-review")
     assert (result.exit_code, result.stdout) == (0, f"{RUN_ID}\n")
-    assert sent(startable) == {"inputs": {}, "draft": False}
+    assert sent(startable) == {"inputs": {}, "version": ""}
 
 
 def test_inputs_have_the_types_of_the_start_node(hopline: Hopline, startable: CannedApi) -> None:
@@ -50,7 +50,7 @@ def test_inputs_have_the_types_of_the_start_node(hopline: Hopline, startable: Ca
     all_inputs = '{"title": "loses", "more": 1}'
     hopline("run", "start", "order-review", "--draft", "--inputs", all_inputs, *options)
     expected = {"title": "12", "amount": 4.5, "urgent": True, "extra": {"a": [1]}, "more": 1}
-    assert sent(startable) == {"inputs": expected, "draft": True}
+    assert sent(startable) == {"inputs": expected, "version": "draft"}
     assert startable.seen[1].query == {"version": "draft"}
 
 

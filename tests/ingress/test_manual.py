@@ -37,7 +37,7 @@ async def test_each_click_is_a_run(client: Client, workflow_id: str, stand_ins: 
     data = orjson.loads(event["data"])
     assert (data["type"], data["inputs"]) == ("manual", {"name": "Ada"})
     metadata = data["metadata"]
-    assert (metadata["initiated_by"], metadata["draft"]) == ("bootstrap", False)
+    assert (metadata["initiated_by"], metadata["version"]) == ("bootstrap", "")
 
 
 async def test_an_idempotency_key_is_one_run(client: Client, workflow_id: str) -> None:
@@ -57,7 +57,7 @@ async def test_only_what_has_the_wanted_version_can_be_started(client: Client, s
     assert "draft: true" in refused["detail"]
     await start(client, draft_only, 202, {"draft": True})
     (event,) = stand_ins.sent.events()
-    assert orjson.loads(event["data"])["metadata"]["draft"] is True
+    assert orjson.loads(event["data"])["metadata"]["version"] == "draft"
 
 
 async def test_a_misspelt_field_is_refused(client: Client, workflow_id: str, stand_ins: StandIns) -> None:

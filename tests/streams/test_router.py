@@ -11,6 +11,7 @@ from schemas.errors import UndecodableValue
 from schemas.ids import dedup_key, workflow_run_id
 from schemas.models import AppTrigger, AppTriggerStatus, AppTriggerType, Workflow, WorkflowType
 from streams.errors import Unroutable
+from streams.offload import Offload
 from streams.router import Router
 from streams.shell.stage import Decision, NotYet, Record
 from tests.streams.kept import KeptRows
@@ -56,7 +57,7 @@ class Bench:
         self.feed = Feed()
         self.table = KeptRows()
         self.outcomes: list[str] = []
-        self.router = Router(cast(DefinitionsFeed, self.feed), CODEC, self.outcomes.append)
+        self.router = Router(cast(DefinitionsFeed, self.feed), CODEC, self.outcomes.append, Offload())
         self.next_offset = 0
 
     def event(self, trigger_id: str = "d1", *, at_s: float = 0, **changes: Any) -> Record:
@@ -180,6 +181,15 @@ def test_a_manual_start_may_run_the_draft(bench: Bench) -> None:
         "inputs": {"n": 5}, "triggered_from": "debugging", "system": {"user_id": "ada"},
     }  # fmt: skip
     assert log["trigger_type"] == "MANUAL"
+
+
+def test_a_manual_start_may_name_its_version(bench: Bench) -> None:
+    bench.feed.workflow("2026-01-02 00:00:00.000000")
+    metadata = {"version": "2026-01-01 00:00:00.000000"}
+    data = orjson.dumps({"type": "manual", "inputs": {"n": 5}, "metadata": metadata}).decode()
+    [command], _ = bench.decide(bench.event(trigger_type="MANUAL", index_key="flow", data=data))
+    assert command["version"] == metadata["version"]
+    assert orjson.loads(command["payload"])["triggered_from"] == "app-run"
 
 
 async def test_it_waits_until_it_knows_what_the_door_knew(bench: Bench) -> None:
