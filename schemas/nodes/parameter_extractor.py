@@ -70,14 +70,15 @@ class ParameterExtractorData(NodeData):
 
     def faults(self) -> Iterator[tuple[str, str]]:
         """See `NodeData.faults`."""
-        for name, times in Counter(one.name for one in self.parameters).items():
-            if times > 1:
-                yield "parameters", f"the name {name!r} is used {times} times"
-            if name in RESERVED:
-                yield "parameters", f"the name {name!r} is reserved"
+        for one in self.parameters:
+            if one.name in RESERVED:
+                yield "parameters", f"the name {one.name!r} is reserved"
 
     def remarks(self) -> Iterator[tuple[str, str]]:
         """See `NodeData.remarks`."""
+        for name, times in Counter(one.name for one in self.parameters).items():
+            if times > 1:
+                yield "parameters", f"the name {name!r} is used {times} times: the node will say so"
         if not self.parameters:
             yield "parameters", "there is nothing to look for"
         if not self.query:

@@ -45,12 +45,12 @@ class QuestionClassifierData(NodeData):
         """See `NodeData.faults`."""
         if not self.classes:
             yield "classes", "there are none to choose from"
-        for name, times in Counter(one.id for one in self.classes).items():
-            if times > 1:
-                yield "classes", f"the id {name!r} is used {times} times"
 
     def remarks(self) -> Iterator[tuple[str, str]]:
         """See `NodeData.remarks`."""
+        for name, times in Counter(one.id for one in self.classes).items():
+            if times > 1:
+                yield "classes", f"the id {name!r} is used {times} times: these classes are one branch"
         for i, one in enumerate(self.classes):
             if not one.name.strip():
                 yield f"classes.{i}.name", "is empty: the model cannot tell what belongs to it"
