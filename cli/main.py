@@ -3,6 +3,7 @@
 import click
 
 from cli.broker import broker
+from cli.dataset import dataset
 from cli.dlq import dlq
 from cli.errors import CommandFailed
 from cli.model_provider import model_provider
@@ -36,7 +37,7 @@ def main() -> None:
 
 for _command in (
     up, broker, ingress, worker, sink, sandbox, topics, workflow, trigger, model_provider,
-    tool_provider, run, dlq, sql,
+    tool_provider, dataset, run, dlq, sql,
 ):  # fmt: skip
     main.add_command(_command)
 

@@ -145,6 +145,7 @@ class System:
             "HOPLINE_SECRET_KEY": self._settings.secret_key,
             # Links to files are for whoever fetches them, on this machine if nothing else has been said.
             "HOPLINE_PUBLIC_URL": os.environ.get("HOPLINE_PUBLIC_URL") or self._local_url,
+            "HOPLINE_KNOWLEDGE_URL": os.environ.get("HOPLINE_KNOWLEDGE_URL") or self._local_url,
             # The samples post to a receiver on this machine, which the guard would refuse.
             "HOPLINE_EGRESS_ALLOW": ",".join(filter(None, (self._settings.egress_allow, receiver))),
         }

@@ -77,6 +77,7 @@ class DocumentQueued(Answer):
     """A document that workers will take up."""
 
     id: str
+    version: int
     name: str
     status: str
 
@@ -96,8 +97,8 @@ async def add(request: web.Request) -> web.Response:
         "mime_type": file.mime_type,
         "metadata": orjson.dumps(wanted.metadata).decode(),
     }
-    await queue(request, dataset, [document])
-    queued = DocumentQueued(id=str(document["id"]), name=name, status="QUEUED")
+    version = await queue(request, dataset, [document])
+    queued = DocumentQueued(id=str(document["id"]), version=version, name=name, status="QUEUED")
     return json_answer(queued, 202, {"Location": f"{PATH}/{dataset.name}/documents/{queued.id}"})
 
 

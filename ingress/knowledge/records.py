@@ -34,8 +34,8 @@ async def documents_of(clickhouse: ClickHouse, dataset: Dataset, document_id: st
     return [{**row, "metadata": orjson.loads(row["metadata"] or "{}")} for row in rows.dicts()]
 
 
-async def queue(request: web.Request, dataset: Dataset, documents: Sequence[Mapping[str, Any]]) -> None:
-    """Returns once the broker has them; `documents` are records but for what all have in common.
+async def queue(request: web.Request, dataset: Dataset, documents: Sequence[Mapping[str, Any]]) -> int:
+    """Their version, once the broker has them. `documents` are records but for what all have in common.
 
     Raises `SendFailed`.
     """
@@ -53,6 +53,7 @@ async def queue(request: web.Request, dataset: Dataset, documents: Sequence[Mapp
     await request.app[PRODUCER].send_all(
         [Send(TOPIC, one["id"].encode(), codec.encode("KnowledgeDocument", one)) for one in records]
     )
+    return now
 
 
 async def queue_deletion(request: web.Request, dataset: Dataset, documents: Sequence[Document]) -> None:

@@ -162,7 +162,14 @@ async def _run(
     rows = await clickhouse.query(
         sql.replace("__CONDITIONS__", conditions), {**shared, **values, **parameters}
     )
-    return [Found(*row[:7], metadata=orjson.loads(row[7] or "{}")) for row in rows.rows]
+    return [_found(row) for row in rows.rows]
+
+
+def _found(row: Sequence[Any]) -> Found:
+    *fields, metadata = row
+    chunk_id, document_id, position, content, digest, score, name = fields
+    parsed = orjson.loads(metadata or "{}")
+    return Found(chunk_id, document_id, position, content, digest, score, name, parsed)
 
 
 def _scored(one: Found, score: float) -> Found:
