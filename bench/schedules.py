@@ -1,6 +1,6 @@
 """`python -m bench.schedules --schedules 10000 --seconds 180 --seed 1`: schedules while workers are killed.
 
-Each schedule fires every minute. Exit code 0 only if every time of every schedule has exactly one run that
+Each schedule fires every minute, at a moment of its own within the first half of it. Exit code 0 only if every time of every schedule has exactly one run that
 succeeded; the last line says the counts, and how late the runs began.
 """
 
@@ -21,6 +21,7 @@ from bench.audit import until_quiet
 from bench.blows import Rhythm, keep_up, strike
 from bench.deployment import MAX_ROWS
 from bench.fleet import Fleet
+from schemas.triggers.schedule import MAX_JITTER_S, ScheduleConfig, jitter_us
 
 Say = Callable[[str], None]
 
@@ -42,6 +43,7 @@ class Plan:
     schedules: int
     seconds: float
     interval_s: int
+    jitter_s: float
     rhythm: Rhythm
 
 
@@ -55,7 +57,7 @@ class Found:
     failed: int
     late_p50_s: float
     late_p99_s: float
-    """From the scheduled time to the start of the run, take-overs included."""
+    """From the scheduled time, jitter included, to the start of the run; take-overs count."""
 
     @property
     def clean(self) -> bool:
@@ -83,10 +85,14 @@ async def storm(plan: Plan, home: Path, say: Say) -> Found:
             await asyncio.sleep(plan.seconds)
             over.set()
         last_us = _next_time(plan) - plan.interval_s * 1_000_000
-        await asyncio.sleep(_SETTLE_S)
+        await asyncio.sleep(plan.jitter_s + _SETTLE_S)
         expected = plan.schedules * ((last_us - first_us) // (plan.interval_s * 1_000_000) + 1)
         await until_quiet(fleet.deployment, fleet.kafka, expected, say=say)
         return await _judge(plan, fleet, first_us, last_us)
+
+
+def _config(plan: Plan) -> ScheduleConfig:
+    return ScheduleConfig(interval_s=plan.interval_s, jitter_s=plan.jitter_s, catch_up="all")
 
 
 def _next_time(plan: Plan) -> int:
@@ -102,7 +108,7 @@ async def _create(plan: Plan, fleet: Fleet, say: Say) -> None:
     )
 
     def create(number: int) -> None:
-        config = {"interval_s": plan.interval_s, "external_id": f"tick-{number}", "catch_up": "all"}
+        config = _config(plan).model_copy(update={"external_id": f"tick-{number}"}).model_dump(mode="json")
         wanted = {"type": "SCHEDULE", "workflow_id": imported["workflow_id"], "config": config}
         client.post("triggers", body=wanted)
         if number and number % 1000 == 0:
@@ -118,7 +124,7 @@ async def _create(plan: Plan, fleet: Fleet, say: Say) -> None:
 async def _judge(plan: Plan, fleet: Fleet, first_us: int, last_us: int) -> Found:
     missing = doubled = failed = 0
     step = plan.interval_s * 1_000_000
-    times = range(first_us, last_us + 1, step)
+    config, times = _config(plan), range(first_us, last_us + 1, step)
     lateness: list[float] = []
     for at_us in times:
         for low, high in _slices(plan.schedules):
@@ -126,7 +132,7 @@ async def _judge(plan: Plan, fleet: Fleet, first_us: int, last_us: int) -> Found
             missing += high - low - len(rows)
             doubled += sum(row["runs"] != 1 for row in rows)
             failed += sum(row["succeeded"] != row["runs"] for row in rows)
-            lateness += [float(row["late_s"]) for row in rows]
+            lateness += [float(row["late_s"]) - jitter_us(row["schedule"], config) / 1e6 for row in rows]
     lateness.sort()
     at = [lateness[int(len(lateness) * share)] if lateness else 0.0 for share in (0.5, 0.99)]
     return Found(plan.schedules * len(times), missing, doubled, failed, *at)
@@ -156,7 +162,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=180, help="of kills")
     parser.add_argument("--seed", type=int, default=1, help="of what is killed when")
     given = parser.parse_args()
-    plan = Plan(given.schedules, given.seconds, 60, Rhythm(given.seed))
+    plan = Plan(given.schedules, given.seconds, 60, MAX_JITTER_S, Rhythm(given.seed))
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="hopline-schedules-") as home:
         found = asyncio.run(
