@@ -1,7 +1,8 @@
 """`python -m bench.schedules --schedules 10000 --seconds 180 --seed 1`: schedules while workers are killed.
 
-Each schedule fires every minute, at a moment of its own within the first half of it. Exit code 0 only if every time of every schedule has exactly one run that
-succeeded; the last line says the counts, and how late the runs began.
+Each schedule fires every minute, at a moment of its own within the first half of it. Exit code 0 only if
+every time of every schedule has exactly one run that succeeded; the last line says the counts, and how late
+the runs began.
 """
 
 import argparse
