@@ -67,7 +67,7 @@ class EmbeddedEngine:
         """See `Engine.insert`."""
         into = f"INSERT INTO {table} ({', '.join(map(_quoted, columns))})"
         with self._borrowed() as handle:
-            if len(data) <= _INLINE_BYTES:
+            if len(data) <= _INLINE_BYTES and not _has_blank_line(data):
                 self._query(handle, f"{into}{_ONE_THREAD} FORMAT {input_format}\n".encode() + data, {})
                 return
             # Inline data is copied more than once on its way: from here on reading a file is cheaper.
@@ -111,6 +111,11 @@ class EmbeddedEngine:
             code = _CODE.search(str(refused))
             raise StatementRefused(_one_line(refused), int(code[1]) if code else 0) from refused
         return output
+
+
+def _has_blank_line(data: bytes) -> bool:
+    """The engine takes inline data, of whatever format, to end there; so also data that begins with one."""
+    return data.startswith(b"\n") or b"\n\n" in data
 
 
 def _prepare(path: str) -> None:

@@ -69,6 +69,14 @@ async def test_an_insert_is_whole_whatever_its_size(clickhouse: ClickHouse, rows
     assert found.rows == [[rows, rows, rows * (rows - 1) // 2]]
 
 
+@pytest.mark.parametrize("text", [b"a\n\nb", b"\n\n", b"ends\n\n", b"a" * 10, b"a;\n", b"'\\\r\n\r\n"])
+async def test_an_insert_may_hold_any_bytes(clickhouse: ClickHouse, text: bytes) -> None:
+    """A length of ten is a line break, and inline data ends at a blank line as the engine sees it."""
+    await clickhouse.execute("CREATE TABLE texts (text String) ENGINE = Memory")
+    await clickhouse.insert("texts", ["text"], bytes([len(text)]) + text, "RowBinary")
+    assert (await clickhouse.query("SELECT hex(text) FROM texts")).rows == [[text.hex().upper()]]
+
+
 async def test_a_refused_statement_carries_its_code(clickhouse: ClickHouse) -> None:
     with pytest.raises(StatementRefused, match="UNKNOWN_TABLE") as refused:
         await clickhouse.query("SELECT * FROM nowhere")
