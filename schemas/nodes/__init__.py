@@ -11,6 +11,7 @@ from schemas.nodes.code import CodeData
 from schemas.nodes.document_extractor import DocumentExtractorData
 from schemas.nodes.end import EndData
 from schemas.nodes.http_request import HttpRequestData
+from schemas.nodes.human_input import HumanInputData
 from schemas.nodes.if_else import IfElseData
 from schemas.nodes.iteration import IterationData, IterationStartData
 from schemas.nodes.knowledge_retrieval import KnowledgeRetrievalData
@@ -42,6 +43,7 @@ NODE_DATA: Mapping[str, type[NodeData]] = {
     "parameter-extractor": ParameterExtractorData,
     "document-extractor": DocumentExtractorData,
     "knowledge-retrieval": KnowledgeRetrievalData,
+    "human-input": HumanInputData,
     "iteration": IterationData,
     "iteration-start": IterationStartData,
     "loop": LoopData,
@@ -53,7 +55,7 @@ LEGACY_NAMES: Mapping[str, str] = {"variable-assigner": "variable-aggregator"}
 """Names of earlier releases of Dify."""
 
 NOT_SUPPORTED_YET = frozenset({
-    "datasource", "human-input",
+    "datasource",
     "knowledge-index",
     "trigger-plugin", "trigger-schedule",
     "trigger-webhook",

@@ -11,6 +11,7 @@ from streams.engine.nodes.code import compile_code
 from streams.engine.nodes.document_extractor import compile_document_extractor
 from streams.engine.nodes.end import compile_end
 from streams.engine.nodes.http_request import compile_http_request
+from streams.engine.nodes.human_input import compile_human_input
 from streams.engine.nodes.if_else import compile_if_else
 from streams.engine.nodes.iteration import compile_iteration
 from streams.engine.nodes.knowledge_retrieval import compile_knowledge_retrieval
@@ -19,7 +20,7 @@ from streams.engine.nodes.llm import compile_llm
 from streams.engine.nodes.loop import compile_loop
 from streams.engine.nodes.markers import compile_marker
 from streams.engine.nodes.parameter_extractor import compile_parameter_extractor
-from streams.engine.nodes.protocol import ContainerNode, PureNode, TaskNode
+from streams.engine.nodes.protocol import ContainerNode, PauseNode, PureNode, TaskNode
 from streams.engine.nodes.question_classifier import compile_question_classifier
 from streams.engine.nodes.start import compile_start
 from streams.engine.nodes.template_transform import compile_template_transform
@@ -58,6 +59,8 @@ CONTAINERS: Mapping[str, Callable[[str, Any], ContainerNode]] = {
     "loop": compile_loop,
 }
 
+PAUSES: Mapping[str, Callable[[Any], PauseNode]] = {"human-input": compile_human_input}
+
 UNRECORDED = frozenset({"iteration-start", "loop-start"})
 """Types of nodes that leave no record and count as no step, as in Dify."""
 
@@ -76,6 +79,11 @@ def compile_pure(node_type: str, data: NodeData) -> PureNode:
 def compile_task(node_type: str, data: NodeData) -> TaskNode:
     """Raises `KeyError` for a type that is no task."""
     return TASKS[node_type](data)
+
+
+def compile_pause(node_type: str, data: NodeData) -> PauseNode:
+    """Raises `KeyError` for a type that does not pause."""
+    return PAUSES[node_type](data)
 
 
 def compile_container(node_id: str, node_type: str, data: NodeData) -> ContainerNode:

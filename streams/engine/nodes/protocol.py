@@ -1,9 +1,10 @@
-"""What a node type is to the engine: pure, and run in the hop that reaches it, a task for an executor, or a
-container whose nodes run in rounds."""
+"""What a node type is to the engine: pure, and run in the hop that reaches it, a task for an executor, a
+container whose nodes run in rounds, or a pause that a person ends."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from schemas.pauses import Answer
 from streams.engine.pool import Pool
 
 _NOTHING: Mapping[str, Any] = {}
@@ -44,6 +45,27 @@ class TaskNode(Protocol):
 
     def task(self, pool: Pool) -> Task:
         """Raises `NodeFailure` where the task cannot even be described."""
+
+
+class Asked(NamedTuple):
+    """What a pause begins with."""
+
+    metadata: Mapping[str, Any]
+    """See `schemas.pauses.Metadata`; the engine adds the node."""
+    timeout_s: int
+
+
+class PauseNode(Protocol):
+    """A node that waits for an answer. Never blocks; the pools stay as they are."""
+
+    def ask(self, pool: Pool) -> Asked:
+        """Raises `NodeFailure` where there is nothing that could be asked."""
+
+    def answered(self, metadata: Mapping[str, Any], answer: Answer) -> Outcome:
+        """What comes of an answer to what was asked."""
+
+    def expired(self, metadata: Mapping[str, Any]) -> Outcome:
+        """What comes of none."""
 
 
 class Opened(NamedTuple):
