@@ -105,7 +105,8 @@ def show_one(name: str, as_json: bool) -> None:
     if as_json:
         show_json(shown if tools is None else {**shown, "tools": tools})
         return
-    show_fields(shown)
+    useless = "transport" if shown["kind"] == "openapi" else "server_url"
+    show_fields({name: value for name, value in shown.items() if value not in ("", {}) and name != useless})
     for tool in tools or ():
         click.echo(f"\n{_signature(tool)}")
         for line in tool["description"].splitlines():

@@ -118,15 +118,18 @@ def _unique(name: str, taken: set[str]) -> str:
 
 def _told(output: ToolOutput) -> str:
     parts = [output.text] if output.text.strip() else []
-    for value in [*output.json, *([output.variables] if output.variables and not output.json else [])]:
-        text = json.dumps(value, ensure_ascii=False)
-        # HTTP APIs give their JSON as a text as well.
-        if not parts or not _is_same(parts[0], value):
-            parts.append(text)
+    # HTTP APIs give their JSON as a text as well, MCP servers their structured content.
+    parts += [_text(value) for value in output.json if not parts or not _is_same(parts[0], value)]
+    if output.variables and not parts:
+        parts.append(_text(output.variables))
     if output.files:
         names = ", ".join(str(file.get("filename")) for file in output.files)
         parts.append(f"[files, which the user gets with the answer: {names}]")
     return "\n".join(parts) or "[the tool succeeded and gave nothing]"
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _is_same(text: str, value: Any) -> bool:

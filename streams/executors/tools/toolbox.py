@@ -104,14 +104,22 @@ class Toolbox:
 
     def _provider(self, tenant_id: str, names: Sequence[str]) -> ToolProvider:
         given = [name for name in dict.fromkeys(names) if name]
-        wanted = dict.fromkeys([*given, *(name.rsplit("/", 1)[-1] for name in given)])
-        missing: NotConfigured | None = None
-        for name in wanted:
-            try:
-                return self._catalog.find(ToolProvider, tenant_id, name)
-            except NotConfigured as error:
-                missing = missing or error
-        raise missing or NotConfigured("the node names no tool provider")
+        if not given:
+            raise NotConfigured("the node names no tool provider")
+        known = self._catalog.all_of(ToolProvider, tenant_id)
+        for wanted in (
+            lambda one: one.name in given,
+            lambda one: one.name in map(_last_part, given),
+            lambda one: _last_part(one.name) in map(_last_part, given),
+        ):
+            if found := next(filter(wanted, known), None):
+                return found
+        there = ", ".join(sorted(one.name for one in known)) or "none"
+        # Of an id and a name, the name says more, and comes last.
+        raise NotConfigured(
+            f"tool provider {given[-1]!r} is not configured (there are: {there}); create it with"
+            f" `hopline tool-provider create {_last_part(given[-1])}` and --openapi FILE or --mcp URL"
+        )
 
     def _linked(self, tool: Tool, given: Json) -> Json:
         """A file is sent to where a tool takes one, and given as its URL where it takes a text."""
@@ -141,3 +149,7 @@ class Toolbox:
             return ToolRuntimeInvocationError(f"{provider.name} did not answer within {limit:g} s")
         kind = type(error) if isinstance(error, ToolNodeError) else ToolRuntimeInvocationError
         return kind(concealed(str(error), written_forms(credentials)))
+
+
+def _last_part(name: str) -> str:
+    return name.rstrip("/").rpartition("/")[2]

@@ -75,7 +75,7 @@ async def test_structured_content_is_variables(bench: Workbench) -> None:
     ("data", "error_type", "said"),
     [
         ({"provider_name": "langgenius/google/google", "provider_id": ""}, "NotConfigured",
-         "ToolProvider 'langgenius/google/google' is not configured (there are: orders)"),
+         "tool provider 'langgenius/google/google' is not configured (there are: orders)"),
         ({"provider_type": "workflow", "tool_label": "Translate"}, "ToolRuntimeResolutionError",
          "'Translate' is a workflow published as a tool, and workflows cannot be called as tools yet"),
         ({"tool_name": "nope"}, "ToolRuntimeResolutionError", "'orders' has no tool 'nope'"),

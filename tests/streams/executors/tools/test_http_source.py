@@ -180,7 +180,7 @@ async def test_a_provider_is_found_by_the_last_part_of_its_name(bench: Workbench
     found = await bench.toolbox.find(DEFAULT_TENANT, ["a-uuid", "shop/tools/orders"], "getOrder")
     assert found.provider.name == "orders"
     with pytest.raises(
-        NotConfigured, match=r"ToolProvider 'shop/google' is not configured .there are: orders"
+        NotConfigured, match=r"tool provider 'shop/google' is not configured \(there are: orders"
     ):
         await bench.toolbox.find(DEFAULT_TENANT, ["shop/google"], "search")
     with pytest.raises(NotConfigured, match="'orders' is not configured"):
