@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,10 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from cli.environment import with_environment
 from cli.errors import CommandFailed
 from cli.signing import new_secret, signed_headers
-from schemas.ids import new_id
+from schemas.ids import dedup_key, new_id, now_us, schedule_event_id, schedule_id
+from schemas.triggers.schedule import ScheduleConfig, from_us
 
 RUN_TIMEOUT_S = 60.0
 _POLL_S = 0.05
+_WEEK_US = 7 * 24 * 3_600_000_000
 _FINISHED = {"SUCCEEDED", "FAILED", "STOPPED", "PARTIAL_SUCCEEDED"}
 
 
@@ -27,12 +30,12 @@ class _Part(BaseModel):
 class SampleTrigger(_Part):
     """How the sample is started."""
 
-    type: Literal["WEBHOOK", "MANUAL"]
+    type: Literal["WEBHOOK", "MANUAL", "SCHEDULE"]
     config: dict[str, Any] = Field(default_factory=dict)
 
 
 class SampleEvent(_Part):
-    """The one event that is fired: a request, or the inputs of a manual start."""
+    """The one event that is fired: a request, or the inputs of a manual start. Nothing for a schedule."""
 
     method: str = "POST"
     headers: dict[str, str] = Field(default_factory=dict)
@@ -74,6 +77,8 @@ class Installed:
     workflow_id: str
     url: str = ""
     secret: str = ""
+    trigger_id: str = ""
+    """Of a schedule."""
 
 
 def load_samples(directory: Path) -> list[tuple[Path, Sample]]:
@@ -100,11 +105,19 @@ class SampleRunner:
         workflow_id = imported["workflow_id"]
         if sample.trigger.type == "MANUAL":
             return Installed(sample, folder, workflow_id)
+        if sample.trigger.type == "SCHEDULE":
+            wanted = {"type": "SCHEDULE", "workflow_id": workflow_id, "name": sample.name}
+            trigger = await self._call(
+                "POST", "/api/v1/triggers", json={**wanted, "config": sample.trigger.config}
+            )
+            return Installed(sample, folder, workflow_id, trigger_id=trigger["id"])
         url, secret = await self._trigger(sample, workflow_id)
         return Installed(sample, folder, workflow_id, url, secret)
 
     async def fire(self, installed: Installed) -> str:
-        """Sends the event; returns its event_id once it is durable."""
+        """Sends the event, or fires the latest time; returns its event_id once it is durable."""
+        if installed.sample.trigger.type == "SCHEDULE":
+            return await self._fire_latest(installed)
         if installed.sample.trigger.type == "MANUAL":
             path = f"/api/v1/triggers/workflows/{installed.workflow_id}/manual"
             answer = await self._call("POST", path, json={"inputs": installed.sample.event.inputs})
@@ -114,6 +127,20 @@ class SampleRunner:
             headers = {**event.headers, **_signature(installed, body)}
             answer = await self._call(event.method, installed.url, data=body, headers=headers)
         return str(answer["event_id"])
+
+    async def _fire_latest(self, installed: Installed) -> str:
+        """Its latest time, as a backfill: the next one may be days away."""
+        config, trigger_id = (
+            ScheduleConfig.model_validate(installed.sample.trigger.config),
+            installed.trigger_id,
+        )
+        now, backfill_id = now_us(), new_id()
+        *_, latest = takewhile(lambda at: at <= now, config.times(now - _WEEK_US))
+        at = from_us(latest).isoformat()
+        body = {"start": at, "end": at, "backfill_id": backfill_id}
+        await self._call("POST", f"/api/v1/triggers/{trigger_id}/backfill", json=body)
+        fired = schedule_id(trigger_id, latest // 1000, backfill_id)
+        return schedule_event_id(dedup_key("SCHEDULE", trigger_id, fired))
 
     async def finished(self, event_id: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """The finished run that the event started, and its node executions. Raises `CommandFailed`."""

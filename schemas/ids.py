@@ -31,9 +31,14 @@ def bytes_id(value: bytes) -> str:
     return hashlib.sha256(value).hexdigest()
 
 
-def schedule_id(trigger: str, scheduled_at_ms: int) -> str:
-    """The trigger_id of a schedule's firing: whoever fires it, and however often."""
-    return f"schedule-{trigger}-{scheduled_at_ms}"
+def schedule_id(trigger: str, scheduled_at_ms: int, backfill_id: str = "") -> str:
+    """The trigger_id of a schedule's firing: whoever fires it, and however often. A backfill fires anew."""
+    return f"schedule-{trigger}-{scheduled_at_ms}" + (f"-{backfill_id}" if backfill_id else "")
+
+
+def schedule_event_id(dedup_key: str) -> str:
+    """The event_id of a schedule's firing, likewise."""
+    return _name_id(f"event/{dedup_key}")
 
 
 def dedup_key(trigger_type: str, index_key: str | None, trigger_id: str) -> str:
@@ -48,6 +53,16 @@ def workflow_run_id(dedup_key: str, occurrence: int, workflow_id: str) -> str:
     content after its window has passed is a new run; of a schedule it is the scheduled time.
     """
     return _name_id(f"run/{dedup_key}/{occurrence}/{workflow_id}")
+
+
+def conversation_id(run_id: str) -> str:
+    """The conversation that a run begins when it is told of none."""
+    return _name_id(f"conversation/{run_id}")
+
+
+def conversation_key(tenant_id: str, app_id: str, conversation_id: str) -> str:
+    """Which conversation: callers choose their ids, so those of two apps may be the same."""
+    return _name_id(f"conversation/{tenant_id}/{app_id}/{conversation_id}")
 
 
 def trigger_log_id(event_id: str, workflow_id: str | None) -> str:

@@ -93,8 +93,7 @@ def key_of(trigger: AppTrigger, firing: Firing) -> str:
 
 def identity_of(trigger: AppTrigger, firing: Firing) -> str:
     """trigger_id of its event."""
-    by_time = schedule_id(trigger.id, firing.at_us // 1000)
-    return f"{by_time}-{firing.backfill_id}" if firing.backfill_id else by_time
+    return schedule_id(trigger.id, firing.at_us // 1000, firing.backfill_id)
 
 
 def _due(row: ScheduleRow, now_us: int) -> Iterator[int]:

@@ -4,7 +4,7 @@ import orjson
 
 from schemas.codec import Codec
 from schemas.codec import Record as AvroRecord
-from schemas.ids import entity_id
+from schemas.ids import entity_id, schedule_event_id
 from schemas.models import AppTrigger, AppTriggerType
 from schemas.triggers.schedule import from_us
 from streams.firing import Fired, Firing, ended, fire, identity_of, install, key_of
@@ -78,7 +78,7 @@ class Schedules:
         }
         data = {"type": "schedule", "metadata": metadata, "inputs": config.inputs}
         record = {
-            "event_id": entity_id("event", key, str(firing.received_us)),
+            "event_id": schedule_event_id(key),
             "trigger_id": identity_of(trigger, firing),
             "dedup_key": key,
             "dedup_window_ms": _DEDUP_WINDOW_MS,

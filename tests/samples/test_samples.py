@@ -16,6 +16,7 @@ from schemas.graph import remarks
 from schemas.ids import endpoint_id
 from schemas.models import WorkflowType
 from schemas.paths import lookup
+from schemas.triggers.schedule import ScheduleConfig
 from schemas.triggers.webhook import WebhookConfig
 from streams.engine.advance import advance
 from streams.engine.commands import NodeResult, Start
@@ -35,6 +36,8 @@ every_sample = pytest.mark.parametrize(
 def event_data(folder: Path, sample: Sample) -> Json:
     if sample.trigger.type == "MANUAL":
         return {"inputs": sample.event.inputs}
+    if sample.trigger.type == "SCHEDULE":
+        return {"inputs": sample.trigger.config["inputs"]}
     return {
         "method": sample.event.method,
         "headers": {name.lower(): value for name, value in sample.event.headers.items()},
@@ -101,6 +104,9 @@ def test_has_nothing_that_a_check_would_remark_on(folder: Path, sample: Sample) 
 @every_sample
 def test_config_is_what_the_api_takes(folder: Path, sample: Sample) -> None:
     if sample.trigger.type == "MANUAL":
+        return
+    if sample.trigger.type == "SCHEDULE":
+        assert ScheduleConfig.model_validate(sample.trigger.config).external_id == sample.name
         return
     given = dict(sample.trigger.config)
     assert "webhook_id" not in given, "an id that is in the repository can be guessed"
