@@ -82,7 +82,7 @@ async def build_executors(
         by_type: dict[str, NodeExecutor] = {
             "code": CodeExecutor(sandboxes, catalog, settings.sandbox.output),
             "http-request": HttpRequestExecutor(session, guard, settings.http, files),
-            "llm": LLMExecutor(models, files.read_file),
+            "llm": LLMExecutor(models, files.read_file, files.save_file),
             "question-classifier": QuestionClassifierExecutor(models, files.read_file),
             "parameter-extractor": ParameterExtractorExecutor(models, files.read_file),
             "tool": ToolExecutor(toolbox),

@@ -24,6 +24,7 @@ class Assembly:
         self._refusal: list[str] = []
         self._reasoning: list[str] = []
         self._calls: dict[int, _OpenCall] = {}
+        self._images: list[str] = []
 
     @property
     def text(self) -> str:
@@ -45,9 +46,14 @@ class Assembly:
         )
 
     @property
+    def images(self) -> tuple[str, ...]:
+        """URLs, most of them `data:` ones."""
+        return tuple(self._images)
+
+    @property
     def begun(self) -> bool:
         """Whether the model has said anything."""
-        return bool(self._text or self._refusal or self._reasoning or self._calls)
+        return bool(self._text or self._refusal or self._reasoning or self._calls or self._images)
 
     def add(self, chunk: Mapping[str, Any]) -> None:
         """One chunk, or the whole. Of several choices the first counts."""
@@ -61,6 +67,7 @@ class Assembly:
         _extend(self._text, said.get("content"))
         _extend(self._refusal, said.get("refusal"))
         _extend(self._reasoning, said.get("reasoning_content") or said.get("reasoning"))
+        self._images += _images(said.get("content")) + _images(said.get("images"))
         for call in said.get("tool_calls") or ():
             self._call(call)
 
@@ -96,3 +103,11 @@ def _extend(pieces: list[str], said: Any) -> None:
         said = "".join(str(part.get("text") or "") for part in said if isinstance(part, dict))
     if said:
         pieces.append(str(said))
+
+
+def _images(parts: Any) -> list[str]:
+    """As OpenRouter and others have them: parts like those that a model is shown."""
+    found = (
+        [part.get("image_url") for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
+    )
+    return [str(image["url"]) for image in found if isinstance(image, dict) and image.get("url")]

@@ -60,6 +60,7 @@ class ChatModel:
             text=reply.text,
             reasoning=reply.reasoning,
             tool_calls=reply.tool_calls,
+            images=reply.images,
             finish_reason=reply.finish_reason,
             usage=self._usage(reply, began, first_at),
         )

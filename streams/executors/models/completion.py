@@ -14,6 +14,8 @@ class Completion:
     reasoning: str = ""
     """What the endpoint gives as reasoning apart from the text; `<think>` within the text stays there."""
     tool_calls: tuple[ToolCall, ...] = ()
+    images: tuple[str, ...] = ()
+    """What the model has drawn: `data:` URLs, or others."""
     finish_reason: str | None = None
     """`stop`, `length`, `tool_calls`, `content_filter`; None where the endpoint does not say."""
     usage: Usage = NOTHING

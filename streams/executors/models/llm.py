@@ -10,6 +10,7 @@ from streams.executors.models.completion import Completion
 from streams.executors.models.finding import Models
 from streams.executors.models.messages import ChatRequest, Message, Part
 from streams.executors.models.node_errors import LLMNodeError
+from streams.executors.models.pictures import SaveFile, keep, with_pictures
 from streams.executors.models.prompting import (
     Media,
     ReadFile,
@@ -67,13 +68,14 @@ class Progress:
 class LLMExecutor:
     """A `NodeExecutor`. `config` is what `streams.engine.nodes.llm` describes."""
 
-    def __init__(self, models: Models, read_file: ReadFile) -> None:
+    def __init__(self, models: Models, read_file: ReadFile, save_file: SaveFile) -> None:
         self._models = models
         self._read_file = read_file
+        self._save_file = save_file
 
     async def __call__(self, call: NodeCall) -> Outcome:
         """Its outputs are `text`, `reasoning_content`, `usage`, `finish_reason`, and `structured_output`
-        where one is asked for."""
+        where one is asked for; and `files` where the model has drawn some."""
         progress = Progress()
         try:
             return await self._answer(call, progress)
@@ -98,6 +100,9 @@ class LLMExecutor:
         reply = await model.chat(request)
         progress.answered(reply)
         outputs = _outputs(reply, config["reasoning_format"])
+        if reply.images:
+            files = await keep(reply.images, call, self._read_file, self._save_file)
+            outputs |= {"text": with_pictures(outputs["text"], files), "files": files}
         if schema is not None:
             outputs["structured_output"] = await structured(reply.text, schema)
         return Outcome(

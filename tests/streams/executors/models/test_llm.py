@@ -38,9 +38,18 @@ CONFIG: dict[str, Any] = {
 
 async def read_file(file: Mapping[str, Any], tenant_id: str) -> bytes:
     assert tenant_id == DEFAULT_TENANT
+    if file.get("remote_url"):
+        return str(file["remote_url"]).encode()
     if file["filename"] == "gone.png":
         raise FileUnreadable("gone.png is gone")
     return str(file["filename"]).encode()
+
+
+async def save_file(
+    tenant_id: str, content: bytes, *, identity: str, filename: str | None, mime_type: str | None
+) -> dict[str, Any]:
+    told = {"identity": identity, "filename": filename, "mime_type": mime_type, "content": content.decode()}
+    return {**told, "url": None if filename == "no-link.webp" else f"http://files.test/{identity}"}
 
 
 async def run(endpoint: Endpoint, settings: Any = None, **config: Any) -> Outcome:
@@ -50,7 +59,7 @@ async def run(endpoint: Endpoint, settings: Any = None, **config: Any) -> Outcom
     pricing = {"input": 1, "output": 2}
     models = {"m": {"pricing": pricing, **(settings or {})}}
     async with models_of([provider(endpoint.url, models=models)]) as found:
-        return await LLMExecutor(found, read_file)(call)
+        return await LLMExecutor(found, read_file, save_file)(call)
 
 
 def told(endpoint: Endpoint) -> list[tuple[str, Any]]:
@@ -232,6 +241,32 @@ async def test_what_cannot_be_asked(endpoint: Endpoint, config: Any, error_type:
     assert (outcome.status, outcome.error_type, endpoint.asked) == ("failed", error_type, [])
     assert outcome.error is not None
     assert why in outcome.error
+
+
+async def test_what_the_model_draws_is_kept(endpoint: Endpoint) -> None:
+    urls = [
+        f"data:image/gif;base64,{base64.b64encode(b'gif').decode()}",
+        "data:,plain%20text",
+        "http://pictures.test/no-link.webp?token=x",
+        "http://pictures.test/7",
+    ]
+    images = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
+    content = [{"type": "text", "text": "Look: "}, images[0]]
+    endpoint.replies = [Reply({"choices": [{"message": {"content": content, "images": images[1:]}}]})]
+    outputs = (await run(endpoint)).outputs
+    assert (
+        outputs["text"]
+        == "Look: ![](http://files.test/e1/0)![](http://files.test/e1/1)![](http://files.test/e1/3)"
+    )
+    assert [(f["filename"], f["mime_type"], f["content"]) for f in outputs["files"]] == [
+        (None, "image/gif", "gif"),
+        (None, "image/png", "plain text"),
+        ("no-link.webp", "image/webp", urls[2]),
+        ("7", "image/png", urls[3]),
+    ]
+    broken = {"type": "image_url", "image_url": {"url": "data:image/png;base64,???"}}
+    endpoint.replies = [Reply({"choices": [{"message": {"images": [broken]}}]})]
+    assert (await run(endpoint)).error == "the model has given an image that cannot be read"
 
 
 async def test_a_refusal_shows_what_was_sent(endpoint: Endpoint) -> None:
