@@ -17,8 +17,10 @@ from streams.executors.outcome import NodeCall, Outcome
 from streams.executors.registry import Executors, build_executors
 from streams.executors.settings import ExecutorSettings
 from streams.knowledge.documents import open_indexer
+from streams.fetching import Fetcher
 from streams.metrics import WorkerMetrics
 from streams.router import Router
+from streams.offload import Offload
 from streams.runner import Runner
 from streams.schedules import Schedules
 from streams.settings import WorkerSettings
@@ -32,6 +34,7 @@ from transport.registry import open_codec
 from transport.settings import KafkaSettings
 from transport.storage import Storage
 
+from transport.values import ValueStore
 _MESSAGE_TIMEOUT_S = 60.0
 """A worker would rather wait for its broker than give up: what it holds is not acknowledged anyway."""
 
@@ -60,14 +63,17 @@ async def run_worker(
         producer = Producer(kafka, message_timeout_s=_MESSAGE_TIMEOUT_S)
         stack.push_async_callback(producer.close)
         metrics = _serve_metrics(settings.metrics_port)
-        stages, tasks = _stages(settings, feed, codec, built, secrets, metrics)
+        values = ValueStore(storage)
+        stages, tasks = _stages(settings, feed, codec, built, secrets, metrics, values)
         tasks.append(indexer.stage())
 
         def bury(record: Record, error: BaseException) -> Send:
             stage = next((s.name for s in stages if s.source == record.topic), "executor")
             return dead_letter(codec, stage, record, error)
 
-        worker = Worker(_shell(settings, kafka), stages, tasks, producer, bury, metrics=metrics)
+        worker = Worker(
+            _shell(settings, kafka), stages, tasks, producer, bury, keep=values.put_all, metrics=metrics
+        )
         await worker.start()
         return await worker.run_until(stop)
 
@@ -80,10 +86,20 @@ def _stages(
     secrets: SecretBox | None,
     metrics: WorkerMetrics,
 ) -> tuple[list[Stage], list[TaskStage]]:
+    values: ValueStore,
     options = Options(every_node_a_hop=settings.every_node_a_hop, clock=now_us)
-    router = Router(feed, codec, metrics.event)
-    runner = Runner(feed, codec, options, settings.finished_ttl_s, metrics.command)
-    executor = Executor(feed, codec, _execute(executors), secrets, settings.executor_concurrency)
+    offload = Offload(settings.offload, settings.offload_threshold_bytes)
+    router = Router(feed, codec, metrics.event, offload)
+    runner = Runner(
+        feed,
+        codec,
+        options,
+        settings.finished_ttl_s,
+        metrics.command,
+        fetcher=Fetcher(values),
+        offload=offload,
+    )
+    executor = Executor(feed, codec, _execute(executors), secrets, settings.executor_concurrency, values)
     schedules = Schedules(feed, codec)
     return [router.stage(), runner.stage(), schedules.stage()], [executor.stage()]
 

@@ -2,21 +2,26 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 import orjson
 
 from schemas.codec import Codec
 from schemas.codec import Record as AvroRecord
 from schemas.ids import now_us
+from schemas.references import document_digest, may_have_references
 from schemas.secrets import SecretBox
+from streams.engine.pure import is_pure
 from streams.errors import UnknownVersion
 from streams.executors.errors import NodeExecutorError
 from streams.executors.outcome import NodeCall, Outcome
 from streams.library import secret_placeholder
+from streams.offload import Owner, packed, packed_outputs
 from streams.shell.stage import Record, TaskStage
 from transport.definitions import WORKFLOWS
 from transport.feed import DefinitionsFeed
 from transport.producer import Send
+from transport.values import Upload, ValueStore
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +29,9 @@ QUEUES = ("node.tasks.default", "node.tasks.high_priority", "node.tasks.plugin_t
 
 MASK = "******"
 """What a record shows where an executor has used a secret."""
+
+_ERROR_CHARS = 32 * 1024
+"""An error message may quote what it is about, however large that is."""
 
 Execute = Callable[[NodeCall], Awaitable[Outcome]]
 
@@ -38,7 +46,9 @@ class Executor:
         execute: Execute,
         secrets: SecretBox | None,
         concurrency: int,
+        values: ValueStore,
     ) -> None:
+        self._values = values
         self._feed = feed
         self._codec = codec
         self._execute = execute
@@ -55,15 +65,62 @@ class Executor:
         started_at = now_us()
         secrets: dict[str, str] = {}
         try:
+            await self._unpack(task)
             secrets = self._secrets_of(task)
-            outcome = await self._execute(_call(task, secrets))
+            outcome = await self._execute(await self._call(task, secrets))
+            payload = await self._pack(task, outcome, started_at, secrets)
         except NodeExecutorError as error:
-            outcome = Outcome("failed", error=str(error), error_type=type(error).__name__)
+            payload = _failed(task, str(error), type(error).__name__, started_at, secrets)
         except Exception as error:  # a fault of this worker: the run must not wait for ever
             log.exception("node %s of run %s", task["node_id"], task["workflow_run_id"])
-            outcome = Outcome("failed", error=f"{type(error).__name__}: {error}", error_type="ExecutorError")
-        payload = _replace(_payload(task, outcome, started_at), dict.fromkeys(secrets.values(), MASK))
+            reason = f"{type(error).__name__}: {error}"
+            payload = _failed(task, reason, "ExecutorError", started_at, secrets)
         return [self._result(task, payload, tuple(h for h in record.headers if h[0] == "traceparent"))]
+
+    async def _unpack(self, task: AvroRecord) -> None:
+        """Puts the documents of the task where the message only refers to them."""
+        for field in ("config", "inputs"):
+            digest = document_digest(task[field])
+            if digest is not None:
+                task[field] = (await self._values.get(_owner(task).key(digest))).decode()
+
+    async def _call(self, task: AvroRecord, secrets: Mapping[str, str]) -> NodeCall:
+        config, inputs = [await self._read(task, field, secrets) for field in ("config", "inputs")]
+        return NodeCall(
+            node_type=task["node_type"],
+            config=config,
+            inputs=inputs,
+            execution_id=task["node_execution_id"],
+            tenant_id=task["tenant_id"],
+            app_id=task["app_id"],
+            workflow_id=task["workflow_id"],
+            run_id=task["workflow_run_id"],
+            node_id=task["node_id"],
+            attempt=task["attempt"],
+        )
+
+    async def _read(self, task: AvroRecord, field: str, secrets: Mapping[str, str]) -> Any:
+        document = _replace(task[field], secrets)
+        value = orjson.loads(document)
+        if not may_have_references(document):
+            return value
+        return await self._values.resolve(task["tenant_id"], task["workflow_run_id"], value)
+
+    async def _pack(
+        self, task: AvroRecord, outcome: Outcome, started_at: int, secrets: Mapping[str, str]
+    ) -> str:
+        """The result as a message carries it, once what it refers to is stored. A secret that was used is
+        masked before anything is."""
+        masks = dict.fromkeys(secrets.values(), MASK)
+        owner, uploads = _owner(task), list[Upload]()
+        outputs: Any = outcome.outputs
+        # What a pure node gives is looked at by the engine itself: it goes with the message, or as a whole.
+        if not is_pure(task["node_type"]):
+            contents = {name: _replace(_json(value), masks).encode() for name, value in outputs.items()}
+            outputs = packed_outputs(contents, owner, uploads)
+        payload = packed(_replace(_payload(task, outcome, outputs, started_at), masks), owner, uploads)
+        await self._values.put_all(uploads)
+        return payload
 
     def _secrets_of(self, task: AvroRecord) -> dict[str, str]:
         """Placeholder -> value of the secrets that the task uses."""
@@ -97,30 +154,25 @@ class Executor:
         return Send("run.commands", key, self._codec.encode("RunCommand", command), headers)
 
 
-def _call(task: AvroRecord, secrets: Mapping[str, str]) -> NodeCall:
-    config, inputs = (orjson.loads(_replace(task[field], secrets)) for field in ("config", "inputs"))
-    return NodeCall(
-        node_type=task["node_type"],
-        config=config,
-        inputs=inputs,
-        execution_id=task["node_execution_id"],
-        tenant_id=task["tenant_id"],
-        app_id=task["app_id"],
-        workflow_id=task["workflow_id"],
-        run_id=task["workflow_run_id"],
-        node_id=task["node_id"],
-        attempt=task["attempt"],
-    )
+def _owner(task: AvroRecord) -> Owner:
+    return Owner(task["tenant_id"], task["workflow_run_id"])
 
 
-def _payload(task: AvroRecord, outcome: Outcome, started_at: int) -> str:
-    return orjson.dumps(
+def _failed(
+    task: AvroRecord, reason: str, error_type: str, started_at: int, secrets: Mapping[str, str]
+) -> str:
+    outcome = Outcome("failed", error=reason, error_type=error_type)
+    return _replace(_payload(task, outcome, {}, started_at), dict.fromkeys(secrets.values(), MASK))
+
+
+def _payload(task: AvroRecord, outcome: Outcome, outputs: Any, started_at: int) -> str:
+    return _json(
         {
             "node_execution_id": task["node_execution_id"],
             "status": outcome.status,
-            "outputs": outcome.outputs,
+            "outputs": outputs,
             "process_data": outcome.process_data,
-            "error": outcome.error,
+            "error": outcome.error and outcome.error[:_ERROR_CHARS],
             "error_type": outcome.error_type,
             "edge_source_handle": outcome.edge_source_handle,
             "execution_metadata": outcome.execution_metadata,
@@ -128,7 +180,11 @@ def _payload(task: AvroRecord, outcome: Outcome, started_at: int) -> str:
             "started_at": started_at,
             "finished_at": now_us(),
         }
-    ).decode()
+    )
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()
 
 
 def _replace(document: str, replacements: Mapping[str, str]) -> str:

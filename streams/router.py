@@ -10,7 +10,18 @@ from schemas.codec import Codec
 from schemas.codec import Record as AvroRecord
 from schemas.models import AppTriggerType
 from streams.dedup import Seen, first_seen, postponed, row_due
-from streams.route import Arrival, Route, find_routes, refused, run_id, start_command, trigger_log
+from streams.fitting import fitting_log, fitting_start
+from streams.offload import Offload, Owner
+from streams.route import (
+    Arrival,
+    Route,
+    find_routes,
+    refused,
+    run_id,
+    start_command,
+    trigger_log,
+    triggered_from,
+)
 from streams.schedules import run_ended
 from streams.shell.stage import Decision, Kept, NotYet, Record, Stage
 from transport.definitions import TRIGGERS, WORKFLOWS
@@ -24,7 +35,8 @@ Count = Callable[[str], None]
 class Router:
     """Reads `trigger.events`; keeps `dedup`; writes `run.commands` and `trigger.logs`."""
 
-    def __init__(self, feed: DefinitionsFeed, codec: Codec, count: Count) -> None:
+    def __init__(self, feed: DefinitionsFeed, codec: Codec, count: Count, offload: Offload) -> None:
+        self._offload = offload
         self._feed = feed
         self._codec = codec
         self._count = count
@@ -89,12 +101,16 @@ class Router:
     def _send(self, arrival: Arrival, route: Route, record: Record, now_us: int, decision: Decision) -> None:
         headers = tuple(h for h in record.headers if h[0] == "traceparent")
         log = trigger_log(arrival, route, now_us)
+        owner = Owner(log["tenant_id"], log["workflow_run_id"] or log["id"])
+        limit = self._offload.limit(triggered_from(route.workflow))
+        shown = fitting_log(log, owner, limit, decision.uploads)
         encoded: dict[str, Any] = {"key": log["id"].encode(), "headers": headers}
         decision.sends.append(
-            Send("trigger.logs", value=self._codec.encode("WorkflowTriggerLog", log), **encoded)
+            Send("trigger.logs", value=self._codec.encode("WorkflowTriggerLog", shown), **encoded)
         )
         if route.refusal is None:
             command = start_command(arrival, route, log, now_us, self._feed.offset(WORKFLOWS))
+            command = fitting_start(command, shown, owner, decision.uploads)
             key = command["workflow_run_id"].encode()
             decision.sends.append(
                 Send("run.commands", key, self._codec.encode("RunCommand", command), headers)

@@ -6,11 +6,15 @@ They go with the run.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from streams.offload import row_digest
 from streams.shell.rows import BREAK
 from streams.shell.stage import Kept
+
+Fetch = Callable[[str], bytes]
+"""The row with that digest. Raises `NotYet` until it is at hand."""
 
 PINNED = "pinned"
 """Key of the row with the workflow of a run that has grown. No part of the state has it."""
@@ -45,15 +49,18 @@ class RunRow(NamedTuple):
 class RunParts:
     """The rows of one run's parts, as `streams.engine.parts.PartRows`."""
 
-    __slots__ = ("_kept", "_run_id")
+    __slots__ = ("_fetch", "_kept", "_run_id")
 
-    def __init__(self, run_id: str, kept: Kept) -> None:
+    def __init__(self, run_id: str, kept: Kept, fetch: Fetch) -> None:
         self._run_id = run_id
         self._kept = kept
+        self._fetch = fetch
 
     def get(self, key: str) -> bytes | None:
-        """None where there is none."""
-        return self._kept.get(part_key(self._run_id, key))
+        """None where there is none. Raises what `fetch` raises for a row that is in the object storage."""
+        row = self._kept.get(part_key(self._run_id, key))
+        digest = None if row is None else row_digest(row)
+        return row if digest is None else self._fetch(digest)
 
     def all_keys(self) -> Iterator[str]:
         """All that there are, the pinned workflow included."""

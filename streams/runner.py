@@ -109,14 +109,15 @@ class Runner:
         headers: tuple[tuple[str, bytes], ...],
     ) -> Decision:
         definition = self._library.compiled(standing.workflow, _only(standing.state, command))
-        advanced = advance(definition, standing.state, command, round(now * 1e6), self._options)
+        advanced = self._bring_and_advance(definition, standing.state, command, round(now * 1e6))
+        if advanced.state is not None:
+            self._fetcher.used(advanced.state.run_id)
         kind = _KINDS[type(command)]
         if advanced.state is None or not advanced.effects:
             self._count(kind, "stale")
             return Decision()
         self._count(kind, "applied")
         decision = Decision()
-        self._fetcher.used(advanced.state.run_id)
         self._send_all(advanced.effects, advanced.state, headers, decision)
         # A run that ends in its first hop leaves no row: told again, it gives the same records again.
         if not (standing.state is None and advanced.state.ended):
@@ -132,7 +133,7 @@ class Runner:
             try:
                 return advance(definition, state, command, now_us, self._options, brought)
             except NeedsValue as needed:
-                owner = Owner(command.tenant_id, command.run_id) if state is None else _owner(state)
+                owner = _owner(command if isinstance(command, Start) else state)
                 self._fetcher.bring(owner, needed.digest, brought)
 
     def _write(self, state: RunState, pinned: bytes, now: float, decision: Decision) -> None:
@@ -196,8 +197,9 @@ def _ends_scheduled_run(log: AvroRecord) -> bool:
     return log["trigger_type"] == AppTriggerType.SCHEDULE and log["finished_at"] is not None
 
 
-def _owner(state: RunState) -> Owner:
-    return Owner(state.tenant_id, state.run_id)
+def _owner(run: RunState | Start | None) -> Owner:
+    assert run is not None
+    return Owner(run.tenant_id, run.run_id)
 
 
 def _send(codec: Codec, effect: Effect, record: AvroRecord, headers: tuple[tuple[str, bytes], ...]) -> Send:

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from streams.offload import Mode
+
 
 class WorkerSettings(BaseSettings):
     """Resolved once by the composition root and passed in."""
@@ -31,6 +33,12 @@ class WorkerSettings(BaseSettings):
 
     file_url_ttl_s: Annotated[int, Field(ge=1)] = 86_400
     """How long a link to a stored file leads to it."""
+
+    offload: Mode = "SELECTIVE"
+    """Which inputs, outputs and process data the history keeps as a summary; the whole is in the storage."""
+
+    offload_threshold_bytes: Annotated[int, Field(ge=0)] = 256 * 1024
+    """Of each of them; SELECTIVE and SYNC_ONLY offload what is larger."""
 
     every_node_a_hop: bool = False
     """Send every node through `node.tasks.*`, the pure ones too."""

@@ -32,8 +32,8 @@ def advance(
 ) -> Advanced:
     """What the run does next. `state` is None before Start.
 
-    Raises `NeedsValue` when a node looks at a value that is elsewhere: `brought`, by digest, is to have it then,
-    or the `NodeFailure` that says why it cannot be had.
+    Raises `NeedsValue` when a node looks at a value that is elsewhere: `brought`, by digest, is to have it
+    then, or the `NodeFailure` that says why it cannot be had.
 
     A command that was already applied, one for a run that has ended and the result of an attempt that nobody
     waits for change nothing and have no effects. Deterministic but for `options.clock`; never blocks; raises

@@ -2,6 +2,7 @@
 
 EngineError
 ├── NodeFailure       a node cannot do what it is configured to: its error strategy, else the run fails
+├── NeedsValue        a value is elsewhere: the caller brings it, and asks again
 └── UndecodableState  bytes that no known version of the state can read: dead-letter
 """
 
@@ -26,6 +27,15 @@ class NodeFailure(EngineError):
         self.reason = reason
         self.error_type = error_type
         self.inputs = inputs or {}
+
+
+class NeedsValue(EngineError):
+    """A node looks at a value of which the run has only a reference. Nothing has happened."""
+
+    def __init__(self, digest: str) -> None:
+        """`digest`: which value, see `schemas.references`."""
+        super().__init__(f"needs value {digest}")
+        self.digest = digest
 
 
 class UndecodableState(EngineError):

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from schemas.ids import node_execution_id
 from streams.engine.definition import Definition, NodePlan, Scope
-from streams.engine.pool import ENVIRONMENT, Pool
+from streams.engine.pool import ENVIRONMENT, VALUES, Pool
 from streams.engine.state import ROOT, RunState
 
 PAGE = 16
@@ -205,7 +205,9 @@ class View(Mapping[str, Mapping[str, Any]]):
 class Frames:
     """Those that a hop has to do with, read once and written when it is over."""
 
-    def __init__(self, definition: Definition, state: RunState) -> None:
+    def __init__(self, definition: Definition, state: RunState, brought: Mapping[str, Any]) -> None:
+        """`brought`: see `streams.engine.pool.VALUES`."""
+        self._brought = brought
         self._definition = definition
         self._state = state
         self._frames: dict[str, Frame] = {}
@@ -215,7 +217,7 @@ class Frames:
         """The frame of the run: a new one with `values`, else the one that there is."""
         if values is None:
             return self.get(ROOT)
-        values[ENVIRONMENT] = self._definition.environment
+        values[ENVIRONMENT], values[VALUES] = self._definition.environment, self._brought
         frame = self._frames[ROOT] = Frame(ROOT, self._definition.root, self._state.started_at, values)
         return frame
 
@@ -281,7 +283,7 @@ class Frames:
         parts = self._state.parts
         for frame in self._frames.values():
             for name, value in frame.values.items():
-                if name != ENVIRONMENT and frame.kept.get(name) is not value:
+                if name not in _GIVEN and frame.kept.get(name) is not value:
                     parts.put(f"v:{frame.path}:{name}", value)
                     frame.set_part(name, there=True)
             row = frame.row()
@@ -325,9 +327,13 @@ class Frames:
         rounds = self._rounds.get(execution_id)
         if rounds is None:
             rounds = self._rounds[execution_id] = Rounds("", "", "", 0)
+            frame.values[VALUES] = self._brought
             for name, value in zip(_ROUNDS, self._state.parts.get(f"c:{execution_id}"), strict=True):
                 setattr(rounds, name, value)
         return rounds
 
 
 _ROUNDS = Rounds.__slots__
+
+_GIVEN = (ENVIRONMENT, VALUES)
+"""What every hop brings along."""

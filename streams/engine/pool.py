@@ -5,7 +5,9 @@ from enum import Enum
 from typing import Any, Final, Literal
 
 from schemas.files import is_file
+from schemas.references import MARK, is_reference
 from schemas.selectors import MIN_SELECTOR_LENGTH
+from streams.engine.errors import NeedsValue, NodeFailure
 from streams.engine.values import file_attribute
 
 Pool = Mapping[str, Mapping[str, Any]]
@@ -21,6 +23,11 @@ HISTORY, TURNS = "#history", "turns"
 first. There is none for a run that belongs to no conversation."""
 
 
+VALUES = "#values"
+"""The name under which the values that references stand for are found, by digest, as far as they are here.
+One that cannot be had is a `NodeFailure`."""
+
+
 class _Missing(Enum):
     MISSING = "missing"
 
@@ -34,14 +41,18 @@ Getter = Callable[[Pool], Any]
 
 
 def getter(selector: Sequence[str]) -> Getter:
-    """The selector as a function. One that is too short leads nowhere."""
+    """The selector as a function. One that is too short leads nowhere.
+
+    The function raises `NeedsValue` where the value is elsewhere, and `NodeFailure` where it cannot be had.
+    """
     if len(selector) < MIN_SELECTOR_LENGTH:
         return _nowhere
     node_id, name, *path = selector
 
     def top(pool: Pool) -> Any:
         variables = pool.get(node_id)
-        return MISSING if variables is None else variables.get(name, MISSING)
+        value: Any = MISSING if variables is None else variables.get(name, MISSING)
+        return _brought(pool, value) if is_reference(value) else value
 
     def nested(pool: Pool) -> Any:
         value = top(pool)
@@ -56,9 +67,33 @@ def getter(selector: Sequence[str]) -> Getter:
     return nested if path else top
 
 
+def carrier(selector: Sequence[str]) -> Getter:
+    """The same for a node that hands the value on without looking at it: it may be a reference."""
+    if len(selector) != MIN_SELECTOR_LENGTH:
+        return getter(selector)
+    node_id, name = selector
+
+    def carry(pool: Pool) -> Any:
+        variables = pool.get(node_id)
+        return MISSING if variables is None else variables.get(name, MISSING)
+
+    return carry
+
+
 def or_none(value: Any) -> Any:
     """None for a variable that does not exist."""
     return None if value is MISSING else value
+
+
+def _brought(pool: Pool, reference: Mapping[str, Any]) -> Any:
+    digest = reference[MARK]
+    values = pool.get(VALUES) or {}
+    if digest not in values:
+        raise NeedsValue(digest)
+    value = values[digest]
+    if isinstance(value, NodeFailure):
+        raise value
+    return value
 
 
 def _nowhere(_: Pool) -> Missing:

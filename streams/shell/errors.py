@@ -6,7 +6,7 @@ ShellError
 ├── Revoked           the batch is dropped unacknowledged: its partitions have another owner
 └── Fatal             the process exits at once without acknowledging; its restart replays
     ├── OffsetGap     records are missing between two deliveries
-    ├── Unconfirmed   the broker did not take outputs, rows or dead letters in time
+    ├── Unconfirmed   outputs, rows or dead letters, or the objects that they refer to, were not taken in time
     ├── ForeignWriter somebody else writes to the changelog of a partition that is ours
     └── Overdue       a revoked partition could not be let go in time
 """

@@ -19,11 +19,15 @@ from streams.shell.settings import ShellSettings
 from streams.shell.stage import Decision, NotYet, Record, Stage
 from streams.shell.table import Table
 from transport.producer import Send
+from transport.values import Upload
 
 log = logging.getLogger(__name__)
 
 _SLICE_S = 0.005
 """The longest that decisions keep the event loop from everything else."""
+
+_UPLOAD_BYTES = 32 * 1024 * 1024
+"""A turn with this much to upload decides nothing more: it is all in memory."""
 
 _AGAIN_S = 1.0
 """A row that is still due after it was served is looked at again after this time."""
@@ -38,12 +42,19 @@ class _Turn:
         self.now = now
         self.overlay = Overlay(table)
         self.sends: list[Send] = []
+        self.uploads: list[Upload] = []
+        self.upload_bytes = 0
+        self.not_yet: NotYet | None = None
+        """What a row that is due waits for."""
         self.finished: dict[TopicPartition, int] = {}
         self.records = 0
         self.served: list[tuple[int, str]] = []
 
     def add(self, partition: int, decision: Decision) -> None:
         self.sends.extend(decision.sends)
+        if decision.uploads:
+            self.uploads.extend(decision.uploads)
+            self.upload_bytes += sum(len(upload.content) for upload in decision.uploads)
         self.overlay.write(partition, decision.writes)
 
 
@@ -126,7 +137,7 @@ class OrderedStage:
         turn = _Turn(self._table, self._clock())
         if with_due:
             self._decide_due(turn)
-        not_yet = await self._decide_records(turn, pending, assignment)
+        not_yet = await self._decide_records(turn, pending, assignment) or turn.not_yet
         await self._confirm(turn, assignment)
         if turn.records:
             self._metrics.batch(self._stage.name, turn.records, perf_counter() - began)
@@ -135,7 +146,7 @@ class OrderedStage:
 
     async def _decide_records(self, turn: _Turn, pending: Pending, assignment: Assignment) -> NotYet | None:
         pause_at = perf_counter() + _SLICE_S
-        while pending and not assignment.released.is_set():
+        while pending and not assignment.released.is_set() and turn.upload_bytes < _UPLOAD_BYTES:
             tp, record = pending[0]
             try:
                 decision = self._stage.decide(record, turn.overlay.of(tp.partition), turn.now)
@@ -175,6 +186,9 @@ class OrderedStage:
             if self._stage.on_due is not None:
                 decision = self._stage.on_due(key, value, turn.overlay.of(partition), turn.now)
             check_size(decision)
+        except NotYet as not_yet:
+            turn.not_yet = not_yet
+            return Decision()
         except Exception as error:
             # As a record that can't be decided: its bytes go to the dead letters and it is not tried again.
             row = Record(
@@ -190,6 +204,9 @@ class OrderedStage:
     async def _confirm(self, turn: _Turn, assignment: Assignment) -> None:
         """Outputs before rows: a crash in between decides the same records again on the same rows."""
         await assignment.ensure_ours()
+        if turn.uploads:
+            await self._outbox.upload(turn.uploads)
+            await assignment.ensure_ours()
         if turn.sends:
             await self._outbox.send(turn.sends)
         await self._confirm_rows(turn, assignment)

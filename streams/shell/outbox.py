@@ -1,18 +1,22 @@
 """Sends that are over when the broker has them, or else the process is."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from streams.shell.errors import TooLarge, Unconfirmed
 from streams.shell.stage import Decision, Record
-from transport.errors import SendFailed
+from transport.errors import SendFailed, StorageUnavailable
 from transport.producer import MAX_MESSAGE_BYTES, Position, Send
+from transport.values import Upload
 
 log = logging.getLogger(__name__)
 
 DeadLetter = Callable[[Record, BaseException], Send]
 """Makes the message for the dead letters; what it returns must fit into a message."""
+
+Keep = Callable[[Sequence[Upload]], Awaitable[None]]
+"""Returns when all objects are there. Raises `StorageUnavailable`."""
 
 _ENVELOPE_BYTES = 64 * 1024
 """Left for keys, headers and the batch around a value."""
@@ -39,9 +43,20 @@ def check_size(decision: Decision) -> None:
 class Outbox:
     """The one way out of the stages."""
 
-    def __init__(self, producer: ConfirmingProducer, retries: int) -> None:
+    def __init__(self, producer: ConfirmingProducer, retries: int, keep: Keep | None = None) -> None:
+        """`keep` writes uploads; None where no stage has any."""
         self._producer = producer
         self._retries = retries
+        self._keep = keep
+
+    async def upload(self, uploads: Sequence[Upload]) -> None:
+        """Objects, before what refers to them is sent. Raises `Unconfirmed` when they cannot be written."""
+        if self._keep is None:
+            raise Unconfirmed(f"there is no object storage for {len(uploads)} objects")
+        try:
+            await self._keep(uploads)
+        except StorageUnavailable as unavailable:
+            raise Unconfirmed(f"{len(uploads)} objects were not written") from unavailable
 
     async def send(self, sends: Sequence[Send]) -> None:
         """Outputs and dead letters. Some may be sent twice; their ids are deterministic.

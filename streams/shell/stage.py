@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from transport.producer import Send
+from transport.values import Upload
 
 
 @dataclass(slots=True)
@@ -38,14 +39,16 @@ class Decision:
     writes: dict[str, bytes | None] = field(default_factory=dict)
     """Rows of the stage's table; None deletes. The partition is that of the record, so the record's key
     must decide it in the same way as the row's owner expects."""
+    uploads: list[Upload] = field(default_factory=list)
+    """Objects that the sends and writes refer to."""
 
 
 @dataclass(frozen=True)
 class Stage:
     """Ordered and stateful: the records of a partition are decided one after the other.
 
-    For each batch the shell confirms the sends, then the writes, then acknowledges. After a crash in
-    between, the same record is decided again on what was kept before it, so `decide` must be
+    For each batch the shell confirms the uploads, then the sends, then the writes, then acknowledges. After a
+    crash in between, the same record is decided again on what was kept before it, so `decide` must be
     deterministic in its record and what is kept.
     """
 

@@ -13,7 +13,7 @@ from streams.shell.inbox import Inbox
 from streams.shell.metrics import NoMetrics, ShellMetrics
 from streams.shell.offsets import TopicPartition
 from streams.shell.ordered import OrderedStage
-from streams.shell.outbox import ConfirmingProducer, DeadLetter, Outbox
+from streams.shell.outbox import ConfirmingProducer, DeadLetter, Keep, Outbox
 from streams.shell.quiet import quieten
 from streams.shell.reader import Reader
 from streams.shell.repairs import ShellThread, new_app
@@ -41,12 +41,13 @@ class Worker:
         producer: ConfirmingProducer,
         dead_letter: DeadLetter,
         *,
+        keep: Keep | None = None,
         metrics: ShellMetrics | None = None,
         clock: Callable[[], float] = time,
     ) -> None:
         """Must be called inside the running loop. The producer stays the caller's: close it after `stop`.
 
-        Every source topic belongs to one stage. All topics must exist.
+        `keep` writes the uploads of decisions. Every source topic belongs to one stage, and exists.
         """
         self.ready = asyncio.Event()
         """Set while partitions are recovered and being read; clear during a rebalance."""
@@ -61,7 +62,7 @@ class Worker:
         self._tables: dict[str, Table] = {}
         self._sources: dict[str, str] = {}
         """Changelog topic to the topic of the records that its rows come from."""
-        outbox = Outbox(producer, settings.retries)
+        outbox = Outbox(producer, settings.retries, keep)
         self._ordered = [self._new_ordered(stage, outbox, dead_letter, clock) for stage in stages]
         self._tasks = [self._new_tasks(stage, outbox, dead_letter) for stage in task_stages]
         quieten()

@@ -4,18 +4,23 @@ from typing import Any, cast
 
 import orjson
 import pytest
+from obstore.store import MemoryStore
 
 from schemas.codec import SingleObjectCodec
 from schemas.ids import node_execution_id
 from schemas.models import Workflow, WorkflowType
 from streams.engine.options import Options
 from streams.errors import UnknownVersion
+from streams.fetching import Fetcher
+from streams.offload import Offload
 from streams.run_rows import RunRow, row_due
 from streams.runner import Runner
 from streams.shell.stage import NotYet, Record
 from tests.streams.kept import KeptRows
 from transport.definitions import WORKFLOWS, Definitions
 from transport.feed import DefinitionsFeed
+from transport.storage import Storage
+from transport.values import ValueStore
 
 CODEC = SingleObjectCodec()
 NOW = 1_000_000.0
@@ -69,7 +74,13 @@ class Bench:
         self.table = KeptRows()
         self.outcomes: list[tuple[str, str]] = []
         self.runner = Runner(
-            cast(DefinitionsFeed, self.feed), CODEC, Options(), 3600.0, lambda *o: self.outcomes.append(o)
+            cast(DefinitionsFeed, self.feed),
+            CODEC,
+            Options(),
+            3600.0,
+            lambda *o: self.outcomes.append(o),
+            fetcher=Fetcher(ValueStore(Storage(MemoryStore()))),
+            offload=Offload(),
         )
 
     def change(self, graph: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from schemas.nodes.code import CodeData
 from streams.engine.nodes.protocol import Task
-from streams.engine.pool import Getter, Pool, getter, or_none
+from streams.engine.pool import Getter, Pool, carrier, or_none
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,4 +24,4 @@ class CodeNode:
 def compile_code(data: CodeData) -> CodeNode:
     """The program goes with each task: an executor keeps nothing."""
     config = data.model_dump(include={"type", "title", "code_language", "code", "outputs"})
-    return CodeNode(tuple((v.variable, getter(v.value_selector)) for v in data.variables), config)
+    return CodeNode(tuple((v.variable, carrier(v.value_selector)) for v in data.variables), config)

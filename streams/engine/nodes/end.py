@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from schemas.nodes.end import EndData
 from streams.engine.nodes.protocol import Outcome
-from streams.engine.pool import Getter, Pool, getter, or_none
+from streams.engine.pool import Getter, Pool, carrier, or_none
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,4 +21,4 @@ class EndNode:
 
 def compile_end(data: EndData) -> EndNode:
     """The declared outputs."""
-    return EndNode(tuple((output.variable, getter(output.value_selector)) for output in data.outputs))
+    return EndNode(tuple((output.variable, carrier(output.value_selector)) for output in data.outputs))

@@ -6,7 +6,7 @@ from typing import Any
 
 from schemas.nodes.variable_aggregator import VariableAggregatorData
 from streams.engine.nodes.protocol import Outcome
-from streams.engine.pool import MISSING, Getter, Pool, getter
+from streams.engine.pool import MISSING, Getter, Pool, carrier
 
 _Candidates = tuple[tuple[str, Getter], ...]
 
@@ -56,4 +56,4 @@ def compile_variable_aggregator(data: VariableAggregatorData) -> AggregatorNode 
 
 
 def _candidates(selectors: Sequence[Sequence[str]]) -> _Candidates:
-    return tuple((".".join(selector[1:]), getter(selector)) for selector in selectors)
+    return tuple((".".join(selector[1:]), carrier(selector)) for selector in selectors)

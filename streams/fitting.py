@@ -1,0 +1,44 @@
+"""Makes what follows from a command fit into messages: the records of a run, its tasks, and its start."""
+
+from schemas.codec import Record as AvroRecord
+from streams.engine.effects import (
+    ConversationChanged,
+    Effect,
+    LogChanged,
+    NodeExecuted,
+    RunChanged,
+    TaskScheduled,
+)
+from streams.offload import Owner, packed, slim
+from transport.values import Upload
+
+_NODE_FIELDS = ("inputs", "process_data", "outputs")
+_RUN_FIELDS = ("inputs", "outputs")
+_LOG_FIELDS = ("trigger_data", "inputs", "outputs")
+
+
+def fitting(effect: Effect, owner: Owner, limit: int, uploads: list[Upload]) -> AvroRecord:
+    """The record of an effect, with what is too large left out; adds to `uploads`. `limit`: see
+    `Offload.limit`."""
+    match effect:
+        case NodeExecuted(record):
+            return slim(record, _NODE_FIELDS, owner, limit, uploads)
+        case RunChanged(record):
+            return slim(record, _RUN_FIELDS, owner, limit, uploads)
+        case LogChanged(record):
+            return fitting_log(record, owner, limit, uploads)
+        case ConversationChanged(record):
+            return {**record, "payload": packed(record["payload"], owner, uploads)}
+        case TaskScheduled(record, _):
+            config = packed(record["config"], owner, uploads)
+            return {**record, "config": config, "inputs": packed(record["inputs"], owner, uploads)}
+
+
+def fitting_log(log: AvroRecord, owner: Owner, limit: int, uploads: list[Upload]) -> AvroRecord:
+    """A trigger log, likewise."""
+    return slim(log, _LOG_FIELDS, owner, limit, uploads)
+
+
+def fitting_start(command: AvroRecord, log: AvroRecord, owner: Owner, uploads: list[Upload]) -> AvroRecord:
+    """The command that starts a run, likewise; `log` is its trigger log, which fits."""
+    return {**command, "payload": packed(command["payload"], owner, uploads), "trigger_log": log}
