@@ -167,7 +167,7 @@ class RunState:
 _SCALARS = tuple(f.name for f in fields(RunState) if f.name != "parts")
 
 
-_RETRIES = _SCALARS.index("retries")
+_TUPLES = tuple(_SCALARS.index(name) for name in ("retries", "pauses"))
 
 
 class Encoded(NamedTuple):
@@ -183,7 +183,8 @@ def encode(state: RunState, split_bytes: int = SPLIT_BYTES) -> Encoded:
     """For the run-state table."""
     parts = state.parts
     scalars = [getattr(state, name) for name in _SCALARS]
-    scalars[_RETRIES] = [tuple(retry) for retry in state.retries]
+    for index in _TUPLES:
+        scalars[index] = [tuple(entry) for entry in scalars[index]]
     if not parts.are_rows:
         head = orjson.dumps([FORMAT, scalars, parts.all()])
         if len(head) <= split_bytes:
