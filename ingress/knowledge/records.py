@@ -19,11 +19,21 @@ TOPIC = "knowledge.documents"
 Document = dict[str, Any]
 
 _SELECT = """
-SELECT id, version, status, name, file_id, extension, mime_type, metadata, error, chunk_count,
-    character_count, created_by, created_at, finished_at
-FROM knowledge_documents
+SELECT
+    id, version,
+    if(status = 'COMPLETED' AND written.chunks < chunk_count, 'QUEUED', status) AS status,
+    name, file_id, extension, mime_type, metadata, error, chunk_count, character_count,
+    created_by, created_at, finished_at
+FROM knowledge_documents AS documents
+LEFT JOIN (
+    SELECT document_id, version, uniqExact(position) AS chunks
+    FROM knowledge_chunk_changes
+    WHERE tenant_id = {tenant:String} AND dataset_id = {dataset:String}
+    GROUP BY document_id, version
+) AS written ON written.document_id = documents.id AND written.version = documents.version
 WHERE tenant_id = {tenant:String} AND dataset_id = {dataset:String}
 """
+"""Chunks are of another topic, and may be written a moment after their document."""
 
 
 async def documents_of(clickhouse: ClickHouse, dataset: Dataset, document_id: str = "") -> list[Document]:
