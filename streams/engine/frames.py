@@ -71,7 +71,7 @@ class Frame:
     """Nodes that run together, and what they have given so far."""
 
     __slots__ = (
-        "depth", "error", "index", "joins", "kept", "loaded", "marks", "mask", "open", "others", "outer",
+        "depth", "failure", "index", "joins", "kept", "loaded", "marks", "mask", "open", "others", "outer",
         "path", "pool", "rounds", "scope", "started_at", "stopped", "values",
     )  # fmt: skip
 
@@ -89,8 +89,9 @@ class Frame:
         """By the index of the node's plan."""
         self.open = 0
         """Nodes that are ready or have begun. Without any the frame is over."""
-        self.error: str | None = None
-        """Of the first of its nodes that failed without an error strategy."""
+        self.failure: tuple[int, str] | None = None
+        """Index and error of a node that failed without an error strategy; of several the first in the graph,
+        whatever the order in which they failed."""
         self.stopped = False
         """A loop-end was reached."""
         self.outer: Frame | None = None
@@ -108,6 +109,16 @@ class Frame:
         """Further names whose values are parts of the state."""
         self.loaded: list[Any] | None = None
         """As it was read."""
+
+    def fail(self, plan: NodePlan, error: str) -> None:
+        """A node in it has failed without an error strategy."""
+        if self.failure is None or plan.index < self.failure[0]:
+            self.failure = (plan.index, error)
+
+    @property
+    def error(self) -> str | None:
+        """Why it failed, once it is over."""
+        return None if self.failure is None else self.failure[1]
 
     def nest(self, outer: "Frame", rounds: Rounds, index: int, run_id: str) -> None:
         """Makes it a round of the container in `outer`, of that run."""
@@ -150,7 +161,7 @@ class Frame:
             self.index,
             self.started_at,
             self.open,
-            self.error,
+            self.failure and list(self.failure),
             self.stopped,
             [f"{self.mask:x}", *sorted(self.others)],
             [[index, *join] for index, join in self.joins.items()],
@@ -304,17 +315,19 @@ class Frames:
 
     def _read(self, path: str) -> Frame:
         row = self._state.parts.get(f"f:{path}")
-        execution_id, index, started_at, open_, error, stopped, names, joins = row
+        execution_id, index, started_at, open_, failure, stopped, names, joins = row
         rounds = self._rounds_of(execution_id) if execution_id else None
         outer = self.get(rounds.path) if rounds else None
         plan = outer.scope.by_id[rounds.node_id] if outer and rounds else None
         frame = Frame(path, plan.inner if plan and plan.inner else self._definition.root, started_at, {})
-        frame.loaded, frame.open, frame.error, frame.stopped = row, open_, error, stopped
+        frame.loaded, frame.open, frame.stopped = row, open_, stopped
+        frame.failure = tuple(failure) if failure else None
         frame.joins = {plan_index: Join(*join) for plan_index, *join in joins}
         frame.mask, frame.others = int(names[0], 16), set(names[1:])
         frame.pool = View(frame, self._state)
         if outer is None or rounds is None or plan is None or plan.container is None:
             frame.values[ENVIRONMENT] = self._definition.environment
+            frame.values[VALUES] = self._brought
         else:
             frame.nest(outer, rounds, index, self._state.run_id)
             if plan.container.has_items and not frame.has_part(plan.id):
@@ -327,7 +340,6 @@ class Frames:
         rounds = self._rounds.get(execution_id)
         if rounds is None:
             rounds = self._rounds[execution_id] = Rounds("", "", "", 0)
-            frame.values[VALUES] = self._brought
             for name, value in zip(_ROUNDS, self._state.parts.get(f"c:{execution_id}"), strict=True):
                 setattr(rounds, name, value)
         return rounds

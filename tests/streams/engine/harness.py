@@ -86,8 +86,13 @@ class Run:
             assert read == read | effect.record
         return advanced
 
-    def _read_back(self) -> RunState:
-        """The state as the next command finds it: whatever was written, and nothing else."""
+    def rehearse(self, command: Command) -> Advanced:
+        """What the command would come to now."""
+        state = self._read_back() if self.state else None
+        return advance(self.definition, state, command, self.now_us, self.options)
+
+    def written(self) -> tuple[bytes, dict[str, bytes]]:
+        """The row of the run and those of its parts, as they are now."""
         assert self.state is not None
         head, rows = encode(self.state, self.split_bytes)
         for key, row in rows.items():
@@ -95,7 +100,12 @@ class Run:
                 self.rows.pop(key, None)
             else:
                 self.rows[key] = row
-        return decode(head, Rows(dict(self.rows)))
+        return head, dict(self.rows)
+
+    def _read_back(self) -> RunState:
+        """The state as the next command finds it: whatever was written, and nothing else."""
+        head, rows = self.written()
+        return decode(head, Rows(rows))
 
     def start(self, inputs: Mapping[str, Any] | None = None, **more: Any) -> "Run":
         """Begins it."""

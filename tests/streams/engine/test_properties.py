@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from random import Random
 from typing import Any
 
@@ -14,9 +15,10 @@ from streams.engine.commands import NodeResult
 from streams.engine.effects import NodeExecuted, RunChanged, TaskScheduled
 from tests.graphs import Json, case, code, condition, edge, end, field, if_else, start, template
 from tests.streams.engine.harness import NOW, Run, compiled, start_command
+from tests.streams.engine.programs import SEEDS, Program, commands, programs, time_of
+from tests.streams.engine.programs import drive as play
 
 Edges = list[tuple[str, str, str]]
-SEEDS = st.integers(0, 2**32)
 HANDLES = {"if-else": ("yes", "false"), "code": ("source", "fail-branch"), "template-transform": ("source",)}
 
 
@@ -157,3 +159,62 @@ def test_a_crash_before_the_state_is_kept_makes_no_difference(plan: Plan, seed: 
         commands += [result_of(plan, e.record) for e in kept.effects if isinstance(e, TaskScheduled)]
     assert run.state is not None
     assert run.state.ended
+
+
+def last_records(run: Run) -> dict[str, Json]:
+    """The last record of each execution, without its place in the order of execution and its times."""
+    left_out = ("index", "created_at", "finished_at", "elapsed_time")
+    records = {record["id"]: record for record in run.records(NodeExecuted)}
+    return {name: {k: v for k, v in r.items() if k not in left_out} for name, r in records.items()}
+
+
+@settings(max_examples=120, deadline=None)
+@given(programs(), SEEDS, st.sampled_from([0, 500, 16_384]))
+def test_with_containers_order_repetition_and_form_make_no_difference(
+    program: Program, seed: int, split_bytes: int
+) -> None:
+    in_order, by_chance = play(program), play(program, Random(seed), split_bytes)
+    assert in_order.state == by_chance.state
+    assert last_records(in_order) == last_records(by_chance)
+    for key in ("status", "outputs", "total_steps", "exceptions_count", "total_tokens", "revision"):
+        assert in_order.run[key] == by_chance.run[key]
+    for run in (in_order, by_chance):
+        assert run.run["status"] in {"SUCCEEDED", "PARTIAL_SUCCEEDED"}
+        assert not {r["status"] for r in last_records(run).values()} & {"running", "stopped"}
+        told = [(r["id"], r["revision"]) for r in run.records(NodeExecuted)]
+        assert len(set(told)) == len(told)
+        assert sorted({r["index"] for r in run.records(NodeExecuted)}) == list(
+            range(1, run.run["total_steps"] + 1)
+        )
+        assert run.written()[1] == {}
+
+
+@settings(max_examples=80, deadline=None)
+@given(programs(), SEEDS, st.sampled_from([0, 16_384]))
+def test_with_containers_a_crash_makes_no_difference(program: Program, seed: int, split_bytes: int) -> None:
+    """The records of a command are out, its rows are not: it comes again, to the rows before it."""
+    run = Run(compiled(program.graph), split_bytes=split_bytes)
+    for command in commands(program, run, Random(seed)):
+        run.now_us = time_of(run, command)
+        lost = run.rehearse(command)
+        kept = run.tell(command)
+        assert kept.effects == lost.effects
+        assert kept.state == lost.state
+    assert run.state is not None
+    assert run.state.ended
+
+
+@settings(max_examples=60, deadline=None)
+@given(programs(), SEEDS, st.integers(0, 10))
+def test_with_containers_a_run_that_is_stopped_leaves_nothing_running(
+    program: Program, seed: int, after: int
+) -> None:
+    run = Run(compiled(program.graph), split_bytes=0)
+    for command in islice(commands(program, run, Random(seed)), after + 1):
+        run.now_us = time_of(run, command)
+        run.tell(command)
+    was_over = run.state is not None and run.state.ended
+    run.cancel()
+    assert (run.run["status"] == "STOPPED") is not was_over
+    assert "running" not in {r["status"] for r in last_records(run).values()}
+    assert run.written()[1] == {}
