@@ -41,7 +41,7 @@ class ModelSettings(BaseModel):
     max_tokens: int | None = Field(default=None, ge=1)
     """Most that may be asked for of a reply; a node that asks for more gets this."""
     vision: bool = True
-    """Takes images. False: they are left out of what is sent."""
+    """Takes images and videos. False: they are left out of what is sent."""
     audio: bool = True
     documents: bool = True
     tool_calls: bool = True

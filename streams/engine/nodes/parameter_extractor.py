@@ -29,14 +29,13 @@ class ParameterExtractorNode:
     def task(self, pool: Pool) -> Task:
         """See `TaskNode.task`."""
         query, files = text(or_none(self.query(pool))), self.files(pool)
-        instruction = self.instruction(pool)
         config = {
             "type": self.data.type,
             "title": self.data.title,
             "model": self.model(pool),
             "query": query,
             "parameters": self.parameters,
-            "instruction": instruction,
+            "instruction": self.instruction(pool),
             "reasoning_mode": self.data.reasoning_mode,
             "files": files,
             "detail": self.data.vision.configs.detail,
@@ -46,7 +45,7 @@ class ParameterExtractorNode:
             "query": query,
             "files": files,
             "parameters": self.parameters,
-            "instruction": instruction,
+            "instruction": self.data.instruction,
         }
         return Task(config, inputs | identity(self.data.model))
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import orjson
-from json_repair import repair_json
+
+from streams.executors.models.replies import repaired
 
 Role = Literal["system", "user", "assistant", "tool"]
 MediaKind = Literal["image", "audio", "video", "document"]
@@ -48,7 +49,7 @@ class ToolCall:
         try:
             value = orjson.loads(self.arguments or "{}")
         except orjson.JSONDecodeError:
-            value = repair_json(self.arguments, return_objects=True)
+            value = repaired(self.arguments)
         return value if isinstance(value, dict) else {}
 
 

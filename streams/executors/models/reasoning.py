@@ -2,22 +2,23 @@
 
 import re
 
-_TAG = r"<think(?:\s[^<>]{0,512})?>"
-_BLOCK = re.compile(_TAG + r"(.*?)</think>", re.IGNORECASE | re.DOTALL)
-_UNENDED = re.compile(_TAG + r"((?:(?!</think>).)*)\Z", re.IGNORECASE | re.DOTALL)
+_OPENING = re.compile(r"<think(?:\s[^<>]{0,512})?>", re.IGNORECASE)
+_CLOSING = re.compile(r"</think>", re.IGNORECASE)
 _BLANK_LINES = re.compile(r"\n\s*\n")
 
 
 def separated(text: str) -> tuple[str, str]:
     """(the text without reasoning, the reasoning). A block that was cut off is reasoning to the end."""
-    found = _BLOCK.findall(text)
-    rest = _BLOCK.sub("", text)
-    unended = _UNENDED.search(rest)
-    if unended:
-        found.append(unended.group(1))
-        rest = rest[: unended.start()]
-    parts = (part.strip() for part in found)
-    return _BLANK_LINES.sub("\n\n", rest).strip(), "\n".join(part for part in parts if part)
+    said: list[str] = []
+    thought: list[str] = []
+    place = 0
+    while opening := _OPENING.search(text, place):
+        said.append(text[place : opening.start()])
+        closing = _CLOSING.search(text, opening.end())
+        thought.append(text[opening.end() : closing.start() if closing else len(text)].strip())
+        place = closing.end() if closing else len(text)
+    said.append(text[place:])
+    return _BLANK_LINES.sub("\n\n", "".join(said)).strip(), "\n".join(filter(None, thought))
 
 
 def tagged(text: str, reasoning: str) -> str:

@@ -3,7 +3,6 @@
 import asyncio
 import re
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any
 
 import orjson
@@ -13,8 +12,10 @@ from streams.executors.models.reasoning import separated
 
 _BLOCK = re.compile(r"```(?:\w+)?\s*\n?(.*?)```", re.DOTALL)
 _OPENING = re.compile(r"[{\[]")
-_MOST = 100
-"""Brackets that are looked at: each may cost a pass over the text."""
+_MAX_SCANNED_CHARS = 1_000_000
+"""Each opening bracket may cost a pass over the text that follows it."""
+_MAX_DEPTH = 100
+"""Of what is repaired: beyond it repairing takes quadratic time, or fails."""
 
 
 async def find_object(text: str) -> dict[str, Any] | None:
@@ -31,21 +32,35 @@ def _find(text: str) -> dict[str, Any] | None:
             continue
         if (found := _as_object(value)) is not None:
             return found
+    return repaired(text)
+
+
+def repaired(text: str) -> dict[str, Any] | None:
+    """The object that can be made of the text from its first brace on. Slow for a large text."""
     start = text.find("{")
-    return None if start < 0 else _as_object(repair_json(text[start:], return_objects=True)) or None
+    if start < 0 or _depth(text) > _MAX_DEPTH:
+        return None
+    try:
+        return _as_object(repair_json(text[start:], return_objects=True)) or None
+    except (ValueError, RecursionError):
+        return None
 
 
 def _candidates(text: str) -> Iterator[str]:
     yield text
     yield from _BLOCK.findall(text)
-    for opening in islice(_OPENING.finditer(text), _MOST):
-        end = _end_of(text, opening.start())
-        if end is not None:
+    scanned = 0
+    for opening in _OPENING.finditer(text):
+        end, closed = _end_of(text, opening.start())
+        if closed:
             yield text[opening.start() : end]
+        scanned += end - opening.start()
+        if scanned > _MAX_SCANNED_CHARS:
+            return
 
 
-def _end_of(text: str, start: int) -> int | None:
-    """Where the brackets that open at `start` are closed; those within strings do not count."""
+def _end_of(text: str, start: int) -> tuple[int, bool]:
+    """Where the brackets that open at `start` are closed, if they are; those within strings do not count."""
     open_brackets, within, escaped = 0, False, False
     for place in range(start, len(text)):
         char = text[place]
@@ -59,8 +74,17 @@ def _end_of(text: str, start: int) -> int | None:
         elif char in "}]":
             open_brackets -= 1
             if open_brackets == 0:
-                return place + 1
-    return None
+                return place + 1, True
+    return len(text), False
+
+
+def _depth(text: str) -> int:
+    """Most brackets that may be open at once."""
+    depth = deepest = 0
+    for bracket in re.findall(r"[{}\[\]]", text):
+        depth = depth + 1 if bracket in "{[" else max(depth - 1, 0)
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _as_object(value: Any) -> dict[str, Any] | None:

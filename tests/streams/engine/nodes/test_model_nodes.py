@@ -248,7 +248,7 @@ def test_parameter_extractor(field: str) -> None:
         "query": '{"k": 1}',
         "files": [],
         "parameters": told.config["parameters"],
-        "instruction": "0.5",
+        "instruction": "{{#n.t#}}",
         "model_provider": "langgenius/openai/openai",
         "model_name": "gpt",
     }
