@@ -1,5 +1,6 @@
 """`/api/v1/tool-providers`: HTTP APIs and MCP servers whose tools nodes may call."""
 
+import asyncio
 from datetime import datetime
 from typing import Any, Self
 
@@ -92,12 +93,17 @@ _RESOURCE = Resource(
 async def list_tools(request: web.Request) -> web.Response:
     """The operations of an API. 409 for an MCP server: only workers connect to one, when a node calls it; a
     node that names a tool which is not there fails with the list of those that are."""
-    provider = _described(request)
-    tools = [
-        ToolView(name=tool.name, description=tool.description, parameters=tool.arguments())
-        for tool in provider.api.tools.values()
-    ]
-    return json_answer(ToolList(data=tools))
+    # An API may have a thousand operations: not on the loop that takes events.
+    return json_answer(await asyncio.to_thread(_tools, _described(request)))
+
+
+def _tools(provider: ToolProvider) -> ToolList:
+    return ToolList(
+        data=[
+            ToolView(name=tool.name, description=tool.description, parameters=tool.arguments())
+            for tool in provider.api.tools.values()
+        ]
+    )
 
 
 async def show_document(request: web.Request) -> web.Response:

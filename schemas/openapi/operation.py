@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
+
+from schemas.openapi.references import References
 
 Json = Mapping[str, Any]
 Place = Literal["path", "query", "header", "cookie"]
@@ -26,13 +29,20 @@ class Parameter:
     description: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Body:
     """`requestBody`, in the one media type that is sent."""
 
     media_type: str
-    schema: Json
+    raw_schema: Any
+    """As in the document, checked."""
+    references: References
     required: bool
+
+    @cached_property
+    def schema(self) -> Json:
+        """Made when it is asked for: an API may have a thousand operations, of which a workflow calls one."""
+        return self.references.schema(self.raw_schema)
 
     @property
     def properties(self) -> Mapping[str, Json]:

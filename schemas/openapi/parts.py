@@ -60,11 +60,13 @@ class Reader:
                 self.report(where, "has no content")
                 return None
             media_type = _preferred(content)
-            schema = self.references.schema((content[media_type] or {}).get("schema") or {})
+            schema = (content[media_type] or {}).get("schema") or {}
+            self.references.check(schema)
         except (Unresolvable, AttributeError) as wrong:
             self.report(where, str(wrong))
             return None
-        return Body(media_type.partition(";")[0].strip().lower(), schema, bool(resolved.get("required")))
+        kind = media_type.partition(";")[0].strip().lower()
+        return Body(kind, schema, self.references, bool(resolved.get("required")))
 
     def _parameter(self, raw: Any, where: str) -> Parameter | None:
         try:
@@ -80,7 +82,8 @@ class Reader:
                 return None
             content = resolved.get("content")
             described = next(iter(content.values())) if isinstance(content, Mapping) and content else resolved
-            schema = self.references.schema((described or {}).get("schema") or {})
+            schema = (described or {}).get("schema") or {}
+            self.references.check(schema)
         except (Unresolvable, AttributeError) as wrong:
             self.report(where, str(wrong))
             return None
@@ -90,7 +93,7 @@ class Reader:
         return Parameter(
             name=name,
             place=place,
-            schema=schema,
+            schema=self.references.schema(schema),
             required=place == "path" or bool(resolved.get("required")),
             style=style,
             explode=bool(resolved.get("explode", style == "form")),

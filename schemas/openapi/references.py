@@ -6,11 +6,14 @@ from urllib.parse import unquote
 
 Json = Mapping[str, Any]
 
-_MAX_DEPTH = 12
+_MAX_DEPTH = 8
 """Of a schema that refers to itself: below it, anything goes."""
 _MAX_STEPS = 32
-_MAX_SCHEMAS = 5_000
-"""Of one operation, after everything has been put in."""
+_MAX_SCHEMAS = 500
+"""Of one body, after everything has been put in. A model that is to fill it in reads no more either."""
+
+_NO_SCHEMAS = frozenset({"default", "enum", "const", "example", "examples"})
+"""Keywords whose values are data."""
 
 
 class Unresolvable(ValueError):
@@ -22,6 +25,7 @@ class References:
 
     def __init__(self, document: Json) -> None:
         self._document = document
+        self._checked: set[str] = set()
 
     def resolve(self, node: Any) -> Any:
         """What stands at the end of a chain of references. Raises `Unresolvable`."""
@@ -31,9 +35,24 @@ class References:
             node = self._target(node["$ref"])
         raise Unresolvable(f"{node['$ref']!r} refers to itself")
 
+    def check(self, node: Any) -> None:
+        """Follows every reference from here, each of the document once: cheap, whatever `schema` would make
+        of it. Raises `Unresolvable`."""
+        waiting = [node]
+        while waiting:
+            current = waiting.pop()
+            if isinstance(current, list):
+                waiting += current
+            elif isinstance(current, Mapping):
+                waiting += [value for key, value in current.items() if key not in _NO_SCHEMAS]
+                reference = current.get("$ref")
+                if isinstance(reference, str) and reference not in self._checked:
+                    self._checked.add(reference)
+                    waiting.append(self.resolve(current))
+
     def schema(self, node: Any) -> dict[str, Any]:
         """A JSON Schema with all references put in, and what OpenAPI 3.0 says in its own way said as JSON
-        Schema does. Raises `Unresolvable`."""
+        Schema does. What `check` has passed does not raise."""
         return _Inlining(self).schema(node, 0)
 
     def _target(self, reference: str) -> Any:

@@ -8,6 +8,9 @@ ToolNodeError
 └── ToolSSRFError                the egress policy refuses its address
 """
 
+from collections.abc import Iterable
+from typing import Self
+
 from streams.executors.errors import NodeExecutorError
 
 
@@ -17,6 +20,12 @@ class ToolNodeError(NodeExecutorError):
 
 class ToolRuntimeResolutionError(ToolNodeError):
     """There is a provider, but no such tool."""
+
+    @classmethod
+    def no_such_tool(cls, provider: str, tool: str, known: Iterable[str]) -> Self:
+        """Names those that there are."""
+        names = ", ".join(sorted(known)) or "none"
+        return cls(f"tool provider {provider!r} has no tool {tool!r} (there are: {names})")
 
 
 class ToolRuntimeInvocationError(ToolNodeError):

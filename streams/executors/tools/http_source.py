@@ -1,5 +1,6 @@
 """HTTP APIs as sources of tools: one request a call, through the egress guard."""
 
+import asyncio
 import email.message
 import json
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ from streams.executors.tools.errors import (
     ToolFileError,
     ToolNodeError,
     ToolRuntimeInvocationError,
+    ToolRuntimeResolutionError,
     ToolSSRFError,
 )
 from streams.executors.tools.http_body import encode_body
@@ -42,10 +44,13 @@ class HttpTools:
         self._files = files
         self._settings = settings
 
-    async def tools(self, provider: ToolProvider, credentials: Mapping[str, str]) -> Mapping[str, ToolSpec]:
-        """See `ToolSource.tools`. Reads the provider's document; sends nothing."""
-        found = provider.api.tools.values()
-        return {tool.name: ToolSpec(tool.name, tool.description, tool.arguments()) for tool in found}
+    async def find(self, provider: ToolProvider, credentials: Mapping[str, str], tool: str) -> ToolSpec:
+        """See `ToolSource.find`. Sends nothing. The document is read once, off the loop: it may be large."""
+        tools = (await asyncio.to_thread(lambda: provider.api)).tools
+        if tool not in tools:
+            raise ToolRuntimeResolutionError.no_such_tool(provider.name, tool, tools)
+        found = tools[tool]
+        return ToolSpec(found.name, found.description, found.arguments())
 
     async def call(self, call: ToolCall) -> ToolReply:
         """See `ToolSource.call`. A status of 400 and above is a failure."""

@@ -30,6 +30,7 @@ from streams.executors.tools.errors import (
     ToolFileError,
     ToolNodeError,
     ToolRuntimeInvocationError,
+    ToolRuntimeResolutionError,
     ToolSSRFError,
 )
 from streams.executors.tools.http_build import credentials_of
@@ -58,10 +59,15 @@ class McpTools:
         self._http = http
         self._settings = settings
 
-    async def tools(self, provider: ToolProvider, credentials: Mapping[str, str]) -> Mapping[str, ToolSpec]:
-        """See `ToolSource.tools`."""
+    async def find(self, provider: ToolProvider, credentials: Mapping[str, str], tool: str) -> ToolSpec:
+        """See `ToolSource.find`. Asks the server where nothing is known of its tools, or not of this one."""
         async with self._session(provider, credentials) as session:
-            return await session.tools(self._settings.session_idle_s)
+            tools = await session.tools(self._settings.session_idle_s)
+            if tool not in tools:
+                tools = await session.tools(0)
+        if tool not in tools:
+            raise ToolRuntimeResolutionError.no_such_tool(provider.name, tool, tools)
+        return tools[tool]
 
     async def call(self, call: ToolCall) -> ToolReply:
         """See `ToolSource.call`. What the server marks as an error is a failure.

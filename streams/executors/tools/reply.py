@@ -54,8 +54,8 @@ class ToolReply:
 class ToolSource(Protocol):
     """One kind of provider. Both methods raise `ToolNodeError`; what they say may hold secrets."""
 
-    async def tools(self, provider: ToolProvider, credentials: Mapping[str, str]) -> Mapping[str, ToolSpec]:
-        """What there is, by name."""
+    async def find(self, provider: ToolProvider, credentials: Mapping[str, str], tool: str) -> ToolSpec:
+        """The tool of that name. Raises `ToolRuntimeResolutionError` where there is none."""
 
     async def call(self, call: "ToolCall") -> ToolReply:
         """One call, within the provider's time limit."""

@@ -16,7 +16,6 @@ from streams.executors.tools.errors import (
     ToolFileError,
     ToolNodeError,
     ToolRuntimeInvocationError,
-    ToolRuntimeResolutionError,
 )
 from streams.executors.tools.masking import concealed, written_forms
 from streams.executors.tools.reply import ToolCall, ToolReply, ToolSource, ToolSpec
@@ -68,15 +67,10 @@ class Toolbox:
         credentials = self._catalog.credentials(provider)
         try:
             async with asyncio.timeout(self._timeout_s(provider)):
-                found = await self._sources[provider.kind].tools(provider, credentials)
+                found = await self._sources[provider.kind].find(provider, credentials, tool)
         except (ToolNodeError, TimeoutError) as error:
             raise self._told(error, provider, credentials) from error
-        if tool not in found:
-            known = ", ".join(sorted(found)) or "none"
-            raise ToolRuntimeResolutionError(
-                f"tool provider {provider.name!r} has no tool {tool!r} (there are: {known})"
-            )
-        return Tool(provider, credentials, found[tool], tenant_id)
+        return Tool(provider, credentials, found, tenant_id)
 
     async def call(self, tool: Tool, given: Json, key: str) -> ToolOutput:
         """`key` is the same whenever this very call is made again: peers, and stored files, go by it."""

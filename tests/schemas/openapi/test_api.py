@@ -104,6 +104,19 @@ def test_references_that_double_at_every_step_come_to_an_end() -> None:
     assert read_api(document).tools["a"].arguments()["properties"].keys() == bomb.keys()
 
 
+def test_a_broken_reference_is_found_however_deep_it_is_and_one_in_a_response_does_not_matter() -> None:
+    body = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/A"}}}}
+    document = operation(requestBody=body, responses={"200": {"$ref": "#/nowhere"}})
+    deep: dict[str, Any] = {"$ref": "#/gone"}
+    for _ in range(50):
+        deep = {"items": deep}
+    document["components"] = {"schemas": {"A": deep}}
+    with pytest.raises(InvalidDefinition, match=r"requestBody: '#/gone' leads nowhere"):
+        read_api(document)
+    document["components"] = {"schemas": {"A": {"enum": [{"$ref": "#/data"}]}}}
+    assert read_api(document).tools["a"].arguments()["required"] == []
+
+
 @pytest.mark.parametrize("schema", [{"type": "array", "items": {}}, {}, {"oneOf": [{}, {}]}])
 def test_a_body_without_members_is_one_argument(schema: Any) -> None:
     body = {"required": True, "content": {"application/json": {"schema": schema}}}
