@@ -89,7 +89,6 @@ def problems_of(read: Graph) -> list[Problem]:
         *read.problems,
         *_start_problems(read),
         *(problem for node in read.nodes.values() for problem in _node_problems(read, node)),
-        *_handle_problems(read),
         *container_problems(read.nodes, read.edges),
         *_cycle_problems(read),
     ]
@@ -113,7 +112,7 @@ def remarks(graph: Mapping[str, Any], mode: str) -> list[Problem]:
         for node in read.nodes.values()
         if node.type == unusual
     ]
-    return found
+    return [*found, *_loose_edges(read)]
 
 
 def _inner_starts(graph: Graph) -> list[str]:
@@ -200,7 +199,8 @@ def _node_problems(graph: Graph, node: GraphNode) -> Iterator[Problem]:
             yield Problem(node.id, field, f"refers to {path}, but there is no node {selector[0]!r}")
 
 
-def _handle_problems(graph: Graph) -> Iterator[Problem]:
+def _loose_edges(graph: Graph) -> Iterator[Problem]:
+    """The editor leaves edges of deleted cases behind. They are never taken."""
     for edge in graph.edges:
         data = graph.nodes[edge.source].data
         handles = data.handles() if data else None

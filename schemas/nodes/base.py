@@ -1,9 +1,10 @@
 """What the `data` of every node has."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+import orjson
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from schemas.selectors import Reference
 
@@ -40,6 +41,17 @@ class DefaultValue(Tolerant):
     key: str
     type: str = "string"
     value: Any = None
+
+    @model_validator(mode="after")
+    def _can_be_read(self) -> Self:
+        self.typed()
+        return self
+
+    def typed(self) -> Any:
+        """The value itself: the editor keeps everything but strings as the text that was typed."""
+        if self.type == "string" or not isinstance(self.value, str):
+            return self.value
+        return float(self.value) if self.type == "number" else orjson.loads(self.value)
 
 
 class NodeData(Tolerant):

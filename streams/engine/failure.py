@@ -7,10 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import orjson
-
 from schemas.graph import DEFAULT_HANDLE
-from schemas.nodes.base import DefaultValue, NodeData
+from schemas.nodes.base import NodeData
 
 FAIL_BRANCH = "fail-branch"
 
@@ -48,14 +46,7 @@ def compile_policy(data: NodeData, *, may_retry: bool) -> Policy:
     retry = data.retry_config
     return Policy(
         strategy=data.error_strategy,
-        defaults={entry.key: _typed(entry) for entry in data.default_value or ()},
+        defaults={entry.key: entry.typed() for entry in data.default_value or ()},
         retries=retry.max_retries if may_retry and retry.retry_enabled else 0,
         interval_us=retry.retry_interval * 1000,
     )
-
-
-def _typed(entry: DefaultValue) -> Any:
-    """The editor keeps everything but strings as the text that was typed."""
-    if entry.type == "string" or not isinstance(entry.value, str):
-        return entry.value
-    return orjson.loads(entry.value)

@@ -115,7 +115,8 @@ NODE_PROBLEMS: list[tuple[Json, str]] = [
     (compare(["start"], "is"), "variable_selector: List should have at least 2"),
     (compare(["start", "a"], "before"), "comparison_operator: Input should be"),
     (if_else("x", case("1"), case("1")), "node x, cases: case ids are not unique"),
-    (if_else("x", case("1")), "the edge to end leaves by 'source', which is no case (there are: 1, false)"),
+    (changed(code("x"), default_value=[{"key": "n", "type": "number", "value": "x"}]), "x, default_value.0"),
+    (changed(code("x"), default_value=[{"key": "o", "type": "object", "value": "{"}]), "x, default_value.0"),
     (template("x", "{{ a"), "node x, template: line 1: unexpected end of template"),
     (template("x", "\n{{ a|nope }}"), "node x, template: line 2: No filter named 'nope'"),
     (template("x", "{{ " + "(" * 3000), "node x, template: cannot be compiled"),
@@ -175,6 +176,7 @@ def test_malformed_data_is_a_problem_and_never_an_exception(name: str, value: An
         (with_node(answer("a", "{{#start.a#}} {{#no-node.a#}}")), "{{#no-node.a#}} is no reference"),
         (graph([start(field("a"), field("a"))]), "node start, variables: 'a' is there several times"),
         (with_node(answer("a", "")), "node a, type: answer is unusual in mode workflow"),
+        (with_node(if_else("x", case("1"))), "'source', which is no case (there are: 1, false)"),
         (
             with_node(
                 code("c") | {"data": {**code("c", x=["start", "a"])["data"], "code": "def main(y): ..."}}

@@ -43,11 +43,13 @@ def test_default_values_stand_in() -> None:
         {"key": "result", "type": "string", "value": "none"},
         {"key": "list", "type": "array[number]", "value": "[1, 2]"},
         {"key": "n", "type": "number", "value": 5},
+        {"key": "typed", "type": "number", "value": "5"},
     ]
     run = Run(with_strategy("default-value", default_value=defaults)).start()
     run.refuse("c")
     assert orjson.loads(run.node("c")["outputs"]) == {
-        "result": "none", "list": [1, 2], "n": 5, "error_message": "it broke", "error_type": "Broken",
+        "result": "none", "list": [1, 2], "n": 5, "typed": 5.0, "error_message": "it broke",
+        "error_type": "Broken",
     }  # fmt: skip
     assert run.node("fine")["outputs"] == '{"output":"none"}'
     assert run.run["status"] == "PARTIAL_SUCCEEDED"
