@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from ingress.accept import Door
+from ingress.assembly import Assembler
 from ingress.auth import Authenticator
 from ingress.drain import DRAIN, Drain, drainable
 from ingress.duplicates import RecentlyAccepted
@@ -49,6 +50,7 @@ from transport.registry import open_codec
 from transport.settings import KafkaSettings
 from transport.storage import Storage
 from transport.store import DefinitionsStore
+from transport.values import ValueStore
 
 
 def build_app(
@@ -98,7 +100,7 @@ def new_app(settings: IngressSettings, storage: Storage, clickhouse: ClickHouse 
     app[FILES] = FileStore(storage, FileLinks(secret, settings.public_url or "", settings.file_url_ttl_s))
     app[CLICKHOUSE] = clickhouse
     if clickhouse is not None:
-        app[HISTORY], app[SQL] = History(clickhouse), Sql(clickhouse)
+        app[HISTORY], app[SQL] = History(clickhouse, Assembler(ValueStore(storage))), Sql(clickhouse)
     add_routes(app, OPERATIONS)
     app.cleanup_ctx.append(_egress)
     return app

@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from ingress.assembly import Assembler
 from ingress.errors import Malformed
 from schemas.models import WorkflowNodeExecution, WorkflowRun
 from transport.clickhouse import ClickHouse, Rows
@@ -80,9 +81,13 @@ class History:
     """
 
     def __init__(
-        self, clickhouse: ClickHouse, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        clickhouse: ClickHouse,
+        assembler: Assembler,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._clickhouse = clickhouse
+        self._assembler = assembler
         self._now = now
 
     async def runs(self, chosen: RunFilter, limit: int, cursor: str | None = None) -> Page:
@@ -91,24 +96,26 @@ class History:
 
     async def run(self, run_id: str, tenant_id: str | None = None) -> WorkflowRun | None:
         """One run, with its graph; None when there is none, or it is another tenant's."""
-        rows = await self._named("workflow_runs", "*", run_id, tenant_id)
-        return next((WorkflowRun(**_absent(row)) for row in rows.dicts()), None)
+        rows = await self._whole(await self._named("workflow_runs", "*", run_id, tenant_id))
+        return next((WorkflowRun(**_absent(row)) for row in rows), None)
 
-    async def node_executions(self, run_id: str, tenant_id: str | None = None) -> list[WorkflowNodeExecution]:
-        """Those of one run, in the order of execution."""
+    async def node_executions(
+        self, run_id: str, tenant_id: str | None = None, node_type: str | None = None
+    ) -> list[WorkflowNodeExecution]:
+        """Those of one run, or of its nodes of one type, in the order of execution."""
         if not _is_uuid(run_id):
             return []
-        where, parameters = _equal(workflow_run_id=run_id, tenant_id=tenant_id)
+        where, parameters = _equal(workflow_run_id=run_id, tenant_id=tenant_id, node_type=node_type)
         sql = f"SELECT * FROM workflow_node_executions WHERE {where} ORDER BY index, created_at, id"  # noqa: S608
-        rows = await self._clickhouse.query(sql, parameters)
-        return [WorkflowNodeExecution(**_absent(row)) for row in rows.dicts()]
+        rows = await self._whole(await self._clickhouse.query(sql, parameters))
+        return [WorkflowNodeExecution(**_absent(row)) for row in rows]
 
     async def node_execution(
         self, execution_id: str, tenant_id: str | None = None
     ) -> WorkflowNodeExecution | None:
         """One of them; None as in `run`."""
-        rows = await self._named("workflow_node_executions", "*", execution_id, tenant_id)
-        return next((WorkflowNodeExecution(**_absent(row)) for row in rows.dicts()), None)
+        rows = await self._whole(await self._named("workflow_node_executions", "*", execution_id, tenant_id))
+        return next((WorkflowNodeExecution(**_absent(row)) for row in rows), None)
 
     async def trigger_logs(self, chosen: LogFilter, limit: int, cursor: str | None = None) -> Page:
         """A page of at most `limit` trigger logs. Raises `Malformed` for a foreign cursor."""
@@ -142,7 +149,14 @@ class History:
         return row
 
     async def _one(self, view: str, columns: str, wanted: str, tenant_id: str | None) -> Row | None:
-        return next(iter(_decoded(await self._named(view, columns, wanted, tenant_id))), None)
+        rows = await self._whole(await self._named(view, columns, wanted, tenant_id))
+        return next(iter(_decoded(rows)), None)
+
+    async def _whole(self, rows: Rows) -> list[Row]:
+        """What was too large for the history is fetched; lists of the history show summaries."""
+        found = rows.dicts()
+        await self._assembler.assemble(found)
+        return found
 
     async def _named(self, view: str, columns: str, wanted: str, tenant_id: str | None) -> Rows:
         if not _is_uuid(wanted):
@@ -169,7 +183,8 @@ class History:
             if since is not None:
                 condition += f" AND {shown.time} >= {{since:DateTime64(6)}}"
                 parameters["since"] = _time(since)
-            rows = _decoded(await self._clickhouse.query(shown.sql(condition, limit + 1), parameters))
+            found = await self._clickhouse.query(shown.sql(condition, limit + 1), parameters)
+            rows = _decoded(found.dicts())
             if len(rows) > limit:
                 break
         more = len(rows) > limit
@@ -219,8 +234,7 @@ def _windows(newest: datetime, since: datetime | None) -> Iterator[datetime | No
     yield since
 
 
-def _decoded(rows: Rows) -> list[Row]:
-    decoded = rows.dicts()
+def _decoded(decoded: list[Row]) -> list[Row]:
     for row in decoded:
         for name in _JSON:
             if row.get(name):

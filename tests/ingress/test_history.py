@@ -4,11 +4,16 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 import pytest
+from obstore.store import MemoryStore
 
+from ingress.assembly import Assembler
 from ingress.errors import Malformed
 from ingress.history import MAX_LIMIT, History, LetterFilter, LogFilter, RunFilter
 from schemas.models import Workflow, WorkflowType
+from schemas.references import digest_of, reference, value_key
+from schemas.summaries import offloaded, summary
 from schemas.topics import TOPICS
 from sinks.graphs import Graphs
 from sinks.migrate import migrate
@@ -17,6 +22,8 @@ from tests.sinks import records
 from tests.sinks.records import APP, CODEC, START_US, TENANT, WORKFLOW, message
 from transport.clickhouse import ClickHouse
 from transport.definitions import WORKFLOWS
+from transport.storage import Storage
+from transport.values import Upload, ValueStore
 
 START = datetime.fromtimestamp(START_US / 1_000_000, UTC)
 MINUTE_US = 60_000_000
@@ -30,8 +37,13 @@ async def database(clickhouse: ClickHouse) -> ClickHouse:
 
 
 @pytest.fixture
-def history(database: ClickHouse) -> History:
-    return History(database, now=lambda: START + timedelta(days=60))
+def values() -> ValueStore:
+    return ValueStore(Storage(MemoryStore()))
+
+
+@pytest.fixture
+def history(database: ClickHouse, values: ValueStore) -> History:
+    return History(database, Assembler(values), now=lambda: START + timedelta(days=60))
 
 
 async def write(database: ClickHouse, topic: str, *rows: Mapping[str, Any]) -> None:
@@ -157,3 +169,24 @@ async def test_a_dead_letter_keeps_its_bytes(database: ClickHouse, history: Hist
     found = await history.dead_letter(empty["id"])
     assert found is not None
     assert (found["key"], found["value"], found["headers"], found["tenant_id"]) == (None, None, [], None)
+
+
+async def test_what_was_offloaded_is_put_together_again(
+    database: ClickHouse, history: History, values: ValueStore
+) -> None:
+    run = records.run()
+    large = orjson.dumps("x" * 1000)
+    whole = orjson.dumps({"n": 1, "text": reference(large, "x" * 1000)})
+    for content in (large, whole):
+        await values.put_all([Upload(value_key(TENANT, run["id"], digest_of(content)), content)])
+    shown = offloaded(summary({"n": 1, "text": "x" * 1000}, 100), run["id"], digest_of(whole), 2000)
+    gone = offloaded({"n": 1}, run["id"], "0" * 64, 2000)
+    run |= {"outputs": orjson.dumps(shown).decode(), "inputs": orjson.dumps(gone).decode()}
+    await write(database, "runs", run)
+    found = await history.run(run["id"])
+    assert found is not None
+    assert found.outputs_dict == {"n": 1, "text": "x" * 1000}
+    assert found.inputs_dict == gone
+    (row,) = (await history.runs(RunFilter(), 1)).rows
+    assert row["outputs"] == shown
+    assert len(row["outputs"]["text"]) < 200
