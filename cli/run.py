@@ -11,6 +11,7 @@ from cli.files import JsonObject
 from cli.lookup import find_workflow, workflow_names
 from cli.output import duration, json_option, moment, one_line, show, show_json, show_table
 from cli.pairs import Pair, typed_inputs
+from cli.pause import show_pause
 from cli.tree import run_tree
 from cli.wait import wait_for_run
 
@@ -132,6 +133,50 @@ def replay(run_id: str, wait: bool, timeout_s: float, as_json: bool) -> None:
     _started(client, client.post("runs", run_id, "replay"), wait, timeout_s, as_json)
 
 
+@run.command("resume")
+@click.argument("run_id", metavar="ID")
+@click.option("--action", metavar="ACTION", help="What to choose; not needed where there is one action.")
+@click.option("--input", "-i", "pairs", type=Pair(), multiple=True, help="One field of the form; repeatable.")
+@click.option("--inputs", type=JsonObject(), default="{}", help="All fields; --input wins.")
+@click.option("--node", "node_id", metavar="NODE", help="Which node answers, where several wait.")
+@click.option("--pause", "pause_id", metavar="ID", help="Which pause, where a node waits several times.")
+@_wait_option
+@_timeout_option
+@json_option
+def resume(
+    *,
+    run_id: str,
+    action: str | None,
+    pairs: Sequence[tuple[str, str]],
+    inputs: dict[str, Any],
+    node_id: str | None,
+    pause_id: str | None,
+    wait: bool,
+    timeout_s: float,
+    as_json: bool,
+) -> None:
+    """Answer what a paused run waits for."""
+    client = connect()
+    fields = _asked(client.get("runs", run_id)["pauses"], node_id, pause_id) if pairs else ()
+    given = typed_inputs(pairs, fields, lambda path: client.upload_file(path)["file"])
+    answer: dict[str, Any] = {"inputs": {**inputs, **given}}
+    named = {"action": action, "node_id": node_id, "pause_id": pause_id}
+    answer |= {name: value for name, value in named.items() if value is not None}
+    _started(client, client.post("runs", run_id, "resume", body=answer), wait, timeout_s, as_json)
+
+
+def _asked(
+    pauses: Sequence[Mapping[str, Any]], node_id: str | None, pause_id: str | None
+) -> list[dict[str, Any]]:
+    """The fields of the forms that may be meant, as those of a start node."""
+    return [
+        {**field, "variable": name}
+        for pause in pauses
+        if node_id in (None, pause["pause_metadata"]["node_id"]) and pause_id in (None, pause["id"])
+        for name, field in pause["pause_metadata"]["inputs_schema"].items()
+    ]
+
+
 def _variables(client: Client, workflow_id: str, version: str) -> list[dict[str, Any]]:
     nodes = client.get("workflows", workflow_id, version=version or None)["graph"].get("nodes", ())
     starts = (node["data"] for node in nodes if node.get("data", {}).get("type") == "start")
@@ -158,3 +203,5 @@ def _show(one: Mapping[str, Any], nodes: Sequence[Mapping[str, Any]], as_json: b
         show_json({**one, "nodes": nodes})
     else:
         show(run_tree(one, nodes))
+        for pause in one.get("pauses") or ():
+            show_pause(pause)

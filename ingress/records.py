@@ -36,11 +36,30 @@ class RunView(Answer):
     revision: int
 
 
+class PauseView(Answer):
+    """What a run waits for, by the names of Dify's WorkflowPause."""
+
+    id: str
+    tenant_id: str
+    app_id: str | None
+    workflow_id: str
+    workflow_run_id: str | None
+    pause_expires_at: int
+    """Unix seconds."""
+    pause_metadata: dict[str, Any]
+    """type, node_id, node_title, message, timeout_seconds, inputs_schema, actions."""
+    interaction_id: str | None
+    """Of the answer; None while there is none."""
+    created_at: datetime
+
+
 class RunDetail(RunView):
     """One run."""
 
     graph: dict[str, Any] | None
     """The snapshot that it runs on."""
+    pauses: list[PauseView]
+    """What it waits for."""
 
 
 class RunPage(Answer):

@@ -2,25 +2,24 @@
 
 from typing import Any
 
-import orjson
 from aiohttp import web
 
 from ingress.auth import CALLER
-from ingress.errors import Conflict, NotFound
+from ingress.errors import Conflict
 from ingress.file_inputs import complete_files
 from ingress.form_inputs import check_inputs
 from ingress.history import RunFilter
-from ingress.keys import CODEC, FEED, PRODUCER
+from ingress.keys import FEED
 from ingress.manual import ManualStarted, check_startable, launch
 from ingress.operation import Operation, Query
+from ingress.pauses import pauses_of
 from ingress.reading import PAGE_QUERY, history, limit_of, page_answer, time_of
 from ingress.records import NodeExecutionList, RunDetail, RunPage
 from ingress.responses import json_answer, read_model
+from ingress.run_commands import named_run, tell
 from ingress.wire import Answer, RequestBody
-from schemas.ids import entity_id, now_us
-from schemas.models import DRAFT, WorkflowRun
-from transport.definitions import WORKFLOWS
-from transport.producer import Send
+from schemas.ids import entity_id
+from schemas.models import DRAFT
 
 _PATH = "/api/v1/runs"
 _UNDER_WAY = frozenset({"RUNNING", "PAUSED"})
@@ -61,13 +60,15 @@ async def list_all(request: web.Request) -> web.Response:
 
 
 async def show(request: web.Request) -> web.Response:
-    """One run with its graph."""
-    return json_answer((await _named(request)).to_dict())
+    """One run with its graph, and what it waits for."""
+    run = await named_run(request)
+    pauses = [pause.model_dump() for pause in await pauses_of(request, run)]
+    return json_answer({**run.to_dict(), "pauses": pauses})
 
 
 async def list_nodes(request: web.Request) -> web.Response:
     """Its node executions, in the order of execution."""
-    run = await _named(request)
+    run = await named_run(request)
     nodes = await history(request).node_executions(run.id, request[CALLER].tenant_id)
     return json_answer({"data": [node.to_dict() for node in nodes]})
 
@@ -75,19 +76,19 @@ async def list_nodes(request: web.Request) -> web.Response:
 async def cancel(request: web.Request) -> web.Response:
     """Tells the run to stop. Telling it twice is telling it once."""
     wanted = await read_model(request, Cancellation)
-    run = await _named(request)
+    run = await named_run(request)
     if run.status not in _UNDER_WAY:
         raise Conflict(f"the run has ended {run.status} already")
     command_id = entity_id("command", run.id, "cancel")
     reason = wanted.reason or f"cancelled by {request[CALLER].name}"
-    await request.app[PRODUCER].send(_cancel_command(request, run, command_id, reason))
+    await tell(request, run, "CANCEL", command_id, {"reason": reason})
     return json_answer(Cancelled(workflow_run_id=run.id, command_id=command_id), 202)
 
 
 async def replay(request: web.Request) -> web.Response:
     """A new run of what is published now, or of the draft if the run was one of it."""
     wanted = await read_model(request, Replay)
-    run = await _named(request)
+    run = await named_run(request)
     caller = request[CALLER]
     version = DRAFT if run.version == DRAFT else ""
     workflow = check_startable(request.app[FEED].definitions, caller, run.workflow_id, version)
@@ -95,30 +96,6 @@ async def replay(request: web.Request) -> web.Response:
     inputs = {**run.inputs_dict, **await complete_files(request, wanted.inputs)}
     check_inputs(workflow, inputs)
     return await launch(request, run.workflow_id, inputs, metadata, replay_of=run.id)
-
-
-async def _named(request: web.Request) -> WorkflowRun:
-    run_id = request.match_info["run_id"]
-    run = await history(request).run(run_id, request[CALLER].tenant_id)
-    if run is None:
-        raise NotFound(f"no run has the id {run_id}; a new one is here a moment after it began")
-    return run
-
-
-def _cancel_command(request: web.Request, run: WorkflowRun, command_id: str, reason: str) -> Send:
-    record = {
-        "command_id": command_id,
-        "kind": "CANCEL",
-        "workflow_run_id": run.id,
-        "tenant_id": run.tenant_id,
-        "app_id": run.app_id or "",
-        "workflow_id": run.workflow_id,
-        "version": run.version,
-        "workflows_offset": request.app[FEED].offset(WORKFLOWS),
-        "issued_at": now_us(),
-        "payload": orjson.dumps({"reason": reason}).decode(),
-    }
-    return Send("run.commands", run.id.encode(), request.app[CODEC].encode("RunCommand", record))
 
 
 _ONE = _PATH + "/{run_id}"

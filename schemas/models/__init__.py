@@ -5,6 +5,7 @@ from schemas.models.app import App, AppMode
 from schemas.models.dataset import Dataset
 from schemas.models.entity import DEFAULT_TENANT, Entity, utc_now
 from schemas.models.model_provider import ModelProvider
+from schemas.models.pause import WorkflowPause
 from schemas.models.provider import Provider
 from schemas.models.run import WorkflowNodeExecution, WorkflowRun
 from schemas.models.sandbox_policy import SandboxPolicy
@@ -30,6 +31,7 @@ __all__ = [
     "ToolProvider",
     "Workflow",
     "WorkflowNodeExecution",
+    "WorkflowPause",
     "WorkflowRun",
     "WorkflowType",
     "utc_now",

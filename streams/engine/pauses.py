@@ -107,7 +107,8 @@ class Pauses:
         outcome = plan.pause.answered(metadata, found.answer)
         state = self.hop.state
         state.interactions = (*state.interactions, command.interaction_id)
-        self._end(found.execution_id, plan, outcome, {"answered_by": command.by})
+        told = {"answered_by": command.by, "interaction_id": command.interaction_id}
+        self._end(found.execution_id, plan, outcome, told)
 
     def expire(self) -> None:
         """Those that nobody answered in time are done, too."""
@@ -116,7 +117,7 @@ class Pauses:
                 plan = self._plan(pending.execution_id)
                 assert plan.pause is not None
                 metadata = self.hop.state.parts.get(_PART + pending.execution_id)
-                self._end(pending.execution_id, plan, plan.pause.expired(metadata), {"answered_by": None})
+                self._end(pending.execution_id, plan, plan.pause.expired(metadata), {})
 
     def _end(self, execution_id: str, plan: NodePlan, outcome: Outcome, told: Mapping[str, Any]) -> None:
         hop, state = self.hop, self.hop.state

@@ -137,3 +137,39 @@ def test_show_and_replay(hopline: Hopline, startable: CannedApi) -> None:
 def test_cancel(hopline: Hopline, api: CannedApi) -> None:
     api.says("POST /api/v1/runs/r1/cancel", {"id": "r1"}, 202)
     assert hopline("run", "cancel", "r1").stdout == "asked r1 to stop\n"
+
+
+PAUSE = {
+    "id": "p1",
+    "pause_expires_at": 1_800_000_000,
+    "pause_metadata": {
+        "node_id": "ask",
+        "node_title": "Ask",
+        "message": "Is it fine?\nLook twice.",
+        "inputs_schema": {
+            "grade": {"type": "number", "required": True},
+            "kind": {"type": "select", "options": ["a", "b"]},
+        },
+        "actions": [{"id": "yes", "title": "Yes"}],
+    },
+}
+
+
+def test_a_paused_run_shows_what_it_asks(hopline: Hopline, startable: CannedApi) -> None:
+    startable.says(f"GET /api/v1/runs/{RUN_ID}", {**RUN, "status": "PAUSED", "pauses": [PAUSE]})
+    shown = hopline("run", "show", RUN_ID).stdout
+    assert "waits at Ask until 2027-01-15 08:00:00 UTC, pause p1" in shown
+    assert "  | Look twice." in shown
+    assert "  grade: number\n  kind: select (a, b), optional\n  actions: yes (Yes)" in shown
+
+
+def test_resume_sends_the_fields_in_their_types(hopline: Hopline, startable: CannedApi) -> None:
+    startable.says(f"GET /api/v1/runs/{RUN_ID}", {**RUN, "status": "PAUSED", "pauses": [PAUSE]})
+    startable.says(f"POST /api/v1/runs/{RUN_ID}/resume", {"workflow_run_id": RUN_ID, "pause_id": "p1"}, 202)
+    result = hopline("run", "resume", RUN_ID, "--action", "yes", "-i", "grade=4", "-i", "kind=a")
+    assert (result.exit_code, result.stdout) == (0, f"{RUN_ID}\n")
+    body = next(seen.json for seen in startable.seen if seen.path.endswith("/resume"))
+    assert body == {"inputs": {"grade": 4, "kind": "a"}, "action": "yes"}
+    unknown = hopline("run", "resume", RUN_ID, "-i", "colour=red")
+    assert unknown.exit_code == 1
+    assert "grade, kind" in unknown.stderr

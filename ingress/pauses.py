@@ -1,0 +1,129 @@
+"""`POST /api/v1/runs/{run_id}/resume`: the answer that a paused run waits for."""
+
+from typing import Any
+
+from aiohttp import web
+from pydantic import Field
+
+from ingress.auth import CALLER
+from ingress.errors import Conflict, Unprocessable
+from ingress.file_inputs import complete_files
+from ingress.operation import Operation
+from ingress.reading import history
+from ingress.responses import json_answer, read_model
+from ingress.run_commands import named_run, tell
+from ingress.wire import Answer, RequestBody
+from schemas.ids import entity_id
+from schemas.models import WorkflowPause, WorkflowRun
+from schemas.pauses import BadAnswer, read_answer
+
+_ASKS = "human-input"
+
+
+class Resumption(RequestBody):
+    """An answer."""
+
+    inputs: dict[str, Any] = Field(default_factory=dict)
+    """Field of the form -> value."""
+    action: str | None = None
+    """Id of the action; it may be left out where there is only one."""
+    node_id: str | None = None
+    """Which node answers, where several wait."""
+    pause_id: str | None = None
+    """Which pause, where a node waits in several rounds of an iteration."""
+    interaction_id: str | None = Field(default=None, min_length=1)
+    """Sent twice, an answer counts once. Left out, the first answer to a pause counts."""
+
+
+class Resumed(Answer):
+    """The answer is durable; the run goes on when the engine gets to it."""
+
+    workflow_run_id: str
+    pause_id: str
+    interaction_id: str
+    duplicate: bool
+    """Whether the run had this answer before."""
+
+
+async def pauses_of(request: web.Request, run: WorkflowRun) -> list[WorkflowPause]:
+    """What the run waits for, in the order in which it began to."""
+    if run.finished_at is not None:
+        return []
+    nodes = await history(request).node_executions(run.id, run.tenant_id, node_type=_ASKS)
+    found = (WorkflowPause.of(node) for node in nodes if node.status == "paused")
+    return [pause for pause in found if pause is not None]
+
+
+async def resume(request: web.Request) -> web.Response:
+    """202; 200 where the run had this answer before. A bad answer is refused, and the run stays paused."""
+    wanted = await read_model(request, Resumption)
+    run = await named_run(request)
+    if known := await _known(request, run, wanted.interaction_id):
+        return _answer(run, known.id, str(known.interaction_id), duplicate=True)
+    pause = _chosen(await pauses_of(request, run), wanted, run)
+    inputs = await complete_files(request, wanted.inputs)
+    try:
+        answer = read_answer(pause.pause_metadata, inputs, wanted.action)
+    except BadAnswer as wrong:
+        rows = [
+            {"node": None, "field": "action" if f.field == "action" else f"inputs.{f.field}", "why": f.why}
+            for f in wrong.faults
+        ]
+        raise Unprocessable(f"the run stays paused: {wrong}", errors=rows) from wrong
+    interaction_id = wanted.interaction_id or f"answer/{pause.id}"
+    payload = {
+        "interaction_id": interaction_id,
+        "node_execution_id": pause.id,
+        "inputs": inputs,
+        "action": answer.action,
+        "by": request[CALLER].name,
+    }
+    await tell(request, run, "RESUME", entity_id("command", run.id, interaction_id), payload)
+    return _answer(run, pause.id, interaction_id, duplicate=False)
+
+
+async def _known(request: web.Request, run: WorkflowRun, interaction_id: str | None) -> WorkflowPause | None:
+    """The pause that this very answer has ended."""
+    if interaction_id is None:
+        return None
+    nodes = await history(request).node_executions(run.id, run.tenant_id, node_type=_ASKS)
+    found = (WorkflowPause.of(node) for node in nodes)
+    return next((pause for pause in found if pause and pause.interaction_id == interaction_id), None)
+
+
+def _chosen(pauses: list[WorkflowPause], wanted: Resumption, run: WorkflowRun) -> WorkflowPause:
+    """Raises `Conflict` where the answer is for no pause, or for several."""
+    chosen = [
+        pause
+        for pause in pauses
+        if wanted.node_id in (None, pause.pause_metadata["node_id"]) and wanted.pause_id in (None, pause.id)
+    ]
+    if len(chosen) == 1:
+        return chosen[0]
+    if not pauses:
+        raise Conflict(f"the run waits for no answer, it is {run.status}")
+    waiting = ", ".join(f"{pause.pause_metadata['node_id']} ({pause.id})" for pause in pauses)
+    which = "several pauses fit: say which `pause_id`" if chosen else "it does not wait there"
+    raise Conflict(f"{which}; the run waits at {waiting}")
+
+
+def _answer(run: WorkflowRun, pause_id: str, interaction_id: str, *, duplicate: bool) -> web.Response:
+    resumed = Resumed(
+        workflow_run_id=run.id, pause_id=pause_id, interaction_id=interaction_id, duplicate=duplicate
+    )
+    return json_answer(resumed, 200 if duplicate else 202)
+
+
+OPERATIONS = (
+    Operation(
+        method="POST",
+        path="/api/v1/runs/{run_id}/resume",
+        handler=resume,
+        summary="Answer what a paused run waits for",
+        tag="runs",
+        body=Resumption,
+        answer=Resumed,
+        status=202,
+        errors=(400, 404, 409, 413, 422),
+    ),
+)

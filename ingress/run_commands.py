@@ -1,0 +1,45 @@
+"""What a run that is under way can be told, by whoever may see it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from ingress.auth import CALLER
+from ingress.errors import NotFound
+from ingress.keys import CODEC, FEED, PRODUCER
+from ingress.reading import history
+from schemas.ids import now_us
+from schemas.models import WorkflowRun
+from transport.definitions import WORKFLOWS
+from transport.producer import Send
+
+
+async def named_run(request: web.Request) -> WorkflowRun:
+    """The run of the path. Raises `NotFound`, also for a run of another tenant."""
+    run_id = request.match_info["run_id"]
+    run = await history(request).run(run_id, request[CALLER].tenant_id)
+    if run is None:
+        raise NotFound(f"no run has the id {run_id}; a new one is here a moment after it began")
+    return run
+
+
+async def tell(
+    request: web.Request, run: WorkflowRun, kind: str, command_id: str, payload: Mapping[str, Any]
+) -> None:
+    """Returns when the command is durable. Raises `Unavailable`."""
+    record = {
+        "command_id": command_id,
+        "kind": kind,
+        "workflow_run_id": run.id,
+        "tenant_id": run.tenant_id,
+        "app_id": run.app_id or "",
+        "workflow_id": run.workflow_id,
+        "version": run.version,
+        "workflows_offset": request.app[FEED].offset(WORKFLOWS),
+        "issued_at": now_us(),
+        "payload": orjson.dumps(payload).decode(),
+    }
+    value = request.app[CODEC].encode("RunCommand", record)
+    await request.app[PRODUCER].send(Send("run.commands", run.id.encode(), value))
