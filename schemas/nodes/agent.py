@@ -12,6 +12,14 @@ from schemas.selectors import Reference
 
 Strategy = Literal["function_calling", "react"]
 
+_STRATEGIES: Mapping[str, Strategy] = {
+    "function_calling": "function_calling",
+    "react": "react",
+    # The same two, which bring MCP servers along: of the plugin junjiem/mcp_see_agent.
+    "mcp_sse_function_calling": "function_calling",
+    "mcp_sse_react": "react",
+}
+
 
 def _without_schemas(given: Any) -> Any:
     """What the editor remembers of the parameters of tools is the larger part of many an export, and is not
@@ -22,21 +30,21 @@ def _without_schemas(given: Any) -> Any:
 
 
 class AgentData(NodeData):
-    """`data` of an agent node. Its strategies are those of Dify's own plugin, `langgenius/agent`."""
+    """`data` of an agent node. Its strategies are those of Dify's own plugin, `langgenius/agent`, and those
+    that take the tools of MCP servers besides, of `junjiem/mcp_see_agent`."""
 
     agent_strategy_provider_name: Text = ""
     agent_strategy_name: Text = ""
     agent_strategy_label: Text = ""
     agent_parameters: Annotated[Inputs, BeforeValidator(_without_schemas)] = Field(default_factory=dict)
-    """`model`, `tools`, `instruction`, `query`, `maximum_iterations`."""
+    """`model`, `tools`, `instruction`, `query`, `maximum_iterations`, `mcp_servers_config`."""
     memory: NoMemory = None
     plugin_unique_identifier: str | None = None
 
     @property
     def strategy(self) -> Strategy | None:
-        """None for one of another plugin."""
-        name = self.agent_strategy_name.lower()
-        return "function_calling" if name == "function_calling" else "react" if name == "react" else None
+        """None for one that is not known."""
+        return _STRATEGIES.get(self.agent_strategy_name.lower())
 
     def references(self) -> Iterator[Reference]:
         """See `NodeData.references`."""

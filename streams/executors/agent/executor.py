@@ -12,15 +12,16 @@ from streams.executors.agent.errors import (
 from streams.executors.agent.function_calling import call_functions
 from streams.executors.agent.log import AgentLog
 from streams.executors.agent.react import reason_and_act
+from streams.executors.agent.servers import inline_providers
 from streams.executors.agent.session import AgentSession
 from streams.executors.agent.settings import AgentSettings
-from streams.executors.agent.tools import bind_tools
+from streams.executors.agent.tools import AgentTools, bind_tools
 from streams.executors.errors import NodeExecutorError
 from streams.executors.models.finding import Models
 from streams.executors.models.prompting import as_messages, recent
 from streams.executors.outcome import NodeCall, Outcome
 from streams.executors.tools.executor import NO_JSON
-from streams.executors.tools.toolbox import Toolbox
+from streams.executors.tools.toolbox import Tool, Toolbox
 
 _STRATEGIES: Mapping[str, Callable[[AgentSession], Awaitable[str]]] = {
     "function_calling": call_functions,
@@ -83,15 +84,20 @@ class AgentExecutor:
             model=model,
             model_provider=provider,
             parameters=parameters,
-            tools=await bind_tools(
-                self._toolbox, inputs["tools"], call.tenant_id, self._settings.max_observation_chars
-            ),
+            tools=await self._tools(call),
             log=AgentLog(call.execution_id, call.node_id),
             instruction=instruction,
             query=query,
             history=as_messages(kept),
             max_iterations=self._iterations(inputs.get("maximum_iterations")),
         )
+
+    async def _tools(self, call: NodeCall) -> AgentTools:
+        more: list[Tool] = []
+        for provider in inline_providers(call.inputs.get("mcp_servers_config"), call.tenant_id):
+            more += await self._toolbox.all_of(provider)
+        most = self._settings.max_observation_chars
+        return await bind_tools(self._toolbox, call.inputs["tools"], call.tenant_id, more, most)
 
     def _iterations(self, wanted: Any) -> int:
         try:

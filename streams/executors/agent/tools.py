@@ -77,8 +77,11 @@ class AgentTools:
         return f"{text[: self._max_chars]}\n[cut off: {len(text)} characters in all]"
 
 
-async def bind_tools(toolbox: Toolbox, wanted: Iterable[Json], tenant_id: str, max_chars: int) -> AgentTools:
-    """`wanted`: as `engine.nodes.agent` describes them. Raises `NodeExecutorError` for a missing one."""
+async def bind_tools(
+    toolbox: Toolbox, wanted: Iterable[Json], tenant_id: str, more: Iterable[Tool], max_chars: int
+) -> AgentTools:
+    """`wanted`: as `engine.nodes.agent` describes them; `more`: what comes besides, all of it the model's to
+    fill in. Raises `NodeExecutorError` for a missing one."""
     bound: list[AgentTool] = []
     for one in wanted:
         name = str(one["tool_name"])
@@ -87,12 +90,17 @@ async def bind_tools(toolbox: Toolbox, wanted: Iterable[Json], tenant_id: str, m
                 f"{name!r} is a workflow, and workflows cannot be called as tools yet"
             )
         tool = await toolbox.find(tenant_id, [one["provider_name"], one["provider_id"]], name)
-        taken = {other.described.name for other in bound}
         fixed = {key: value for key, value in one["parameters"].items() if value != ""}
-        text = one["description"] or tool.spec.description
-        described = Described(_unique(name, taken), text, _open_to_the_model(tool.spec.parameters, fixed))
-        bound.append(AgentTool(tool, described, fixed))
+        bound.append(_bound(tool, bound, one["description"], fixed))
+    for tool in more:
+        bound.append(_bound(tool, bound, "", {}))
     return AgentTools(toolbox, bound, max_chars)
+
+
+def _bound(tool: Tool, others: Iterable[AgentTool], description: str, fixed: Json) -> AgentTool:
+    name = _unique(tool.spec.name, {other.described.name for other in others})
+    schema = _open_to_the_model(tool.spec.parameters, fixed)
+    return AgentTool(tool, Described(name, description or tool.spec.description, schema), fixed)
 
 
 def _open_to_the_model(schema: Json, fixed: Json) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import asyncio
 import email.message
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import aiohttp
@@ -51,6 +51,15 @@ class HttpTools:
             raise ToolRuntimeResolutionError.no_such_tool(provider.name, tool, tools)
         found = tools[tool]
         return ToolSpec(found.name, found.description, found.arguments())
+
+    async def all_of(self, provider: ToolProvider, credentials: Mapping[str, str]) -> Sequence[ToolSpec]:
+        """See `ToolSource.all_of`."""
+
+        def described() -> list[ToolSpec]:
+            tools = provider.api.tools.values()
+            return [ToolSpec(tool.name, tool.description, tool.arguments()) for tool in tools]
+
+        return await asyncio.to_thread(described)
 
     async def call(self, call: ToolCall) -> ToolReply:
         """See `ToolSource.call`. A status of 400 and above is a failure."""

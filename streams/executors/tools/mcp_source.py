@@ -3,7 +3,7 @@
 import base64
 import binascii
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -68,6 +68,11 @@ class McpTools:
         if tool not in tools:
             raise ToolRuntimeResolutionError.no_such_tool(provider.name, tool, tools)
         return tools[tool]
+
+    async def all_of(self, provider: ToolProvider, credentials: Mapping[str, str]) -> Sequence[ToolSpec]:
+        """See `ToolSource.all_of`."""
+        async with self._session(provider, credentials) as session:
+            return list((await session.tools(self._settings.session_idle_s)).values())
 
     async def call(self, call: ToolCall) -> ToolReply:
         """See `ToolSource.call`. What the server marks as an error is a failure.

@@ -57,6 +57,9 @@ class ToolSource(Protocol):
     async def find(self, provider: ToolProvider, credentials: Mapping[str, str], tool: str) -> ToolSpec:
         """The tool of that name. Raises `ToolRuntimeResolutionError` where there is none."""
 
+    async def all_of(self, provider: ToolProvider, credentials: Mapping[str, str]) -> Sequence[ToolSpec]:
+        """Every tool that there is."""
+
     async def call(self, call: "ToolCall") -> ToolReply:
         """One call, within the provider's time limit."""
 

@@ -72,6 +72,16 @@ class Toolbox:
             raise self._told(error, provider, credentials) from error
         return Tool(provider, credentials, found, tenant_id)
 
+    async def all_of(self, provider: ToolProvider) -> list[Tool]:
+        """Every tool of a provider, which need not be one that the tenant has configured."""
+        credentials = self._catalog.credentials(provider)
+        try:
+            async with asyncio.timeout(self._timeout_s(provider)):
+                found = await self._sources[provider.kind].all_of(provider, credentials)
+        except (ToolNodeError, TimeoutError) as error:
+            raise self._told(error, provider, credentials) from error
+        return [Tool(provider, credentials, spec, provider.tenant_id) for spec in found]
+
     async def call(self, tool: Tool, given: Json, key: str) -> ToolOutput:
         """`key` is the same whenever this very call is made again: peers, and stored files, go by it."""
         try:

@@ -78,7 +78,13 @@ def test_what_it_refers_to() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "strategy"), [("function_calling", "function_calling"), ("ReAct", "react"), ("mcp_agent", None)]
+    ("name", "strategy"),
+    [
+        ("function_calling", "function_calling"),
+        ("ReAct", "react"),
+        ("mcp_sse_ReAct", "react"),
+        ("mcp_agent", None),
+    ],
 )
 def test_strategies(name: str, strategy: str | None) -> None:
     data = parsed(agent_strategy_name=name)

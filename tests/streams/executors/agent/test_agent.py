@@ -18,6 +18,7 @@ from streams.executors.agent.settings import AgentSettings
 from streams.executors.outcome import NodeCall, Outcome
 from tests.streams.executors.models.endpoint import Endpoint, Reply, running_endpoint, spoken
 from tests.streams.executors.models.endpoint import provider as model_provider
+from tests.streams.executors.tools.mcp_server import Front, new_server, serving
 from tests.streams.executors.tools.orders_api import DOCUMENT, OrdersApi, orders_api
 from tests.streams.executors.tools.workbench import Workbench, provider, workbench
 
@@ -327,10 +328,10 @@ async def test_what_is_missing_is_named(scene: Scene, parameters: Any, error_typ
 
 
 async def test_a_strategy_of_another_plugin_is_named(scene: Scene) -> None:
-    outcome = await scene.run("mcp_sse")
+    outcome = await scene.run("chain")
     assert outcome.error_type == "AgentStrategyNotFoundError"
     assert outcome.error is not None
-    assert "'langgenius/agent/agent/mcp_sse' is not known" in outcome.error
+    assert "'langgenius/agent/agent/chain' is not known" in outcome.error
 
 
 async def test_a_model_that_fails_fails_the_node_with_what_was_done(scene: Scene) -> None:
@@ -341,6 +342,36 @@ async def test_a_model_that_fails_fails_the_node_with_what_was_done(scene: Scene
     assert [step["label"] for step in outcome.execution_metadata["agent_log"]][:3] == [
         "ROUND 1", "gpt-x Thought", "CALL getOrder",
     ]  # fmt: skip
+
+
+async def test_an_agent_may_bring_mcp_servers_along(scene: Scene) -> None:
+    scene.endpoint.replies = [calls(("add", {"a": 2})), says("3.")]
+    async with serving(Front(new_server([]).streamable_http_app(), era="modern")) as address:
+        url = f"http://{address}/mcp?k={{{{#sys.query#}}}}"
+        servers = json.dumps({"sums": {"transport": "streamable_http", "url": url}})
+        given = {"mcp_servers_config": servers, "tools": [tool()], "query": "2 + 1?"}
+        outcome = await scene.run("mcp_sse_function_calling", {"sys": {"query": "q"}}, **given)
+    assert outcome.status == "succeeded", outcome.error
+    names = [one["function"]["name"] for one in scene.endpoint.asked[0].body["tools"]]
+    assert names[:2] == ["getOrder", "add"]
+    assert scene.endpoint.last["messages"][-1]["content"] == "3"
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ("{broken", "mcp_servers_config is no JSON"),
+        ([1], "must be an object of servers by name"),
+        ({"mcpServers": {"a": {}}}, "server 'a' of mcp_servers_config has no url"),
+        ({"a": {"url": "http://x", "transport": "stdio"}}, "transport is sse or streamable_http"),
+        ({"a": {"url": "ftp://x"}}, "should match pattern"),
+    ],
+)
+async def test_a_server_that_cannot_be_one_is_named(scene: Scene, config: Any, said: str) -> None:
+    outcome = await scene.run("mcp_sse_function_calling", mcp_servers_config=config)
+    assert outcome.error_type == "AgentParameterError"
+    assert outcome.error is not None
+    assert said in outcome.error
 
 
 async def test_agents_run_at_the_same_time(scene: Scene) -> None:
