@@ -11,6 +11,7 @@ from cli.roles import ingress, sink, worker
 from cli.run import run
 from cli.sandbox import sandbox
 from cli.sql import sql
+from cli.storage import storage
 from cli.tool_provider import tool_provider
 from cli.topics import topics
 from cli.trigger import trigger
@@ -37,7 +38,7 @@ def main() -> None:
 
 for _command in (
     up, broker, ingress, worker, sink, sandbox, topics, workflow, trigger, model_provider,
-    tool_provider, dataset, run, dlq, sql,
+    tool_provider, dataset, run, dlq, sql, storage,
 ):  # fmt: skip
     main.add_command(_command)
 

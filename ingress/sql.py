@@ -25,6 +25,8 @@ _VIEWS = (
     "workflow_node_executions",
     "trigger_events",
     "dead_letters",
+    "knowledge_documents",
+    "knowledge_chunks",
 )
 _CHANGES = (
     "workflow_trigger_log_changes",
@@ -32,6 +34,8 @@ _CHANGES = (
     "workflow_node_execution_changes",
     "trigger_event_changes",
     "dead_letter_changes",
+    "knowledge_document_changes",
+    "knowledge_chunk_changes",
 )
 """What the views read. All of them have a column tenant_id."""
 

@@ -12,14 +12,16 @@ from streams.shell.errors import Fatal, ForeignWriter, Unconfirmed
 from streams.shell.inbox import Delivery, Inbox
 from streams.shell.metrics import NoMetrics
 from streams.shell.ordered import OrderedStage
-from streams.shell.outbox import Outbox
+from streams.shell.outbox import Keep, Outbox
 from streams.shell.rows import MemoryRows
 from streams.shell.settings import ShellSettings
 from streams.shell.stage import Decision, Kept, NotYet, Record, Stage
 from streams.shell.table import Recovered, Table
 from tests.streams.shell.conftest import TP, FakeProducer, bury
+from transport.errors import StorageUnavailable
 from transport.producer import Send
 from transport.settings import KafkaSettings
+from transport.values import Upload
 
 Deliver = Callable[..., Delivery]
 SETTINGS = ShellSettings(KafkaSettings(), "w", Path("unused"))
@@ -35,7 +37,13 @@ def keep(record: Record, kept: Kept, now: float) -> Decision:
 
 
 class Running:
-    def __init__(self, stage: Stage, producer: FakeProducer) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        producer: FakeProducer,
+        upload: Keep | None = None,
+        clock: Callable[[], float] = lambda: 100.0,
+    ) -> None:
         self.table = Table(stage, MemoryRows())
         self.table.open(0, 0, 0, 1)
         self.inbox = Inbox(SETTINGS.held, asyncio.Event())
@@ -43,10 +51,10 @@ class Running:
             stage,
             self.table,
             self.inbox,
-            Outbox(producer, retries=1),
+            Outbox(producer, retries=1, keep=upload),
             bury,
             settings=SETTINGS,
-            clock=lambda: 100.0,
+            clock=clock,
             metrics=NoMetrics(),
         )
 
@@ -228,3 +236,90 @@ async def test_due_rows_are_served_without_records(producer: FakeProducer, assig
         await asyncio.sleep(0.05)
     assert [(send.key, send.value) for send in producer.sent] == [(b"early", None)]
     assert running.table.get(0, "late") == b"101"
+
+
+async def test_uploads_come_before_whatever_refers_to_them(
+    producer: FakeProducer, assignment: Assignment, deliver: Deliver
+) -> None:
+    def decide(record: Record, kept: Kept, now: float) -> Decision:
+        decision = keep(record, kept, now)
+        decision.uploads.append(Upload("values/1", record.value or b""))
+        return decision
+
+    order: list[str] = []
+
+    async def upload(uploads: Sequence[Upload]) -> None:
+        order.extend(one.key for one in uploads)
+
+    producer.before = lambda sends: order.extend(send.topic for send in sends)
+    running = Running(Stage("s", "source", decide, "t"), producer, upload)
+    running.inbox.put(deliver(assignment, [(0, b"a")]))
+    async with running.run():
+        await _finished(assignment)
+    assert order == ["values/1", "out", "changelog.t"]
+
+
+async def test_what_cannot_be_uploaded_is_not_acknowledged(
+    producer: FakeProducer, assignment: Assignment, deliver: Deliver
+) -> None:
+    async def refuse(uploads: Sequence[Upload]) -> None:
+        raise StorageUnavailable("not now")
+
+    def decide(record: Record, kept: Kept, now: float) -> Decision:
+        return Decision([Send("out", None, b"1")], uploads=[Upload("values/1", b"1")])
+
+    running = Running(Stage("s", "source", decide, "t"), producer, refuse)
+    running.inbox.put(deliver(assignment, [(0, b"a")]))
+    async with running.run() as task:
+        with pytest.raises(Unconfirmed):
+            await task
+    assert producer.sent == []
+    assert assignment.offsets.to_commit() == {}
+
+
+async def test_a_turn_ends_when_there_is_much_to_upload(
+    producer: FakeProducer, assignment: Assignment, deliver: Deliver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.shell.ordered._UPLOAD_BYTES", 2)
+
+    def decide(record: Record, kept: Kept, now: float) -> Decision:
+        return Decision(uploads=[Upload("values/1", b"1")])
+
+    turns: list[int] = []
+
+    async def upload(uploads: Sequence[Upload]) -> None:
+        turns.append(len(uploads))
+
+    running = Running(Stage("s", "source", decide, "t"), producer, upload)
+    running.inbox.put(deliver(assignment, [(n, b"a") for n in range(5)]))
+    async with running.run():
+        await _finished(assignment)
+    assert turns == [2, 2, 1]
+
+
+async def test_a_row_that_is_due_may_wait_for_what_it_needs(
+    producer: FakeProducer, assignment: Assignment
+) -> None:
+    here = asyncio.Event()
+
+    async def bring() -> None:
+        here.set()
+
+    def on_due(key: str, value: bytes, kept: Kept, now: float) -> Decision:
+        if not here.is_set():
+            raise NotYet(bring)
+        return Decision([Send("out", None, b"due")], {key: None})
+
+    clock = [100.0]
+    stage = Stage("s", "source", keep, "t", due=lambda key, value: float(value), on_due=on_due)
+    running = Running(stage, producer, clock=lambda: clock[0])
+    running.table.recover(0, [Recovered("row", b"50", None)], 0)
+    running.runner.serve(assignment)
+    async with running.run():
+        await asyncio.wait_for(here.wait(), 2)
+        assert producer.sent == []
+        clock[0] += 10
+        async with asyncio.timeout(2):
+            while not producer.sent:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+    assert _summary(producer.sent)[0] == ("out", b"due")
