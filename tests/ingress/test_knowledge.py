@@ -312,3 +312,16 @@ async def test_what_cannot_be_searched_says_why(client: Client, library: Library
     assert "bad key" in refused["detail"]
     await call(client, "POST", f"{PATH}/no-model/documents", 422, json={"name": "x"})
     await call(client, "POST", f"{PATH}/no-model/documents", 404, json={"file_id": "gone"})
+
+
+async def test_sql_shows_the_tenant_its_chunks(
+    client: Client, stand_ins: StandIns, clickhouse: ClickHouse
+) -> None:
+    await create(client)
+    document = await add(client, stand_ins, "d")
+    await index(clickhouse, document, "cats", "dogs")
+    other = {**document, "tenant_id": "other", "id": "0a3b2f5e-7e5c-5f5e-9f0a-0d5b8c1d2e3f"}
+    await index(clickhouse, other, "birds")
+    query = "SELECT content FROM knowledge_chunks ORDER BY content"
+    answer = await call(client, "POST", "/api/v1/sql", json={"query": query})
+    assert answer["rows"] == [["cats"], ["dogs"]]
