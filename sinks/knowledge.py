@@ -79,5 +79,5 @@ class Documents:
 
 
 def _array(ids: Iterable[str]) -> str:
-    """A literal. Ids are UUIDs, or whatever else a tenant's id is."""
-    return "[" + ",".join("'" + one.replace("\\", "\\\\").replace("'", "\\'") + "'" for one in ids) + "]"
+    """A literal. A quote is doubled: the embedded engine and a server read a backslash differently."""
+    return "[" + ",".join("'" + one.replace("'", "''") + "'" for one in ids) + "]"
