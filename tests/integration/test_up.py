@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -19,8 +20,12 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 import schemas
+from cli.serving.up import SAMPLES
+from tests.integration.knowledge import a_document_is_found_by_a_node
 
 START_TIMEOUT_S = 120
+COUNT = len(list(SAMPLES.glob("*/sample.json")))
+"""Runs of a first start."""
 HOPLINE = [sys.executable, "-m", "cli.main"]
 AVRO = Path(schemas.__file__).parent / "avro"
 
@@ -82,15 +87,16 @@ def test_up_runs_the_samples_stops_cleanly_and_finds_its_state_again(
     started.append(process)
     shown = read_until(process, "Try ")
     children = psutil.Process(process.pid).children(recursive=True)
-    assert re.findall(r"^(\w+) .* run [0-9a-f-]{36}$", shown, re.MULTILINE) == ["SUCCEEDED"] * 3
+    assert re.findall(r"^(\w+) .* run [0-9a-f-]{36}$", shown, re.MULTILINE) == ["SUCCEEDED"] * COUNT
     assert len(children) >= 2, "a broker and a worker"
 
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/openapi.json") as answer:
         assert json.load(answer)["openapi"].startswith("3.1")
     runs = json.loads(hopline(tmp_path, port, "run", "list", "--json"))
-    assert sorted(run["status"] for run in runs) == ["SUCCEEDED"] * 3
-    assert hopline(tmp_path, port, "sql", "SELECT count() FROM workflow_runs").split()[-1] == "3"
+    assert sorted(run["status"] for run in runs) == ["SUCCEEDED"] * COUNT
+    assert hopline(tmp_path, port, "sql", "SELECT count() FROM workflow_runs").split()[-1] == str(COUNT)
     strangers_read_the_topics(shown)
+    a_document_is_found_by_a_node(partial(hopline, tmp_path, port), tmp_path)
 
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
@@ -104,7 +110,7 @@ def test_up_runs_the_samples_stops_cleanly_and_finds_its_state_again(
     output, errors = again.communicate(timeout=START_TIMEOUT_S)
     assert again.returncode == 0, errors
     assert "Topics ready\n" in output, "none of them is new"
-    assert output.count("SUCCEEDED") == 3
+    assert output.count("SUCCEEDED") == COUNT
 
 
 def strangers_read_the_topics(shown: str) -> None:
@@ -117,14 +123,14 @@ def strangers_read_the_topics(shown: str) -> None:
     consumer.assign([TopicPartition("hopline.runs", partition, 0) for partition in range(count)])
     found: dict[str, str] = {}
     deadline = time.monotonic() + 20
-    while list(found.values()).count("SUCCEEDED") < 3 and time.monotonic() < deadline:
+    while list(found.values()).count("SUCCEEDED") < COUNT and time.monotonic() < deadline:
         for message in consumer.consume(100, 0.5):
             value = message.value() or b""
             record = fastavro.schemaless_reader(BytesIO(value[10:]), parsed, None)
             assert isinstance(record, dict)
             found[record["id"]] = record["status"]
     consumer.close()
-    assert list(found.values()) == ["SUCCEEDED"] * 3
+    assert list(found.values()) == ["SUCCEEDED"] * COUNT
 
 
 def test_a_taken_port_is_one_clear_line(tmp_path: Path, broker: str, topic_prefix: str) -> None:
