@@ -10,6 +10,7 @@ from schemas.containers import STARTS, claims, container_problems, owners, start
 from schemas.errors import Problem
 from schemas.nodes import NODE_DATA, NOT_SUPPORTED_YET, node_type, parse_node_data
 from schemas.nodes.base import NodeData
+from schemas.scopes import scope_remarks
 from schemas.selectors import NAMESPACES
 from schemas.topology import cycle, reachable
 
@@ -17,6 +18,9 @@ NOTE = "custom-note"
 """Visual type of a note on the canvas: no node."""
 
 DEFAULT_HANDLE = "source"
+
+TRIGGERS = frozenset({"trigger-webhook", "trigger-schedule", "trigger-plugin"})
+"""Types of the nodes that events enter by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,11 @@ class Graph:
     def starts(self) -> list[str]:
         """Ids of the start nodes."""
         return [node.id for node in self.nodes.values() if node.type == "start"]
+
+    def entries(self) -> list[str]:
+        """Ids of the nodes that a run may begin with: the start node first, then those of triggers."""
+        triggers = [node.id for node in self.nodes.values() if node.type in TRIGGERS and not node.owner]
+        return [*self.starts(), *triggers]
 
     def inside(self, owner: str) -> list[GraphNode]:
         """The nodes directly inside a container; those outside of all for ""."""
@@ -103,9 +112,11 @@ def remarks(graph: Mapping[str, Any], mode: str) -> list[Problem]:
         if node.data
         for field, why in node.data.remarks()
     ]
-    starts = read.starts()
+    starts = read.entries()
     seen = reachable(read.adjacency(), [*starts, *_inner_starts(read)]) if starts else set(read.nodes)
     found += [Problem(node_id, "edges", "is never reached") for node_id in read.nodes if node_id not in seen]
+    references = {node.id: list(node.data.references()) for node in read.nodes.values() if node.data}
+    found += scope_remarks(read.nodes, read.adjacency(), references)
     unusual = "end" if mode == "advanced-chat" else "answer"
     found += [
         Problem(node.id, "type", f"{unusual} is unusual in mode {mode}")
@@ -181,8 +192,7 @@ def _read_edges(edges: Any, nodes: Mapping[str, GraphNode], problems: list[Probl
 
 def _start_problems(graph: Graph) -> Iterator[Problem]:
     starts = graph.starts()
-    triggers = [node for node in graph.nodes.values() if node.type.startswith("trigger-")]
-    if not starts and not triggers:
+    if not graph.entries():
         yield Problem(None, "graph.nodes", "no start node")
     if len(starts) > 1:
         yield Problem(None, "graph.nodes", f"several start nodes: {', '.join(starts)}")

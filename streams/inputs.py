@@ -37,6 +37,13 @@ def map_inputs(
     return inputs
 
 
+def event_inputs(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What a trigger node of the workflow begins with: the event, or what a manual start gives instead."""
+    if "inputs" in data:
+        return dict(data["inputs"])
+    return {name: value for name, value in data.items() if name not in ("metadata", "source", "system")}
+
+
 def map_system(data: Mapping[str, Any], mapping: Mapping[str, str]) -> dict[str, Any]:
     """The variables of `sys` that the event has a say in, by their names without `sys.`.
 

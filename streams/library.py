@@ -20,7 +20,7 @@ class Library:
 
     def __init__(self, definitions: Definitions) -> None:
         self._definitions = definitions
-        self._compiled: OrderedDict[tuple[str, str, str], Definition] = OrderedDict()
+        self._compiled: OrderedDict[tuple[str, str, str, str], Definition] = OrderedDict()
         self._pinned: OrderedDict[bytes, Workflow] = OrderedDict()
 
     def find(self, workflow_id: str, version: str) -> Workflow:
@@ -43,16 +43,16 @@ class Library:
             self._pinned.move_to_end(digest)
         return workflow
 
-    def compiled(self, workflow: Workflow, only: str = "") -> Definition:
+    def compiled(self, workflow: Workflow, only: str = "", entry: str = "") -> Definition:
         """Raises `InvalidDefinition` for a graph that an earlier release let in and this one does not.
 
-        `only`: the id of a node that is to run alone.
+        `only`: the id of a node that is to run alone. `entry`: that of the node that the run begins with.
         """
         stamp = workflow.updated_at.isoformat() if workflow.version == DRAFT else ""
-        key = (workflow.key, stamp, only)
+        key = (workflow.key, stamp, only, entry)
         definition = self._compiled.get(key)
         if definition is None:
-            definition = self._compiled[key] = _compile(workflow, only)
+            definition = self._compiled[key] = _compile(workflow, only, entry)
             if len(self._compiled) > _MOST:
                 self._compiled.popitem(last=False)
         else:
@@ -65,7 +65,7 @@ def secret_placeholder(name: str) -> str:
     return "{{#env." + name + "#}}"
 
 
-def _compile(workflow: Workflow, only: str) -> Definition:
+def _compile(workflow: Workflow, only: str, entry: str) -> Definition:
     return compile_definition(
         workflow.graph,
         workflow_type=workflow.type,
@@ -73,6 +73,7 @@ def _compile(workflow: Workflow, only: str) -> Definition:
         environment_variables=[_without_secret(v) for v in workflow.environment_variables],
         conversation_variables=workflow.conversation_variables,
         only=only,
+        entry=entry,
     )
 
 

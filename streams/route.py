@@ -10,7 +10,8 @@ from schemas.codec import Record as AvroRecord
 from schemas.ids import trigger_log_id, workflow_run_id
 from schemas.models import DRAFT, AppTrigger, AppTriggerStatus, AppTriggerType, Workflow
 from streams.errors import Unroutable
-from streams.inputs import map_inputs, map_system
+from streams.inputs import event_inputs, map_inputs, map_system
+from streams.roots import root_node
 from transport.definitions import Definitions
 
 QUEUES = {AppTriggerType.SCHEDULE: "high_priority"}
@@ -77,7 +78,7 @@ def start_command(arrival: Arrival, route: Route, log: AvroRecord, now_us: int, 
 def trigger_log(arrival: Arrival, route: Route, now_us: int) -> AvroRecord:
     """The first state of the log: PENDING for a run that will start, else STOPPED with the reason."""
     event, workflow, trigger = arrival.event, route.workflow, route.trigger
-    inputs = map_inputs(arrival.data, workflow.user_input_form(), _mapping(route)) if workflow else {}
+    root = root_node(workflow, event["trigger_type"], trigger.node_id if trigger else "") if workflow else None
     starts = workflow is not None and route.refusal is None
     return {
         "id": trigger_log_id(event["event_id"], workflow.id if workflow else None),
@@ -89,7 +90,8 @@ def trigger_log(arrival: Arrival, route: Route, now_us: int) -> AvroRecord:
         "trigger_metadata": orjson.dumps(arrival.data.get("metadata", {})).decode(),
         "trigger_type": event["trigger_type"],
         "trigger_data": event["data"],
-        "inputs": orjson.dumps(inputs).decode(),
+        "inputs": orjson.dumps(_inputs(arrival, route, root)).decode(),
+        "root_node_id": root,
         "status": "PENDING" if starts else "STOPPED",
         "error": route.refusal,
         "queue_name": QUEUES.get(event["trigger_type"], "default"),
@@ -147,6 +149,14 @@ def _trigger_route(trigger: AppTrigger, definitions: Definitions) -> Route:
     if trigger.status is AppTriggerStatus.PAUSED:
         return Route(workflow, trigger, "the trigger is paused")
     return Route(workflow, trigger)
+
+
+def _inputs(arrival: Arrival, route: Route, root: str | None) -> dict[str, Any]:
+    if route.workflow is None:
+        return {}
+    if root is not None:
+        return event_inputs(arrival.data)
+    return map_inputs(arrival.data, route.workflow.user_input_form(), _mapping(route))
 
 
 def _mapping(route: Route) -> Mapping[str, str]:

@@ -108,7 +108,9 @@ class Runner:
         now: float,
         headers: tuple[tuple[str, bytes], ...],
     ) -> Decision:
-        definition = self._library.compiled(standing.workflow, _only(standing.state, command))
+        definition = self._library.compiled(
+            standing.workflow, _only(standing.state, command), _entry(standing.state, command)
+        )
         advanced = self._bring_and_advance(definition, standing.state, command, round(now * 1e6))
         if advanced.state is not None:
             self._fetcher.used(advanced.state.run_id)
@@ -184,6 +186,12 @@ def _only(state: RunState | None, command: Command) -> str:
     if state is not None:
         return state.single_step
     return command.single_step if isinstance(command, Start) else ""
+
+
+def _entry(state: RunState | None, command: Command) -> str:
+    """The node that the run begins with, as the router has found it."""
+    log = command.trigger_log if isinstance(command, Start) else state.trigger_log if state else None
+    return (log or {}).get("root_node_id") or ""
 
 
 def _pin(workflow: Workflow) -> bytes:

@@ -23,10 +23,14 @@ from schemas.nodes.question_classifier import QuestionClassifierData
 from schemas.nodes.start import StartData
 from schemas.nodes.template_transform import TemplateTransformData
 from schemas.nodes.tool import ToolData
+from schemas.nodes.trigger import TriggerPluginData, TriggerScheduleData, TriggerWebhookData
 from schemas.nodes.variable_aggregator import VariableAggregatorData
 
 NODE_DATA: Mapping[str, type[NodeData]] = {
     "start": StartData,
+    "trigger-webhook": TriggerWebhookData,
+    "trigger-schedule": TriggerScheduleData,
+    "trigger-plugin": TriggerPluginData,
     "end": EndData,
     "answer": AnswerData,
     "if-else": IfElseData,
@@ -57,9 +61,7 @@ LEGACY_NAMES: Mapping[str, str] = {"variable-assigner": "variable-aggregator"}
 NOT_SUPPORTED_YET = frozenset({
     "datasource",
     "knowledge-index",
-    "trigger-plugin", "trigger-schedule",
-    "trigger-webhook",
-})  # fmt: skip
+})
 """Known to Dify, and not to this release."""
 
 

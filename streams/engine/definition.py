@@ -119,10 +119,12 @@ def compile_definition(
     environment_variables: Sequence[Mapping[str, Any]] = (),
     conversation_variables: Sequence[Mapping[str, Any]] = (),
     only: str = "",
+    entry: str = "",
 ) -> Definition:
     """Raises `InvalidDefinition` for a graph that `check` refuses. Takes milliseconds for a large graph.
 
     `only`: the id of a node that is to run alone, with what is inside it. Raises `KeyError` for another id.
+    `entry`: the node that the run begins with, for a graph with several triggers; else the first.
     """
     read = read_graph(graph)
     if found := problems_of(read):
@@ -131,7 +133,7 @@ def compile_definition(
     root = (
         _scope(_alone(read, only), [only], read.nodes[only].owner)
         if only
-        else _scope(read, read.starts(), "")
+        else _scope(read, [entry if entry in read.nodes else read.entries()[0]], "")
     )
     return Definition(
         graph_hash=hashlib.sha256(canonical_json(graph)).hexdigest(),

@@ -13,7 +13,7 @@ from streams.engine.definition import Definition, NodePlan
 from streams.engine.effects import Effect, LogChanged, NodeExecuted, Record, RunChanged, TaskScheduled
 from streams.engine.errors import NodeFailure
 from streams.engine.frames import Frame, Frames
-from streams.engine.nodes import LOOP_END, UNRECORDED
+from streams.engine.nodes import ENTRIES, LOOP_END, UNRECORDED
 from streams.engine.nodes.protocol import Outcome, Task
 from streams.engine.options import Options
 from streams.engine.pauses import Found, Pauses
@@ -384,7 +384,7 @@ def _pure_task(plan: NodePlan, values: Pool) -> Task:
     pool: dict[str, dict[str, Any]] = {}
     reads = (
         plan.reads
-        if plan.type != "start"
+        if plan.type not in ENTRIES
         else [(name, key) for name in (INPUTS, "sys") for key in values[name]]
     )
     for name, variable in reads:

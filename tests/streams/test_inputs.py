@@ -1,6 +1,6 @@
 """From an event to the inputs of a run."""
 
-from streams.inputs import map_inputs, map_system
+from streams.inputs import event_inputs, map_inputs, map_system
 
 EVENT = {
     "method": "POST",
@@ -38,3 +38,8 @@ def test_system_variables_are_mapped_or_brought_by_a_manual_start() -> None:
     assert map_system(EVENT, mapping) == {"query": "ada/engine"}
     assert map_system(EVENT, {}) == {}
     assert map_system({"inputs": {}, "system": {"query": "hi"}}, {}) == {"query": "hi"}
+
+
+def test_a_trigger_node_begins_with_the_event() -> None:
+    assert event_inputs({**EVENT, "metadata": {}, "source": {}}) == EVENT
+    assert event_inputs({"inputs": {"x": 1}, "metadata": {}}) == {"x": 1}

@@ -25,11 +25,19 @@ from streams.engine.nodes.question_classifier import compile_question_classifier
 from streams.engine.nodes.start import compile_start
 from streams.engine.nodes.template_transform import compile_template_transform
 from streams.engine.nodes.tool import compile_tool
+from streams.engine.nodes.trigger import (
+    compile_trigger_plugin,
+    compile_trigger_schedule,
+    compile_trigger_webhook,
+)
 from streams.engine.nodes.variable_aggregator import compile_variable_aggregator
 
 # Any: each compiler takes the model of its own type, and `NODE_DATA` pairs them by the same name.
 PURE: Mapping[str, Callable[[Any], PureNode]] = {
     "start": compile_start,
+    "trigger-webhook": compile_trigger_webhook,
+    "trigger-schedule": compile_trigger_schedule,
+    "trigger-plugin": compile_trigger_plugin,
     "if-else": compile_if_else,
     "template-transform": compile_template_transform,
     "variable-aggregator": compile_variable_aggregator,
@@ -58,6 +66,9 @@ CONTAINERS: Mapping[str, Callable[[str, Any], ContainerNode]] = {
     "iteration": compile_iteration,
     "loop": compile_loop,
 }
+
+ENTRIES = frozenset({"start", "trigger-webhook", "trigger-schedule", "trigger-plugin"})
+"""Types whose nodes read what the run was given, and the variables of the system."""
 
 PAUSES: Mapping[str, Callable[[Any], PauseNode]] = {"human-input": compile_human_input}
 
