@@ -7,6 +7,8 @@ ones are chains of as many templates as it takes.
 import time
 from typing import Any
 
+from bench import states
+from bench.graphs import edge, node
 from streams.engine.advance import advance
 from streams.engine.commands import Start
 from streams.engine.definition import Definition, compile_definition
@@ -31,18 +33,18 @@ LOG = {
 def graph(nodes: int) -> dict[str, Any]:
     """start -> if-else -> templates -> end, of `nodes` nodes on the way that is taken."""
     variables = [_variable(name, kind) for name, kind in _FORM]
-    built = [_node("start", "start", variables=variables), _node("check", "if-else", cases=[_CASE])]
-    edges = [_edge("start", "check")]
+    built = [node("start", "start", variables=variables), node("check", "if-else", cases=[_CASE])]
+    edges = [edge("start", "check")]
     previous, handle = "check", "true"
     for i in range(nodes - 3):
-        built.append(_node(f"t{i}", "template-transform", template=_TEMPLATE, variables=_INPUTS))
-        edges.append(_edge(previous, f"t{i}", handle))
+        built.append(node(f"t{i}", "template-transform", template=_TEMPLATE, variables=_INPUTS))
+        edges.append(edge(previous, f"t{i}", handle))
         previous, handle = f"t{i}", "source"
     outputs = [("order_id", ["start", "order_id"]), ("text", [previous, "output"])]
-    built.append(_node("end", "end", outputs=[{"variable": n, "value_selector": s} for n, s in outputs]))
-    edges.append(_edge(previous, "end"))
-    built.append(_node("other", "template-transform", template="approved", variables=[]))
-    edges += [_edge("check", "other", "false"), _edge("other", "end")]
+    built.append(node("end", "end", outputs=[{"variable": n, "value_selector": s} for n, s in outputs]))
+    edges.append(edge(previous, "end"))
+    built.append(node("other", "template-transform", template="approved", variables=[]))
+    edges += [edge("check", "other", "false"), edge("other", "end")]
     return {"nodes": built, "edges": edges}
 
 
@@ -60,7 +62,7 @@ def runs_per_second(definition: Definition, options: Options) -> float:
 
 
 def main() -> None:
-    """Prints a line for each size of the graph."""
+    """Prints a line for each size of the graph, then what tasks and rounds cost as runs grow."""
     options = Options(clock=lambda: time.time_ns() // 1000)
     print(f"{'nodes':>6} {'us/run':>9} {'us/node':>8} {'compile ms':>11}")
     for nodes in (4, 40, 400):
@@ -69,14 +71,7 @@ def main() -> None:
         compile_ms = (time.process_time() - started) * 1000
         us = 1e6 / runs_per_second(definition, options)
         print(f"{nodes:>6} {us:>9.1f} {us / nodes:>8.2f} {compile_ms:>11.1f}")
-
-
-def _node(node_id: str, kind: str, **data: Any) -> dict[str, Any]:
-    return {"id": node_id, "type": "custom", "data": {"type": kind, "title": node_id, **data}}
-
-
-def _edge(source: str, target: str, handle: str = "source") -> dict[str, Any]:
-    return {"source": source, "target": target, "sourceHandle": handle}
+    states.main()
 
 
 def _variable(name: str, kind: str) -> dict[str, Any]:
