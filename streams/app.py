@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 from schemas.codec import Codec
 from schemas.ids import now_us
 from schemas.secrets import SecretBox
+from streams.conversations import Conversations
 from streams.dead_letters import dead_letter
 from streams.engine.options import Options
 from streams.engine.pure import execute_pure, is_pure
@@ -16,11 +17,11 @@ from streams.executors.catalog import Catalog
 from streams.executors.outcome import NodeCall, Outcome
 from streams.executors.registry import Executors, build_executors
 from streams.executors.settings import ExecutorSettings
-from streams.knowledge.documents import open_indexer
 from streams.fetching import Fetcher
+from streams.knowledge.documents import open_indexer
 from streams.metrics import WorkerMetrics
-from streams.router import Router
 from streams.offload import Offload
+from streams.router import Router
 from streams.runner import Runner
 from streams.schedules import Schedules
 from streams.settings import WorkerSettings
@@ -33,8 +34,8 @@ from transport.producer import Producer, Send
 from transport.registry import open_codec
 from transport.settings import KafkaSettings
 from transport.storage import Storage
-
 from transport.values import ValueStore
+
 _MESSAGE_TIMEOUT_S = 60.0
 """A worker would rather wait for its broker than give up: what it holds is not acknowledged anyway."""
 
@@ -85,8 +86,8 @@ def _stages(
     executors: Executors,
     secrets: SecretBox | None,
     metrics: WorkerMetrics,
-) -> tuple[list[Stage], list[TaskStage]]:
     values: ValueStore,
+) -> tuple[list[Stage], list[TaskStage]]:
     options = Options(every_node_a_hop=settings.every_node_a_hop, clock=now_us)
     offload = Offload(settings.offload, settings.offload_threshold_bytes)
     router = Router(feed, codec, metrics.event, offload)
@@ -101,7 +102,14 @@ def _stages(
     )
     executor = Executor(feed, codec, _execute(executors), secrets, settings.executor_concurrency, values)
     schedules = Schedules(feed, codec)
-    return [router.stage(), runner.stage(), schedules.stage()], [executor.stage()]
+    conversations = Conversations(
+        feed,
+        codec,
+        Fetcher(values),
+        most_turns=settings.conversation_turns,
+        ttl_s=settings.conversation_ttl_s,
+    )
+    return [router.stage(), conversations.stage(), runner.stage(), schedules.stage()], [executor.stage()]
 
 
 def _execute(executors: Executors) -> Execute:

@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 
 from schemas.codec import Record as AvroRecord
-from schemas.ids import trigger_log_id, workflow_run_id
-from schemas.models import DRAFT, AppTrigger, AppTriggerStatus, AppTriggerType, Workflow
+from schemas.ids import conversation_id, trigger_log_id, workflow_run_id
+from schemas.models import DRAFT, AppTrigger, AppTriggerStatus, AppTriggerType, Workflow, WorkflowType
 from streams.errors import Unroutable
 from streams.inputs import event_inputs, map_inputs, map_system
 from streams.roots import root_node
@@ -54,6 +54,9 @@ def start_command(arrival: Arrival, route: Route, log: AvroRecord, now_us: int, 
     """The RunCommand that starts the workflow of `route`, of which `log` is the trigger log."""
     event, workflow = arrival.event, _known(route)
     system = map_system(arrival.data, _mapping(route))
+    if is_chat(workflow):
+        given = system.get("conversation_id")
+        system["conversation_id"] = str(given or conversation_id(log["workflow_run_id"]))
     return {
         "command_id": f"start/{log['workflow_run_id']}",
         "kind": "START",
@@ -104,6 +107,17 @@ def trigger_log(arrival: Arrival, route: Route, now_us: int) -> AvroRecord:
         "event_id": event["event_id"],
         "app_trigger_id": trigger.id if trigger else None,
     }
+
+
+def is_chat(workflow: Workflow | None) -> bool:
+    """Whether its runs are turns of conversations."""
+    return workflow is not None and workflow.type is WorkflowType.CHAT
+
+
+def conversation_in(command: AvroRecord) -> str:
+    """The conversation of a run of a chat, from the command that starts it."""
+    found: str = orjson.loads(command["payload"])["system"]["conversation_id"]
+    return found
 
 
 def triggered_from(workflow: Workflow | None) -> str:

@@ -9,13 +9,16 @@ import orjson
 from schemas.codec import Codec
 from schemas.codec import Record as AvroRecord
 from schemas.models import AppTriggerType
+from streams.conversations import start_in_conversation
 from streams.dedup import Seen, first_seen, postponed, row_due
 from streams.fitting import fitting_log, fitting_start
 from streams.offload import Offload, Owner
 from streams.route import (
     Arrival,
     Route,
+    conversation_in,
     find_routes,
+    is_chat,
     refused,
     run_id,
     start_command,
@@ -110,11 +113,20 @@ class Router:
         )
         if route.refusal is None:
             command = start_command(arrival, route, log, now_us, self._feed.offset(WORKFLOWS))
+            conversation = conversation_in(command) if is_chat(route.workflow) else None
             command = fitting_start(command, shown, owner, decision.uploads)
-            key = command["workflow_run_id"].encode()
-            decision.sends.append(
-                Send("run.commands", key, self._codec.encode("RunCommand", command), headers)
-            )
+            decision.sends.append(self._start(command, conversation, headers))
+
+    def _start(
+        self, command: AvroRecord, conversation: str | None, headers: tuple[tuple[str, bytes], ...]
+    ) -> Send:
+        """To the engine, or first to the conversation that the run is a turn of."""
+        if conversation is None:
+            key, value = command["workflow_run_id"], self._codec.encode("RunCommand", command)
+            return Send("run.commands", key.encode(), value, headers)
+        told = start_in_conversation(self._codec, command, conversation)
+        value = self._codec.encode("ConversationCommand", told)
+        return Send("conversation.commands", told["conversation_key"].encode(), value, headers)
 
     def _release(self, event: AvroRecord, route: Route, now_us: int, decision: Decision) -> None:
         """A schedule may be waiting for the end of a run that will not begin."""

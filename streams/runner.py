@@ -11,7 +11,14 @@ from schemas.models import DRAFT, AppTriggerType, Workflow
 from streams.engine.advance import Advanced, advance, due_us
 from streams.engine.commands import Cancel, Command, NodeResult, Resume, Start, Timer, command_of
 from streams.engine.definition import Definition
-from streams.engine.effects import Effect, LogChanged, NodeExecuted, RunChanged, TaskScheduled
+from streams.engine.effects import (
+    ConversationChanged,
+    Effect,
+    LogChanged,
+    NodeExecuted,
+    RunChanged,
+    TaskScheduled,
+)
 from streams.engine.errors import NeedsValue
 from streams.engine.options import Options
 from streams.engine.state import SPLIT_BYTES, RunState, decode, encode
@@ -222,6 +229,8 @@ def _send(codec: Codec, effect: Effect, record: AvroRecord, headers: tuple[tuple
             topic, schema, key = "runs", "WorkflowRun", record["id"]
         case LogChanged():
             topic, schema, key = "trigger.logs", "WorkflowTriggerLog", record["id"]
+        case ConversationChanged():
+            topic, schema, key = "conversation.commands", "ConversationCommand", record["conversation_key"]
         case TaskScheduled(queue=queue):
             topic, schema, key = f"node.tasks.{queue}", "NodeTask", record["node_execution_id"]
     return Send(topic, key.encode(), codec.encode(schema, record), headers)

@@ -49,5 +49,11 @@ class WorkerSettings(BaseSettings):
     finished_ttl_s: Annotated[float, Field(ge=0)] = 3600.0
     """How long a finished run is remembered, so that a command that comes late or again changes nothing."""
 
+    conversation_turns: Annotated[int, Field(ge=1)] = 100
+    """Turns that are kept of each conversation, for nodes with a memory."""
+
+    conversation_ttl_s: Annotated[float, Field(gt=0)] = 30 * 86_400.0
+    """How long a conversation is kept that nobody goes on with."""
+
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
     """Where Prometheus finds this worker's metrics; 0 serves none."""

@@ -35,4 +35,11 @@ class TaskScheduled:
     queue: str
 
 
-Effect = NodeExecuted | RunChanged | LogChanged | TaskScheduled
+@dataclass(frozen=True, slots=True)
+class ConversationChanged:
+    """What a turn leaves to those after it, for conversation.commands (ConversationCommand)."""
+
+    record: Record
+
+
+Effect = NodeExecuted | RunChanged | LogChanged | TaskScheduled | ConversationChanged

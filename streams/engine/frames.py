@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from schemas.ids import node_execution_id
 from streams.engine.definition import Definition, NodePlan, Scope
-from streams.engine.pool import ENVIRONMENT, VALUES, Pool
+from streams.engine.pool import CONVERSATION, ENVIRONMENT, VALUES, Pool
 from streams.engine.state import ROOT, RunState
 
 PAGE = 16
@@ -305,6 +305,15 @@ class Frames:
             if row != parts.get(f"c:{rounds.execution_id}"):
                 parts.put(f"c:{rounds.execution_id}", row)
 
+    def assign(self, frame: Frame, writes: Mapping[tuple[str, str], Any]) -> None:
+        """What a node in `frame` writes into variables of others, or of the conversation.
+
+        A round of a loop shares that with what is around it, one of an iteration does not.
+        """
+        for (node_id, name), value in writes.items():
+            owner = self.root() if node_id == CONVERSATION else _owner(frame, node_id, name)
+            owner.values[node_id] = {**(owner.pool.get(node_id) or {}), name: value}
+
     def forget(self, name: str) -> None:
         """A value of the root that no node will ask for again."""
         root = self.root()
@@ -343,6 +352,17 @@ class Frames:
             for name, value in zip(_ROUNDS, self._state.parts.get(f"c:{execution_id}"), strict=True):
                 setattr(rounds, name, value)
         return rounds
+
+
+def _owner(frame: Frame, node_id: str, name: str) -> Frame:
+    """The frame whose variable a node in `frame` writes."""
+    while frame.outer is not None and frame.rounds is not None:
+        container = frame.outer.scope.by_id[frame.rounds.node_id].container
+        assert container is not None
+        if not container.shares_writes or name not in (frame.outer.pool.get(node_id) or {}):
+            break
+        frame = frame.outer
+    return frame
 
 
 _ROUNDS = Rounds.__slots__

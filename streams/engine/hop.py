@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from schemas.ids import node_execution_id
+from streams.engine import conversation
 from streams.engine.commands import NodeResult, Resume
 from streams.engine.containers import Containers, spend
 from streams.engine.definition import Definition, NodePlan
@@ -97,7 +98,7 @@ class Hop:
             add_metadata(record, metadata, frame.marks)
             self.emit(NodeExecuted(record))
             if result.writes:
-                self._write(frame, result.writes)
+                self._write(frame, result.writes, waiting.step)
             self.proceed(frame, plan, result.outputs, result.edge_source_handle)
         else:
             reason = result.error or "failed without a reason"
@@ -140,6 +141,7 @@ class Hop:
         if not state.ended and not (root := self.frames.root()).open:
             outputs = as_json(merged_outputs(self._definition.root.responses, root.pool))
             state.status = PARTIAL_SUCCEEDED if state.exceptions else SUCCEEDED
+            self._tell(conversation.answered(state, self._system(), outputs, self._now_us))
         if state.ended:
             self._abandon()
             self._report(outputs)
@@ -243,7 +245,7 @@ class Hop:
             self._finish(record)
             self.emit(NodeExecuted(record))
             if outcome.writes:
-                self._write(frame, outcome.writes)
+                self._write(frame, outcome.writes, waiting.step)
             if plan.type == LOOP_END:
                 self._containers.stop_loop(frame)
             self.proceed(frame, plan, outcome.outputs, outcome.handle)
@@ -320,11 +322,16 @@ class Hop:
         retry = Retry(self._now_us + interval_us, execution_id)
         state.retries = tuple(sorted((*state.retries, retry)))
 
-    def _write(self, frame: Frame, writes: Mapping[tuple[str, str], Any]) -> None:
-        """A round of a loop shares what it writes with what is around it, one of an iteration does not."""
-        for (node_id, name), value in writes.items():
-            owner = self.frames.root() if node_id == CONVERSATION else _owner(frame, node_id, name)
-            owner.values[node_id] = {**(owner.pool.get(node_id) or {}), name: value}
+    def _write(self, frame: Frame, writes: Mapping[tuple[str, str], Any], step: int) -> None:
+        self.frames.assign(frame, writes)
+        self._tell(conversation.written(self.state, self._system(), step, writes, self._now_us))
+
+    def _system(self) -> Mapping[str, Any]:
+        return self.frames.root().pool.get("sys") or NOTHING
+
+    def _tell(self, changed: Effect | None) -> None:
+        if changed is not None:
+            self.emit(changed)
 
     def _abandon(self) -> None:
         """What is with an executor has no one to report to any more."""
@@ -351,17 +358,6 @@ class Hop:
         if (log := state.trigger_log) is not None:
             state.trigger_log = log = log_record(log, state, outputs, now_us)
             self.emit(LogChanged(log))
-
-
-def _owner(frame: Frame, node_id: str, name: str) -> Frame:
-    """The frame whose variable a node in `frame` writes."""
-    while frame.outer is not None and frame.rounds is not None:
-        container = frame.outer.scope.by_id[frame.rounds.node_id].container
-        assert container is not None
-        if not container.shares_writes or name not in (frame.outer.pool.get(node_id) or {}):
-            break
-        frame = frame.outer
-    return frame
 
 
 def _metadata_of(record: Record) -> Mapping[str, Any]:
