@@ -15,6 +15,7 @@ class McpPool:
     def __init__(self, idle_s: float) -> None:
         self._idle_s = idle_s
         self._sessions: dict[Hashable, McpSession] = {}
+        """Those that are given out."""
         self._users: Counter[McpSession] = Counter()
         self._idle: dict[McpSession, asyncio.TimerHandle] = {}
         self._closing: set[asyncio.Task[None]] = set()
@@ -25,8 +26,9 @@ class McpPool:
     async def __aexit__(self, *_: object) -> None:
         for timer in self._idle.values():
             timer.cancel()
-        await asyncio.gather(*(session.close() for session in self._sessions.values()), *self._closing)
-        self._sessions.clear()
+        for session in {*self._sessions.values(), *self._users, *self._idle}:
+            self._close(session)
+        await asyncio.gather(*self._closing)
 
     @asynccontextmanager
     async def session(self, key: Hashable, new: Callable[[], McpSession]) -> AsyncIterator[McpSession]:
@@ -43,18 +45,24 @@ class McpPool:
             self._users[session] -= 1
             if not self._users[session]:
                 del self._users[session]
-                loop = asyncio.get_running_loop()
-                self._idle[session] = loop.call_later(self._idle_s, self._drop, key, session)
+                self._released(key, session)
 
     def discard(self, key: Hashable, session: McpSession) -> None:
-        """The next call gets a new one; calls under way end with this one."""
+        """The next call gets a new one. This one ends with the last of its calls that are under way."""
         if self._sessions.get(key) is session:
             del self._sessions[key]
-        self._close(session)
 
-    def _drop(self, key: Hashable, session: McpSession) -> None:
-        self._idle.pop(session, None)
+    def _released(self, key: Hashable, session: McpSession) -> None:
+        if self._sessions.get(key) is not session:
+            self._close(session)
+            return
+        loop = asyncio.get_running_loop()
+        self._idle[session] = loop.call_later(self._idle_s, self._expire, key, session)
+
+    def _expire(self, key: Hashable, session: McpSession) -> None:
+        del self._idle[session]
         self.discard(key, session)
+        self._close(session)
 
     def _close(self, session: McpSession) -> None:
         task = asyncio.create_task(session.close())

@@ -64,6 +64,8 @@ class Front:
         self.ended = asyncio.Event()
         """Set when a client ends a session."""
         self.redirect: str | None = None
+        self.refuses: int | None = None
+        """With this status."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -75,6 +77,8 @@ class Front:
             self.ended.set()
         if self.redirect:
             await _answer(send, 307, [(b"location", self.redirect.encode())])
+        elif self.refuses:
+            await _answer(send, self.refuses, body=b"keep out")
         elif self._era == "legacy" and headers.get("mcp-protocol-version", "").startswith("2026"):
             await _answer(send, 400)
         elif headers.get("mcp-session-id") in self._forgotten:
@@ -90,9 +94,9 @@ class Front:
         return sum(one == method for one, _ in self.requests)
 
 
-async def _answer(send: Send, status: int, headers: Any = ()) -> None:
+async def _answer(send: Send, status: int, headers: Any = (), body: bytes = b"") -> None:
     await send({"type": "http.response.start", "status": status, "headers": list(headers)})
-    await send({"type": "http.response.body", "body": b""})
+    await send({"type": "http.response.body", "body": body})
 
 
 @asynccontextmanager

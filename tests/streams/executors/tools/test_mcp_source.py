@@ -121,6 +121,26 @@ async def test_a_call_has_a_time_limit_and_the_session_goes_on(bench: Workbench,
     assert (await call(bench, "add", a=1)).text == "2"
 
 
+async def test_a_call_that_is_given_up_leaves_the_others_alone(bench: Workbench, notes: Notes) -> None:
+    given_up = asyncio.create_task(call(bench, "wait"))
+    assert (await call(bench, "add", a=1)).text == "2"
+    given_up.cancel()
+    await asyncio.wait([given_up])
+    outputs = await asyncio.gather(*(call(bench, "add", a=i) for i in range(5)))
+    assert [output.text for output in outputs] == ["1", "2", "3", "4", "5"]
+    assert len({headers.get("mcp-session-id") for _, headers in notes.front.requests} - {None}) <= 1
+
+
+async def test_a_refusal_is_told_with_its_status(bench: Workbench, notes: Notes) -> None:
+    notes.front.refuses = 401
+    with pytest.raises(
+        ToolRuntimeInvocationError, match="notes: the server answered with status 401: keep out"
+    ):
+        await call(bench, "add", a=1)
+    notes.front.refuses = None
+    assert (await call(bench, "add", a=1)).text == "2"
+
+
 async def test_credentials_and_headers_are_sent(bench: Workbench, notes: Notes) -> None:
     bench.add(server(notes, {"token": "s3cret"}, auth={"type": "bearer"}, headers={"X-Tenant": "t"}))
     output = await call(bench, "say", text="my s3cret")
