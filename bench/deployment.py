@@ -54,9 +54,7 @@ class Deployment:
         config.pop("signature")
 
         def install() -> Job:
-            imported = self.client.upload(
-                "workflows", "import", content=content, app="bench", publish="true"
-            )
+            imported = self.client.upload("workflows", "import", content=content, app="bench", publish="true")
             trigger = {"type": "WEBHOOK", "workflow_id": imported["workflow_id"], "config": config}
             url = self.client.post("triggers", body=trigger)["url"]
             return Job(imported["workflow_id"], Endpoint(url, ID_HEADER))

@@ -81,7 +81,9 @@ def start_command(arrival: Arrival, route: Route, log: AvroRecord, now_us: int, 
 def trigger_log(arrival: Arrival, route: Route, now_us: int) -> AvroRecord:
     """The first state of the log: PENDING for a run that will start, else STOPPED with the reason."""
     event, workflow, trigger = arrival.event, route.workflow, route.trigger
-    root = root_node(workflow, event["trigger_type"], trigger.node_id if trigger else "") if workflow else None
+    root = (
+        root_node(workflow, event["trigger_type"], trigger.node_id if trigger else "") if workflow else None
+    )
     starts = workflow is not None and route.refusal is None
     return {
         "id": trigger_log_id(event["event_id"], workflow.id if workflow else None),

@@ -5,6 +5,7 @@ Relevance Framework" (2009). Scores are divided by the most that the query could
 between 0 and 1 and mean the same for every query, as a threshold needs.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -124,7 +125,9 @@ async def search(clickhouse: ClickHouse, query: Query) -> list[Found]:
         found = await _by_vector(clickhouse, query, query.top_k)
     else:
         limit = query.top_k * _CANDIDATES
-        words, vectors = await _by_words(clickhouse, query, limit), await _by_vector(clickhouse, query, limit)
+        words, vectors = await asyncio.gather(
+            _by_words(clickhouse, query, limit), _by_vector(clickhouse, query, limit)
+        )
         found = fuse(words, vectors, query.vector_weight)
     return [one for one in found if one.score >= query.threshold][: query.top_k]
 

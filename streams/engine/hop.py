@@ -14,11 +14,12 @@ from streams.engine.definition import Definition, NodePlan
 from streams.engine.effects import Effect, LogChanged, NodeExecuted, Record, RunChanged, TaskScheduled
 from streams.engine.errors import NodeFailure
 from streams.engine.frames import Frame, Frames
-from streams.engine.nodes import ENTRIES, LOOP_END, UNRECORDED
-from streams.engine.nodes.protocol import Outcome, Task
+from streams.engine.nodes import LOOP_END, UNRECORDED
+from streams.engine.nodes.protocol import Outcome
 from streams.engine.options import Options
 from streams.engine.pauses import Found, Pauses
 from streams.engine.pool import CONVERSATION, INPUTS, Pool
+from streams.engine.pure import pure_task
 from streams.engine.records import (
     US,
     add_metadata,
@@ -137,20 +138,21 @@ class Hop:
     def settle(self) -> None:
         """Adds the changes of the run and of its trigger log, after which the hop is over."""
         state = self.state
-        outputs: str | None = None
-        if not state.ended and not (root := self.frames.root()).open:
+        if state.ended:
+            self._abandon()
+            self._end(None)
+            return
+        root = self.frames.root()
+        if not root.open:
             outputs = as_json(merged_outputs(self._definition.root.responses, root.pool))
             state.status = PARTIAL_SUCCEEDED if state.exceptions else SUCCEEDED
             self._tell(conversation.answered(state, self._system(), outputs, self._now_us))
-        if state.ended:
-            self._abandon()
-            self._report(outputs)
-            state.forget()
+            self._end(outputs)
             return
         if self._pauses.freeze() or self._is_first:
-            self._report(outputs)
+            self._report(None)
         self.effects += self._tasks
-        if self.frames.root().has(self._definition.root.plans[0].id):
+        if root.has(self._definition.root.plans[0].id):
             self.frames.forget(INPUTS)
         self.frames.write()
 
@@ -159,10 +161,18 @@ class Hop:
         frame.open += 1
         self._ready.append((frame, plan, predecessor))
 
-    def proceed(self, frame: Frame, plan: NodePlan, outputs: Mapping[str, Any], handle: str | None) -> None:
-        """The node is done: on to those after it."""
-        frame.values[plan.id] = outputs
-        self._leave(frame, plan, handle)
+    def proceed(
+        self, frame: Frame, plan: NodePlan, outputs: Mapping[str, Any] | None, handle: str | None
+    ) -> None:
+        """The node is done: on to those after it. `outputs` is None for one that has none to be seen."""
+        if outputs is not None:
+            frame.values[plan.id] = outputs
+        ready = leave(frame, plan, handle)
+        for target, predecessor in ready:
+            self._ready.append((frame, target, predecessor))
+        frame.open += len(ready) - 1
+        if not frame.open and frame.rounds is not None:
+            self._containers.round_over(frame)
 
     def failed(
         self,
@@ -204,7 +214,7 @@ class Hop:
         while ready and not state.ended:
             frame, plan, predecessor = ready.popleft()
             if plan.type in UNRECORDED:
-                self._leave(frame, plan, None)
+                self.proceed(frame, plan, None, None)
             elif late_us > 0:
                 self.fail(f"maximum execution time exceeded: {options.max_run_s} s")
             elif state.steps >= options.max_steps:
@@ -265,7 +275,7 @@ class Hop:
     def _schedule(self, frame: Frame, plan: NodePlan, execution_id: str, waiting: Waiting) -> None:
         state = self.state
         try:
-            task = _pure_task(plan, frame.pool) if plan.task is None else plan.task.task(frame.pool)
+            task = pure_task(plan, frame.pool) if plan.task is None else plan.task.task(frame.pool)
             waiting = waiting._replace(inputs=as_json(task.inputs))
             record = task_record(state, plan, execution_id, waiting, task.config)
         except (NodeFailure, *_UNFIT_VALUES) as wrong:
@@ -291,14 +301,6 @@ class Hop:
         record = execution_record(self.base, plan, execution_id, waiting)
         record["finished_at"] = self._now_us
         self.failed(frame, plan, waiting, record, failure)
-
-    def _leave(self, frame: Frame, plan: NodePlan, handle: str | None) -> None:
-        ready = leave(frame, plan, handle)
-        for target, predecessor in ready:
-            self._ready.append((frame, target, predecessor))
-        frame.open += len(ready) - 1
-        if not frame.open and frame.rounds is not None:
-            self._containers.round_over(frame)
 
     def _break(self, frame: Frame, plan: NodePlan, failure: NodeFailure) -> None:
         """What comes after the node will not run. In a round of a container what runs beside it goes on."""
@@ -348,6 +350,10 @@ class Hop:
                 add_metadata(record, self.frames.get(waiting.path).marks)
             self.emit(NodeExecuted(record))
 
+    def _end(self, outputs: str | None) -> None:
+        self._report(outputs)
+        self.state.forget()
+
     def _report(self, outputs: str | None) -> None:
         state = self.state
         if state.single_step:
@@ -373,17 +379,3 @@ def _show(record: Record, outcome: Outcome) -> None:
     if outcome.process_data:
         record["process_data"] = as_json(outcome.process_data)
     record["status"] = "succeeded"
-
-
-def _pure_task(plan: NodePlan, values: Pool) -> Task:
-    """A pure node for an executor, who calls `pure.execute_pure`: its inputs are the pool that it reads."""
-    pool: dict[str, dict[str, Any]] = {}
-    reads = (
-        plan.reads
-        if plan.type not in ENTRIES
-        else [(name, key) for name in (INPUTS, "sys") for key in values[name]]
-    )
-    for name, variable in reads:
-        if name in values and variable in values[name]:
-            pool.setdefault(name, {})[variable] = values[name][variable]
-    return Task(plan.config, pool)

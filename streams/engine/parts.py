@@ -86,6 +86,9 @@ class Parts:
 
     def clear(self) -> None:
         """Drops all."""
+        if self._rows is None:
+            self._known = {}
+            return
         for key in self.keys(""):
             self.drop(key)
 

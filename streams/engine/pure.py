@@ -6,8 +6,11 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from schemas.nodes import parse_node_data
+from streams.engine.definition import NodePlan
 from streams.engine.errors import NodeFailure
-from streams.engine.nodes import PURE
+from streams.engine.nodes import ENTRIES, PURE
+from streams.engine.nodes.protocol import Task
+from streams.engine.pool import INPUTS, Pool
 
 
 class PureResult(NamedTuple):
@@ -21,6 +24,20 @@ class PureResult(NamedTuple):
     error_type: str | None
     writes: Sequence[tuple[str, str, Any]] = ()
     """(node id or `conversation`, variable, new value)."""
+
+
+def pure_task(plan: NodePlan, values: Pool) -> Task:
+    """What `execute_pure` needs: the node's data, and as inputs the variables that it reads."""
+    pool: dict[str, dict[str, Any]] = {}
+    reads = (
+        plan.reads
+        if plan.type not in ENTRIES
+        else [(name, key) for name in (INPUTS, "sys") for key in values[name]]
+    )
+    for name, variable in reads:
+        if name in values and variable in values[name]:
+            pool.setdefault(name, {})[variable] = values[name][variable]
+    return Task(plan.config, pool)
 
 
 def execute_pure(node_type: str, config: Mapping[str, Any], inputs: Mapping[str, Any]) -> PureResult:

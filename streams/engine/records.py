@@ -93,7 +93,7 @@ def add_metadata(record: Record, *metadata: Mapping[str, Any]) -> None:
 
 def run_record(state: RunState, definition: Definition, outputs: str | None, now_us: int) -> Record:
     """The run as it is now."""
-    ended = state.ended
+    ended, log = state.ended, state.trigger_log
     return {
         "id": state.run_id,
         "revision": state.revision,
@@ -116,7 +116,7 @@ def run_record(state: RunState, definition: Definition, outputs: str | None, now
         "created_by": state.created_by,
         "created_at": state.started_at,
         "finished_at": now_us if ended else None,
-        "trigger_log_id": state.trigger_log["id"] if state.trigger_log else None,
+        "trigger_log_id": log["id"] if log else None,
         "event_at": state.event_at,
     }
 

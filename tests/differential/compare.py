@@ -10,8 +10,13 @@ import orjson
 from tests.differential.job import Node, Result
 from tests.graphs import Json
 
-_TIMES = ("latency", "time_to_first_token", "time_to_generate", "elapsed_time")
-"""Members of `usage` that a clock decides."""
+_TOKENS = ("prompt_tokens", "completion_tokens", "total_tokens")
+"""Members of `usage` that neither a clock nor a price list decides."""
+
+_WORDING = ("error_message", "__reason")
+
+OWN_WORDING = "own wording"
+"""Name of the model for nodes that ask in words of their own: classifiers and extractors."""
 
 _NOT_SHOWN = ("env.", "conversation.")
 """graphon's start node repeats all of these as outputs, secrets included; Hopline's only `sys.*`."""
@@ -19,15 +24,15 @@ _NOT_SHOWN = ("env.", "conversation.")
 _FACTS = ("status", "inputs", "outputs", "process", "error")
 
 _UNTIL_IT_FAILED = ("inputs", "process")
-"""What a failed node got to; graphon mostly says nothing of it."""
+"""What a failed node got to; graphon mostly says nothing of it. So are the outputs of one that ends the run."""
 
 
 def differences(peer: Result, hopline: Result) -> list[str]:
     """One line each, empty for runs that are the same."""
     return [
         *_run_differences(peer, hopline),
-        *_node_differences(peer.nodes, hopline.nodes, _FACTS),
-        *_value("asked", list(peer.asked), list(hopline.asked)),
+        *_node_differences(*_ended(peer, hopline), _FACTS),
+        *_value("asked", _asked(peer), _asked(hopline)),
     ]
 
 
@@ -36,9 +41,30 @@ def order_differences(peer: Result, hopline: Result) -> list[str]:
     reads is then recorded in the engine's own form, which is not compared."""
     return [
         *_run_differences(peer, hopline),
-        *_value("order", list(peer.order), list(hopline.order)),
-        *_node_differences(peer.nodes, hopline.nodes, ("status", "outputs")),
+        *(() if _have_failed(peer, hopline) else _value("order", list(peer.order), list(hopline.order))),
+        *_node_differences(*_ended(peer, hopline), ("status", "outputs")),
     ]
+
+
+def _have_failed(peer: Result, hopline: Result) -> bool:
+    return peer.status == hopline.status == "FAILED"
+
+
+def _ended(peer: Result, hopline: Result) -> tuple[Sequence[Node], Sequence[Node]]:
+    """What else a run has done before it notices that a node has failed depends on graphon's threads: of a
+    failed run only what both have brought to an end is compared, and every failure."""
+    if not _have_failed(peer, hopline):
+        return peer.nodes, hopline.nodes
+    ours = [node for node in hopline.nodes if node.status != "stopped"]
+    both = {_place(node) for node in peer.nodes} & {_place(node) for node in ours}
+    return tuple(
+        [node for node in nodes if node.error or _place(node) in both] for nodes in (peer.nodes, ours)
+    )
+
+
+def _asked(result: Result) -> list[Json]:
+    """Requests to models, but for those whose wording is the engine's own."""
+    return [one for one in result.asked if one["model"] != OWN_WORDING]
 
 
 def _run_differences(peer: Result, hopline: Result) -> Iterator[str]:
@@ -58,7 +84,7 @@ def _node_differences(peer: Sequence[Node], hopline: Sequence[Node], facts: Sequ
                 continue
             failed = their["error"] and our["error"]
             for fact in facts:
-                if failed and fact in _UNTIL_IT_FAILED:
+                if failed and (fact in _UNTIL_IT_FAILED or (fact == "outputs" and our["status"] == "failed")):
                     continue
                 yield from _value(f"{place} {fact}", their[fact], our[fact])
 
@@ -68,16 +94,27 @@ def _by_place(nodes: Sequence[Node]) -> defaultdict[str, list[Json]]:
     found: defaultdict[str, list[Json]] = defaultdict(list)
     for node in nodes:
         outputs = {name: one for name, one in node.outputs.items() if not name.startswith(_NOT_SHOWN)}
-        found[f"{node.container}#{node.index}/{node.id}" if node.container else node.id].append(
+        found[_place(node)].append(
             {
                 "status": node.status,
-                "inputs": _plain(node.inputs),
+                "inputs": _plain(_known_inputs(node)),
                 "outputs": _plain(outputs),
                 "process": _plain(node.process),
                 "error": bool(node.error),
             }
         )
     return found
+
+
+def _known_inputs(node: Node) -> Any:
+    """An assigner of version 2 shows its own configuration, graphon's with all defaults."""
+    inputs = node.inputs
+    return {"items": inputs["items"]} if inputs.get("type") == "assigner" else inputs
+
+
+def _place(node: Node) -> str:
+    rounds = "".join(f"#{one}" for one in node.round if one is not None)
+    return f"{node.id}{rounds}"
 
 
 def _sortable(facts: Json) -> bytes:
@@ -98,8 +135,16 @@ def _types(value: Any) -> Any:
 
 def _plain(value: Any, name: str = "") -> Any:
     """Without what a clock or the wording of a message decides."""
-    if name == "error_message":
+    if name in _WORDING:
         return bool(value)
+    if name in ("usage", "__usage") and isinstance(value, Mapping):
+        return {key: value.get(key) for key in _TOKENS}
+    if name == "value_type" and value in ("integer", "float"):
+        return "number"
+    if name == "request" and isinstance(value, str):
+        # The world echoes what arrives; the request as a text differs in headers that only clients care for.
+        return value.partition("?")[0].partition(" HTTP")[0]
     if isinstance(value, Mapping):
-        return {key: _plain(one, key) for key, one in value.items() if key not in _TIMES}
+        worded = value.get("model_name") == OWN_WORDING
+        return {key: _plain(one, key) for key, one in value.items() if not (worded and key == "prompts")}
     return [_plain(one) for one in value] if isinstance(value, list) else value

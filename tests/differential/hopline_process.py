@@ -2,7 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import Coroutine
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from types import TracebackType
@@ -27,8 +28,10 @@ from tests.differential.world import World
 from tests.graphs import Json
 from tests.streams.engine.harness import Run
 from transport.definitions import Definitions
-from transport.files import FileLinks, FileStore
+from transport.files import FileLinks, FileStore, StoredFile
 from transport.storage import Storage
+
+Execute = Callable[[NodeCall], Awaitable[Outcome]]
 
 _MAX_TIMERS = 50
 _SETTINGS = ExecutorSettings(
@@ -63,23 +66,44 @@ class Hopline:
         base = {"name": "base", "value_type": "string", "value": self.world.url}
         return replace(job, environment=[*job.environment, base])
 
-    def run(self, job: Job, options: Options = DEFAULTS) -> Result:
-        """Blocks. Raises `InvalidDefinition` for a graph that is not taken."""
+    def run(self, job: Job, options: Options = DEFAULTS, execute: Execute | None = None) -> Result:
+        """Blocks. Raises `InvalidDefinition` for a graph that is not taken. `execute` stands for the executors."""
         self.world.begin(job.models)
-        result = self._wait(self._play(job, options))
+        result = self._wait(self._play(job, options, execute or self.execute))
         return replace(result, asked=self.world.asked)
+
+    def configure(self, change: Callable[[Definitions], None]) -> None:
+        """Changes what the tenant has configured, on the loop that reads it."""
+
+        async def apply() -> None:
+            change(self._definitions)
+
+        self._wait(apply())
+
+    def save(self, file: StoredFile, content: bytes) -> Json:
+        """An uploaded file, as runs get it."""
+        self._wait(self._files.save(file, content))
+        return self._files.value(file, "local_file")
+
+    async def execute(self, call: NodeCall) -> Outcome:
+        """By the executors. On the loop."""
+        try:
+            return await self._executors.execute(call)
+        except NodeExecutorError as error:
+            return Outcome("failed", error=str(error), error_type=type(error).__name__)
 
     async def _start(self) -> None:
         await self.world.start()
         self._stack.push_async_callback(self.world.stop)
-        files = FileStore(Storage(MemoryStore()), FileLinks("", "", 60))
-        catalog = Catalog(_definitions(self.world.url), None)
+        files = self._files = FileStore(Storage(MemoryStore()), FileLinks("", "", 60))
+        self._definitions = _definitions(self.world.url)
+        catalog = Catalog(self._definitions, None)
         self._executors = await self._stack.enter_async_context(build_executors(_SETTINGS, catalog, files))
 
     def _wait(self, work: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=120)
 
-    async def _play(self, job: Job, options: Options) -> Result:
+    async def _play(self, job: Job, options: Options, execute: Execute) -> Result:
         """Tasks are done in the order in which they are scheduled, timers go off when there are none."""
         definition = compile_definition(
             job.graph,
@@ -90,10 +114,10 @@ class Hopline:
         run = Run(definition, options)
         run.start(job.inputs, system={"query": job.query} if job.query else {})
         done = timers = 0
-        while not run.run["finished_at"]:
+        while not run.run["finished_at"] and run.run["status"] != "PAUSED":
             tasks = run.records(TaskScheduled)
             if done < len(tasks):
-                run.tell(await self._result(tasks[done]))
+                run.tell(await _result(tasks[done], execute))
                 done += 1
                 continue
             timers += 1
@@ -101,17 +125,12 @@ class Hopline:
             run.tell(Timer(f"timer {timers}"))
         return _read(run)
 
-    async def _result(self, task: Json) -> Command:
-        config, inputs = orjson.loads(task["config"]), orjson.loads(task["inputs"])
-        if is_pure(task["node_type"]):
-            payload = execute_pure(task["node_type"], config, inputs)._asdict()
-        else:
-            payload = _payload(await self._execute(task, config, inputs))
-        payload["node_execution_id"] = task["node_execution_id"]
-        record = {"command_id": "result", "kind": "NODE_RESULT", "payload": orjson.dumps(payload).decode()}
-        return command_of(record)
 
-    async def _execute(self, task: Json, config: Json, inputs: Json) -> Outcome:
+async def _result(task: Json, execute: Execute) -> Command:
+    config, inputs = orjson.loads(task["config"]), orjson.loads(task["inputs"])
+    if is_pure(task["node_type"]):
+        payload = execute_pure(task["node_type"], config, inputs)._asdict()
+    else:
         call = NodeCall(
             node_type=task["node_type"],
             config=config,
@@ -124,10 +143,10 @@ class Hopline:
             node_id=task["node_id"],
             attempt=task["attempt"],
         )
-        try:
-            return await self._executors.execute(call)
-        except NodeExecutorError as error:
-            return Outcome("failed", error=str(error), error_type=type(error).__name__)
+        payload = _payload(await execute(call))
+    payload["node_execution_id"] = task["node_execution_id"]
+    record = {"command_id": "result", "kind": "NODE_RESULT", "payload": orjson.dumps(payload).decode()}
+    return command_of(record)
 
 
 def _payload(outcome: Outcome) -> Json:
@@ -149,28 +168,38 @@ def _definitions(url: str) -> Definitions:
 def _read(run: Run) -> Result:
     ended = run.run
     records = run.records(NodeExecuted)
-    by_id = {record["id"]: record for record in records}
     return Result(
         ended["status"],
         ended["error"],
         orjson.loads(ended["outputs"] or "{}"),
-        [record["node_id"] for record in by_id.values()],
+        _order(records),
         [_node(record) for record in records if record["finished_at"]],
     )
 
 
+def _order(records: Sequence[Json]) -> list[str]:
+    """Node ids as they start; further attempts are no new start."""
+    order, seen, to_retry = [], set(), Counter[str]()
+    for record in records:
+        node_id = record["node_id"]
+        if record["id"] not in seen:
+            seen.add(record["id"])
+            if to_retry[node_id]:
+                to_retry[node_id] -= 1
+            else:
+                order.append(node_id)
+        to_retry[node_id] += record["status"] == "retry"
+    return order
+
+
 def _node(record: Json) -> Node:
     metadata = orjson.loads(record["execution_metadata"] or "{}")
-    outputs = orjson.loads(record["outputs"] or "{}")
     return Node(
         id=record["node_id"],
-        container=metadata.get("iteration_id") or metadata.get("loop_id") or "",
-        index=metadata.get("iteration_index", metadata.get("loop_index")),
+        round=[metadata.get("iteration_index"), metadata.get("loop_index")],
         status=record["status"],
         inputs=orjson.loads(record["inputs"] or "{}"),
-        outputs=outputs,
+        outputs=orjson.loads(record["outputs"] or "{}"),
         process=orjson.loads(record["process_data"] or "{}"),
-        handle=None,
         error=record["error"],
-        error_type=outputs.get("error_type"),
     )

@@ -53,16 +53,13 @@ class Node:
     """One execution of one node: one attempt, in one round of its container."""
 
     id: str
-    container: str
-    index: int | None
-    """The round of the container."""
+    round: Sequence[int | None]
+    """Of the iteration and of the loop that it is in."""
     status: str
     inputs: Any
     outputs: Any
     process: Any
-    handle: str | None
     error: str | None
-    error_type: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,16 +57,4 @@ class Peer:
 
 
 def _node(given: Json) -> Node:
-    names = (
-        "id",
-        "container",
-        "index",
-        "status",
-        "inputs",
-        "outputs",
-        "process",
-        "handle",
-        "error",
-        "error_type",
-    )
     return Node(**{one.name: given[one.name] for one in fields(Node)})

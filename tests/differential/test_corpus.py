@@ -5,13 +5,23 @@ from collections.abc import Iterator
 import pytest
 
 from streams.engine.options import Options
-from tests.differential.cases import conditions
+from tests.differential.cases import (
+    changes,
+    conditions,
+    containers,
+    lists,
+    models,
+    requests,
+    scripts,
+    structure,
+    texts,
+)
 from tests.differential.compare import differences, order_differences
 from tests.differential.hopline_process import Hopline
 from tests.differential.job import Job
 from tests.differential.peer_process import Peer
 
-MODULES = (conditions,)
+MODULES = (conditions, texts, scripts, structure, containers, changes, lists, models, requests)
 
 ONE_BY_ONE = Options(every_node_a_hop=True)
 """As graphon's one worker does: no node overtakes another."""

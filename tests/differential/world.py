@@ -8,6 +8,9 @@ from aiohttp import web
 
 from tests.graphs import Json
 
+_ANY: Json = {"text": "A short text about nothing much."}
+"""The reply of a model that the job says nothing about."""
+
 
 class World:
     """`/v1` is an OpenAI-compatible endpoint whose replies are those of the job at hand. Any other path
@@ -20,6 +23,8 @@ class World:
         self.url = ""
         app = web.Application()
         app.router.add_post("/v1/chat/completions", self._complete)
+        app.router.add_post("/v1/rerank", self._rerank)
+        app.router.add_post("/retrieval", self._retrieve)
         app.router.add_route("*", "/{tail:.*}", self._answer)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
 
@@ -41,7 +46,8 @@ class World:
         query = request.query
         sent = {
             "method": request.method,
-            "path": request.path_qs,
+            "path": request.path,
+            "query": list(query.items()),
             "type": request.headers.get("Content-Type", "").partition(";")[0],
             "named": {name: value for name, value in request.headers.items() if name.startswith("X-")},
             "authorization": request.headers.get("Authorization"),
@@ -63,11 +69,21 @@ class World:
             return await request.json()
         return await request.text()
 
+    async def _rerank(self, request: web.Request) -> web.Response:
+        documents = (await request.json())["documents"]
+        return web.json_response(
+            {"results": [{"index": i, "relevance_score": 0.5} for i in range(len(documents))]}
+        )
+
+    async def _retrieve(self, _: web.Request) -> web.Response:
+        passage = {"content": "a passage", "score": 0.9, "title": "a document", "metadata": {}}
+        return web.json_response({"records": [passage]})
+
     async def _complete(self, request: web.Request) -> web.StreamResponse:
         asked = await request.json()
         messages = [{"role": one["role"], "content": _text(one["content"])} for one in asked["messages"]]
         self.asked.append({"model": asked["model"], "messages": messages})
-        reply = self.models[asked["model"]]
+        reply = self.models.get(asked["model"], _ANY)
         if reply.get("error"):
             return web.json_response({"error": {"message": reply["error"]}}, status=400)
         message = _message(reply, messages[-1]["content"])

@@ -92,8 +92,8 @@ CIRCLE = [{**loop("a", 1)[0], "parentId": "b"}, {**loop("b", 1)[0], "parentId": 
         (with_nodes({**start(), "id": "s", "parentId": "it"}), "s, type: a start node cannot be inside it"),
         (with_nodes(*CIRCLE), "a, parentId: is inside itself"),
         (with_nodes(*loop("l", 0)), "l, loop_count"),
-        (with_nodes(*loop("l", 1, loop_variables=[variable("constant", "many")])), "value: x must be a number"),
-        (with_nodes(*loop("l", 1, loop_variables=[variable("variable", "y")])), "value: x must be a selector"),
+        (with_nodes(*loop("l", 1, loop_variables=[variable("constant", "many")])), "x must be a number"),
+        (with_nodes(*loop("l", 1, loop_variables=[variable("variable", "y")])), "x must be a selector"),
         (with_nodes(*iteration("i", ["no", "x"], ["c", "result"])), "i, iterator_selector: refers to no.x"),
     ],
 )  # fmt: skip

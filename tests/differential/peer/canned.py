@@ -27,10 +27,10 @@ class CannedModel:
     `asked` takes each request as a chat API would get it: {model, messages: [{role, content}]}.
     """
 
-    def __init__(self, name: str, parameters: Mapping[str, Any], reply: Json, asked: list[Json]) -> None:
-        self.provider = "canned"
-        self.model_name = name
-        self.parameters = parameters
+    def __init__(self, model: Json, reply: Json, asked: list[Json]) -> None:
+        self.provider = model["provider"]
+        self.model_name = model["name"]
+        self.parameters = model.get("completion_params") or {}
         self.stop: Sequence[str] | None = None
         self._reply = reply
         self._asked = asked
@@ -122,16 +122,23 @@ class CannedTool:
         raise NotImplementedError("tools with files are not compared")
 
 
+class CodeExecutionError(Exception):
+    """The name that Dify gives to whatever a script raises."""
+
+
 class Scripts:
     """Runs `main` of a script in this process: the scripts are those of the tests."""
 
     def execute(self, *, language: str, code: str, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
         scope: Json = {}
         exec(compile(code, "main.py", "exec"), scope)
-        return json.loads(json.dumps(scope["main"](**json.loads(json.dumps(inputs)))))
+        try:
+            return json.loads(json.dumps(scope["main"](**json.loads(json.dumps(inputs)))))
+        except Exception as error:
+            raise CodeExecutionError(str(error)) from error
 
     def is_execution_error(self, error: Exception) -> bool:
-        return not isinstance(error, ValueError)
+        return isinstance(error, CodeExecutionError)
 
 
 class Templates(Jinja2TemplateRenderer):

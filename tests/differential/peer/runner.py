@@ -79,7 +79,6 @@ _NODE_ENDS: Mapping[type, str] = {
     NodeRunExceptionEvent: "exception",
     NodeRunRetryEvent: "retry",
 }
-_HIDDEN = ("start_at", "finished_at")
 
 
 @dataclass(slots=True)
@@ -92,9 +91,7 @@ class Outside:
     called: list[Json] = field(default_factory=list)
 
     def model(self, data: Mapping[str, Any]) -> CannedModel:
-        name = str(data["model"]["name"])
-        parameters = data["model"].get("completion_params") or {}
-        return CannedModel(name, parameters, self.models[name], self.asked)
+        return CannedModel(data["model"], self.models[data["model"]["name"]], self.asked)
 
 
 @dataclass(slots=True)
@@ -201,18 +198,17 @@ class Factory(SlimDslNodeFactory):
 
 def run(job: Json) -> Json:
     """{status, error, outputs, order, nodes, asked, called}; `refused` in place of all if the graph is not
-    taken. `order` are node ids as they start. A node has id, container, status, inputs, outputs, process,
-    error, error_type, handle, predecessor; one for each attempt."""
+    taken. `order` are node ids as they start. A node has id, round, status, inputs, outputs, process, error;
+    there is one for each attempt."""
     outside = Outside(job.get("models") or {}, job.get("tools") or {})
     try:
         engine = _engine(job, outside)
     except Exception as error:
         return {"refused": f"{type(error).__name__}: {error}"}
     result: Json = {"status": None, "error": None, "outputs": {}, "order": [], "nodes": []}
-    predecessors: Json = {}
     try:
         for event in engine.run():
-            _take(event, result, predecessors)
+            _take(event, result)
     except Exception as error:
         result["error"] = result["error"] or str(error)
     return {**result, "asked": outside.asked, "called": outside.called}
@@ -247,7 +243,7 @@ def _engine(job: Json, outside: Outside) -> Engine:
     return engine
 
 
-def _take(event: Any, result: Json, predecessors: Json) -> None:
+def _take(event: Any, result: Json) -> None:
     kind = type(event)
     if kind in _RUN_ENDS:
         result["status"] = _RUN_ENDS[kind]
@@ -255,28 +251,21 @@ def _take(event: Any, result: Json, predecessors: Json) -> None:
         result["error"] = getattr(event, "error", None) or getattr(event, "reason", None)
     elif kind is NodeRunStartedEvent:
         result["order"].append(event.node_id)
-        predecessors[event.id] = event.predecessor_node_id
     elif kind in _NODE_ENDS:
-        result["nodes"].append(_node(event, _NODE_ENDS[kind], predecessors.get(event.id)))
+        result["nodes"].append(_node(event, _NODE_ENDS[kind]))
 
 
-def _node(event: NodeEvent, status: str, predecessor: str | None) -> Json:
+def _node(event: NodeEvent, status: str) -> Json:
     ran = event.node_run_result
     metadata = {str(key): value for key, value in ran.metadata.items()}
     return {
         "id": event.node_id,
-        "type": str(event.node_type),
-        "container": event.container_id,
-        "index": metadata.get("iteration_index", metadata.get("loop_index")),
-        "predecessor": predecessor,
+        "round": [metadata.get("iteration_index"), metadata.get("loop_index")],
         "status": status,
         "inputs": plain(ran.inputs),
         "outputs": plain(ran.outputs),
         "process": plain(ran.process_data),
-        "metadata": plain(metadata),
-        "handle": ran.edge_source_handle,
         "error": ran.error or getattr(event, "error", "") or None,
-        "error_type": ran.error_type or None,
     }
 
 

@@ -1,0 +1,163 @@
+"""What published workflows ask of the world, answered: inputs for their forms, providers for what they name."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from schemas.models import Dataset, ToolProvider
+from schemas.nodes.start import InputType
+from streams.executors.outcome import NodeCall
+from tests.differential.hopline_process import Hopline
+from tests.graphs import Json
+from transport.definitions import Definitions
+from transport.files import StoredFile
+
+TEXT = "A short text about nothing much."
+_BY_TYPE: Mapping[str, Any] = {
+    "string": "text", "number": 1, "boolean": True, "object": {}, "array[string]": ["text"], "array[number]": [1],
+    "array[object]": [{}], "array[boolean]": [True], "secret": "text", "select": "text", "bool": True,
+}  # fmt: skip
+
+
+def uploaded(hopline: Hopline) -> Json:
+    """Type of file -> a file of it. Each is a text, whatever it is called: no node here looks into it."""
+    names = {"document": "a.txt", "image": "a.png", "audio": "a.mp3", "video": "a.mp4"}
+    files = {
+        kind: StoredFile(
+            id=kind, tenant_id="tenant", filename=name, mime_type="text/plain", size=4, created_at=0
+        )
+        for kind, name in names.items()
+    }
+    return {kind: {**hopline.save(file, b"text"), "type": kind} for kind, file in files.items()}
+
+
+def form_inputs(graph: Json, url: str, files: Json) -> Json:
+    """A value for every field of the start node."""
+    fields = [field for node in _nodes(graph, "start") for field in node["data"].get("variables") or ()]
+    return {field["variable"]: _input(field, url, files) for field in fields}
+
+
+def _input(field: Json, url: str, files: Json) -> Any:
+    match field["type"]:
+        case InputType.NUMBER:
+            return 1
+        case InputType.CHECKBOX:
+            return True
+        case InputType.SELECT:
+            return (field.get("options") or [""])[0]
+        case InputType.JSON_OBJECT | InputType.OBJECT:
+            return {}
+        case InputType.FILE:
+            return _file(field, url, files)
+        case InputType.FILE_LIST:
+            return [_file(field, url, files)]
+        case _:
+            return TEXT[: field.get("max_length") or None]
+
+
+def _file(field: Json, url: str, files: Json) -> Json:
+    kind = next(iter(field.get("allowed_file_types") or ["document"]))
+    if "local_file" in (field.get("allowed_file_upload_methods") or ["local_file"]) and kind in files:
+        return files[kind]
+    extension = next(iter(field.get("allowed_file_extensions") or [".txt"]))
+    target = f"{url}/a.{extension.removeprefix('.').lower()}?type=text/plain&body=text"
+    method = next(iter(field.get("allowed_file_upload_methods") or ["remote_url"]))
+    return {"type": kind, "transfer_method": method, "url": target, "extension": extension.lower()}
+
+
+def configure(definitions: Definitions, graph: Json, url: str) -> None:
+    """Providers of all tools and datasets that the graph names, with what is known of them from the graph."""
+    tools: dict[str, dict[str, Json]] = {}
+    for provider, tool, parameters in _tools(graph):
+        tools.setdefault(provider, {})[tool] = parameters
+    for name, operations in tools.items():
+        document = _document(operations, url)
+        provider = ToolProvider(id=name, name=name, tenant_id="tenant", kind="openapi", document=document)
+        definitions.apply("definitions.tool_providers", name, provider)
+    for node in _nodes(graph, "knowledge-retrieval"):
+        for name in node["data"].get("dataset_ids") or ():
+            dataset = Dataset(
+                id=name, name=name, tenant_id="tenant", kind="external", endpoint=url, knowledge_id=name
+            )
+            definitions.apply("definitions.datasets", name, dataset)
+
+
+def placed(call: NodeCall, url: str) -> NodeCall:
+    """The call, of a model whose name says which node asks, or of a URL of ours."""
+    config = dict(call.config)
+    if isinstance(config.get("model"), Mapping):
+        config["model"] = {**config["model"], "name": f"{call.node_type} {call.node_id}"}
+    if call.node_type == "http-request":
+        config["url"] = f"{url}/api"
+    return replace(call, config=config)
+
+
+def model_reply(data: Json) -> Json:
+    """What the model of a node says: something that the node can read."""
+    match data["type"]:
+        case "question-classifier":
+            first = data["classes"][0]
+            return {"text": json.dumps({"category_id": first["id"], "category_name": first["name"]})}
+        case "parameter-extractor":
+            found = {one["name"]: _BY_TYPE.get(one["type"], "text") for one in data.get("parameters") or ()}
+            return {"text": json.dumps(found)}
+        case "llm" if data.get("structured_output_enabled"):
+            schema = (data.get("structured_output") or {}).get("schema") or {}
+            return {"text": json.dumps(_instance(schema))}
+        case _:
+            return {"text": TEXT}
+
+
+def code_outputs(config: Mapping[str, Any]) -> Json:
+    """Values of the declared types, for a script that makes nothing of the replies above."""
+    return {name: _BY_TYPE.get(output["type"]) for name, output in (config.get("outputs") or {}).items()}
+
+
+def _nodes(graph: Json, kind: str) -> Iterator[Json]:
+    return (node for node in graph["nodes"] if node.get("data", {}).get("type") == kind)
+
+
+def _tools(graph: Json) -> Iterator[tuple[str, str, Json]]:
+    """(provider, tool, its parameters)."""
+    for node in _nodes(graph, "tool"):
+        data = node["data"]
+        given = {**(data.get("tool_configurations") or {}), **(data.get("tool_parameters") or {})}
+        yield data["provider_id"], data["tool_name"], given
+    for node in _nodes(graph, "agent"):
+        parameters = node["data"].get("agent_parameters") or {}
+        chosen = parameters.get("tools") if isinstance(parameters, dict) else None
+        for tool in (chosen or {}).get("value") or ():
+            yield tool["provider_name"], tool["tool_name"], tool.get("parameters") or {}
+
+
+def _document(operations: Mapping[str, Json], url: str) -> Json:
+    paths = {
+        f"/tools/{tool}": {
+            "get": {
+                "operationId": tool,
+                "parameters": [{"name": name, "in": "query", "schema": {}} for name in given],
+                "responses": {"200": {"description": "ok"}},
+            }
+        }
+        for tool, given in operations.items()
+    }
+    info = {"title": "canned", "version": "1"}
+    return {"openapi": "3.0.0", "info": info, "servers": [{"url": url}], "paths": paths}
+
+
+def _instance(schema: Mapping[str, Any]) -> Any:
+    """The smallest value that a schema takes."""
+    if schema.get("enum"):
+        return schema["enum"][0]
+    match schema.get("type"):
+        case "object":
+            return {name: _instance(one) for name, one in (schema.get("properties") or {}).items()}
+        case "array":
+            return [_instance(schema.get("items") or {})]
+        case "number" | "integer":
+            return 1
+        case "boolean":
+            return True
+        case _:
+            return "text"

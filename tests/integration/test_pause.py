@@ -1,0 +1,79 @@
+"""A run that waits for a person outlives its worker, and goes on with the answer."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from bench.fleet import Fleet
+from cli.wait import wait_for_run
+from tests.graphs import Json, end, field, graph, node, start
+
+pytestmark = pytest.mark.broker
+
+GRAPH = graph(
+    [
+        start(field("order", required=True)),
+        node(
+            "review",
+            "human-input",
+            form_content="Approve order {{#start.order#}}?",
+            inputs=[{"output_variable_name": "comment", "type": "paragraph"}],
+            user_actions=[{"id": "approve", "title": "Approve"}, {"id": "reject", "title": "Reject"}],
+            timeout=1,
+            timeout_unit="day",
+        ),
+        end("approved", order=["start", "order"], comment=["review", "comment"]),
+        end("rejected", why=["review", "comment"]),
+    ],
+    ("start", "review"),
+    ("review", "approved", "approve"),
+    ("review", "rejected", "reject"),
+)
+
+
+async def _until_paused(fleet: Fleet, run_id: str) -> Json:
+    """The run, once it shows what it waits for."""
+    while True:
+        found = await fleet.deployment.select(f"SELECT status FROM workflow_runs WHERE id = '{run_id}'")  # noqa: S608
+        if found and found[0]["status"] == "PAUSED":
+            run: Json = await asyncio.to_thread(fleet.deployment.client.get, "runs", run_id)
+            if run["pauses"]:
+                return run
+        await asyncio.sleep(0.1)
+
+
+async def test_a_pause_survives_a_worker(tmp_path: Path) -> None:
+    async with Fleet(tmp_path / "fleet", workers=1) as fleet, asyncio.timeout(60):
+        client = fleet.deployment.client
+
+        def begin() -> str:
+            content = orjson.dumps(GRAPH)
+            workflow_id = client.upload("workflows", "import", content=content, app="review", publish="true")[
+                "workflow_id"
+            ]
+            inputs = {"inputs": {"order": "A-7"}}
+            started = client.post("triggers", "workflows", workflow_id, "manual", body=inputs)
+            return str(started["workflow_run_id"])
+
+        run_id = await asyncio.to_thread(begin)
+        paused = await _until_paused(fleet, run_id)
+        assert paused["pauses"][0]["pause_metadata"]["message"] == "Approve order A-7?"
+        await fleet.workers[0].kill()
+
+        def answer() -> tuple[Any, Any]:
+            body = {"inputs": {"comment": "fine"}, "action": "approve", "interaction_id": "click"}
+            return tuple(client.post("runs", run_id, "resume", body=body) for _ in range(2))
+
+        first, second = await asyncio.to_thread(answer)
+        assert first["pause_id"] == second["pause_id"] == paused["pauses"][0]["id"]
+        await fleet.start_worker(fleet.workers[0])
+        ended = await asyncio.to_thread(wait_for_run, client, run_id, 30)
+        assert (ended["status"], ended["outputs"]) == ("SUCCEEDED", {"order": "A-7", "comment": "fine"})
+        assert ended["pauses"] == []
+        again = await asyncio.to_thread(
+            client.post, "runs", run_id, "resume", body={"action": "reject", "interaction_id": "click"}
+        )
+        assert again["duplicate"]
