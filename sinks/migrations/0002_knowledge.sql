@@ -29,7 +29,7 @@ ORDER BY (tenant_id, dataset_id, id, version);
 CREATE OR REPLACE VIEW knowledge_documents AS
 SELECT
     id, revision, tenant_id, dataset_id, version, status, name, file_id, extension, mime_type, metadata, error,
-    chunk_count, character_count, created_by, created_at, finished_at, recorded_at
+    chunk_count, character_count, datasets_offset, created_by, created_at, finished_at, recorded_at
 FROM (
     SELECT * FROM knowledge_document_changes FINAL ORDER BY version DESC LIMIT 1 BY tenant_id, dataset_id, id
 )
@@ -59,7 +59,8 @@ ORDER BY (tenant_id, dataset_id, document_id, version, position)
 SETTINGS index_granularity = 1024;
 
 CREATE OR REPLACE VIEW knowledge_chunks AS
-SELECT id, tenant_id, dataset_id, document_id, version, position, content, hash, words, embedding_model, recorded_at
+SELECT
+    id, tenant_id, dataset_id, document_id, version, position, content, hash, words, embedding_model, vector, recorded_at
 FROM knowledge_chunk_changes FINAL
 WHERE (tenant_id, dataset_id, document_id, version) IN (
     SELECT tenant_id, dataset_id, id, version
