@@ -8,9 +8,9 @@ import aiohttp
 
 from schemas.files import extension_of, transfer_method_of
 from schemas.ids import entity_id, now_us
-from streams.executors.egress import EgressRefused
 from streams.executors.errors import FileUnreadable
 from streams.executors.settings import FileReadSettings
+from transport.egress import EgressRefused
 from transport.errors import ObjectMissing, ObjectTooLarge
 from transport.files import FileStore, StoredFile, describe
 

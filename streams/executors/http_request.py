@@ -8,14 +8,14 @@ from typing import Any
 import aiohttp
 from aiohttp.client_middlewares import ClientHandlerType, ClientMiddlewareType
 
-from streams.executors.egress import EgressRefused
 from streams.executors.files import Files
-from streams.executors.guarded_session import EgressGuard
 from streams.executors.http_errors import HttpRequestNodeError, ToolSSRFError
 from streams.executors.http_prepare import PreparedRequest, prepare
 from streams.executors.http_response import ReadResponse, read_response
 from streams.executors.outcome import NodeCall, Outcome
 from streams.executors.settings import HttpSettings
+from transport.egress import EgressRefused
+from transport.guarded_session import EgressGuard
 
 _MAX_REDIRECTS = 20
 _SHOWN_BODY_CHARS = 10_000

@@ -10,9 +10,7 @@ from streams.executors.catalog import Catalog
 from streams.executors.code import CodeExecutor
 from streams.executors.documents.executor import DocumentExtractorExecutor
 from streams.executors.documents.processes import DocumentParsers
-from streams.executors.egress import EgressPolicy
 from streams.executors.files import Files
-from streams.executors.guarded_session import EgressGuard
 from streams.executors.http_request import HttpRequestExecutor
 from streams.executors.knowledge.executor import KnowledgeRetrievalExecutor
 from streams.executors.knowledge.sources import Sources
@@ -26,7 +24,9 @@ from streams.executors.sandbox.sandboxes import Sandboxes, open_sandboxes
 from streams.executors.settings import ExecutorSettings
 from streams.executors.tools.executor import ToolExecutor
 from streams.executors.tools.sources import open_toolbox
+from transport.egress import EgressPolicy
 from transport.files import FileStore
+from transport.guarded_session import EgressGuard
 
 
 class Executors:

@@ -10,10 +10,8 @@ import aiohttp
 
 from schemas.models import ToolProvider
 from schemas.openapi import HttpTool
-from streams.executors.egress import EgressRefused
 from streams.executors.errors import FileUnreadable
 from streams.executors.files import Files
-from streams.executors.guarded_session import EgressGuard, withhold
 from streams.executors.http_errors import ResponseSizeError
 from streams.executors.http_response import ReadResponse, read_response
 from streams.executors.settings import HttpSettings
@@ -28,6 +26,8 @@ from streams.executors.tools.http_body import encode_body
 from streams.executors.tools.http_build import ToolRequest, body_fields, build_request, credentials_of
 from streams.executors.tools.masking import MASK
 from streams.executors.tools.reply import Blob, ToolCall, ToolReply, ToolSpec
+from transport.egress import EgressRefused
+from transport.guarded_session import EgressGuard, withhold
 
 _MAX_REDIRECTS = 10
 _SHOWN_CHARS = 10_000

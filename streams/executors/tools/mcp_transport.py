@@ -7,7 +7,7 @@ import httpx2
 from mcp_types import INTERNAL_ERROR
 from yarl import URL
 
-from streams.executors.egress import EgressRefused
+from transport.egress import EgressRefused
 
 # Follow from how the connection is made, which is aiohttp's business.
 _OWN_REQUEST_HEADERS = frozenset(

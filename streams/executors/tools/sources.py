@@ -7,13 +7,13 @@ import aiohttp
 
 from streams.executors.catalog import Catalog
 from streams.executors.files import Files
-from streams.executors.guarded_session import EgressGuard
 from streams.executors.settings import HttpSettings
 from streams.executors.tools.http_source import HttpTools
 from streams.executors.tools.mcp_pool import McpPool
 from streams.executors.tools.mcp_source import McpTools
 from streams.executors.tools.settings import ToolSettings
 from streams.executors.tools.toolbox import Toolbox
+from transport.guarded_session import EgressGuard
 
 
 @asynccontextmanager

@@ -7,12 +7,12 @@ import pytest
 from aiohttp import web
 from obstore.store import MemoryStore
 
-from streams.executors.egress import EgressPolicy
 from streams.executors.errors import FileUnreadable
 from streams.executors.files import Files, name_of
-from streams.executors.guarded_session import EgressGuard
 from streams.executors.settings import FileReadSettings
+from transport.egress import EgressPolicy
 from transport.files import FileLinks, FileStore
+from transport.guarded_session import EgressGuard
 from transport.storage import Storage
 
 

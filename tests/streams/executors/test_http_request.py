@@ -16,14 +16,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from obstore.store import MemoryStore
 
-from streams.executors.egress import EgressPolicy
 from streams.executors.files import Files
-from streams.executors.guarded_session import EgressGuard
 from streams.executors.http_request import HttpRequestExecutor
 from streams.executors.outcome import NodeCall, Outcome
 from streams.executors.settings import FileReadSettings, HttpSettings
 from tests.streams.executors.receiver import Received, Receiver, running_receiver
+from transport.egress import EgressPolicy
 from transport.files import FileLinks, FileStore
+from transport.guarded_session import EgressGuard
 from transport.storage import Storage
 
 NODE: dict[str, Any] = {

@@ -10,16 +10,16 @@ from schemas.ids import entity_id
 from schemas.models import DEFAULT_TENANT, Provider, ToolProvider
 from schemas.secrets import SecretBox
 from streams.executors.catalog import Catalog
-from streams.executors.egress import EgressPolicy
 from streams.executors.files import Files
-from streams.executors.guarded_session import EgressGuard
 from streams.executors.models.finding import Models
 from streams.executors.settings import FileReadSettings, HttpSettings
 from streams.executors.tools.settings import ToolSettings
 from streams.executors.tools.sources import open_toolbox
 from streams.executors.tools.toolbox import Toolbox
 from transport.definitions import PROVIDERS, Definitions
+from transport.egress import EgressPolicy
 from transport.files import FileLinks, FileStore
+from transport.guarded_session import EgressGuard
 from transport.settings import StorageSettings
 from transport.storage import Storage
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from streams.executors.egress import EgressPolicy
+from transport.egress import EgressPolicy
 
 NOTHING_ALLOWED = EgressPolicy([])
 

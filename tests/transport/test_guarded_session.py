@@ -5,9 +5,9 @@ import socket
 import aiohttp
 import pytest
 
-from streams.executors.egress import EgressPolicy, EgressRefused
-from streams.executors.guarded_session import EgressGuard
 from tests.streams.executors.receiver import running_receiver
+from transport.egress import EgressPolicy, EgressRefused
+from transport.guarded_session import EgressGuard
 
 
 @pytest.mark.parametrize(
