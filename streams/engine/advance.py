@@ -43,7 +43,7 @@ def advance(
         return Advanced(state, ()) if state else _start(definition, command, now_us, options)
     if state is None or state.ended or not _applies(state, command, now_us, options):
         return Advanced(state, ())
-    is_late = state.status != PAUSED and now_us >= _deadline_us(state, options)
+    is_late = state.status != PAUSED and now_us >= state.deadline_us(options.max_run_s)
     hop = Hop(definition, state.copy(), options, now_us, brought)
     if definition.graph_hash != state.graph_hash:
         hop.fail(
@@ -68,16 +68,11 @@ def advance(
 
 
 def due_us(state: RunState, options: Options = DEFAULTS) -> int | None:
-    """When a Timer will do something: begin an attempt, end a pause or the run. None for one that has ended."""
+    """When a Timer will do something: begin an attempt, end a pause or the run. None once it has ended."""
     if state.ended:
         return None
     due = [retry.due_at for retry in state.retries[:1]] + [one.expires_at for one in state.pauses[:1]]
-    return min(due if state.status == PAUSED else [*due, _deadline_us(state, options)])
-
-
-def _deadline_us(state: RunState, options: Options) -> int:
-    """Of a run that is not paused now."""
-    return state.started_at + state.paused_us + options.max_run_s * US
+    return min(due if state.status == PAUSED else [*due, state.deadline_us(options.max_run_s)])
 
 
 def _applies(state: RunState, command: Command, now_us: int, options: Options) -> bool:

@@ -30,6 +30,7 @@ class Steps(Protocol):
     state: RunState
     frames: Frames
     base: Record
+    now_us: int
 
     def emit(self, effect: NodeExecuted) -> None:
         """An effect of the hop."""
@@ -65,7 +66,6 @@ class Pauses:
 
     hop: Steps
     definition: Definition
-    now_us: int
     was: str = RUNNING
     """The status that the run had before the hop."""
 
@@ -74,14 +74,14 @@ class Pauses:
         state = self.hop.state
         self.was = state.status
         if state.status == PAUSED:
-            state.paused_us += max(0, self.now_us - state.paused_at)
+            state.paused_us += max(0, self.hop.now_us - state.paused_at)
             state.status = RUNNING
 
     def freeze(self) -> bool:
         """Pauses the run if nothing but answers can let it go on. Says whether its status is another now."""
         state = self.hop.state
         if state.pauses and not self._goes_on():
-            state.status, state.paused_at = PAUSED, self.now_us
+            state.status, state.paused_at = PAUSED, self.hop.now_us
         return state.status != self.was
 
     def begin(self, frame: Frame, plan: NodePlan, execution_id: str, waiting: Waiting) -> None:
@@ -90,7 +90,7 @@ class Pauses:
         assert plan.pause is not None
         asked = plan.pause.ask(frame.pool)
         metadata = {**asked.metadata, "node_id": plan.id, "node_title": plan.title}
-        expires_at = self.now_us + asked.timeout_s * US
+        expires_at = self.hop.now_us + asked.timeout_s * US
         record = execution_record(hop.base, plan, execution_id, waiting)
         record["status"] = "paused"
         add_metadata(record, frame.marks, _told(execution_id, expires_at, metadata))
@@ -113,7 +113,7 @@ class Pauses:
     def expire(self) -> None:
         """Those that nobody answered in time are done, too."""
         for pending in self.hop.state.pauses:
-            if pending.expires_at <= self.now_us:
+            if pending.expires_at <= self.hop.now_us:
                 plan = self._plan(pending.execution_id)
                 assert plan.pause is not None
                 metadata = self.hop.state.parts.get(_PART + pending.execution_id)
@@ -131,8 +131,8 @@ class Pauses:
         record["revision"] += 1
         record["status"] = "succeeded"
         record["inputs"], record["outputs"] = as_json(outcome.inputs), as_json(outcome.outputs)
-        record["elapsed_time"] = max(0, self.now_us - waiting.created_at) / US
-        record["finished_at"] = max(self.now_us, waiting.created_at)
+        record["elapsed_time"] = max(0, self.hop.now_us - waiting.created_at) / US
+        record["finished_at"] = max(self.hop.now_us, waiting.created_at)
         state.no_longer_waits(execution_id)
         state.parts.drop(_PART + execution_id)
         state.pauses = tuple(one for one in state.pauses if one.execution_id != execution_id)

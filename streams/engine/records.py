@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 
+from schemas.models import WorkflowType
 from streams.engine.commands import NodeResult
 from streams.engine.definition import Definition, NodePlan
 from streams.engine.effects import Record
@@ -37,13 +38,14 @@ def as_json(value: Any) -> str:
     return orjson.dumps(value).decode()
 
 
-def execution_base(state: RunState) -> Record:
+def execution_base(state: RunState, workflow_type: str) -> Record:
     """What all node executions of a run have in common."""
+    of_run = "rag-pipeline-run" if workflow_type == WorkflowType.RAG_PIPELINE else "workflow-run"
     return {
         "tenant_id": state.tenant_id,
         "app_id": state.app_id,
         "workflow_id": state.workflow_id,
-        "triggered_from": "single-step" if state.single_step else "workflow-run",
+        "triggered_from": "single-step" if state.single_step else of_run,
         "workflow_run_id": None if state.single_step else state.run_id,
         "created_by_role": state.created_by_role,
         "created_by": state.created_by,

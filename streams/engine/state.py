@@ -113,6 +113,10 @@ class RunState:
         """Nothing will change it any more. It is kept for a while so that late commands are recognised."""
         return self.status not in (RUNNING, PAUSED)
 
+    def deadline_us(self, max_run_s: int) -> int:
+        """When a run that is not paused now has had its time."""
+        return self.started_at + self.paused_us + max_run_s * 1_000_000
+
     @property
     def inputs(self) -> str:
         """JSON, as recorded. Empty once the run has ended."""

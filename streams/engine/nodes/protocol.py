@@ -7,8 +7,11 @@ from typing import Any, NamedTuple, Protocol
 from schemas.pauses import Answer
 from streams.engine.pool import Pool
 
+Writes = Mapping[tuple[str, str], Any]
+"""(node id or `conversation`, variable) -> its new value."""
+
 _NOTHING: Mapping[str, Any] = {}
-_NOTHING_WRITTEN: Mapping[tuple[str, str], Any] = {}
+_NOTHING_WRITTEN: Writes = {}
 
 
 class Outcome(NamedTuple):
@@ -19,9 +22,9 @@ class Outcome(NamedTuple):
     process_data: Mapping[str, Any] = _NOTHING
     handle: str | None = None
     """The case that was taken, for a node that branches."""
-    writes: Mapping[tuple[str, str], Any] = _NOTHING_WRITTEN
-    """(node id or `conversation`, variable) -> its new value: what an assigner does. Applied in this order,
-    after which every node sees it that saw the variable before."""
+    writes: Writes = _NOTHING_WRITTEN
+    """What an assigner does. Applied in this order, after which every node sees it that saw the variable
+    before."""
 
 
 class Task(NamedTuple):

@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 import pytest
 
-from streams.engine.commands import Cancel, NodeResult, Start, Timer, command_of
+from streams.engine.commands import Cancel, NodeResult, Resume, Start, Timer, command_of
 
 
 def record(kind: str, **payload: Any) -> dict[str, Any]:
@@ -37,7 +37,14 @@ def test_the_others() -> None:
     assert command_of(record("TIMER")) == Timer("id")
 
 
-@pytest.mark.parametrize("kind", ["UNKNOWN", "RESUME"])
-def test_unknown_kinds(kind: str) -> None:
-    with pytest.raises(ValueError, match=kind):
-        command_of(record(kind))
+def test_resume() -> None:
+    assert command_of(record("RESUME", interaction_id="i")) == Resume("id", "i")
+    payload = {"node_execution_id": "e", "node_id": "n", "inputs": {"x": 1}, "action": "yes", "by": "ada"}
+    assert command_of(record("RESUME", interaction_id="i", **payload)) == Resume(
+        "id", "i", "e", "n", {"x": 1}, "yes", "ada"
+    )
+
+
+def test_unknown_kinds() -> None:
+    with pytest.raises(ValueError, match="LATER"):
+        command_of(record("LATER"))

@@ -1,0 +1,42 @@
+"""What a hop says about the run as a whole: that it has begun, pauses, goes on or has ended."""
+
+from collections.abc import Iterator
+
+from streams.engine.definition import Definition
+from streams.engine.effects import LogChanged, NodeExecuted, Record, RunChanged
+from streams.engine.frames import Frames
+from streams.engine.records import US, add_metadata, execution_record, log_record, run_record
+from streams.engine.state import RunState
+
+
+def report(
+    state: RunState, definition: Definition, outputs: str | None, now_us: int
+) -> list[RunChanged | LogChanged]:
+    """The run and its trigger log as they are now, each one revision on; nothing for a single step."""
+    if state.single_step:
+        return []
+    now_us = max(now_us, state.started_at)
+    state.revision += 1
+    changed: list[RunChanged | LogChanged] = [RunChanged(run_record(state, definition, outputs, now_us))]
+    if (log := state.trigger_log) is not None:
+        state.trigger_log = log = log_record(log, state, outputs, now_us)
+        changed.append(LogChanged(log))
+    return changed
+
+
+def abandoned(
+    state: RunState, definition: Definition, frames: Frames, base: Record, now_us: int
+) -> Iterator[NodeExecuted]:
+    """What was under way when the run ended: it has no one to report to any more."""
+    for execution_id, waiting in state.all_waiting():
+        if not waiting.revision:
+            continue
+        plan = definition.by_id.get(waiting.node_id)
+        record = execution_record(base, plan, execution_id, waiting)
+        record["revision"] += 1
+        record["status"], record["error"] = "stopped", state.error
+        record["elapsed_time"] = max(0, now_us - waiting.created_at) / US
+        record["finished_at"] = max(now_us, waiting.created_at)
+        if plan is not None and waiting.path:
+            add_metadata(record, frames.get(waiting.path).marks)
+        yield NodeExecuted(record)
