@@ -18,13 +18,16 @@ _WORDING = ("error_message", "__reason")
 OWN_WORDING = "own wording"
 """Name of the model for nodes that ask in words of their own: classifiers and extractors."""
 
+_WORDED = ("prompts", "function")
+"""What such a node shows of its words."""
+
 _NOT_SHOWN = ("env.", "conversation.")
 """graphon's start node repeats all of these as outputs, secrets included; Hopline's only `sys.*`."""
 
 _FACTS = ("status", "inputs", "outputs", "process", "error")
 
 _UNTIL_IT_FAILED = ("inputs", "process")
-"""What a failed node got to; graphon mostly says nothing of it. So are the outputs of one that ends the run."""
+"""What a failed node got to: graphon mostly says nothing of it, nor of what one that ends the run put out."""
 
 
 def differences(peer: Result, hopline: Result) -> list[str]:
@@ -146,5 +149,5 @@ def _plain(value: Any, name: str = "") -> Any:
         return value.partition("?")[0].partition(" HTTP")[0]
     if isinstance(value, Mapping):
         worded = value.get("model_name") == OWN_WORDING
-        return {key: _plain(one, key) for key, one in value.items() if not (worded and key == "prompts")}
+        return {key: _plain(one, key) for key, one in value.items() if not (worded and key in _WORDED)}
     return [_plain(one) for one in value] if isinstance(value, list) else value

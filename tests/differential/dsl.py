@@ -1,8 +1,8 @@
 """How many of a folder of Dify DSL files import without an edit, and how many run to their end.
 
-`python -m tests.differential.dsl FOLDER` (`make corpus DSL=FOLDER`). Models, tools, knowledge and HTTP services
-are one local server with canned replies; all else is Hopline's own, with scripts in the sandbox. The files
-are other people's and no part of this repository.
+`python -m tests.differential.dsl FOLDER` (`make corpus DSL=FOLDER`). Models, tools, knowledge and HTTP
+services are one local server with canned replies; all else is Hopline's own, with scripts in the sandbox.
+The files are other people's and no part of this repository.
 """
 
 import re
@@ -20,7 +20,6 @@ from streams.executors.outcome import NodeCall, Outcome
 from tests.differential import dsl_canned
 from tests.differential.hopline_process import Hopline
 from tests.differential.job import Job, Result
-from tests.graphs import Json
 
 RAN = "runs to its end"
 RAN_WITH_CANNED_CODE = "runs to its end; a script that cannot use the canned replies is given outputs"

@@ -1,4 +1,4 @@
-"""What published workflows ask of the world, answered: inputs for their forms, providers for what they name."""
+"""What published workflows ask of the world: inputs for their forms, providers for what they name."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -15,9 +15,18 @@ from transport.files import StoredFile
 
 TEXT = "A short text about nothing much."
 _BY_TYPE: Mapping[str, Any] = {
-    "string": "text", "number": 1, "boolean": True, "object": {}, "array[string]": ["text"], "array[number]": [1],
-    "array[object]": [{}], "array[boolean]": [True], "secret": "text", "select": "text", "bool": True,
-}  # fmt: skip
+    "string": "text",
+    "number": 1,
+    "boolean": True,
+    "object": {},
+    "array[string]": ["text"],
+    "array[number]": [1],
+    "array[object]": [{}],
+    "array[boolean]": [True],
+    "secret": "text",
+    "select": "text",
+    "bool": True,
+}
 
 
 def uploaded(hopline: Hopline) -> Json:

@@ -67,7 +67,9 @@ class Hopline:
         return replace(job, environment=[*job.environment, base])
 
     def run(self, job: Job, options: Options = DEFAULTS, execute: Execute | None = None) -> Result:
-        """Blocks. Raises `InvalidDefinition` for a graph that is not taken. `execute` stands for the executors."""
+        """Blocks. Raises `InvalidDefinition` for a graph that is not taken.
+
+        `execute` stands for the executors."""
         self.world.begin(job.models)
         result = self._wait(self._play(job, options, execute or self.execute))
         return replace(result, asked=self.world.asked)

@@ -43,7 +43,6 @@ class Progress:
             "model_mode": model.mode,
             "prompts": shown(messages),
             "usage": None,
-            "finish_reason": None,
             "model_provider": config["model"]["provider"],
             "model_name": config["model"]["name"],
         }

@@ -86,7 +86,6 @@ class ParameterExtractorExecutor:
             idempotency_key=call.execution_id,
         )
         progress.asks(model, config, request.messages)
-        del progress.process_data["finish_reason"]
         progress.process_data["function"] = (
             {"name": _FUNCTION, "description": _DESCRIPTION, "parameters": tools[0].parameters}
             if tools
@@ -94,6 +93,7 @@ class ParameterExtractorExecutor:
         )
         reply = await model.chat(request)
         progress.answered(reply)
+        del progress.process_data["finish_reason"]  # Dify does not record that of an extractor.
         progress.process_data |= {"tool_call": _tool_call(reply), "llm_text": reply.text}
         found = await _found(reply)
         reason = complaint(parameters, found) if found else "the reply of the model has no values in it"

@@ -6,10 +6,17 @@ from tests.differential.job import Job
 from tests.graphs import Json, end, graph, node, start
 
 _TARGETS: dict[str, tuple[str, Any]] = {
-    "s": ("string", "a"), "n": ("number", 6), "f": ("number", 1.5), "o": ("object", {"a": 1}), "b": ("boolean", True),
-    "ls": ("array[string]", ["a", "b"]), "ln": ("array[number]", [1, 2]), "lo": ("array[object]", [{"a": 1}]),
-    "e": ("array[string]", []), "es": ("string", ""),
-}  # fmt: skip
+    "s": ("string", "a"),
+    "n": ("number", 6),
+    "f": ("number", 1.5),
+    "o": ("object", {"a": 1}),
+    "b": ("boolean", True),
+    "ls": ("array[string]", ["a", "b"]),
+    "ln": ("array[number]", [1, 2]),
+    "lo": ("array[object]", [{"a": 1}]),
+    "e": ("array[string]", []),
+    "es": ("string", ""),
+}
 
 _CONSTANTS: dict[str, list[Any]] = {
     "over-write": [], "set": ["x", 2, 2.5, {"b": 2}, ["z"], True, None, "5", '{"b": 2}'],
@@ -24,8 +31,11 @@ def _conversation() -> list[Json]:
 
 
 def _job(data: Json, shown: list[str]) -> Job:
-    made = graph([start(), node("n", "assigner", **data), end(**{one: ["conversation", one] for one in shown})],
-                 ("start", "n"), ("n", "end"))  # fmt: skip
+    made = graph(
+        [start(), node("n", "assigner", **data), end(**{one: ["conversation", one] for one in shown})],
+        ("start", "n"),
+        ("n", "end"),
+    )
     return Job(made, conversation=_conversation())
 
 
@@ -59,14 +69,33 @@ def _several() -> Job:
 
 
 CASES: dict[str, Job] = {
-    **{f"{target} {operation} {value!r}": _second(target, operation, value)
-       for target in _TARGETS for operation, values in _CONSTANTS.items() for value in values},
-    **{f"{target} {operation} variable {source}": _second(target, operation, ["conversation", source], "variable")
-       for target in ("s", "n", "o", "ls", "ln") for operation in ("over-write", "append", "extend", "+=")
-       for source in ("s", "n", "f", "o", "ls", "ln")},
+    **{
+        f"{target} {operation} {value!r}": _second(target, operation, value)
+        for target in _TARGETS
+        for operation, values in _CONSTANTS.items()
+        for value in values
+    },
+    **{
+        f"{target} {operation} variable {source}": _second(
+            target, operation, ["conversation", source], "variable"
+        )
+        for target in ("s", "n", "o", "ls", "ln")
+        for operation in ("over-write", "append", "extend", "+=")
+        for source in ("s", "n", "f", "o", "ls", "ln")
+    },
     "a missing source": _second("s", "over-write", ["conversation", "nothing"], "variable"),
-    **{f"version 1: {target} {mode} {source}": _first(target, mode, ["conversation", source])
-       for target, source in (("s", "es"), ("n", "f"), ("ls", "s"), ("ls", "e"), ("o", "o"), ("s", "n"), ("ln", "s"))
-       for mode in ("over-write", "append", "clear")},
+    **{
+        f"version 1: {target} {mode} {source}": _first(target, mode, ["conversation", source])
+        for target, source in (
+            ("s", "es"),
+            ("n", "f"),
+            ("ls", "s"),
+            ("ls", "e"),
+            ("o", "o"),
+            ("s", "n"),
+            ("ln", "s"),
+        )
+        for mode in ("over-write", "append", "clear")
+    },
     "several items": _several(),
-}  # fmt: skip
+}

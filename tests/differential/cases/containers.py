@@ -56,8 +56,12 @@ def _lists(flatten: bool, returns: str = "[str(i), str(i)]", kind: str = "array[
 
 
 def _failing(mode: str, **data: Any) -> Job:
-    nodes = [*iteration("it", ["env", "items"], ["c", "r"], brittle("c", ["it", "item"]), error_handle_mode=mode, **data),
-             end(r=["it", "output"])]  # fmt: skip
+    nodes = [
+        *iteration(
+            "it", ["env", "items"], ["c", "r"], brittle("c", ["it", "item"]), error_handle_mode=mode, **data
+        ),
+        end(r=["it", "output"]),
+    ]
     return _job(nodes, ("start", "it"), ("itstart", "c"), ("it", "end"), items=["a", "b", "c"])
 
 
@@ -75,20 +79,44 @@ def _failing_with_strategy(strategy: str, mode: str) -> Job:
 
 
 def _inner_strategy() -> Job:
-    inside = [brittle("c", ["it", "item"], error_strategy="fail-branch"), template("ok", "ok {{ r }}", r=["c", "r"]),
-              template("bad", "bad"), node("agg", "variable-aggregator", output_type="string",
-                                           variables=[["ok", "output"], ["bad", "output"]])]  # fmt: skip
+    inside = [
+        brittle("c", ["it", "item"], error_strategy="fail-branch"),
+        template("ok", "ok {{ r }}", r=["c", "r"]),
+        template("bad", "bad"),
+        node(
+            "agg",
+            "variable-aggregator",
+            output_type="string",
+            variables=[["ok", "output"], ["bad", "output"]],
+        ),
+    ]
     nodes = [*iteration("it", ["env", "items"], ["agg", "output"], *inside), end(r=["it", "output"])]
-    return _job(nodes, ("start", "it"), ("itstart", "c"), ("c", "ok", "success-branch"), ("c", "bad", "fail-branch"),
-                ("ok", "agg"), ("bad", "agg"), ("it", "end"), items=["a", "b", "c"])  # fmt: skip
+    return _job(
+        nodes,
+        ("start", "it"),
+        ("itstart", "c"),
+        ("c", "ok", "success-branch"),
+        ("c", "bad", "fail-branch"),
+        ("ok", "agg"),
+        ("bad", "agg"),
+        ("it", "end"),
+        items=["a", "b", "c"],
+    )
 
 
 def _branches_inside(output: list[str]) -> Job:
     inside = [if_else("c", case("two", condition(["it", "item"], "=", "2"))), template("t", "two"),
               template("u", "other {{ x }}", x=["it", "item"])]  # fmt: skip
     nodes = [*iteration("it", ["env", "items"], output, *inside), end(r=["it", "output"])]
-    return _job(nodes, ("start", "it"), ("itstart", "c"), ("c", "t", "two"), ("c", "u", "false"), ("it", "end"),
-                items=[1, 2, 3])  # fmt: skip
+    return _job(
+        nodes,
+        ("start", "it"),
+        ("itstart", "c"),
+        ("c", "t", "two"),
+        ("c", "u", "false"),
+        ("it", "end"),
+        items=[1, 2, 3],
+    )
 
 
 def _nested_iterations() -> Job:
@@ -128,16 +156,26 @@ def _loop_end() -> Job:
         *loop("lo", 9, *inside, loop_variables=[loop_variable("n", "number", 0)]),
         end(n=["lo", "n"], t=["t", "output"]),
     ]
-    return _job(nodes, ("start", "lo"), ("lostart", "plus"), ("plus", "c"), ("c", "stop", "y"), ("c", "t", "false"),
-                ("lo", "end"))  # fmt: skip
+    return _job(
+        nodes,
+        ("start", "lo"),
+        ("lostart", "plus"),
+        ("plus", "c"),
+        ("c", "stop", "y"),
+        ("c", "t", "false"),
+        ("lo", "end"),
+    )
 
 
 def _loop_variables() -> Job:
     given = [
-        loop_variable("s", "string", "x"), loop_variable("n", "number", "1.5"), loop_variable("v", "number", ["start", "n"]),
-        loop_variable("l", "array[string]", '["a"]'), loop_variable("o", "object", '{"a": 1}'),
+        loop_variable("s", "string", "x"),
+        loop_variable("n", "number", "1.5"),
+        loop_variable("v", "number", ["start", "n"]),
+        loop_variable("l", "array[string]", '["a"]'),
+        loop_variable("o", "object", '{"a": 1}'),
         loop_variable("f", "boolean", True),
-    ]  # fmt: skip
+    ]
     inside = template("t", "{{ s }}{{ v }}{{ l }}", s=["lo", "s"], v=["lo", "v"], l=["lo", "l"])
     nodes = [*loop("lo", 2, inside, loop_variables=given),
              end(**{name: ["lo", name] for name in "snvlof"}, t=["t", "output"])]  # fmt: skip
@@ -154,8 +192,13 @@ def _failing_loop(**data: Any) -> Job:
 
 
 def _loop_in_iteration() -> Job:
-    inner = loop("lo", 5, add("plus", ["lo", "n"]), loop_variables=[loop_variable("n", "number", ["it", "item"])],
-                 break_conditions=[condition(["lo", "n"], "≥", "3")])  # fmt: skip
+    inner = loop(
+        "lo",
+        5,
+        add("plus", ["lo", "n"]),
+        loop_variables=[loop_variable("n", "number", ["it", "item"])],
+        break_conditions=[condition(["lo", "n"], "≥", "3")],
+    )
     nodes = [*iteration("it", ["env", "items"], ["lo", "n"], *inner), end(r=["it", "output"])]
     return _job(
         nodes, ("start", "it"), ("itstart", "lo"), ("lostart", "plus"), ("it", "end"), items=[0, 1, 5]
@@ -165,8 +208,10 @@ def _loop_in_iteration() -> Job:
 def _iteration_in_loop() -> Job:
     inner = iteration("it", ["env", "items"], ["t", "output"],
                       template("t", "{{ x }}{{ n }}", x=["it", "item"], n=["lo", "n"]))  # fmt: skip
-    nodes = [*loop("lo", 2, *inner, add("plus", ["lo", "n"]), loop_variables=[loop_variable("n", "number", 0)]),
-             end(n=["lo", "n"], r=["it", "output"])]  # fmt: skip
+    nodes = [
+        *loop("lo", 2, *inner, add("plus", ["lo", "n"]), loop_variables=[loop_variable("n", "number", 0)]),
+        end(n=["lo", "n"], r=["it", "output"]),
+    ]
     edges = (("start", "lo"), ("lostart", "it"), ("itstart", "t"), ("it", "plus"), ("lo", "end"))
     return _job(nodes, *edges, items=["a", "b"])
 
@@ -183,14 +228,25 @@ def _missing_list() -> Job:
 
 CASES: dict[str, Job] = {
     **{f"each of {name}": _each(items) for name, items in _LISTS.items()},
-    **{f"each of {name}, in parallel": _each(items, is_parallel=True, parallel_nums=2) for name, items in _LISTS.items()},
+    **{
+        f"each of {name}, in parallel": _each(items, is_parallel=True, parallel_nums=2)
+        for name, items in _LISTS.items()
+    },
     **{f"lists, flatten {flatten}": _lists(flatten) for flatten in (True, False)},
     "lists of objects, flatten": _lists(True, "[{'a': 1}]", "array[object]"),
     "some lists are empty": _lists(True, "[] if i == 'a' else ['x']"),
-    **{f"a round fails, {mode}{', parallel' if parallel else ''}": _failing(mode, is_parallel=parallel, parallel_nums=2)
-       for mode in ("terminated", "continue-on-error", "remove-abnormal-output") for parallel in (False, True)},
-    **{f"an iteration fails, {strategy}, {mode}": _failing_with_strategy(strategy, mode)
-       for strategy in ("fail-branch", "default-value") for mode in ("terminated", "continue-on-error")},
+    **{
+        f"a round fails, {mode}{', parallel' if parallel else ''}": _failing(
+            mode, is_parallel=parallel, parallel_nums=2
+        )
+        for mode in ("terminated", "continue-on-error", "remove-abnormal-output")
+        for parallel in (False, True)
+    },
+    **{
+        f"an iteration fails, {strategy}, {mode}": _failing_with_strategy(strategy, mode)
+        for strategy in ("fail-branch", "default-value")
+        for mode in ("terminated", "continue-on-error")
+    },
     "a node inside has an error strategy": _inner_strategy(),
     "branches inside, one is put out": _branches_inside(["t", "output"]),
     "branches inside, another is put out": _branches_inside(["u", "output"]),
@@ -203,7 +259,9 @@ CASES: dict[str, Job] = {
     "loop-end": _loop_end(),
     "loop variables": _loop_variables(),
     "a loop fails": _failing_loop(),
-    "a loop fails, fail-branch": _failing_loop(error_strategy="default-value", default_value=[{"key": "n", "type": "number", "value": "9"}]),
+    "a loop fails, fail-branch": _failing_loop(
+        error_strategy="default-value", default_value=[{"key": "n", "type": "number", "value": "9"}]
+    ),
     "a loop in an iteration": _loop_in_iteration(),
     "an iteration in a loop": _iteration_in_loop(),
-}  # fmt: skip
+}

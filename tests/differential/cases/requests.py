@@ -6,9 +6,14 @@ from tests.differential.cases.build import probe
 from tests.differential.job import Job
 
 _NODE: dict[str, Any] = {
-    "method": "get", "url": "{{#env.base#}}/echo", "authorization": {"type": "no-auth", "config": None}, "headers": "",
-    "params": "", "body": {"type": "none", "data": []}, "timeout": None,
-}  # fmt: skip
+    "method": "get",
+    "url": "{{#env.base#}}/echo",
+    "authorization": {"type": "no-auth", "config": None},
+    "headers": "",
+    "params": "",
+    "body": {"type": "none", "data": []},
+    "timeout": None,
+}
 
 
 def _job(path: str = "/echo", **data: Any) -> Job:
@@ -36,16 +41,31 @@ CASES: dict[str, Job] = {
     "json with an object": _body("json", {"value": '{"a": {{#start.o#}}}'}),
     "json that is none": _body("json", {"value": "nothing like it"}),
     "raw text": _body("raw-text", {"value": "say {{#start.q#}}"}),
-    "form": _body("x-www-form-urlencoded", {"key": "a", "value": "1 ü"}, {"key": "b", "value": "{{#start.q#}}"}),
+    "form": _body(
+        "x-www-form-urlencoded", {"key": "a", "value": "1 ü"}, {"key": "b", "value": "{{#start.q#}}"}
+    ),
     "multipart": _body("form-data", {"key": "a", "value": "1"}, {"key": "b", "value": "{{#start.q#}}"}),
-    "bearer": _key("bearer"), "basic": _key("basic", api_key="user:pass"),
-    "custom": _key("custom", header="X-Key"), "bearer in another header": _key("bearer", header="X-Key"),
+    "bearer": _key("bearer"),
+    "basic": _key("basic", api_key="user:pass"),
+    "custom": _key("custom", header="X-Key"),
+    "bearer in another header": _key("bearer", header="X-Key"),
     "an empty key": _key("bearer", api_key=""),
-    **{f"status {status}": _job(f"/?status={status}&body=x&type=text/plain") for status in (204, 301, 404, 500)},
-    "status 500 with an error strategy": _job("/?status=500&body=x&type=text/plain", error_strategy="default-value",
-                                              default_value=[{"key": "body", "type": "string", "value": "d"}]),
-    "text": _job("/?body=hello&type=text/plain"), "html": _job("/?body=%3Cp%3E&type=text/html"),
-    "no URL": _job(url=""), "no scheme": _job(url="example.com"),
-    "retries": _job("/?status=500&body=x&type=text/plain", error_strategy="fail-branch",
-                    retry_config={"retry_enabled": True, "max_retries": 2, "retry_interval": 1}),
-}  # fmt: skip
+    **{
+        f"status {status}": _job(f"/?status={status}&body=x&type=text/plain")
+        for status in (204, 301, 404, 500)
+    },
+    "status 500 with an error strategy": _job(
+        "/?status=500&body=x&type=text/plain",
+        error_strategy="default-value",
+        default_value=[{"key": "body", "type": "string", "value": "d"}],
+    ),
+    "text": _job("/?body=hello&type=text/plain"),
+    "html": _job("/?body=%3Cp%3E&type=text/html"),
+    "no URL": _job(url=""),
+    "no scheme": _job(url="example.com"),
+    "retries": _job(
+        "/?status=500&body=x&type=text/plain",
+        error_strategy="fail-branch",
+        retry_config={"retry_enabled": True, "max_retries": 2, "retry_interval": 1},
+    ),
+}

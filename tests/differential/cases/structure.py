@@ -26,11 +26,15 @@ def _diamond(joins: int) -> Job:
 def _skipped(n: int) -> Job:
     """A skipped branch of three nodes that joins one which is taken."""
     nodes = [
-        form(n=n), if_else("c", case("big", condition(["start", "n"], ">", "5"))), template("a", "a"),
-        if_else("d", case("huge", condition(["start", "n"], ">", "50"))), template("e", "e"), template("f", "f"),
+        form(n=n),
+        if_else("c", case("big", condition(["start", "n"], ">", "5"))),
+        template("a", "a"),
+        if_else("d", case("huge", condition(["start", "n"], ">", "50"))),
+        template("e", "e"),
+        template("f", "f"),
         template("g", "{{ a }}{{ e }}{{ f }}", a=["a", "output"], e=["e", "output"], f=["f", "output"]),
         end(x=["g", "output"]),
-    ]  # fmt: skip
+    ]
     edges = (("start", "c"), ("c", "a", "false"), ("c", "d", "big"), ("d", "e", "huge"), ("d", "f", "false"),
              ("a", "g"), ("e", "g"), ("f", "g"), ("g", "end"))  # fmt: skip
     return Job(graph(nodes, *edges), {"n": n})
@@ -45,10 +49,20 @@ def _uneven() -> Job:
 
 
 def _strategy(fail: str, strategy: str | None, **data: Any) -> Job:
-    nodes = [form(fail=fail), failing("n", error_strategy=strategy, **data), template("ok", "ok {{ r }}", r=["n", "r"]),
-             template("bad", "bad {{ t }}", t=["n", "error_type"]), template("beside", "b"),
-             end(ok=["ok", "output"], bad=["bad", "output"], r=["n", "r"], b=["beside", "output"],
-                 t=["n", "error_type"])]  # fmt: skip
+    nodes = [
+        form(fail=fail),
+        failing("n", error_strategy=strategy, **data),
+        template("ok", "ok {{ r }}", r=["n", "r"]),
+        template("bad", "bad {{ t }}", t=["n", "error_type"]),
+        template("beside", "b"),
+        end(
+            ok=["ok", "output"],
+            bad=["bad", "output"],
+            r=["n", "r"],
+            b=["beside", "output"],
+            t=["n", "error_type"],
+        ),
+    ]
     edges = [("start", "n"), ("start", "beside"), ("beside", "end"), ("ok", "end")]
     if strategy == "fail-branch":
         edges += [("n", "ok", "success-branch"), ("n", "bad", "fail-branch"), ("bad", "end")]

@@ -16,10 +16,24 @@ _VALUES: dict[str, Any] = {
 }  # fmt: skip
 
 _TEMPLATES = (
-    "{{ v }}", "{{ v | tojson }}", "{{ v | length }}", "{{ v.a }}", "{{ v[0] }}", "{% for x in v %}{{ x }},{% endfor %}",
-    "{{ v | upper }}", "{{ missing }}", "{{ missing.deep }}", "{{ v + 1 }}", "{% if v %}yes{% else %}no{% endif %}",
-    "{{ v | default('d') }}", "{{ v | join('-') }}", "plain", "", "{{ v ~ '!' }}", "{{ v is string }}",
-)  # fmt: skip
+    "{{ v }}",
+    "{{ v | tojson }}",
+    "{{ v | length }}",
+    "{{ v.a }}",
+    "{{ v[0] }}",
+    "{% for x in v %}{{ x }},{% endfor %}",
+    "{{ v | upper }}",
+    "{{ missing }}",
+    "{{ missing.deep }}",
+    "{{ v + 1 }}",
+    "{% if v %}yes{% else %}no{% endif %}",
+    "{{ v | default('d') }}",
+    "{{ v | join('-') }}",
+    "plain",
+    "",
+    "{{ v ~ '!' }}",
+    "{{ v is string }}",
+)
 
 
 def _template(text: str, value: Any) -> Job:
@@ -82,23 +96,41 @@ def _aggregator(taken: str, groups: bool) -> Job:
 
 
 CASES: dict[str, Job] = {
-    **{f"{text!r} of {name}": _template(text, value)
-       for name, value in _VALUES.items() for text in _TEMPLATES[:1 if name in ("unicode", "quotes") else None]},
-    **{f"answer with {name}": _answer("<{{#start.v#}}>" if not isinstance(value, list) else "<{{#env.v#}}>", v=value)
-       for name, value in _VALUES.items()},
+    **{
+        f"{text!r} of {name}": _template(text, value)
+        for name, value in _VALUES.items()
+        for text in _TEMPLATES[: 1 if name in ("unicode", "quotes") else None]
+    },
+    **{
+        f"answer with {name}": _answer(
+            "<{{#start.v#}}>" if not isinstance(value, list) else "<{{#env.v#}}>", v=value
+        )
+        for name, value in _VALUES.items()
+    },
     "answer with what is not there": _answer("a {{#start.nothing#}} b {{#sys.query#}} c {{ v }} {{#bad}}"),
-    "answer with a member": _answer("{{#start.v.a#}} {{#start.v.b#}} {{#start.v.x#}}", v={"a": 1, "b": {"c": 2}}),
+    "answer with a member": _answer(
+        "{{#start.v.a#}} {{#start.v.b#}} {{#start.v.x#}}", v={"a": 1, "b": {"c": 2}}
+    ),
     "two answers, one branch": _two_answers("y"),
     "two answers, the other branch": _two_answers("n"),
     "parallel answers": _parallel_answers(),
     "two ends": _two_ends(),
-    **{f"aggregator{' with groups' if groups else ''}, {taken}": _aggregator(taken, groups)
-       for groups in (False, True) for taken in ("a", "b", "ab", "")},
-    "a selector of an end that leads nowhere": probe("template-transform", ["output", "output.x", "y"],
-                                                     {"template": "t", "variables": []}),
+    **{
+        f"aggregator{' with groups' if groups else ''}, {taken}": _aggregator(taken, groups)
+        for groups in (False, True)
+        for taken in ("a", "b", "ab", "")
+    },
+    "a selector of an end that leads nowhere": probe(
+        "template-transform", ["output", "output.x", "y"], {"template": "t", "variables": []}
+    ),
     "members of an object": Job(
-        graph([form(v={"a": {"b": [1, 2]}}), end(a=["start", "v", "a"], b=["start", "v", "a", "b"],
-                                                 c=["start", "v", "x"])], ("start", "end")),
+        graph(
+            [
+                form(v={"a": {"b": [1, 2]}}),
+                end(a=["start", "v", "a"], b=["start", "v", "a", "b"], c=["start", "v", "x"]),
+            ],
+            ("start", "end"),
+        ),
         {"v": {"a": {"b": [1, 2]}}},
     ),
-}  # fmt: skip
+}

@@ -15,6 +15,7 @@ from graphon.model_runtime.entities.llm_entities import (
 )
 from graphon.model_runtime.entities.message_entities import AssistantPromptMessage, PromptMessage
 from graphon.model_runtime.entities.model_entities import AIModelEntity, FetchFrom, ModelFeature, ModelType
+from graphon.model_runtime.errors.invoke import InvokeBadRequestError
 from graphon.nodes.tool_runtime_entities import ToolRuntimeHandle, ToolRuntimeMessage, ToolRuntimeParameter
 from graphon.template_rendering import Jinja2TemplateRenderer, TemplateRenderError
 
@@ -36,7 +37,9 @@ class CannedModel:
         self._asked = asked
 
     def get_model_schema(self) -> AIModelEntity:
-        features = [ModelFeature.TOOL_CALL, ModelFeature.VISION] if "tool_calls" in self._reply else []
+        features = [ModelFeature.STRUCTURED_OUTPUT]
+        if "tool_calls" in self._reply:
+            features += [ModelFeature.TOOL_CALL, ModelFeature.VISION]
         return AIModelEntity(
             model=self.model_name,
             label=I18nObject(en_US=self.model_name),
@@ -75,7 +78,7 @@ class CannedModel:
         messages = [{"role": each.role.value, "content": each.get_text_content()} for each in prompt_messages]
         self._asked.append({"model": self.model_name, "messages": messages})
         if self._reply.get("error"):
-            raise ValueError(self._reply["error"])
+            raise InvokeBadRequestError(self._reply["error"])
         text = self._reply["text"].replace("{last}", messages[-1]["content"] if messages else "")
         calls = [
             AssistantPromptMessage.ToolCall(
@@ -152,10 +155,13 @@ class Templates(Jinja2TemplateRenderer):
 
 
 class Verbatim:
-    """Prompt messages as {role, text}."""
+    """Prompt messages as {role, text, files}. None has a file here."""
 
     def serialize(self, *, model_mode: Any, prompt_messages: Sequence[PromptMessage]) -> list[Json]:
-        return [{"role": each.role.value, "text": each.get_text_content()} for each in prompt_messages]
+        return [
+            {"role": each.role.value, "text": each.get_text_content(), "files": []}
+            for each in prompt_messages
+        ]
 
 
 class NoFiles:

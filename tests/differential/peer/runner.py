@@ -19,8 +19,8 @@ sys.modules["odfdo"] = types.ModuleType("odfdo")
 sys.modules["odfdo"].Document = object  # type: ignore[attr-defined]
 
 from canned import CannedModel, CannedTool, NoFiles, Scripts, Templates, Verbatim  # noqa: E402
+from graphon.dsl import importer  # noqa: E402
 from graphon.dsl.entities import DslCredentials, DslKind  # noqa: E402
-from graphon.dsl.importer import _normalize_graph_config, _select_root_node_id  # noqa: E402
 from graphon.dsl.node_factory import SlimDslNodeFactory, _code_limits, _NodeBuildRequest  # noqa: E402
 from graphon.engine import Engine  # noqa: E402
 from graphon.engine.layer import ExecutionLimitsLayer  # noqa: E402
@@ -61,6 +61,9 @@ from graphon.runtime.init_params import InitParams  # noqa: E402
 from graphon.runtime.runtime_state import RuntimeState  # noqa: E402
 from graphon.runtime.variable_pool import VariablePool  # noqa: E402
 from graphon.workflow_type_encoder import WorkflowRuntimeTypeConverter  # noqa: E402
+
+# This importer, which is not Dify's, shortens "langgenius/openai/openai".
+importer._canonical_vendor = lambda provider: provider
 
 Json = dict[str, Any]
 
@@ -215,8 +218,8 @@ def run(job: Json) -> Json:
 
 
 def _engine(job: Json, outside: Outside) -> Engine:
-    graph_config = _normalize_graph_config(job["graph"], kind=DslKind.APP)
-    root = _select_root_node_id(graph_config)
+    graph_config = importer._normalize_graph_config(job["graph"], kind=DslKind.APP)
+    root = importer._select_root_node_id(graph_config)
     pool = VariablePool()
     for namespace, variables in (
         ("sys", [{"name": name, "value": value} for name, value in job["system"].items()]),
