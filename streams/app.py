@@ -10,7 +10,6 @@ from schemas.ids import now_us
 from schemas.secrets import SecretBox
 from streams.conversations import Conversations
 from streams.dead_letters import dead_letter
-from streams.engine.options import Options
 from streams.engine.pure import execute_pure, is_pure
 from streams.execute import Execute, Executor
 from streams.executors.catalog import Catalog
@@ -88,13 +87,12 @@ def _stages(
     metrics: WorkerMetrics,
     values: ValueStore,
 ) -> tuple[list[Stage], list[TaskStage]]:
-    options = Options(every_node_a_hop=settings.every_node_a_hop, clock=now_us)
     offload = Offload(settings.offload, settings.offload_threshold_bytes)
     router = Router(feed, codec, metrics.event, offload)
     runner = Runner(
         feed,
         codec,
-        options,
+        settings.engine_options(now_us),
         settings.finished_ttl_s,
         metrics.command,
         fetcher=Fetcher(values),

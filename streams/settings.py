@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from streams.engine.options import DEFAULTS, Clock, Options
 from streams.offload import Mode
 
 
@@ -43,6 +44,12 @@ class WorkerSettings(BaseSettings):
     every_node_a_hop: bool = False
     """Send every node through `node.tasks.*`, the pure ones too."""
 
+    run_max_steps: Annotated[int, Field(ge=1)] = DEFAULTS.max_steps
+    run_max_s: Annotated[int, Field(ge=1)] = DEFAULTS.max_run_s
+    run_max_loop_rounds: Annotated[int, Field(ge=1)] = DEFAULTS.max_loop_rounds
+    run_max_depth: Annotated[int, Field(ge=1)] = DEFAULTS.max_depth
+    """Limits of a run, see `Options`."""
+
     executor_concurrency: Annotated[int, Field(ge=1)] = 200
     """Node tasks under way at the same time in one worker."""
 
@@ -57,3 +64,14 @@ class WorkerSettings(BaseSettings):
 
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
     """Where Prometheus finds this worker's metrics; 0 serves none."""
+
+    def engine_options(self, clock: Clock) -> Options:
+        """What the engine is to keep to."""
+        return Options(
+            max_steps=self.run_max_steps,
+            max_run_s=self.run_max_s,
+            max_loop_rounds=self.run_max_loop_rounds,
+            max_depth=self.run_max_depth,
+            every_node_a_hop=self.every_node_a_hop,
+            clock=clock,
+        )

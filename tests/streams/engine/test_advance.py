@@ -82,6 +82,13 @@ def test_the_record_of_a_node() -> None:
     }  # fmt: skip
 
 
+def test_the_nodes_of_a_rag_pipeline_say_so() -> None:
+    run = Run(compiled(FORK, WorkflowType.RAG_PIPELINE)).start()
+    run.cancel()
+    assert run.run["type"] == "rag-pipeline"
+    assert {record["triggered_from"] for record in run.records(NodeExecuted)} == {"rag-pipeline-run"}
+
+
 def test_branches_run_side_by_side_and_join_once() -> None:
     run = Run(FORK).start({}, trigger_log=LOG)
     assert [r["node_id"] for r in run.records(TaskScheduled)] == ["a", "b"]

@@ -3,6 +3,7 @@
 import orjson
 import pytest
 
+from schemas.models import WorkflowType
 from streams.engine.effects import LogChanged, NodeExecuted, RunChanged, TaskScheduled
 from tests.graphs import Json, code, end, field, graph, iteration, start, template
 from tests.streams.engine.harness import Run, compiled
@@ -82,3 +83,8 @@ def test_the_start_node_takes_its_variables() -> None:
 def test_a_node_that_does_not_exist_is_no_step() -> None:
     with pytest.raises(KeyError):
         compiled(GRAPH, only="nobody")
+
+
+def test_a_step_of_a_rag_pipeline_is_a_single_step() -> None:
+    definition = compiled(GRAPH, WorkflowType.RAG_PIPELINE, only="greet")
+    only(Run(definition).start(single_step="greet", values={"start": {"q": "x"}}), "greet")
