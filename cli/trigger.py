@@ -10,10 +10,10 @@ from cli.files import JsonObject
 from cli.lookup import find_workflow, workflow_names
 from cli.output import json_option, moment, show_fields, show_json, show_table
 from cli.signing import SCHEMES, Scheme, new_secret
-from schemas.models import AppTriggerType
+from schemas.triggers.kinds import KINDS
 
 # Each published workflow can be started by hand: nothing is configured for that.
-_TYPES = [one.lower() for one in AppTriggerType if one is not AppTriggerType.MANUAL]
+_TYPES = [kind.lower() for kind in KINDS]
 
 Json = dict[str, Any]
 
@@ -24,7 +24,9 @@ def trigger() -> None:
 
 
 @trigger.command("create")
-@click.option("--type", "kind", type=click.Choice(_TYPES), default=_TYPES[0], show_default=True)
+@click.option(
+    "--type", "kind", type=click.Choice(_TYPES), default="webhook", show_default=True
+)
 @click.option("--workflow", required=True, metavar="WORKFLOW", help="Id, or name of the app.")
 @click.option("--name", default="", help="What it is called in lists.")
 @click.option(

@@ -45,6 +45,8 @@ class Arrival:
     created_by_role: str = "end_user"
     created_by: str | None = None
     replay_of: str | None = None
+    scope: str = ""
+    """Within which trigger_id names the event; "": its index key."""
 
 
 class Acceptance(NamedTuple):
@@ -115,10 +117,11 @@ class Door:
 
     @staticmethod
     def _key(arrival: Arrival) -> str:
+        scope = arrival.scope or arrival.index_key
         if arrival.window_ms:
-            return dedup_key(arrival.trigger_type, arrival.index_key, arrival.trigger_id)
+            return dedup_key(arrival.trigger_type, scope, arrival.trigger_id)
         # Without deduplication each delivery is an event of its own.
-        return dedup_key(arrival.trigger_type, arrival.index_key, f"{arrival.trigger_id}:{arrival.event_id}")
+        return dedup_key(arrival.trigger_type, scope, f"{arrival.trigger_id}:{arrival.event_id}")
 
     def _encode(self, arrival: Arrival, key: str) -> bytes:
         record = {

@@ -57,6 +57,11 @@ def capture(request: web.Request, query: dict[str, Any], body: Any, metadata: Ma
         "body": body,
         "metadata": metadata,
     }
+    return dump_event(value)
+
+
+def dump_event(value: Mapping[str, Any]) -> str:
+    """TriggerEvent.data. Raises `Malformed` for what JSON cannot hold."""
     try:
         return orjson.dumps(value).decode()
     except TypeError:

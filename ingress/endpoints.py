@@ -4,8 +4,8 @@ import logging
 
 from ingress.endpoint import Endpoint, compile_endpoint
 from ingress.errors import NotFound, Unavailable
-from schemas.models import AppTriggerType
 from schemas.secrets import SecretBox, SecretUnreadable
+from schemas.triggers.webhook import WebhookConfig
 from transport.definitions import Definitions
 
 _log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ class Endpoints:
 
     def find(self, webhook_id: str) -> Endpoint:
         """Raises `NotFound`, and `Unavailable` when the trigger's secrets cannot be read."""
-        trigger = next(iter(self._definitions.route(AppTriggerType.WEBHOOK, webhook_id)), None)
+        trigger = self._definitions.at(WebhookConfig.type, webhook_id)
         if trigger is None:
             raise NotFound("no webhook has this address; it may have been deleted")
         found = self._compiled.get(webhook_id)

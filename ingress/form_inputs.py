@@ -1,4 +1,4 @@
-"""The form of a workflow at the door: a start with inputs that cannot work is refused before it is an event."""
+"""The form of a workflow at the door: inputs that cannot work are refused before they are an event."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -27,10 +27,10 @@ def delivery_id(headers: Mapping[str, str]) -> str | None:
     """The producer's own name for the delivery: Standard Webhooks, GitHub, Idempotency-Key, CloudEvents."""
     for name in _DELIVERY_HEADERS:
         if given := headers.get(name):
-            return _bounded(given)
+            return bounded(given)
     event_id, source = headers.get("ce-id"), headers.get("ce-source")
     # A URI reference has no space, so that two different pairs cannot give the same text.
-    return _bounded(f"{source} {event_id}") if event_id and source else None
+    return bounded(f"{source} {event_id}") if event_id and source else None
 
 
 def content_identity(parsed: Any, raw: bytes, request_line: Mapping[str, Any]) -> str:
@@ -51,8 +51,8 @@ def window_ms(named: bool, override_s: float | None) -> int:
     return DELIVERY_WINDOW_MS if named else CONTENT_WINDOW_MS
 
 
-def _bounded(given: str) -> str:
-    """As it is, unless it could not travel as a key: too long, or with bytes that are no text."""
+def bounded(given: str) -> str:
+    """A delivery id as it is, unless it could not travel as a key: too long, or bytes that are no text."""
     if len(given) <= _MAX_ID_CHARS and given.isascii():
         return given
     return sha256(given.encode("utf-8", "surrogateescape")).hexdigest()

@@ -19,7 +19,8 @@ from ingress.ownership import find_versions
 from ingress.responses import json_answer, read_model
 from ingress.wire import Answer, RequestBody
 from schemas.ids import new_id, now_us, workflow_run_id
-from schemas.models import DRAFT, AppTriggerType, Workflow
+from schemas.models import DRAFT, Workflow
+from schemas.triggers.kinds import MANUAL
 from transport.definitions import Definitions
 
 
@@ -127,7 +128,7 @@ def _arrival(request: web.Request, workflow_id: str, event: dict[str, Any], repl
     return Arrival(
         event_id=event_id,
         tenant_id=caller.tenant_id,
-        trigger_type=AppTriggerType.MANUAL.value,
+        trigger_type=MANUAL,
         index_key=workflow_id,
         trigger_id=delivery_id(request.headers) or f"manual-{caller.name}-{event_id}",
         window_ms=window_ms(True, None),

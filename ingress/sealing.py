@@ -1,16 +1,18 @@
 """Secrets on their way into and out of what is stored: encrypted at rest, masked when shown. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ingress.errors import Conflict, Unprocessable
 from schemas.secrets import SecretBox
-from schemas.triggers.webhook import WebhookConfig
 
 MASK = "********"
 """Shown instead of a secret; sent back, it stands for the secret that is stored."""
 
+Json = dict[str, Any]
 Variable = Mapping[str, Any]
+_Change = Callable[[str, str, Any], str]
+"""Of where, the secret, and what is stored there: what takes its place."""
 
 
 def seal_variables(
@@ -48,39 +50,54 @@ def masked_variables(stored: Iterable[Variable]) -> list[dict[str, Any]]:
     return [{**v, "value": MASK if v.get("value") else ""} if _is_secret(v) else dict(v) for v in stored]
 
 
-def seal_webhook(
-    config: WebhookConfig, stored: WebhookConfig | None, box: SecretBox | None, tenant_id: str
-) -> WebhookConfig:
-    """The config with its signing secrets encrypted; the mask keeps the secret stored at its place.
+def seal_config(
+    given: Json, stored: Json, paths: Iterable[str], box: SecretBox | None, tenant_id: str
+) -> Json:
+    """The config of a trigger with its secrets encrypted: what is at the dotted `paths`.
 
-    Raises `Conflict`, and `Unprocessable` for a mask where nothing is stored.
+    The mask keeps the secret stored at its place. Raises `Conflict`, and `Unprocessable` for a mask where
+    nothing is stored.
     """
-    if config.signature is None:
-        return config
-    before = stored.signature.secrets if stored and stored.signature else ()
-    sealed = []
-    for index, secret in enumerate(config.signature.secrets):
+
+    def seal(place: str, secret: str, before: Any) -> str:
         if secret != MASK:
-            sealed.append(_needed(box).encrypt(tenant_id, secret))
-        elif index < len(before):
-            sealed.append(before[index])
-        else:
-            row = {
-                "node": None,
-                "field": f"config.signature.secrets.{index}",
-                "why": "no secret is stored here",
-            }
-            raise Unprocessable("a masked secret stands for a stored one, and there is none", errors=[row])
-    signature = config.signature.model_copy(update={"secrets": tuple(sealed)})
-    return config.model_copy(update={"signature": signature})
+            return _needed(box).encrypt(tenant_id, secret)
+        if isinstance(before, str):
+            return before
+        row = {"node": None, "field": f"config.{place}", "why": "no secret is stored here"}
+        raise Unprocessable("a masked secret stands for a stored one, and there is none", errors=[row])
+
+    return _changed(given, stored, paths, seal)
 
 
-def masked_webhook(config: Mapping[str, Any]) -> dict[str, Any]:
+def masked_config(stored: Json, paths: Iterable[str]) -> Json:
     """The stored config as it is shown."""
-    signature = config.get("signature")
-    if not signature:
-        return dict(config)
-    return {**config, "signature": {**signature, "secrets": [MASK for _ in signature["secrets"]]}}
+    return _changed(stored, {}, paths, lambda _place, _secret, _before: MASK)
+
+
+def _changed(config: Json, other: Json, paths: Iterable[str], change: _Change, where: str = "") -> Json:
+    for path in paths:
+        name, _, rest = path.partition(".")
+        value, beside, place = config.get(name), other.get(name), where + name
+        if value is None:
+            continue
+        if rest:
+            inner = _changed(value, beside or {}, [rest], change, f"{place}.")
+        else:
+            inner = _each(place, value, beside, change)
+        config = {**config, name: inner}
+    return config
+
+
+def _each(place: str, value: Any, other: Any, change: _Change) -> Any:
+    """Of a string, a list of strings or an object of strings. What is empty holds no secret."""
+    if isinstance(value, str):
+        return change(place, value, other) if value else value
+    if isinstance(value, Mapping):
+        others = other if isinstance(other, Mapping) else {}
+        return {name: _each(f"{place}.{name}", one, others.get(name), change) for name, one in value.items()}
+    others = dict(enumerate(other or ()))
+    return [_each(f"{place}.{index}", one, others.get(index), change) for index, one in enumerate(value)]
 
 
 def seal_credentials(

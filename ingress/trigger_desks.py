@@ -1,7 +1,7 @@
-"""What differs from kind to kind when a trigger is configured. A further kind is a class and a line below."""
+"""What differs from kind to kind when a trigger is configured. Most kinds need nothing here."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 from aiohttp import web
@@ -10,10 +10,11 @@ from pydantic import ValidationError
 from ingress.auth import CALLER
 from ingress.errors import Conflict, Unprocessable, invalid
 from ingress.keys import CODEC, FEED, PRODUCER, SECRETS, SETTINGS
-from ingress.sealing import MASK, masked_webhook, seal_webhook
+from ingress.sealing import MASK, masked_config, seal_config
 from ingress.signatures import build_verifier
 from schemas.ids import endpoint_id, entity_id, new_id, now_us
-from schemas.models import AppTrigger, AppTriggerType
+from schemas.models import AppTrigger
+from schemas.triggers.kinds import KINDS
 from schemas.triggers.schedule import ScheduleConfig, from_us, jitter_us
 from schemas.triggers.webhook import WebhookConfig
 from transport.producer import Send
@@ -23,61 +24,76 @@ Config = dict[str, Any]
 _PREVIEWED = 5
 
 
-class Desk(Protocol):
-    """One kind of trigger."""
+class Desk:
+    """A kind of trigger that is like any other: what its model says is all there is to it."""
 
     def new_id(self, request: web.Request, config: Config) -> str:
-        """Of a trigger with that config, as it was checked."""
+        """Of a trigger with that config, as it was checked. Raises `Conflict`."""
+        return new_id()
 
-    def check(self, request: web.Request, given: Config, before: AppTrigger | None) -> Config:
-        """The config as it is stored: checked, its secrets encrypted. Raises `Unprocessable`, `Conflict`."""
+    def complete(self, given: Config, stored: Config) -> Config:
+        """What was given, with what the desk adds to it."""
+        return given
+
+    def check(self, request: web.Request, kind: str, given: Config, before: AppTrigger | None) -> Config:
+        """The config as it is stored: checked, its secrets encrypted; the mask stands for a stored one.
+
+        Raises `Unprocessable`, `Conflict`.
+        """
+        stored = before.config if before else {}
+        try:
+            config = KINDS[kind].model_validate(self.complete(given, stored))
+        except ValidationError as wrong:
+            raise invalid(wrong, "config") from wrong
+        checked = config.model_dump(mode="json")
+        self.hold(checked, stored)
+        return seal_config(checked, stored, config.sealed, request.app[SECRETS], request[CALLER].tenant_id)
+
+    def hold(self, config: Config, stored: Config) -> None:
+        """Against what no model knows. Raises `Unprocessable`, `Conflict`."""
 
     def show(self, request: web.Request, trigger: AppTrigger) -> Mapping[str, Any]:
         """`config` without secrets, and what else there is to show."""
+        return {"config": masked_config(trigger.config, trigger.settings.sealed)}
 
     async def announce(self, request: web.Request, trigger: AppTrigger, *, removed: bool = False) -> None:
         """Tells the streams what they do not read from the definitions; twice is as good as once."""
 
 
-class WebhookDesk:
+class WebhookDesk(Desk):
     """An address that is made up, unless one is given."""
 
     def new_id(self, request: web.Request, config: Config) -> str:
         """A new one each time. Raises `Conflict` for an address that is taken."""
         webhook_id = config["webhook_id"]
-        if next(iter(request.app[FEED].definitions.route(AppTriggerType.WEBHOOK, webhook_id)), None):
+        if request.app[FEED].definitions.at(WebhookConfig.type, webhook_id):
             raise Conflict(f"webhook_id {webhook_id} is taken; leave it out to get a new one")
-        return new_id()
+        return super().new_id(request, config)
 
-    def check(self, request: web.Request, given: Config, before: AppTrigger | None) -> Config:
-        """See `Desk.check`. The mask stands for a stored secret."""
-        stored = WebhookConfig.model_validate(before.config) if before else None
-        given = {"webhook_id": stored.webhook_id if stored else endpoint_id(), **given}
+    def complete(self, given: Config, stored: Config) -> Config:
+        """With an address."""
+        return {"webhook_id": stored.get("webhook_id") or endpoint_id(), **given}
+
+    def hold(self, config: Config, stored: Config) -> None:
+        """Whether the signing secrets are of their scheme, and the address is the old one."""
+        signature = WebhookConfig.model_validate(config).signature
         try:
-            config = WebhookConfig.model_validate(given)
-            if config.signature is not None:
-                build_verifier(config.signature, [s for s in config.signature.secrets if s != MASK])
-        except ValidationError as wrong:
-            raise invalid(wrong, "config") from wrong
+            if signature is not None:
+                build_verifier(signature, [s for s in signature.secrets if s != MASK])
         except ValueError as wrong:
             row = {"node": None, "field": "config.signature.secrets", "why": str(wrong)}
             raise Unprocessable("a signing secret cannot be used", errors=[row]) from wrong
-        if stored is not None and config.webhook_id != stored.webhook_id:
+        if stored and config["webhook_id"] != stored["webhook_id"]:
             raise Conflict("a webhook_id stays with its trigger; create another trigger for a new address")
-        sealed = seal_webhook(config, stored, request.app[SECRETS], request[CALLER].tenant_id)
-        return sealed.model_dump(mode="json")
 
     def show(self, request: web.Request, trigger: AppTrigger) -> Mapping[str, Any]:
         """With the address that producers send to."""
         base = request.app[SETTINGS].public_url or f"{request.scheme}://{request.host}"
-        url = f"{base.rstrip('/')}/triggers/webhook/{trigger.index_key}"
-        return {"config": masked_webhook(trigger.config), "url": url}
-
-    async def announce(self, request: web.Request, trigger: AppTrigger, *, removed: bool = False) -> None:
-        """The definitions say it all."""
+        url = f"{base.rstrip('/')}/triggers/webhook/{trigger.settings.address}"
+        return {**super().show(request, trigger), "url": url}
 
 
-class ScheduleDesk:
+class ScheduleDesk(Desk):
     """The same id for the same external id, so that creating twice is creating once."""
 
     def new_id(self, request: web.Request, config: Config) -> str:
@@ -85,16 +101,15 @@ class ScheduleDesk:
         external_id = config["external_id"]
         return entity_id("schedule", request[CALLER].tenant_id, external_id) if external_id else new_id()
 
-    def check(self, request: web.Request, given: Config, before: AppTrigger | None) -> Config:
-        """See `Desk.check`. An external id stays with its schedule."""
-        stored = before.config["external_id"] if before else None
-        try:
-            config = ScheduleConfig.model_validate({"external_id": stored, **given})
-        except ValidationError as wrong:
-            raise invalid(wrong, "config") from wrong
-        if stored is not None and config.external_id != stored:
+    def complete(self, given: Config, stored: Config) -> Config:
+        """An external id stays with its schedule."""
+        return {"external_id": stored.get("external_id"), **given}
+
+    def hold(self, config: Config, stored: Config) -> None:
+        """Whether it is the external id that the schedule has."""
+        before = stored.get("external_id")
+        if before is not None and config["external_id"] != before:
             raise Conflict("an external_id stays with its schedule; create another one under a new id")
-        return config.model_dump(mode="json")
 
     def show(self, request: web.Request, trigger: AppTrigger) -> Mapping[str, Any]:
         """With the next times, jitter included; none for a schedule that is paused or through."""
@@ -111,10 +126,13 @@ class ScheduleDesk:
         await tell_schedule(request, trigger, kind, trigger.model_dump(mode="json"))
 
 
-DESKS: Mapping[AppTriggerType, Desk] = {
-    AppTriggerType.WEBHOOK: WebhookDesk(),
-    AppTriggerType.SCHEDULE: ScheduleDesk(),
-}
+_OWN: Mapping[str, Desk] = {WebhookConfig.type: WebhookDesk(), ScheduleConfig.type: ScheduleDesk()}
+_ANY = Desk()
+
+
+def desk_of(kind: str) -> Desk:
+    """Of that type of trigger."""
+    return _OWN.get(kind, _ANY)
 
 
 async def tell_schedule(request: web.Request, trigger: AppTrigger, kind: str, payload: Config) -> None:

@@ -1,7 +1,7 @@
 """`/api/v1/triggers`: what starts which workflow."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from aiohttp import web
 from pydantic import AwareDatetime, Field
@@ -13,11 +13,12 @@ from ingress.operation import Operation, Query
 from ingress.ownership import find_trigger, find_version
 from ingress.reading import history
 from ingress.responses import json_answer, read_model
-from ingress.trigger_desks import DESKS, tell_schedule
+from ingress.trigger_desks import desk_of, tell_schedule
 from ingress.wire import Answer, RequestBody
 from schemas.ids import entity_id, now_us
 from schemas.models import AppTrigger, AppTriggerStatus, AppTriggerType, utc_now
-from schemas.triggers.schedule import to_us
+from schemas.triggers.schedule import ScheduleConfig, to_us
+from schemas.triggers.webhook import WebhookConfig
 from transport.definitions import TRIGGERS
 
 _PATH = "/api/v1/triggers"
@@ -27,12 +28,12 @@ class NewTrigger(RequestBody):
     """A trigger to be created."""
 
     workflow_id: str
-    type: Literal[AppTriggerType.WEBHOOK, AppTriggerType.SCHEDULE] = AppTriggerType.WEBHOOK
+    type: AppTriggerType = WebhookConfig.type
     """Nothing is configured for a manual start: each published workflow can be started by hand."""
     name: str = ""
     node_id: str = ""
     config: dict[str, Any] = Field(default_factory=dict)
-    """Of its type: WebhookConfig, whose webhook_id is made up where none is given, or ScheduleConfig."""
+    """Of its type; the webhook_id of a webhook is made up where none is given."""
     status: AppTriggerStatus = AppTriggerStatus.ACTIVE
 
 
@@ -97,8 +98,8 @@ async def create(request: web.Request) -> web.Response:
     caller = request[CALLER]
     definitions = request.app[FEED].definitions
     workflow = find_version(definitions, caller, wanted.workflow_id, None)
-    desk = DESKS[wanted.type]
-    config = desk.check(request, wanted.config, None)
+    desk = desk_of(wanted.type)
+    config = desk.check(request, wanted.type, wanted.config, None)
     trigger_id = desk.new_id(request, config)
     before = definitions.triggers.get(trigger_id)
     if before is not None:
@@ -151,7 +152,7 @@ async def change(request: web.Request) -> web.Response:
     trigger = _named(request)
     update = wanted.model_dump(exclude_none=True)
     if wanted.config is not None:
-        update["config"] = DESKS[trigger.type].check(request, wanted.config, trigger)
+        update["config"] = desk_of(trigger.type).check(request, trigger.type, wanted.config, trigger)
     return await _replace(request, trigger, update)
 
 
@@ -168,7 +169,7 @@ async def resume(request: web.Request) -> web.Response:
 async def delete(request: web.Request) -> web.Response:
     """Its address answers 404 from now on, its times pass."""
     trigger = _named(request)
-    await DESKS[trigger.type].announce(request, trigger, removed=True)
+    await desk_of(trigger.type).announce(request, trigger, removed=True)
     await request.app[STORE].delete(TRIGGERS, trigger.key)
     return web.Response(status=204)
 
@@ -176,7 +177,7 @@ async def delete(request: web.Request) -> web.Response:
 async def backfill(request: web.Request) -> web.Response:
     """Fires the times of a range in the past, each once; asked for again under the same id, it is one."""
     trigger, wanted = _named(request), await read_model(request, BackfillRange)
-    if trigger.type is not AppTriggerType.SCHEDULE:
+    if trigger.type != ScheduleConfig.type:
         raise Conflict(f"only a schedule has times; this trigger is of type {trigger.type}")
     start, end = to_us(wanted.start), to_us(wanted.end)
     if end < start or end > now_us():
@@ -196,13 +197,13 @@ async def _replace(request: web.Request, trigger: AppTrigger, update: dict[str, 
     stamped = {**update, "updated_at": utc_now(), "updated_by": request[CALLER].name}
     changed = trigger.model_copy(update=stamped)
     await request.app[STORE].put(TRIGGERS, changed)
-    await DESKS[changed.type].announce(request, changed)
+    await desk_of(changed.type).announce(request, changed)
     return json_answer(_view(request, changed))
 
 
 def _view(request: web.Request, trigger: AppTrigger) -> TriggerView:
     own = trigger.model_dump(include=set(TriggerView.model_fields) - {"config"})
-    return TriggerView(**own, **DESKS[trigger.type].show(request, trigger))
+    return TriggerView(**own, **desk_of(trigger.type).show(request, trigger))
 
 
 def _operation(method: str, path: str, handler: Any, summary: str, **rest: Any) -> Operation:

@@ -17,7 +17,7 @@ from ingress.keys import DOOR, ENDPOINTS, FILES, METRICS
 from ingress.operation import Operation
 from ingress.wire import Answer
 from schemas.ids import new_id, now_us
-from schemas.models import AppTriggerType
+from schemas.triggers.webhook import WebhookConfig
 
 _EVENT_TYPE_HEADERS = ("X-GitHub-Event", "ce-type")
 
@@ -74,7 +74,7 @@ def _arrival(
     return Arrival(
         event_id=new_id(),
         tenant_id=endpoint.trigger.tenant_id,
-        trigger_type=AppTriggerType.WEBHOOK.value,
+        trigger_type=WebhookConfig.type,
         index_key=endpoint.webhook_id,
         trigger_id=trigger_id,
         window_ms=window_ms(named is not None, endpoint.window_override_s),

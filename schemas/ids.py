@@ -46,13 +46,16 @@ def dedup_key(trigger_type: str, index_key: str | None, trigger_id: str) -> str:
     return f"{trigger_type}:{index_key or ''}:{trigger_id}"
 
 
-def workflow_run_id(dedup_key: str, occurrence: int, workflow_id: str) -> str:
+def workflow_run_id(dedup_key: str, occurrence: int, way: str) -> str:
     """The run that an event starts of a workflow.
+
+    `way` is the id of the workflow; with a slash and the id of the trigger behind it where several triggers
+    look at the same events.
 
     `occurrence` is the received_at (microseconds) of the event that got through deduplication, so that equal
     content after its window has passed is a new run; of a schedule it is the scheduled time.
     """
-    return _name_id(f"run/{dedup_key}/{occurrence}/{workflow_id}")
+    return _name_id(f"run/{dedup_key}/{occurrence}/{way}")
 
 
 def conversation_id(run_id: str) -> str:
@@ -65,9 +68,9 @@ def conversation_key(tenant_id: str, app_id: str, conversation_id: str) -> str:
     return _name_id(f"conversation/{tenant_id}/{app_id}/{conversation_id}")
 
 
-def trigger_log_id(event_id: str, workflow_id: str | None) -> str:
-    """The log of one delivery's way to one workflow, or to none."""
-    return _name_id(f"log/{event_id}/{workflow_id or ''}")
+def trigger_log_id(event_id: str, way: str | None) -> str:
+    """The log of one delivery's way to one workflow, or to none: `way` as in `workflow_run_id`."""
+    return _name_id(f"log/{event_id}/{way or ''}")
 
 
 def node_execution_id(run_id: str, node_id: str, path: str = "", attempt: int = 1) -> str:

@@ -10,8 +10,8 @@ from itertools import islice, takewhile
 from typing import NamedTuple
 
 from schemas.ids import dedup_key, schedule_id, workflow_run_id
-from schemas.models import AppTrigger, AppTriggerType
-from schemas.triggers.schedule import jitter_us
+from schemas.models import AppTrigger
+from schemas.triggers.schedule import ScheduleConfig, jitter_us
 from streams.schedule_rows import Backfill, ScheduleRow
 
 ON_TIME_US = 60_000_000
@@ -88,7 +88,7 @@ def run_of(trigger: AppTrigger, firing: Firing) -> str:
 
 def key_of(trigger: AppTrigger, firing: Firing) -> str:
     """dedup_key of its event."""
-    return dedup_key(AppTriggerType.SCHEDULE, trigger.index_key, identity_of(trigger, firing))
+    return dedup_key(ScheduleConfig.type, trigger.id, identity_of(trigger, firing))
 
 
 def identity_of(trigger: AppTrigger, firing: Firing) -> str:

@@ -1,13 +1,8 @@
 """Which trigger node of a workflow does an event enter by?"""
 
 from schemas.graph import TRIGGERS
-from schemas.models import AppTriggerType, Workflow
-
-_BY_EVENT = {
-    AppTriggerType.WEBHOOK.value: "trigger-webhook",
-    AppTriggerType.SCHEDULE.value: "trigger-schedule",
-    AppTriggerType.MANUAL.value: "",
-}
+from schemas.models import Workflow
+from schemas.triggers.kinds import KINDS
 
 
 def root_node(workflow: Workflow, trigger_type: str, node_id: str) -> str | None:
@@ -21,5 +16,5 @@ def root_node(workflow: Workflow, trigger_type: str, node_id: str) -> str | None
     roots = {found: kind for found, kind in kinds.items() if kind in TRIGGERS}
     if node_id in roots:
         return node_id
-    wanted = _BY_EVENT.get(trigger_type, "trigger-plugin")
+    wanted = KINDS[trigger_type].node_type if trigger_type in KINDS else ""
     return next((found for found, kind in roots.items() if kind == wanted), next(iter(roots), None))

@@ -8,14 +8,12 @@ import orjson
 
 from schemas.codec import Record as AvroRecord
 from schemas.ids import conversation_id, trigger_log_id, workflow_run_id
-from schemas.models import DRAFT, AppTrigger, AppTriggerStatus, AppTriggerType, Workflow, WorkflowType
+from schemas.models import DRAFT, AppTrigger, AppTriggerStatus, DeployedTrigger, Workflow, WorkflowType
+from schemas.triggers.kinds import MANUAL
 from streams.errors import Unroutable
 from streams.inputs import event_inputs, map_inputs, map_system
 from streams.roots import root_node
 from transport.definitions import Definitions
-
-QUEUES = {AppTriggerType.SCHEDULE: "high_priority"}
-"""Where the node tasks of a run go, by what started it; else to `default`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +21,13 @@ class Route:
     """One way of an event: to a workflow, or to a reason why nothing was started."""
 
     workflow: Workflow | None
-    trigger: AppTrigger | None = None
+    deployed: DeployedTrigger | None = None
     refusal: str | None = None
+
+    @property
+    def trigger(self) -> AppTrigger | None:
+        """Which configured trigger leads this way, if any."""
+        return self.deployed.trigger if self.deployed else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +41,18 @@ class Arrival:
 
 
 def find_routes(arrival: Arrival, definitions: Definitions) -> list[Route]:
-    """Where the event goes. Raises `Unroutable` when nothing knows it."""
+    """Where the event goes: looked up by its index key, then held against the filters of each trigger found.
+
+    At least one, so that an event that nothing wants leaves a log as well. Raises `Unroutable` for a manual
+    start of a workflow that there is not.
+    """
     event = arrival.event
-    if event["trigger_type"] == AppTriggerType.MANUAL:
-        return [_manual_route(event["index_key"] or "", arrival.data, definitions)]
-    triggers = definitions.route(event["trigger_type"], event["index_key"] or "")
-    routes = [_trigger_route(trigger, definitions) for trigger in triggers]
-    if not routes:
-        raise Unroutable(f"no trigger of type {event['trigger_type']} has index key {event['index_key']!r}")
-    refusal = _refusal(arrival)
-    return refused(routes, refusal) if refusal else routes
+    kind, index_key = event["trigger_type"], event["index_key"] or ""
+    if kind == MANUAL:
+        return [_manual_route(index_key, arrival.data, definitions)]
+    found = definitions.route(event["tenant_id"], kind, index_key)
+    routes = [_trigger_route(deployed, arrival.data, definitions) for deployed in found]
+    return routes or [Route(None, refusal=f"no trigger of type {kind} has index key {index_key!r}")]
 
 
 def start_command(arrival: Arrival, route: Route, log: AvroRecord, now_us: int, offset: int) -> AvroRecord:
@@ -86,12 +91,12 @@ def trigger_log(arrival: Arrival, route: Route, now_us: int) -> AvroRecord:
     )
     starts = workflow is not None and route.refusal is None
     return {
-        "id": trigger_log_id(event["event_id"], workflow.id if workflow else None),
+        "id": trigger_log_id(event["event_id"], _way(route)),
         "revision": 1,
         "tenant_id": event["tenant_id"],
         "app_id": workflow.app_id if workflow else (trigger.app_id if trigger else None),
         "workflow_id": workflow.id if workflow else (trigger.workflow_id if trigger else None),
-        "workflow_run_id": run_id(event, _known(route).id) if starts else None,
+        "workflow_run_id": run_id(event, route) if starts else None,
         "trigger_metadata": orjson.dumps(arrival.data.get("metadata", {})).decode(),
         "trigger_type": event["trigger_type"],
         "trigger_data": event["data"],
@@ -99,7 +104,7 @@ def trigger_log(arrival: Arrival, route: Route, now_us: int) -> AvroRecord:
         "root_node_id": root,
         "status": "PENDING" if starts else "STOPPED",
         "error": route.refusal,
-        "queue_name": QUEUES.get(event["trigger_type"], "default"),
+        "queue_name": route.deployed.settings.queue if route.deployed else "default",
         "task_id": arrival.task_id,
         "created_by_role": event["created_by_role"],
         "created_by": event["created_by"],
@@ -127,14 +132,14 @@ def triggered_from(workflow: Workflow | None) -> str:
     return "debugging" if workflow is not None and workflow.version == DRAFT else "app-run"
 
 
-def run_id(event: AvroRecord, workflow_id: str) -> str:
-    """The run that the event starts of the workflow, whoever asks and however often."""
-    return workflow_run_id(event["dedup_key"], event["received_at"], workflow_id)
+def run_id(event: AvroRecord, route: Route) -> str:
+    """The run that the event starts on that way, whoever asks and however often."""
+    return workflow_run_id(event["dedup_key"], event["received_at"], _way(route) or "")
 
 
 def refused(routes: Iterable[Route], reason: str) -> list[Route]:
     """The same ways, with a reason not to go them."""
-    return [Route(route.workflow, route.trigger, reason) for route in routes]
+    return [Route(route.workflow, route.deployed, reason) for route in routes]
 
 
 def _manual_route(workflow_id: str, data: Mapping[str, Any], definitions: Definitions) -> Route:
@@ -150,21 +155,14 @@ def _manual_route(workflow_id: str, data: Mapping[str, Any], definitions: Defini
     return Route(workflow)
 
 
-def _refusal(arrival: Arrival) -> str | None:
-    """Why a schedule lets its own time pass. Only the stage of the clock makes events of this type."""
-    if arrival.event["trigger_type"] != AppTriggerType.SCHEDULE:
-        return None
-    reason: str | None = arrival.data["metadata"].get("refusal")
-    return reason
-
-
-def _trigger_route(trigger: AppTrigger, definitions: Definitions) -> Route:
+def _trigger_route(deployed: DeployedTrigger, data: Mapping[str, Any], definitions: Definitions) -> Route:
+    trigger = deployed.trigger
     workflow = definitions.latest.get(trigger.workflow_id)
     if workflow is None:
-        return Route(None, trigger, f"workflow {trigger.workflow_id} has no published version")
+        return Route(None, deployed, f"workflow {trigger.workflow_id} has no published version")
     if trigger.status is AppTriggerStatus.PAUSED:
-        return Route(workflow, trigger, "the trigger is paused")
-    return Route(workflow, trigger)
+        return Route(workflow, deployed, "the trigger is paused")
+    return Route(workflow, deployed, deployed.settings.refusal(data))
 
 
 def _inputs(arrival: Arrival, route: Route, root: str | None) -> dict[str, Any]:
@@ -176,8 +174,17 @@ def _inputs(arrival: Arrival, route: Route, root: str | None) -> dict[str, Any]:
 
 
 def _mapping(route: Route) -> Mapping[str, str]:
-    mapping: Mapping[str, str] = route.trigger.config.get("inputs", {}) if route.trigger else {}
-    return mapping
+    return route.deployed.settings.mapping() if route.deployed else {}
+
+
+def _way(route: Route) -> str | None:
+    """Tells the ways of one event apart: by their workflows, and by triggers that look at the same events."""
+    if route.workflow is None and route.deployed is None:
+        return None
+    workflow_id = route.workflow.id if route.workflow else ""
+    if route.deployed is None or route.deployed.is_alone:
+        return workflow_id
+    return f"{workflow_id}/{route.deployed.trigger.id}"
 
 
 def _known(route: Route) -> Workflow:

@@ -8,7 +8,8 @@ import orjson
 
 from schemas.codec import Codec
 from schemas.codec import Record as AvroRecord
-from schemas.models import AppTriggerType
+from schemas.ids import workflow_run_id
+from schemas.triggers.schedule import ScheduleConfig
 from streams.conversations import start_in_conversation
 from streams.dedup import Seen, first_seen, postponed, row_due
 from streams.fitting import fitting_log, fitting_start
@@ -20,7 +21,6 @@ from streams.route import (
     find_routes,
     is_chat,
     refused,
-    run_id,
     start_command,
     trigger_log,
     triggered_from,
@@ -130,7 +130,7 @@ class Router:
 
     def _release(self, event: AvroRecord, route: Route, now_us: int, decision: Decision) -> None:
         """A schedule may be waiting for the end of a run that will not begin."""
-        if event["trigger_type"] == AppTriggerType.SCHEDULE and route.trigger is not None:
-            never = run_id(event, route.trigger.workflow_id)
+        if event["trigger_type"] == ScheduleConfig.type and route.trigger is not None:
+            never = workflow_run_id(event["dedup_key"], event["received_at"], route.trigger.workflow_id)
             told = run_ended(self._codec, event["tenant_id"], route.trigger.id, never, now_us)
             decision.sends.append(told)

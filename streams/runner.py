@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from schemas.codec import Codec
 from schemas.codec import Record as AvroRecord
-from schemas.models import DRAFT, AppTriggerType, Workflow
+from schemas.models import DRAFT, Workflow
+from schemas.triggers.schedule import ScheduleConfig
 from streams.engine.advance import Advanced, advance, due_us
 from streams.engine.commands import Cancel, Command, NodeResult, Resume, Start, Timer, command_of
 from streams.engine.definition import Definition
@@ -209,7 +210,7 @@ def _pin(workflow: Workflow) -> bytes:
 
 
 def _ends_scheduled_run(log: AvroRecord) -> bool:
-    return log["trigger_type"] == AppTriggerType.SCHEDULE and log["finished_at"] is not None
+    return log["trigger_type"] == ScheduleConfig.type and log["finished_at"] is not None
 
 
 def _owner(run: RunState | Start | None) -> Owner:

@@ -5,8 +5,8 @@ import orjson
 from schemas.codec import Codec
 from schemas.codec import Record as AvroRecord
 from schemas.ids import entity_id, schedule_event_id
-from schemas.models import AppTrigger, AppTriggerType
-from schemas.triggers.schedule import from_us
+from schemas.models import AppTrigger
+from schemas.triggers.schedule import ScheduleConfig, from_us
 from streams.firing import Fired, Firing, ended, fire, identity_of, install, key_of
 from streams.schedule_rows import Backfill, ScheduleRow, row_due
 from streams.shell.stage import Decision, Kept, Record, Stage
@@ -83,8 +83,8 @@ class Schedules:
             "dedup_key": key,
             "dedup_window_ms": _DEDUP_WINDOW_MS,
             "tenant_id": trigger.tenant_id,
-            "trigger_type": AppTriggerType.SCHEDULE.value,
-            "index_key": trigger.index_key,
+            "trigger_type": ScheduleConfig.type,
+            "index_key": trigger.id,
             "source": f"/schedules/{trigger.id}",
             "event_type": "schedule",
             "received_at": firing.received_us,

@@ -10,6 +10,8 @@ from schemas.models import (
     App,
     AppTrigger,
     Dataset,
+    DeployedTrigger,
+    DeploymentStatus,
     Entity,
     ModelProvider,
     Provider,
@@ -55,13 +57,22 @@ class Definitions:
         """By SHA-256 of the token."""
         self.latest: dict[str, Workflow] = {}
         """Workflow id -> its latest published version."""
-        self._routes: dict[tuple[str, str], dict[str, AppTrigger]] = defaultdict(dict)
+        self._deployed: dict[str, DeployedTrigger] = {}
+        self._routes: dict[tuple[str, str, str], dict[str, DeployedTrigger]] = defaultdict(dict)
+        """By tenant, type and index key: no tenant can make another one's events slow."""
+        self._addresses: dict[tuple[str, str], AppTrigger] = {}
         self._hashes: dict[str, str] = {}
         self._providers: dict[type[Provider], dict[str, Provider]] = {kind: {} for kind in PROVIDERS.values()}
 
-    def route(self, trigger_type: str, index_key: str) -> Iterable[AppTrigger]:
+    def route(self, tenant_id: str, trigger_type: str, index_key: str) -> Iterable[DeployedTrigger]:
         """The triggers to look at for an event, paused ones included; constant time."""
-        return self._routes.get((trigger_type, index_key), {}).values()
+        yield from self._routes.get((tenant_id, trigger_type, index_key), {}).values()
+        if index_key:
+            yield from self._routes.get((tenant_id, trigger_type, ""), {}).values()
+
+    def at(self, trigger_type: str, address: str) -> AppTrigger | None:
+        """The trigger whose endpoint that is."""
+        return self._addresses.get((trigger_type, address))
 
     def provider(self, kind: type[_P], tenant_id: str, name: str) -> _P | None:
         """The tenant's one of that name."""
@@ -97,12 +108,24 @@ class Definitions:
             self.latest[workflow_id] = versions[max(published)]
 
     def _apply_trigger(self, key: str, entity: Entity | None) -> None:
-        before = self.triggers.get(key)
+        before = self._deployed.pop(key, None)
         if before is not None:
-            self._routes[before.type, before.index_key].pop(key, None)
+            self._withdraw(before)
         _put(self.triggers, key, entity)
-        if isinstance(entity, AppTrigger):
-            self._routes[entity.type, entity.index_key][key] = entity
+        if isinstance(entity, AppTrigger) and entity.deployment_status is DeploymentStatus.DEPLOYED:
+            found = self._deployed[key] = DeployedTrigger.of(entity)
+            self._routes[entity.tenant_id, entity.type, found.index_key][key] = found
+            if found.settings.address is not None:
+                self._addresses[entity.type, found.settings.address] = entity
+
+    def _withdraw(self, gone: DeployedTrigger) -> None:
+        trigger = gone.trigger
+        where = trigger.tenant_id, trigger.type, gone.index_key
+        self._routes[where].pop(trigger.id, None)
+        if not self._routes[where]:
+            del self._routes[where]
+        if gone.settings.address is not None:
+            self._addresses.pop((trigger.type, gone.settings.address), None)
 
     def _apply_api_key(self, key: str, entity: Entity | None) -> None:
         self.api_keys.pop(self._hashes.pop(key, ""), None)

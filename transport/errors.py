@@ -55,4 +55,4 @@ class ObjectTooLarge(TransportError):
 
 
 class ModelRefused(TransportError):
-    """A model endpoint refuses, cannot be reached, or gives no reply of its format; the message says which."""
+    """A model endpoint refuses, cannot be reached, or gives no reply of its format; the text says which."""

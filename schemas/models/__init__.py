@@ -10,11 +10,16 @@ from schemas.models.provider import Provider
 from schemas.models.run import WorkflowNodeExecution, WorkflowRun
 from schemas.models.sandbox_policy import SandboxPolicy
 from schemas.models.tool_provider import ToolProvider
-from schemas.models.trigger import CONFIGS, AppTrigger, AppTriggerStatus, AppTriggerType
+from schemas.models.trigger import (
+    AppTrigger,
+    AppTriggerStatus,
+    AppTriggerType,
+    DeployedTrigger,
+    DeploymentStatus,
+)
 from schemas.models.workflow import DRAFT, Workflow, WorkflowType
 
 __all__ = [
-    "CONFIGS",
     "DEFAULT_TENANT",
     "DRAFT",
     "ApiKey",
@@ -24,6 +29,8 @@ __all__ = [
     "AppTriggerStatus",
     "AppTriggerType",
     "Dataset",
+    "DeployedTrigger",
+    "DeploymentStatus",
     "Entity",
     "ModelProvider",
     "Provider",

@@ -1,21 +1,26 @@
 """What starts which workflow."""
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, WithJsonSchema
 
 from schemas.models.entity import Entity
 from schemas.triggers.config import TriggerConfig
-from schemas.triggers.schedule import ScheduleConfig
-from schemas.triggers.webhook import WebhookConfig
+from schemas.triggers.kinds import KINDS
 
 
-class AppTriggerType(StrEnum):
-    """How an event enters. MANUAL needs no configured trigger: each published workflow can be started."""
+def _known(kind: str) -> str:
+    if kind not in KINDS:
+        raise ValueError(f"{kind!r} is no type of trigger; known are {', '.join(KINDS)}")
+    return kind
 
-    WEBHOOK = "WEBHOOK"
-    SCHEDULE = "SCHEDULE"
-    MANUAL = "MANUAL"
+
+AppTriggerType = Annotated[
+    str, AfterValidator(_known), WithJsonSchema({"type": "string", "enum": list(KINDS)})
+]
+"""The word of a kind in `schemas.triggers`."""
 
 
 class AppTriggerStatus(StrEnum):
@@ -25,26 +30,52 @@ class AppTriggerStatus(StrEnum):
     PAUSED = "PAUSED"
 
 
+class DeploymentStatus(StrEnum):
+    """Only DEPLOYED looks at events."""
+
+    UNDEPLOYED = "UNDEPLOYED"
+    DEPLOYING = "DEPLOYING"
+    DEPLOYED = "DEPLOYED"
+    DEPLOYMENT_FAILED = "DEPLOYMENT_FAILED"
+
+
 class AppTrigger(Entity):
     """What starts which workflow. Routed by (type, index_key), then by its own filters."""
 
     app_id: str
     workflow_id: str
     node_id: str = ""
+    """The trigger node of the workflow that its events enter by."""
     name: str = ""
     type: AppTriggerType
     config: dict[str, Any]
     """As the model of its type serialises it, with its secrets encrypted."""
     status: AppTriggerStatus = AppTriggerStatus.ACTIVE
+    deployment_status: DeploymentStatus = DeploymentStatus.DEPLOYED
+    deployed_by: str = ""
+    """Id of the deployment that made it of a node; "" for one that was made by itself."""
 
     @property
-    def index_key(self) -> str:
-        """What an event must carry to be looked at by this trigger."""
-        return CONFIGS[self.type].model_validate(self.config).index_key(self.id)
+    def settings(self) -> TriggerConfig:
+        """`config`, read by the model of its type. Raises `ValidationError`."""
+        return KINDS[self.type].model_validate(self.config)
 
 
-CONFIGS: Mapping[AppTriggerType, type[TriggerConfig]] = {
-    AppTriggerType.WEBHOOK: WebhookConfig,
-    AppTriggerType.SCHEDULE: ScheduleConfig,
-}
-"""Those that are configured: a manual start needs nothing but a published workflow."""
+@dataclass(frozen=True, slots=True)
+class DeployedTrigger:
+    """The entry of a trigger in the index by which events are routed."""
+
+    trigger: AppTrigger
+    settings: TriggerConfig
+    index_key: str
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether its events are for no other trigger."""
+        return self.settings.address is not None or self.index_key == self.trigger.id
+
+    @classmethod
+    def of(cls, trigger: AppTrigger) -> "DeployedTrigger":
+        """Raises `ValidationError` for a config that is none of its type."""
+        settings = trigger.settings
+        return cls(trigger, settings, settings.index_key(trigger.id))

@@ -1,9 +1,9 @@
 """Schedules: when one fires. Pure; times are microseconds since the epoch."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
@@ -28,6 +28,10 @@ _CRON_FIELDS = 5
 
 class ScheduleConfig(TriggerConfig):
     """One of `cron`, `interval_s` and `at` says when. Fields of the seed's WorkflowScheduleTrigger."""
+
+    type: ClassVar[str] = "SCHEDULE"
+    queue: ClassVar[str] = "high_priority"
+    node_type: ClassVar[str] = "trigger-schedule"
 
     cron: str | None = None
     """Minute, hour, day of month, month, day of week, as in Debian's cron: names, ranges, steps, `L`, `LW`,
@@ -79,6 +83,11 @@ class ScheduleConfig(TriggerConfig):
         if len(given) != 1:
             raise ValueError(f"give one of cron, interval_s and at, not {' and '.join(given) or 'none'}")
         return self
+
+    def refusal(self, event: Mapping[str, Any]) -> str | None:
+        """The stage of the clock says why it lets a time pass. Only it makes events of this kind."""
+        reason: str | None = event["metadata"].get("refusal")
+        return reason
 
     @property
     def timing(self) -> tuple[Any, ...]:

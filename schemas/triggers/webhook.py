@@ -1,6 +1,7 @@
 """Webhooks: an address of their own that takes any HTTP request that fits."""
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -44,6 +45,10 @@ class RequiredParameters(BaseModel):
 class WebhookConfig(TriggerConfig):
     """The `config` of a WEBHOOK trigger."""
 
+    type: ClassVar[str] = "WEBHOOK"
+    node_type: ClassVar[str] = "trigger-webhook"
+    sealed: ClassVar[tuple[str, ...]] = ("signature.secrets",)
+
     webhook_id: str = Field(min_length=16, pattern=r"^[A-Za-z0-9_-]+$")
     allowed_methods: tuple[Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"], ...] = ("POST",)
     content_types: tuple[str, ...] = ()
@@ -61,3 +66,12 @@ class WebhookConfig(TriggerConfig):
     def index_key(self, trigger_id: str) -> str:
         """Its address."""
         return self.webhook_id
+
+    @property
+    def address(self) -> str:
+        """The last part of its path."""
+        return self.webhook_id
+
+    def mapping(self) -> Mapping[str, str]:
+        """See `inputs`."""
+        return self.inputs

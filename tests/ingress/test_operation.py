@@ -10,7 +10,7 @@ from ingress.errors import Unavailable
 from ingress.openapi import build_document
 from ingress.operation import ANY_METHOD
 from ingress.routes import OPERATIONS
-from schemas.models import AppTrigger, AppTriggerType
+from schemas.models import AppTrigger
 from schemas.secrets import SecretBox
 from tests.ingress.stand_ins import AUTHORIZED, Client, StandIns
 from transport.definitions import TRIGGERS, Definitions
@@ -85,7 +85,7 @@ async def test_a_fault_of_ours_tells_nothing_and_is_logged(
 def _trigger(secret: str) -> AppTrigger:
     signature = {"scheme": "github", "secrets": [secret]}
     config = {"webhook_id": WEBHOOK_ID, "signature": signature}
-    return AppTrigger(id="t", app_id="a", workflow_id="w", type=AppTriggerType.WEBHOOK, config=config)
+    return AppTrigger(id="t", app_id="a", workflow_id="w", type="WEBHOOK", config=config)
 
 
 @pytest.mark.parametrize("box", [None, SecretBox(b"another key" * 4)])
@@ -105,7 +105,7 @@ def test_endpoints_are_compiled_once_and_forgotten_with_their_triggers() -> None
         webhook_id = f"webhook-{number:010d}"
         config = {"webhook_id": webhook_id}
         trigger = AppTrigger(
-            id=str(number), app_id="a", workflow_id="w", type=AppTriggerType.WEBHOOK, config=config
+            id=str(number), app_id="a", workflow_id="w", type="WEBHOOK", config=config
         )
         definitions.apply(TRIGGERS, trigger.key, trigger)
         assert endpoints.find(webhook_id) is endpoints.find(webhook_id)

@@ -7,7 +7,7 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from schemas.codec import SingleObjectCodec
-from schemas.models import App, AppMode, AppTrigger, AppTriggerType, Workflow, WorkflowType, utc_now
+from schemas.models import App, AppMode, AppTrigger, Workflow, WorkflowType, utc_now
 from schemas.topics import TOPICS
 from transport.admin import create_topics, describe_topics
 from transport.definitions import APPS, TRIGGERS, WORKFLOWS
@@ -105,7 +105,7 @@ async def test_a_writer_reads_its_own_writes_and_so_does_everybody_else(
 ) -> None:
     app = App(id="app", name="orders", mode=AppMode.WORKFLOW, workflow_id="flow")
     trigger = AppTrigger(
-        id="trigger", app_id="app", workflow_id="flow", type=AppTriggerType.WEBHOOK,
+        id="trigger", app_id="app", workflow_id="flow", type="WEBHOOK",
         config={"webhook_id": "h" * 24},
     )  # fmt: skip
     draft = workflow("draft")
@@ -118,10 +118,10 @@ async def test_a_writer_reads_its_own_writes_and_so_does_everybody_else(
         assert mine.definitions.apps == {"app": app}
         async with DefinitionsFeed(kafka, CODEC) as theirs:
             assert theirs.definitions.latest["flow"].version == published.version
-            assert list(theirs.definitions.route("WEBHOOK", "h" * 24)) == [trigger]
+            assert theirs.definitions.at("WEBHOOK", "h" * 24) == trigger
             await store.delete(TRIGGERS, "trigger")
             await theirs.reach(TRIGGERS, mine.offset(TRIGGERS))
-            assert list(theirs.definitions.route("WEBHOOK", "h" * 24)) == []
+            assert theirs.definitions.at("WEBHOOK", "h" * 24) is None
     async with DefinitionsFeed(kafka, CODEC) as later:
         assert later.offset(TRIGGERS) == mine.offset(TRIGGERS)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.models import AppTrigger, AppTriggerStatus, AppTriggerType
+from schemas.models import AppTrigger, AppTriggerStatus
 from streams.firing import MOST_AT_ONCE, Firing, ended, fire, install, run_of
 from streams.schedule_rows import Backfill, ScheduleRow, row_due
 
@@ -19,9 +19,7 @@ START = 1_800_000_000 * S
 
 def trigger(**config: Any) -> AppTrigger:
     config = {"cron": "* * * * *", **config} if "interval_s" not in config and "at" not in config else config
-    return AppTrigger(
-        id="schedule", app_id="app", workflow_id="flow", type=AppTriggerType.SCHEDULE, config=config
-    )
+    return AppTrigger(id="schedule", app_id="app", workflow_id="flow", type="SCHEDULE", config=config)
 
 
 def row(**config: Any) -> ScheduleRow:

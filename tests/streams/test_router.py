@@ -9,7 +9,14 @@ import pytest
 from schemas.codec import SingleObjectCodec
 from schemas.errors import UndecodableValue
 from schemas.ids import dedup_key, workflow_run_id
-from schemas.models import AppTrigger, AppTriggerStatus, AppTriggerType, Workflow, WorkflowType
+from schemas.models import (
+    DEFAULT_TENANT,
+    AppTrigger,
+    AppTriggerStatus,
+    DeploymentStatus,
+    Workflow,
+    WorkflowType,
+)
 from streams.errors import Unroutable
 from streams.offload import Offload
 from streams.router import Router
@@ -42,10 +49,10 @@ class Feed:
         workflow = Workflow(id="flow", app_id="app", type=WorkflowType.WORKFLOW, version=version, graph=GRAPH)
         self.definitions.apply(WORKFLOWS, workflow.key, workflow)
 
-    def trigger(self, status: AppTriggerStatus = AppTriggerStatus.ACTIVE) -> None:
+    def trigger(self, **changes: Any) -> None:
         trigger = AppTrigger(
-            id="trigger", app_id="app", workflow_id="flow", type=AppTriggerType.WEBHOOK,
-            config={"webhook_id": HOOK}, status=status,
+            id="trigger", app_id="app", workflow_id="flow", type="WEBHOOK",
+            config={"webhook_id": HOOK}, **changes,
         )  # fmt: skip
         self.definitions.apply(TRIGGERS, trigger.key, trigger)
 
@@ -65,7 +72,7 @@ class Bench:
         record = {
             "event_id": f"e{self.next_offset}", "trigger_id": trigger_id,
             "dedup_key": dedup_key("WEBHOOK", HOOK, trigger_id), "dedup_window_ms": 30_000,
-            "tenant_id": "t", "trigger_type": "WEBHOOK", "index_key": HOOK,
+            "tenant_id": DEFAULT_TENANT, "trigger_type": "WEBHOOK", "index_key": HOOK,
             "received_at": NOW_US + int(at_s * 1e6), "data": orjson.dumps(data).decode(), **changes,
         }  # fmt: skip
         return self.record(CODEC.encode("TriggerEvent", record))
@@ -146,7 +153,7 @@ def test_without_a_window_nothing_is_a_duplicate_and_nothing_is_kept(bench: Benc
 
 
 def test_a_paused_trigger_ignores_the_event_and_says_so(bench: Bench) -> None:
-    bench.feed.trigger(AppTriggerStatus.PAUSED)
+    bench.feed.trigger(status=AppTriggerStatus.PAUSED)
     commands, [log] = bench.decide(bench.event())
     assert commands == []
     assert (log["status"], log["error"]) == ("STOPPED", "the trigger is paused")
@@ -161,9 +168,28 @@ def test_a_workflow_without_a_published_version_is_said_in_the_log() -> None:
     assert log["error"] == "workflow flow has no published version"
 
 
-def test_an_event_that_nobody_knows_is_refused(bench: Bench) -> None:
-    with pytest.raises(Unroutable, match="index key 'other'"):
-        bench.decide(bench.event(index_key="other"))
+def test_an_event_that_no_trigger_looks_at_leaves_a_log(bench: Bench) -> None:
+    commands, [log] = bench.decide(bench.event(index_key="other"))
+    assert commands == []
+    assert (log["status"], log["workflow_id"], log["app_trigger_id"]) == ("STOPPED", None, None)
+    assert log["error"] == "no trigger of type WEBHOOK has index key 'other'"
+
+
+def test_an_event_of_one_tenant_does_not_reach_the_triggers_of_another(bench: Bench) -> None:
+    commands, [log] = bench.decide(bench.event(tenant_id="another"))
+    assert commands == []
+    assert log["tenant_id"] == "another"
+
+
+def test_a_trigger_that_is_not_deployed_looks_at_nothing(bench: Bench) -> None:
+    bench.feed.trigger(deployment_status=DeploymentStatus.UNDEPLOYED)
+    commands, [log] = bench.decide(bench.event())
+    assert (commands, log["status"], log["workflow_id"]) == ([], "STOPPED", None)
+
+
+def test_a_manual_start_of_a_workflow_that_there_is_not_is_refused(bench: Bench) -> None:
+    with pytest.raises(Unroutable, match="workflow 'other' is unknown"):
+        bench.decide(bench.event(trigger_type="MANUAL", index_key="other"))
 
 
 def test_bytes_that_are_no_event_are_refused(bench: Bench) -> None:
@@ -214,7 +240,7 @@ def test_a_day_of_events_leaves_no_more_rows_than_a_window(bench: Bench) -> None
 def scheduled(bench: Bench, **metadata: Any) -> Record:
     """The event of a schedule, as the stage of the clock makes it."""
     trigger = AppTrigger(
-        id="clock", app_id="app", workflow_id="flow", type=AppTriggerType.SCHEDULE, config={"interval_s": 60}
+        id="clock", app_id="app", workflow_id="flow", type="SCHEDULE", config={"interval_s": 60}
     )
     bench.feed.definitions.apply(TRIGGERS, trigger.key, trigger)
     data = orjson.dumps({"type": "schedule", "metadata": metadata, "inputs": {"n": 1}}).decode()

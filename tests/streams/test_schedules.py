@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from schemas.codec import SingleObjectCodec
-from schemas.models import AppTrigger, AppTriggerStatus, AppTriggerType
+from schemas.models import AppTrigger, AppTriggerStatus
 from streams.schedules import Schedules
 from streams.shell.stage import Decision, Record
 from tests.streams.kept import KeptRows
@@ -52,7 +52,7 @@ class Clockwork:
 
 def trigger(**changes: Any) -> dict[str, Any]:
     config = {"cron": "* * * * *", "inputs": {"n": 1}, **changes.pop("config", {})}
-    fields = {"id": "s1", "app_id": "a", "workflow_id": "w", "type": AppTriggerType.SCHEDULE, **changes}
+    fields = {"id": "s1", "app_id": "a", "workflow_id": "w", "type": "SCHEDULE", **changes}
     return AppTrigger(config=config, **fields).model_dump(mode="json")
 
 

@@ -1,0 +1,106 @@
+"""What providers send to endpoints of theirs: read, handed to the kind of trigger, its events accepted.
+
+The kinds are pure (`schemas.triggers.delivery`). Here is what they need of HTTP.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from aiohttp import web
+
+from ingress.accept import Acceptance, Arrival, iso
+from ingress.body import read_body
+from ingress.capture import capture_headers, capture_query, dump_event
+from ingress.errors import Malformed, Unauthenticated
+from ingress.identity import bounded, window_ms
+from ingress.keys import DOOR
+from ingress.responses import json_answer
+from ingress.wire import Answer
+from schemas.ids import bytes_id, new_id, now_us
+from schemas.triggers.delivery import Delivery, NotBelieved, NotUnderstood, Received, ReceivedEvent
+
+
+class DeliveryAccepted(Answer):
+    """Every event of the delivery is durable."""
+
+    trigger_id: str
+    """Of the first event; "" where there is none."""
+    duplicate: bool
+    """Whether this process has accepted all of them before."""
+    event_ids: list[str]
+    """`event_id` of their trigger logs."""
+
+
+async def read_delivery(request: web.Request) -> Delivery:
+    """The whole request. Raises `TooLarge`."""
+    return Delivery(
+        method=request.method,
+        path=request.path,
+        headers=request.headers,
+        query=capture_query(request.query),
+        body=await read_body(request),
+        received_s=time.time(),
+        remote=request.remote,
+    )
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """What a kind says of a delivery that it does not take, as `Unauthenticated` or `Malformed`."""
+    try:
+        yield
+    except NotBelieved as wrong:
+        raise Unauthenticated(str(wrong), headers={"WWW-Authenticate": "Signature"}) from wrong
+    except NotUnderstood as wrong:
+        raise Malformed(str(wrong)) from wrong
+
+
+async def accept_all(request: web.Request, delivery: Delivery, received: Received) -> web.Response:
+    """Answers once every event is durable. Raises `TooLarge`, `Unavailable`: then send all of it again."""
+    arrivals = [_arrival(delivery, event) for event in received.events]
+    door = request.app[DOOR]
+    accepted = await asyncio.gather(*(door.accept(one, request.headers) for one in arrivals))
+    if received.reply is not None:
+        reply = received.reply
+        return web.Response(status=reply.status, body=reply.body, content_type=reply.content_type)
+    return _answer(arrivals, accepted)
+
+
+def captured_headers(delivery: Delivery) -> dict[str, str]:
+    """What may be kept of them: none that prove who sent it."""
+    return capture_headers(delivery.headers)
+
+
+def _arrival(delivery: Delivery, event: ReceivedEvent) -> Arrival:
+    received_at = now_us()
+    time_ = iso(received_at)
+    named = event.delivery_id
+    source = {"ip": delivery.remote, "user_agent": delivery.headers.get("User-Agent")}
+    metadata = {**event.data.get("metadata", {}), "received_at": time_}
+    return Arrival(
+        event_id=new_id(),
+        tenant_id=event.tenant_id,
+        trigger_type=event.type,
+        index_key=event.index_key,
+        trigger_id=bounded(named) if named else bytes_id(delivery.body),
+        window_ms=window_ms(named is not None, event.window_s),
+        received_at=received_at,
+        time=time_,
+        data=dump_event({"source": source, **event.data, "metadata": metadata}),
+        source=event.source,
+        event_type=event.event_type,
+        subject=event.subject,
+        scope=f"{event.tenant_id}/{event.index_key}",
+    )
+
+
+def _answer(arrivals: list[Arrival], accepted: list[Acceptance]) -> web.Response:
+    duplicate = bool(accepted) and all(one.duplicate for one in accepted)
+    answer = DeliveryAccepted(
+        trigger_id=arrivals[0].trigger_id if arrivals else "",
+        duplicate=duplicate,
+        event_ids=[one.event_id for one in arrivals],
+    )
+    return json_answer(answer, 200 if duplicate else 202)
