@@ -75,9 +75,9 @@ class ClickHouseSettings(BaseSettings):
 class StorageSettings(BaseSettings):
     """Resolved once by each role's composition root; all roles need the same place."""
 
-    model_config = SettingsConfigDict(env_prefix="HOPLINE_", frozen=True, populate_by_name=True)
+    model_config = SettingsConfigDict(env_prefix="HOPLINE_", frozen=True)
 
-    url: Annotated[str, Field(validation_alias="HOPLINE_STORAGE")] = ""
+    storage: str = ""
     """`s3://bucket/prefix`, `gs://bucket/prefix` or `az://container/prefix`, with credentials where each
     vendor's own tools look for them (`AWS_*`, `GOOGLE_*`, `AZURE_*`); `file:///absolute/folder`. Empty:
     `storage` in the data directory, which all roles must share."""
@@ -88,13 +88,13 @@ class StorageSettings(BaseSettings):
     @property
     def folder(self) -> Path | None:
         """Absolute; None for a store that is not a folder."""
-        if not self.url:
+        if not self.storage:
             return (self.data_dir / "storage").absolute()
-        return Path(self.url.removeprefix("file://")) if self.url.startswith("file://") else None
+        return Path(self.storage.removeprefix("file://")) if self.storage.startswith("file://") else None
 
     @model_validator(mode="after")
     def _known(self) -> Self:
-        if self.url and not self.url.startswith(("file:///", "s3://", "gs://", "az://", "https://")):
+        if self.storage and not self.storage.startswith(("file:///", "s3://", "gs://", "az://", "https://")):
             raise ValueError("HOPLINE_STORAGE is s3://, gs://, az:// or https:// bucket, or file:///folder")
         return self
 

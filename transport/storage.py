@@ -47,12 +47,12 @@ class Storage:
     @classmethod
     def open(cls, settings: StorageSettings) -> Self:
         """Makes the folder if there is none. Blocks for a moment; reaches no server yet."""
-        with _translated(settings.url):
+        with _translated(settings.storage):
             folder = settings.folder
             if folder is not None:
                 return cls(LocalStore(folder, mkdir=True))
             retry = {"max_retries": 5, "retry_timeout": timedelta(seconds=_RETRY_S)}
-            store: ObjectStore = from_url(settings.url, retry_config=retry)  # type: ignore[call-overload]
+            store: ObjectStore = from_url(settings.storage, retry_config=retry)  # type: ignore[call-overload]
             return cls(store)
 
     async def put(self, key: str, content: bytes, content_type: str = _BYTES) -> None:

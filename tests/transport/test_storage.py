@@ -17,7 +17,7 @@ from transport.storage import Storage
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
     if request.param == "memory":
         return Storage(MemoryStore())
-    return Storage.open(StorageSettings(url=f"file://{tmp_path}/not there/yet"))
+    return Storage.open(StorageSettings(storage=f"file://{tmp_path}/not there/yet"))
 
 
 async def chunks(*given: bytes, then: Exception | None = None) -> AsyncIterator[bytes]:
@@ -93,11 +93,18 @@ async def test_a_key_never_leads_out_of_the_store(storage: Storage, key: str) ->
 def test_a_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StorageUnavailable, match="HOPLINE_STORAGE"):
-        Storage.open(StorageSettings(url=f"file://{tmp_path}/file/below"))
+        Storage.open(StorageSettings(storage=f"file://{tmp_path}/file/below"))
 
 
 def test_without_a_url_it_is_in_the_data_directory(tmp_path: Path) -> None:
-    assert StorageSettings(url="", data_dir=tmp_path).folder == tmp_path / "storage"
-    assert StorageSettings(url="s3://bucket/prefix").folder is None
+    assert StorageSettings(storage="", data_dir=tmp_path).folder == tmp_path / "storage"
+    assert StorageSettings(storage="s3://bucket/prefix").folder is None
     with pytest.raises(ValidationError, match="HOPLINE_STORAGE"):
-        StorageSettings(url="ftp://x")
+        StorageSettings(storage="ftp://x")
+
+
+def test_the_address_of_an_ingress_is_not_taken_for_a_storage(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOPLINE_URL", "http://127.0.0.1:8080")
+    assert StorageSettings().storage == ""
+    monkeypatch.setenv("HOPLINE_STORAGE", "s3://bucket")
+    assert StorageSettings().storage == "s3://bucket"
