@@ -8,6 +8,9 @@ from pathlib import Path
 # Or numerical libraries would start as many threads as there are cores, and take memory for each.
 _SINGLE_THREADED = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
+# The second is for requests, which otherwise trusts the authorities that it brings along.
+_TRUST = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+
 
 @dataclass(frozen=True, slots=True)
 class Outfit:
@@ -23,5 +26,5 @@ class Outfit:
     def environment(self) -> dict[str, str]:
         """The variables of every script."""
         threads = _SINGLE_THREADED if self.packages else {}
-        trusted = {"SSL_CERT_FILE": self.certificates} if self.certificates else {}
+        trusted = dict.fromkeys(_TRUST, self.certificates) if self.certificates else {}
         return {**threads, **trusted}

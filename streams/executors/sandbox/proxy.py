@@ -125,31 +125,33 @@ class EgressProxy:
         self, host: str, port: int
     ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
         """Raises `_Refusal` when no address of the host may be, or can be, connected to."""
-        address = await self._allowed_address(host, port)
-        try:
-            async with asyncio.timeout(_CONNECT_TIMEOUT_S):
-                reader, writer = await asyncio.open_connection(address, port)
-        except OSError as error:  # a TimeoutError is one, too
-            raise _Refusal(502, f"No connection to {host}:{port}: {error or 'timeout'}") from error
+        failure = ""
+        for address in await self._allowed_addresses(host, port):
+            try:
+                async with asyncio.timeout(_CONNECT_TIMEOUT_S):
+                    reader, writer = await asyncio.open_connection(address, port)
+                break
+            except OSError as error:  # a TimeoutError is one, too
+                failure = str(error) or "timeout"
+        else:
+            raise _Refusal(502, f"No connection to {host}:{port}: {failure}")
         try:
             yield reader, writer
         finally:
             writer.close()
 
-    async def _allowed_address(self, host: str, port: int) -> str:
+    async def _allowed_addresses(self, host: str, port: int) -> list[str]:
+        """Never empty."""
         try:
             async with asyncio.timeout(_CONNECT_TIMEOUT_S):
                 found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
             raise _Refusal(502, f"{host} cannot be resolved: {error or 'timeout'}") from error
-        refusals = []
-        for *_, peer in found:
-            address = str(peer[0])
-            refusal = self._policy.refusal(host, port, address)
-            if refusal is None:
-                return address
-            refusals.append(refusal)
-        raise _Refusal(403, refusals[0] if refusals else f"{host} has no address")
+        refusals = {str(peer[0]): self._policy.refusal(host, port, str(peer[0])) for *_, peer in found}
+        allowed = [address for address, refusal in refusals.items() if refusal is None]
+        if not allowed:
+            raise _Refusal(403, next(iter(refusals.values()), None) or f"{host} has no address")
+        return allowed
 
 
 async def _read_request(reader: asyncio.StreamReader) -> _Request:

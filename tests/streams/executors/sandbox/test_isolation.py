@@ -11,9 +11,12 @@ from textwrap import dedent
 import pytest
 import pytest_asyncio
 
+from streams.executors.sandbox.outfit import Outfit
+from streams.executors.sandbox.proxy import EgressProxy
 from streams.executors.sandbox.scripts import Ran, Sandbox
 from streams.executors.settings import SandboxSettings
 from tests.streams.executors.sandbox.family import descendants
+from transport.egress import EgressPolicy
 
 NAMESPACES = ("network-namespace", "pid-namespace", "mount-namespace")
 COMBINATIONS = {
@@ -25,21 +28,23 @@ COMBINATIONS = {
     "no seccomp": ("seccomp",),
     "no landlock": ("landlock",),
 }
-
+WITH_NETWORK = "everything, and a network"
 
 SETTINGS = SandboxSettings(pool_size=2, timeout_s=10, cpu_s=5, memory_mb=128, temp_mb=1)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest_asyncio.fixture(
-    scope="module", loop_scope="module", params=COMBINATIONS.values(), ids=COMBINATIONS.keys()
-)
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=[*COMBINATIONS, WITH_NETWORK])
 async def jail(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
     """One for all tests of a combination, so each also shows that the one before has left it sound."""
-    async with Sandbox(SETTINGS.model_copy(update={"without": request.param})) as sandbox:
-        assert set(request.param) <= set(sandbox.capabilities().missing)
+    without = COMBINATIONS.get(request.param, ())
+    proxy = EgressProxy(EgressPolicy(()))
+    outfit = Outfit(on_listener=proxy.listen if request.param == WITH_NETWORK else None)
+    async with Sandbox(SETTINGS.model_copy(update={"without": without}), outfit) as sandbox:
+        assert set(without) <= set(sandbox.capabilities().missing)
         yield sandbox
+    await proxy.close()
 
 
 async def attempt(sandbox: Sandbox, code: str, **inputs: object) -> Ran:
