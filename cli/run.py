@@ -157,8 +157,11 @@ def resume(
 ) -> None:
     """Answer what a paused run waits for."""
     client = connect()
-    fields = _asked(client.get("runs", run_id)["pauses"], node_id, pause_id) if pairs else ()
-    given = typed_inputs(pairs, fields, lambda path: client.upload_file(path)["file"])
+    fields = _asked(client.get("runs", run_id)["pauses"], node_id, pause_id) if pairs else []
+    # Where nothing is asked, the API has the reason.
+    given = (
+        typed_inputs(pairs, fields, lambda path: client.upload_file(path)["file"]) if fields else dict(pairs)
+    )
     answer: dict[str, Any] = {"inputs": {**inputs, **given}}
     named = {"action": action, "node_id": node_id, "pause_id": pause_id}
     answer |= {name: value for name, value in named.items() if value is not None}

@@ -173,3 +173,12 @@ def test_resume_sends_the_fields_in_their_types(hopline: Hopline, startable: Can
     unknown = hopline("run", "resume", RUN_ID, "-i", "colour=red")
     assert unknown.exit_code == 1
     assert "grade, kind" in unknown.stderr
+
+
+def test_what_no_pause_asks_for_is_left_to_the_api(hopline: Hopline, startable: CannedApi) -> None:
+    startable.says(f"GET /api/v1/runs/{RUN_ID}", {**RUN, "pauses": []})
+    problem = {"title": "Conflict", "detail": "the run waits for no answer, it is SUCCEEDED"}
+    startable.says(f"POST /api/v1/runs/{RUN_ID}/resume", problem, 409)
+    result = hopline("run", "resume", RUN_ID, "-i", "grade=4")
+    assert result.exit_code == 1
+    assert "waits for no answer" in result.stderr
