@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 import orjson
 
 from ingress.errors import MethodNotAllowed, Unauthenticated, Unprocessable, UnsupportedMediaType
-from ingress.signatures import BadSignature, Verifier, build_verifier
 from schemas.models import AppTrigger
 from schemas.paths import lookup
 from schemas.secrets import SecretBox, SecretUnreadable
+from schemas.triggers.delivery import NotBelieved
+from schemas.triggers.signatures import Verifier, build_verifier
 from schemas.triggers.webhook import RequiredParameters, WebhookConfig, WebhookResponse
 
 
@@ -53,7 +54,7 @@ class Endpoint:
             return
         try:
             self.verifier.verify(headers, raw, now_s)
-        except BadSignature as bad:
+        except NotBelieved as bad:
             raise Unauthenticated(str(bad), headers={"WWW-Authenticate": "Signature"}) from bad
 
     def check_required(self, query: Mapping[str, Any], headers: Mapping[str, str], body: Any) -> None:

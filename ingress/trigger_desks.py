@@ -11,11 +11,11 @@ from ingress.auth import CALLER
 from ingress.errors import Conflict, Unprocessable, invalid
 from ingress.keys import CODEC, FEED, PRODUCER, SECRETS, SETTINGS
 from ingress.sealing import MASK, masked_config, seal_config
-from ingress.signatures import build_verifier
 from schemas.ids import endpoint_id, entity_id, new_id, now_us
 from schemas.models import AppTrigger
 from schemas.triggers.kinds import KINDS
 from schemas.triggers.schedule import ScheduleConfig, from_us, jitter_us
+from schemas.triggers.signatures import build_verifier
 from schemas.triggers.webhook import WebhookConfig
 from transport.producer import Send
 

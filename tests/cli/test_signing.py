@@ -6,7 +6,8 @@ import pytest
 from standardwebhooks import Webhook
 
 from cli.signing import SCHEMES, Scheme, new_secret, signed_headers
-from ingress.signatures import BadSignature, build_verifier
+from schemas.triggers.delivery import NotBelieved
+from schemas.triggers.signatures import build_verifier
 from schemas.triggers.webhook import SignatureConfig
 
 BODY = '{"ü": 1}'.encode()
@@ -18,7 +19,7 @@ def test_verifies(scheme: Scheme) -> None:
     headers = signed_headers(scheme, secret, BODY, delivery_id="msg_1", at_s=now)
     verifier = build_verifier(SignatureConfig(scheme=scheme, secrets=(secret,)), [secret])
     verifier.verify(headers, BODY, now)
-    with pytest.raises(BadSignature):
+    with pytest.raises(NotBelieved):
         verifier.verify(headers, BODY + b" ", now)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from ingress.signatures import build_verifier
+from schemas.triggers.signatures import build_verifier
 from schemas.triggers.webhook import SignatureConfig
 from tests.cli.api import CannedApi
 from tests.cli.conftest import Hopline

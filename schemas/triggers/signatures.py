@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from schemas.triggers.delivery import NotBelieved
 from schemas.triggers.webhook import SignatureConfig
 
 _GITHUB_HEADER = "X-Hub-Signature-256"
@@ -18,15 +19,11 @@ _WHSEC = "whsec_"
 _V1 = "v1,"
 
 
-class BadSignature(Exception):
-    """The request is not to be believed. The message says which header to look at, never a secret."""
-
-
 class Verifier(Protocol):
     """One scheme with the secrets of one trigger."""
 
     def verify(self, headers: Mapping[str, str], body: bytes, now_s: float) -> None:
-        """Raises `BadSignature`. `headers` is looked up without regard to case; `body` as it was sent."""
+        """Raises `NotBelieved`. `headers` is looked up without regard to case; `body` as it was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +36,10 @@ class GitHubVerifier:
         """See `Verifier.verify`."""
         scheme, _, given = headers.get(_GITHUB_HEADER, "").partition("=")
         if scheme != "sha256" or not given:
-            raise BadSignature(f"{_GITHUB_HEADER} is missing, or does not begin with sha256=")
+            raise NotBelieved(f"{_GITHUB_HEADER} is missing, or does not begin with sha256=")
         expected = (hmac.digest(key, body, "sha256").hex() for key in self.keys)
         if not _any_equal(given, expected):
-            raise BadSignature(f"{_GITHUB_HEADER} does not match the body under any secret of this trigger")
+            raise NotBelieved(f"{_GITHUB_HEADER} does not match the body under any secret of this trigger")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,21 +55,19 @@ class StandardWebhooksVerifier:
         timestamp = headers.get("webhook-timestamp", "")
         signatures = headers.get("webhook-signature", "")
         if not (message_id and timestamp and signatures):
-            raise BadSignature("webhook-id, webhook-timestamp and webhook-signature must all be there")
+            raise NotBelieved("webhook-id, webhook-timestamp and webhook-signature must all be there")
         self._check_age(timestamp, now_s)
         signed = f"{message_id}.{timestamp}.".encode("utf-8", "surrogateescape") + body
         given = [s.removeprefix(_V1) for s in signatures.split() if s.startswith(_V1)]
         expected = [base64.b64encode(hmac.digest(key, signed, "sha256")).decode() for key in self.keys]
         if not any(_any_equal(one, expected) for one in given):
-            raise BadSignature(
-                "no v1 signature in webhook-signature matches under any secret of this trigger"
-            )
+            raise NotBelieved("no v1 signature in webhook-signature matches under any secret of this trigger")
 
     def _check_age(self, timestamp: str, now_s: float) -> None:
         if not (timestamp.isascii() and timestamp.isdigit()):
-            raise BadSignature("webhook-timestamp is not a number of seconds since the epoch")
+            raise NotBelieved("webhook-timestamp is not a number of seconds since the epoch")
         if abs(now_s - int(timestamp)) > self.tolerance_s:
-            raise BadSignature(
+            raise NotBelieved(
                 f"webhook-timestamp is more than {self.tolerance_s} s away from now: "
                 "too old, or one of the two clocks is wrong"
             )
