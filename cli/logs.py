@@ -11,7 +11,7 @@ from cli.output import lines, one_line
 from cli.settings import LogSettings
 
 # Chatty below WARNING, and about things that nobody who runs a role can act on.
-_QUIET = ("faust", "mode", "aiokafka", "aiohttp.access", "asyncio", "clickhouse_connect")
+_QUIET = ("faust", "mode", "aiokafka", "aiohttp.access", "asyncio", "clickhouse_connect", "httpx2", "mcp")
 
 _ATTRIBUTES = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 

@@ -17,7 +17,6 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp_types import ToolListChangedNotification
 
 from schemas.models import ToolProvider
-from streams.executors.tools.http_build import Credentials
 from streams.executors.tools.mcp_transport import GuardedTransport
 from streams.executors.tools.reply import ToolSpec
 
@@ -31,7 +30,6 @@ class McpSession:
     def __init__(
         self,
         provider: ToolProvider,
-        credentials: Credentials,
         transport: GuardedTransport,
         *,
         connect_timeout_s: float,
@@ -39,7 +37,6 @@ class McpSession:
         max_event_bytes: int,
     ) -> None:
         self._provider = provider
-        self._credentials = credentials
         self.transport = transport
         self._timeout = httpx2.Timeout(timeout_s, connect=connect_timeout_s)
         self._max_event_bytes = max_event_bytes
@@ -104,8 +101,7 @@ class McpSession:
             )
 
         provider = self._provider
-        url = str(httpx2.URL(provider.url or "").copy_merge_params(dict(self._credentials.query)))
-        headers = {**provider.headers, **self._credentials.headers}
+        url, headers = provider.url or "", dict(provider.headers)
         channel: AbstractAsyncContextManager[Any]
         if provider.transport == "sse":
             read_s = self._timeout.read or 0

@@ -23,6 +23,7 @@ from mcp_types import (
     TextResourceContents,
 )
 from pydantic import ValidationError
+from yarl import URL
 
 from schemas.models import ToolProvider
 from streams.executors.settings import HttpSettings
@@ -123,8 +124,12 @@ class McpTools:
         on_the_wire = most * 4 // 3 + 65_536  # files travel in base64
         return lambda: McpSession(
             provider,
-            credentials_of(provider.auth, credentials),
-            GuardedTransport(self._http_session, on_the_wire),
+            GuardedTransport(
+                self._http_session,
+                URL(provider.url or ""),
+                credentials_of(provider.auth, credentials),
+                on_the_wire,
+            ),
             connect_timeout_s=self._http.max_connect_timeout_s,
             timeout_s=provider.timeout_s or self._settings.timeout_s,
             max_event_bytes=on_the_wire,

@@ -7,6 +7,7 @@ import httpx2
 from mcp_types import INTERNAL_ERROR
 from yarl import URL
 
+from streams.executors.tools.http_build import Credentials
 from transport.egress import EgressRefused
 
 # Follow from how the connection is made, which is aiohttp's business.
@@ -23,13 +24,18 @@ _SESSION_GONE = 404
 
 
 class GuardedTransport(httpx2.AsyncBaseTransport):
-    """Sends what an `httpx2.AsyncClient` wants sent. It follows no redirect: the MCP library does so itself,
-    within the origin, and each comes through here."""
+    """Sends what an `httpx2.AsyncClient` wants sent, with the credentials: the libraries never see them, since
+    they write URLs into logs. It follows no redirect: the MCP library does so itself, within the origin, and
+    each comes through here."""
 
-    def __init__(self, session: aiohttp.ClientSession, max_response_bytes: int) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, server: URL, credentials: Credentials, max_response_bytes: int
+    ) -> None:
         """The session is a guard's and belongs to the caller. A stream of events may be longer than
         `max_response_bytes`: the library bounds each event."""
         self._session = session
+        self._origin = server.origin()
+        self._credentials = credentials
         self._max_response_bytes = max_response_bytes
         self.failure: str | None = None
         """Why the last request failed, if it did. The library tells its callers only that one was closed."""
@@ -58,10 +64,15 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
 
     async def _send(self, request: httpx2.Request) -> aiohttp.ClientResponse:
         timeout = request.extensions.get("timeout") or {}
+        url = URL(str(request.url), encoded=True)
+        headers = [h for h in request.headers.multi_items() if h[0].lower() not in _OWN_REQUEST_HEADERS]
+        if url.origin() == self._origin:
+            url = url.extend_query(self._credentials.query)
+            headers += self._credentials.headers.items()
         return await self._session.request(
             request.method,
-            URL(str(request.url), encoded=True),
-            headers=[h for h in request.headers.multi_items() if h[0].lower() not in _OWN_REQUEST_HEADERS],
+            url,
+            headers=headers,
             data=await request.aread() or None,
             allow_redirects=False,
             timeout=aiohttp.ClientTimeout(

@@ -60,6 +60,7 @@ class Front:
         self._app = app
         self._era = era
         self.requests: list[tuple[str, dict[str, str]]] = []
+        self.queries: list[str] = []
         self._forgotten: set[str | None] = set()
         self.ended = asyncio.Event()
         """Set when a client ends a session."""
@@ -73,6 +74,7 @@ class Front:
             return
         headers = {name.decode().lower(): value.decode() for name, value in scope["headers"]}
         self.requests.append((scope["method"], headers))
+        self.queries.append(scope["query_string"].decode())
         if scope["method"] == "DELETE":
             self.ended.set()
         if self.redirect:

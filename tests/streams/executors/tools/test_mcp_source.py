@@ -1,6 +1,7 @@
 """Tools of MCP servers, against a real one."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -148,6 +149,25 @@ async def test_credentials_and_headers_are_sent(bench: Workbench, notes: Notes) 
     assert "s3cret" not in output.sent
     assert {headers.get("authorization") for _, headers in notes.front.requests} == {"Bearer s3cret"}
     assert {headers.get("x-tenant") for _, headers in notes.front.requests} == {"t"}
+
+
+async def test_a_key_in_the_query_is_in_no_log(
+    bench: Workbench, notes: Notes, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    auth = {"type": "api_key", "location": "query", "name": "key"}
+    bench.add(server(notes, {"api_key": "s3 cret"}, url=f"{notes.url}?site=1", auth=auth))
+    assert (await call(bench, "add", a=1)).text == "2"
+    notes.front.refuses = 500
+    with pytest.raises(ToolRuntimeInvocationError):
+        await call(bench, "add", a=1)
+    assert set(notes.front.queries) == {"site=1&key=s3+cret"}
+    # Logged here as well: what the server says.
+    ours = [
+        one for one in caplog.records if one.name.startswith(("httpx2", "mcp.client", "client", "aiohttp"))
+    ]
+    assert ours
+    assert not [one for one in ours if "cret" in one.getMessage()]
 
 
 async def test_a_private_address_is_refused(notes: Notes, tmp_path: Path) -> None:
