@@ -24,7 +24,7 @@ _SESSION_GONE = 404
 
 
 class GuardedTransport(httpx2.AsyncBaseTransport):
-    """Sends what an `httpx2.AsyncClient` wants sent, with the credentials: the libraries never see them, since
+    """Sends what an `httpx2.AsyncClient` wants sent, with the credentials: no library sees them, since
     they write URLs into logs. It follows no redirect: the MCP library does so itself, within the origin, and
     each comes through here."""
 
