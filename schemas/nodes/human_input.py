@@ -76,6 +76,13 @@ class UserAction(Tolerant):
     button_style: Text = "default"
 
 
+class DeliveryMethod(Tolerant):
+    """How Dify brings the form to people. Nothing here does: answers come by the API."""
+
+    type: Text = ""
+    enabled: bool = True
+
+
 class HumanInputData(NodeData):
     """`data` of a human-input node."""
 
@@ -83,6 +90,7 @@ class HumanInputData(NodeData):
     """Markdown; `{{#$output.field#}}` stands for what is filled in."""
     inputs: list[FormInput] = Field(default_factory=list)
     user_actions: list[UserAction] = Field(default_factory=list)
+    delivery_methods: list[DeliveryMethod] | None = None
     timeout: int = Field(default=36, gt=0)
     timeout_unit: Annotated[Literal["minute", "hour", "day"], BeforeValidator(_singular)] = "hour"
 
@@ -117,6 +125,9 @@ class HumanInputData(NodeData):
         """See `NodeData.remarks`."""
         if not self.user_actions:
             yield "user_actions", "there are none: any answer leaves by the handle 'source'"
+        for i, method in enumerate(self.delivery_methods or ()):
+            if method.enabled and method.type != "webapp":
+                yield f"delivery_methods.{i}", f"nothing is sent by {method.type}: answers come by the API"
 
     def handles(self) -> frozenset[str]:
         """See `NodeData.handles`."""

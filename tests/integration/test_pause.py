@@ -34,10 +34,14 @@ GRAPH = graph(
 )
 
 
+_PATIENCE_S = 150
+"""Far more than it takes, so that only what never happens fails."""
+
+
 async def _until_paused(fleet: Fleet, run_id: str) -> Json:
     """The run, once it shows what it waits for."""
     while True:
-        found = await fleet.deployment.select(f"SELECT status FROM workflow_runs WHERE id = '{run_id}'")  # noqa: S608
+        found = await fleet.deployment.select(f"SELECT status FROM workflow_runs WHERE id = '{run_id}'")
         if found and found[0]["status"] == "PAUSED":
             run: Json = await asyncio.to_thread(fleet.deployment.client.get, "runs", run_id)
             if run["pauses"]:
@@ -45,8 +49,17 @@ async def _until_paused(fleet: Fleet, run_id: str) -> Json:
         await asyncio.sleep(0.1)
 
 
+async def _until_answered(fleet: Fleet, run_id: str) -> None:
+    """The record of the node may be in the history a moment after that of the run."""
+    answered = (
+        f"SELECT id FROM workflow_node_executions WHERE workflow_run_id = '{run_id}' AND node_id = 'review'"
+    )
+    while not await fleet.deployment.select(f"{answered} AND status = 'succeeded'"):
+        await asyncio.sleep(0.1)
+
+
 async def test_a_pause_survives_a_worker(tmp_path: Path) -> None:
-    async with Fleet(tmp_path / "fleet", workers=1) as fleet, asyncio.timeout(60):
+    async with Fleet(tmp_path / "fleet", workers=1) as fleet, asyncio.timeout(_PATIENCE_S):
         client = fleet.deployment.client
 
         def begin() -> str:
@@ -70,9 +83,10 @@ async def test_a_pause_survives_a_worker(tmp_path: Path) -> None:
         first, second = await asyncio.to_thread(answer)
         assert first["pause_id"] == second["pause_id"] == paused["pauses"][0]["id"]
         await fleet.start_worker(fleet.workers[0])
-        ended = await asyncio.to_thread(wait_for_run, client, run_id, 30)
+        ended = await asyncio.to_thread(wait_for_run, client, run_id, _PATIENCE_S)
         assert (ended["status"], ended["outputs"]) == ("SUCCEEDED", {"order": "A-7", "comment": "fine"})
         assert ended["pauses"] == []
+        await _until_answered(fleet, run_id)
         again = await asyncio.to_thread(
             client.post, "runs", run_id, "resume", body={"action": "reject", "interaction_id": "click"}
         )

@@ -201,6 +201,44 @@ def test_a_run_of_the_draft_goes_on_with_the_graph_it_began_with() -> None:
     assert (run["status"], run["outputs"]) == ("SUCCEEDED", '{"m":2}')
 
 
+def asking(version: str = VERSION) -> Bench:
+    """A run that waits for an answer for two hours."""
+    ask = node(
+        "ask", "human-input", user_actions=[{"id": "yes", "title": "Yes"}], timeout=2, timeout_unit="hour"
+    )
+    ends = [node(f"end_{name}", "end", outputs=[]) for name in ("yes", "late")]
+    edges = [edge("start", "ask"), edge("ask", "end_yes", "yes"), edge("ask", "end_late", "__timeout")]
+    bench = Bench({"nodes": [START, ask, *ends], "edges": edges}, version)
+    [run] = bench.start()["runs"]
+    assert run["status"] == "PAUSED"
+    return bench
+
+
+def test_an_answer_that_comes_twice_lets_a_paused_run_go_on_once() -> None:
+    bench = asking()
+    resume = bench.command("RESUME", {"interaction_id": "click", "action": "yes"})
+    sent = bench.tell(resume, NOW + 7199)
+    assert [record["node_id"] for record in sent["node.executions"]] == ["ask", "end_yes"]
+    assert [run["status"] for run in sent["runs"]] == ["SUCCEEDED"]
+    assert not any(bench.tell(resume, NOW + 7200).values())
+    assert bench.outcomes[-2:] == [("RESUME", "applied"), ("RESUME", "stale")]
+
+
+def test_a_paused_run_that_nobody_answers_goes_on_when_its_row_is_due() -> None:
+    bench = asking()
+    assert row_due(RUN, bench.table[RUN]) == NOW + 7200
+    sent = bench.carry_out(bench.runner.on_due(RUN, bench.table[RUN], bench.table, NOW + 7200))
+    assert [record["node_id"] for record in sent["node.executions"]] == ["ask", "end_late"]
+    assert [run["status"] for run in sent["runs"]] == ["SUCCEEDED"]
+
+
+def test_a_paused_run_of_the_draft_keeps_its_form() -> None:
+    bench = asking("draft")
+    bench.change(PURE)
+    [run] = bench.tell(bench.command("RESUME", {"interaction_id": "click", "action": "yes"}))["runs"]
+    assert run["status"] == "SUCCEEDED"
+
+
 def test_a_version_that_is_not_there_is_refused() -> None:
     bench = Bench(PURE)
     with pytest.raises(UnknownVersion, match="no version 'other'"):
