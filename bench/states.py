@@ -53,12 +53,12 @@ class _Rows:
 
 def chain(tasks: int) -> dict[str, Any]:
     """start -> tasks -> end."""
-    names = ["start", *(f"c{i}" for i in range(tasks)), "end"]
-    nodes = [node("start", "start", variables=[_LIST])]
-    for before, name in pairwise(names):
-        nodes.append(_task(name, ["start", "items"] if before == "start" else [before, "result"]))
-    nodes.append(node("end", "end", outputs=[{"variable": "x", "value_selector": [names[-2], "result"]}]))
-    return {"nodes": nodes, "edges": [edge(a, b) for a, b in pairwise(names)]}
+    names = [f"c{i}" for i in range(tasks)]
+    selectors = [["start", "items"], *([name, "result"] for name in names)]
+    begin = node("start", "start", variables=[_LIST])
+    end = node("end", "end", outputs=[{"variable": "x", "value_selector": selectors[-1]}])
+    nodes = [begin, *map(_task, names, selectors), end]
+    return {"nodes": nodes, "edges": [edge(a, b) for a, b in pairwise(["start", *names, "end"])]}
 
 
 def rounds(*inside: dict[str, Any], output: list[str], **data: Any) -> dict[str, Any]:

@@ -51,10 +51,11 @@ async def _until_paused(fleet: Fleet, run_id: str) -> Json:
 
 async def _until_answered(fleet: Fleet, run_id: str) -> None:
     """The record of the node may be in the history a moment after that of the run."""
-    answered = (
-        f"SELECT id FROM workflow_node_executions WHERE workflow_run_id = '{run_id}' AND node_id = 'review'"
-    )
-    while not await fleet.deployment.select(f"{answered} AND status = 'succeeded'"):
+    nodes = "SELECT status FROM workflow_node_executions WHERE node_id = 'review' AND workflow_run_id ="
+    while True:
+        found = await fleet.deployment.select(f"{nodes} '{run_id}'")
+        if found and found[0]["status"] == "succeeded":
+            return
         await asyncio.sleep(0.1)
 
 
