@@ -30,12 +30,12 @@ def start(*fields: Json) -> Json:
     return node("start", "start", variables=list(fields))
 
 
-def template(node_id: str, text: str, **variables: list[str]) -> Json:
+def template(node_id: str, text: str, /, **variables: list[str]) -> Json:
     """A template-transform node."""
     return node(node_id, "template-transform", template=text, variables=named(variables))
 
 
-def code(node_id: str, **variables: list[str]) -> Json:
+def code(node_id: str, /, **variables: list[str]) -> Json:
     """A code node, which is a task to the engine. Its output is `result`."""
     arguments = ", ".join(variables)
     return node(
@@ -98,7 +98,7 @@ def loop_variable(label: str, kind: str, value: Any) -> Json:
     return {"label": label, "var_type": kind, "value_type": value_type, "value": value}
 
 
-def end(node_id: str = "end", **outputs: list[str]) -> Json:
+def end(node_id: str = "end", /, **outputs: list[str]) -> Json:
     """An end node."""
     return node(node_id, "end", outputs=named(outputs))
 

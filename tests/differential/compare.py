@@ -21,6 +21,9 @@ OWN_WORDING = "own wording"
 _WORDED = ("prompts", "function")
 """What such a node shows of its words."""
 
+_FILE = ("type", "transfer_method", "url", "filename", "extension", "mime_type", "size")
+"""What both say of a file; the rest of it are keys to each one's own storage."""
+
 _NOT_SHOWN = ("env.", "conversation.")
 """graphon's start node repeats all of these as outputs, secrets included; Hopline's only `sys.*`."""
 
@@ -36,6 +39,7 @@ def differences(peer: Result, hopline: Result) -> list[str]:
         *_run_differences(peer, hopline),
         *_node_differences(*_ended(peer, hopline), _FACTS),
         *_value("asked", _asked(peer), _asked(hopline)),
+        *_value("called", sorted(peer.called, key=orjson.dumps), sorted(hopline.called, key=orjson.dumps)),
     ]
 
 
@@ -60,9 +64,10 @@ def _ended(peer: Result, hopline: Result) -> tuple[Sequence[Node], Sequence[Node
         return peer.nodes, hopline.nodes
     ours = [node for node in hopline.nodes if node.status != "stopped"]
     both = {_place(node) for node in peer.nodes} & {_place(node) for node in ours}
-    return tuple(
+    theirs, ours = (
         [node for node in nodes if node.error or _place(node) in both] for nodes in (peer.nodes, ours)
     )
+    return theirs, ours
 
 
 def _asked(result: Result) -> list[Json]:
@@ -147,6 +152,8 @@ def _plain(value: Any, name: str = "") -> Any:
     if name == "request" and isinstance(value, str):
         # The world echoes what arrives; the request as a text differs in headers that only clients care for.
         return value.partition("?")[0].partition(" HTTP")[0]
+    if isinstance(value, Mapping) and value.get("dify_model_identity"):
+        return {key: value.get(key) for key in _FILE}
     if isinstance(value, Mapping):
         worded = value.get("model_name") == OWN_WORDING
         return {key: _plain(one, key) for key, one in value.items() if not (worded and key in _WORDED)}

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from schemas.models import Dataset, ToolProvider
+from schemas.models import Dataset
 from schemas.nodes.start import InputType
 from streams.executors.outcome import NodeCall
+from tests.differential.canned_tools import apply_provider, operation
 from tests.differential.hopline_process import Hopline
 from tests.graphs import Json
 from transport.definitions import Definitions
@@ -68,7 +69,8 @@ def _input(field: Json, url: str, files: Json) -> Any:
 def _file(field: Json, url: str, files: Json) -> Json:
     kind = next(iter(field.get("allowed_file_types") or ["document"]))
     if "local_file" in (field.get("allowed_file_upload_methods") or ["local_file"]) and kind in files:
-        return files[kind]
+        uploaded_file: Json = files[kind]
+        return uploaded_file
     extension = next(iter(field.get("allowed_file_extensions") or [".txt"]))
     target = f"{url}/a.{extension.removeprefix('.').lower()}?type=text/plain&body=text"
     method = next(iter(field.get("allowed_file_upload_methods") or ["remote_url"]))
@@ -80,15 +82,13 @@ def configure(definitions: Definitions, graph: Json, url: str) -> None:
     tools: dict[str, dict[str, Json]] = {}
     for provider, tool, parameters in _tools(graph):
         tools.setdefault(provider, {})[tool] = parameters
-    for name, operations in tools.items():
-        document = _document(operations, url)
-        provider = ToolProvider(id=name, name=name, tenant_id="tenant", kind="openapi", document=document)
-        definitions.apply("definitions.tool_providers", name, provider)
+    for provider, operations in tools.items():
+        known = {name: operation({key: {} for key in given}) for name, given in operations.items()}
+        apply_provider(definitions, provider, known, url)
     for node in _nodes(graph, "knowledge-retrieval"):
         for name in node["data"].get("dataset_ids") or ():
-            dataset = Dataset(
-                id=name, name=name, tenant_id="tenant", kind="external", endpoint=url, knowledge_id=name
-            )
+            place: Json = {"kind": "external", "endpoint": url, "knowledge_id": name}
+            dataset = Dataset(id=name, name=name, tenant_id="tenant", **place)
             definitions.apply("definitions.datasets", name, dataset)
 
 
@@ -138,21 +138,6 @@ def _tools(graph: Json) -> Iterator[tuple[str, str, Json]]:
         chosen = parameters.get("tools") if isinstance(parameters, dict) else None
         for tool in (chosen or {}).get("value") or ():
             yield tool["provider_name"], tool["tool_name"], tool.get("parameters") or {}
-
-
-def _document(operations: Mapping[str, Json], url: str) -> Json:
-    paths = {
-        f"/tools/{tool}": {
-            "get": {
-                "operationId": tool,
-                "parameters": [{"name": name, "in": "query", "schema": {}} for name in given],
-                "responses": {"200": {"description": "ok"}},
-            }
-        }
-        for tool, given in operations.items()
-    }
-    info = {"title": "canned", "version": "1"}
-    return {"openapi": "3.0.0", "info": info, "servers": [{"url": url}], "paths": paths}
 
 
 def _instance(schema: Mapping[str, Any]) -> Any:

@@ -13,7 +13,7 @@ import orjson
 from obstore.store import MemoryStore
 
 from schemas.models.model_provider import ModelProvider
-from streams.engine.commands import Command, Timer, command_of
+from streams.engine.commands import Command, Resume, Timer, command_of
 from streams.engine.definition import compile_definition
 from streams.engine.effects import NodeExecuted, TaskScheduled
 from streams.engine.options import DEFAULTS, Options
@@ -23,6 +23,7 @@ from streams.executors.errors import NodeExecutorError
 from streams.executors.outcome import NodeCall, Outcome
 from streams.executors.registry import build_executors
 from streams.executors.settings import EgressSettings, ExecutorSettings, HttpSettings, SandboxSettings
+from tests.differential.canned_tools import configure_tools
 from tests.differential.job import Job, Node, Result
 from tests.differential.world import World
 from tests.graphs import Json
@@ -34,6 +35,8 @@ from transport.storage import Storage
 Execute = Callable[[NodeCall], Awaitable[Outcome]]
 
 _MAX_TIMERS = 50
+_LONG_US = 400 * 86_400 * 1_000_000
+"""Longer than anybody is waited for."""
 _SETTINGS = ExecutorSettings(
     sandbox=SandboxSettings(pool_size=1),
     egress=EgressSettings(allow=("127.0.0.1",)),
@@ -62,17 +65,20 @@ class Hopline:
         self._loop.close()
 
     def placed(self, job: Job) -> Job:
-        """The job with `env.base`, the URL of the world."""
+        """The job with `env.base`, the URL of the world, which `{base}` in the inputs stands for, too."""
         base = {"name": "base", "value_type": "string", "value": self.world.url}
-        return replace(job, environment=[*job.environment, base])
+        inputs = orjson.loads(orjson.dumps(job.inputs).replace(b"{base}", self.world.url.encode()))
+        return replace(job, inputs=inputs, environment=[*job.environment, base])
 
     def run(self, job: Job, options: Options = DEFAULTS, execute: Execute | None = None) -> Result:
         """Blocks. Raises `InvalidDefinition` for a graph that is not taken.
 
         `execute` stands for the executors."""
-        self.world.begin(job.models)
-        result = self._wait(self._play(job, options, execute or self.execute))
-        return replace(result, asked=self.world.asked)
+        self.world.begin(job.models, job.tools)
+        if job.tools:
+            self.configure(lambda definitions: configure_tools(definitions, job, self.world.url))
+        result: Result = self._wait(self._play(job, options, execute or self.execute))
+        return replace(result, asked=self.world.asked, called=self.world.called)
 
     def configure(self, change: Callable[[Definitions], None]) -> None:
         """Changes what the tenant has configured, on the loop that reads it."""
@@ -116,16 +122,35 @@ class Hopline:
         run = Run(definition, options)
         run.start(job.inputs, system={"query": job.query} if job.query else {})
         done = timers = 0
-        while not run.run["finished_at"] and run.run["status"] != "PAUSED":
+        unanswered = dict(job.answers)
+        while not run.run["finished_at"]:
             tasks = run.records(TaskScheduled)
             if done < len(tasks):
                 run.tell(await _result(tasks[done], execute))
                 done += 1
                 continue
+            if run.run["status"] == "PAUSED":
+                if not unanswered:
+                    break
+                _answer(run, unanswered)
+                continue
             timers += 1
             assert timers <= _MAX_TIMERS, "the run waits, and nothing will come"
             run.tell(Timer(f"timer {timers}"))
         return _read(run)
+
+
+def _answer(run: Run, answers: dict[str, Json]) -> None:
+    """To one of the nodes that wait; each is asked once."""
+    waiting = [one["node_id"] for one in run.records(NodeExecuted) if one["status"] == "paused"]
+    node_id = next(one for one in waiting if one in answers)
+    answer = answers.pop(node_id)
+    if answer:
+        given = {"inputs": answer.get("inputs") or {}, "action": answer["action"]}
+        run.tell(Resume(f"answer {node_id}", f"answer {node_id}", node_id=node_id, **given))
+    else:
+        run.now_us += _LONG_US
+        run.tell(Timer(f"late {node_id}"))
 
 
 async def _result(task: Json, execute: Execute) -> Command:
@@ -195,6 +220,8 @@ def _order(records: Sequence[Json]) -> list[str]:
 
 
 def _node(record: Json) -> Node:
+    """Without the request that a tool has made: what graphon's tools do is not known to it."""
+    shown = record["process_data"] if record["node_type"] != "tool" else None
     metadata = orjson.loads(record["execution_metadata"] or "{}")
     return Node(
         id=record["node_id"],
@@ -202,6 +229,6 @@ def _node(record: Json) -> Node:
         status=record["status"],
         inputs=orjson.loads(record["inputs"] or "{}"),
         outputs=orjson.loads(record["outputs"] or "{}"),
-        process=orjson.loads(record["process_data"] or "{}"),
+        process=orjson.loads(shown or "{}"),
         error=record["error"],
     )

@@ -25,8 +25,11 @@ class Job:
     conversation: Sequence[Json] = ()
     models: Mapping[str, Json] = field(default_factory=dict)
     """Model name -> reply: `text`, in which `{last}` stands for the last message; `tool_calls`; `error`."""
-    tools: Mapping[str, Sequence[Json]] = field(default_factory=dict)
-    """Node id -> messages of its tool, in graphon's form."""
+    tools: Mapping[str, Json] = field(default_factory=dict)
+    """Tool name -> `parameters` ({name: JSON schema}), `required` (names), and the reply to a call: `body` (a
+    text), `type` (a MIME type), `status`."""
+    answers: Mapping[str, Json] = field(default_factory=dict)
+    """Node id of a human-input node -> `action` and `inputs`; `{}` if nobody answers in time."""
 
     @property
     def system(self) -> Json:
@@ -44,7 +47,8 @@ class Job:
             "environment": list(self.environment),
             "conversation": list(self.conversation),
             "models": dict(self.models),
-            "tools": {node: list(messages) for node, messages in self.tools.items()},
+            "tools": dict(self.tools),
+            "answers": dict(self.answers),
         }
 
 
@@ -75,3 +79,5 @@ class Result:
     """As they end."""
     asked: Sequence[Json] = ()
     """Requests to models: {model, messages}."""
+    called: Sequence[Json] = ()
+    """Calls of tools: {tool, arguments}."""

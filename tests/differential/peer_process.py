@@ -53,6 +53,7 @@ class Peer:
             answer["order"],
             [_node(one) for one in answer["nodes"]],
             answer["asked"],
+            answer["called"],
         )
 
 

@@ -1,5 +1,6 @@
 """The world outside of both engines: one local server, which models and HTTP services are reached at."""
 
+import base64
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -13,18 +14,23 @@ _ANY: Json = {"text": "A short text about nothing much."}
 
 
 class World:
-    """`/v1` is an OpenAI-compatible endpoint whose replies are those of the job at hand. Any other path
-    answers as its query says (`status`, `type`, `body`), by default with what was sent, as JSON.
+    """`/v1` is an OpenAI-compatible endpoint, `/tools/<name>` are tools, with the replies of the job at hand.
+
+    Any other path answers as its query says (`status`, `type`, `body`, or `base64` for one that is no text),
+    by default with what was sent, as JSON.
     """
 
     def __init__(self) -> None:
         self.models: Mapping[str, Json] = {}
+        self.tools: Mapping[str, Json] = {}
         self.asked: list[Json] = []
+        self.called: list[Json] = []
         self.url = ""
         app = web.Application()
         app.router.add_post("/v1/chat/completions", self._complete)
         app.router.add_post("/v1/rerank", self._rerank)
         app.router.add_post("/retrieval", self._retrieve)
+        app.router.add_post("/tools/{name}", self._call)
         app.router.add_route("*", "/{tail:.*}", self._answer)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
 
@@ -38,9 +44,10 @@ class World:
         """Hangs up."""
         await self._runner.cleanup()
 
-    def begin(self, models: Mapping[str, Json]) -> None:
+    def begin(self, models: Mapping[str, Json], tools: Mapping[str, Json]) -> None:
         """Another job."""
-        self.models, self.asked = models, []
+        self.models, self.tools = models, tools
+        self.asked, self.called = [], []
 
     async def _answer(self, request: web.Request) -> web.Response:
         query = request.query
@@ -53,10 +60,12 @@ class World:
             "authorization": request.headers.get("Authorization"),
             "body": await self._body(request),
         }
+        text = query.get("body", json.dumps(sent, sort_keys=True))
         return web.Response(
-            text=query.get("body", json.dumps(sent, sort_keys=True)),
+            body=base64.b64decode(query["base64"]) if "base64" in query else text.encode(),
             status=int(query.get("status", "200")),
             content_type=query.get("type", "application/json"),
+            charset=None if "base64" in query else "utf-8",
             # Clocks and ports are no part of what is compared.
             headers={"Date": "Thu, 01 Jan 1970 00:00:00 GMT"},
         )
@@ -68,6 +77,14 @@ class World:
         if request.content_type == "application/json":
             return await request.json()
         return await request.text()
+
+    async def _call(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        if name not in self.tools:
+            return await self._answer(request)
+        reply, body = self.tools[name], await request.read()
+        self.called.append({"tool": name, "arguments": json.loads(body or b"{}")})
+        return web.Response(text=reply["body"], status=reply.get("status", 200), content_type=reply["type"])
 
     async def _rerank(self, request: web.Request) -> web.Response:
         documents = (await request.json())["documents"]

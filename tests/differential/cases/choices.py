@@ -61,7 +61,7 @@ def extractor(reply: str, calls: list[Json] | None = None, mode: str = "prompt",
     return Job(job, {"q": "2 days in Rome"}, models={OWN_WORDING: said})
 
 
-def _with(**values: Any) -> str:
+def extracted(**values: Any) -> str:
     return json.dumps({**_GOOD, **values})
 
 
@@ -86,23 +86,23 @@ _EXTRACTED = (
     "[1]",
     "nothing",
     "",
-    _with(city=5),
-    _with(city=None),
-    _with(days="2"),
-    _with(days="2.5"),
-    _with(days="x"),
-    _with(days=2.5),
-    _with(days=True),
-    _with(days=None),
-    _with(tags="a"),
-    _with(tags=["a", 1]),
-    _with(tags=[]),
-    _with(sure=1),
-    _with(sure="true"),
-    _with(sure=False),
-    _with(size="XL"),
-    _with(size=3),
-    _with(more=1),
+    extracted(city=5),
+    extracted(city=None),
+    extracted(days="2"),
+    extracted(days="2.5"),
+    extracted(days="x"),
+    extracted(days=2.5),
+    extracted(days=True),
+    extracted(days=None),
+    extracted(tags="a"),
+    extracted(tags=["a", 1]),
+    extracted(tags=[]),
+    extracted(sure=1),
+    extracted(sure="true"),
+    extracted(sure=False),
+    extracted(size="XL"),
+    extracted(size=3),
+    extracted(more=1),
 )
 
 CASES: dict[str, Job] = {

@@ -72,9 +72,11 @@ def _failing_with_strategy(strategy: str, mode: str) -> Job:
         data["default_value"] = [{"key": "output", "type": "array[string]", "value": '["d"]'}]
     nodes = [*iteration("it", ["env", "items"], ["c", "r"], brittle("c", ["it", "item"]), **data),
              template("bad", "bad"), end(r=["it", "output"], b=["bad", "output"])]  # fmt: skip
-    edges = [("start", "it"), ("itstart", "c"), ("bad", "end")]
-    by_strategy = [("it", "end", "success-branch"), ("it", "bad", "fail-branch")]
-    edges += by_strategy if strategy == "fail-branch" else [("it", "bad")]
+    edges: list[tuple[str, ...]] = [("start", "it"), ("itstart", "c"), ("bad", "end")]
+    if strategy == "fail-branch":
+        edges += [("it", "end", "success-branch"), ("it", "bad", "fail-branch")]
+    else:
+        edges += [("it", "bad")]
     return _job(nodes, *edges, items=["a", "b"])
 
 

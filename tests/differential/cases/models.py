@@ -52,8 +52,10 @@ def _context(selector: list[str], enabled: bool = True) -> Job:
     prompt = [{"role": "system", "text": "Use {{#context#}}."}, {"role": "user", "text": "Go"}]
     context = {"enabled": enabled, "variable_selector": selector}
     data = {**_NODE, "prompt_template": prompt, "context": context}
-    nodes = [form(), template("t", "the facts"), node("n", "llm", **data), end(x=["n", "text"])]
-    return Job(graph(nodes, ("start", "t"), ("t", "n"), ("n", "end")), models={"m": {"text": "ok"}})
+    inputs = {"x": "the facts about {{#start.x#}}"}
+    nodes = [form(**inputs), template("t", "the facts"), node("n", "llm", **data), end(x=["n", "text"])]
+    edges = (("start", "t"), ("t", "n"), ("n", "end"))
+    return Job(graph(nodes, *edges), inputs, models={"m": {"text": "ok"}})
 
 
 def _jinja(text: str) -> Job:
@@ -128,3 +130,6 @@ CASES: dict[str, Job] = {
     "structured output of another shape": _structured('{"town": "Rome"}'),
     "structured output that is none": _structured("nope"),
 }
+
+WRONG_TEMPLATE = _jinja("{% if %}")
+TWICE_A_TEMPLATE = _context(["start", "x"])

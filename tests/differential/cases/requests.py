@@ -30,10 +30,11 @@ def _key(kind: str, **config: Any) -> Job:
     return _job(authorization={"type": "api-key", "config": {"type": kind, "api_key": "k", **config}})
 
 
+PARAMETERS_TWICE = _job("/echo?z=1", params="a:1")
+
 CASES: dict[str, Job] = {
     **{method: _job(method=method) for method in ("get", "post", "put", "patch", "delete", "POST")},
     "parameters": _job(params="a:1\nb: {{#start.q#}}\nc\n\nd:x:y"),
-    "parameters beside those of the URL": _job("/echo?z=1", params="a:1"),
     "headers": _job(headers="X-A: 1\nX-B:{{#start.q#}}\nX-C"),
     "a variable in the path": _job("/e/{{#start.n#}}"),
     "json": _body("json", {"value": '{"a": {{#start.n#}}, "b": "x", "c": [1, null, true]}'}),

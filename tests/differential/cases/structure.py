@@ -63,7 +63,7 @@ def _strategy(fail: str, strategy: str | None, **data: Any) -> Job:
             t=["n", "error_type"],
         ),
     ]
-    edges = [("start", "n"), ("start", "beside"), ("beside", "end"), ("ok", "end")]
+    edges: list[tuple[str, ...]] = [("start", "n"), ("start", "beside"), ("beside", "end"), ("ok", "end")]
     if strategy == "fail-branch":
         edges += [("n", "ok", "success-branch"), ("n", "bad", "fail-branch"), ("bad", "end")]
     else:

@@ -16,8 +16,18 @@ from graphon.model_runtime.entities.llm_entities import (
 from graphon.model_runtime.entities.message_entities import AssistantPromptMessage, PromptMessage
 from graphon.model_runtime.entities.model_entities import AIModelEntity, FetchFrom, ModelFeature, ModelType
 from graphon.model_runtime.errors.invoke import InvokeBadRequestError
+from graphon.nodes.human_input.entities import (
+    Completed,
+    Expired,
+    HITLContext,
+    HITLDecision,
+    PauseRequested,
+)
+from graphon.nodes.tool.exc import ToolRuntimeInvocationError
 from graphon.nodes.tool_runtime_entities import ToolRuntimeHandle, ToolRuntimeMessage, ToolRuntimeParameter
 from graphon.template_rendering import Jinja2TemplateRenderer, TemplateRenderError
+from graphon.variables.factory import build_segment
+from graphon.variables.segments import Segment
 
 Json = dict[str, Any]
 
@@ -99,30 +109,74 @@ def _usage() -> LLMUsage:
 
 
 class CannedTool:
-    """A tool runtime with fixed messages. `called` takes {node, parameters} of each call."""
+    """The runtime of one tool, which answers as Dify's tools made of an OpenAPI document do.
 
-    def __init__(self, messages: Sequence[Json], called: list[Json]) -> None:
-        self._messages = messages
+    `reply` has `parameters`, `required`, `body` and `type`. `called` takes {tool, arguments} of each call.
+    """
+
+    def __init__(self, name: str, reply: Json, called: list[Json]) -> None:
+        self._name = name
+        self._reply = reply
         self._called = called
 
-    def get_runtime(self, *, node_id: str, **_: Any) -> ToolRuntimeHandle:
-        return ToolRuntimeHandle(raw=node_id)
+    def get_runtime(self, **_: Any) -> ToolRuntimeHandle:
+        return ToolRuntimeHandle(raw=None)
 
     def get_runtime_parameters(self, *, tool_runtime: ToolRuntimeHandle) -> list[ToolRuntimeParameter]:
-        return []
+        required = self._reply.get("required") or ()
+        return [ToolRuntimeParameter(name, name in required) for name in self._reply["parameters"]]
 
     def invoke(
         self, *, tool_runtime: ToolRuntimeHandle, tool_parameters: Mapping[str, Any], **_: Any
     ) -> Generator[ToolRuntimeMessage, None, None]:
-        self._called.append({"node": tool_runtime.raw, "parameters": dict(tool_parameters)})
-        for message in self._messages:
-            yield ToolRuntimeMessage.model_validate(message)
+        self._called.append({"tool": self._name, "arguments": dict(tool_parameters)})
+        body = self._reply["body"]
+        if self._reply.get("status", 200) >= 400:
+            raise ToolRuntimeInvocationError(body)
+        if self._reply["type"] == "application/json" and isinstance(json.loads(body), dict):
+            yield self._message("json", {"json_object": json.loads(body)})
+        yield self._message("text", {"text": body})
+
+    @staticmethod
+    def _message(kind: str, message: Json) -> ToolRuntimeMessage:
+        return ToolRuntimeMessage.model_validate({"type": kind, "message": message})
 
     def get_usage(self, *, tool_runtime: ToolRuntimeHandle) -> LLMUsage:
         return LLMUsage.empty_usage()
 
     def build_file_reference(self, *, mapping: Mapping[str, Any]) -> Any:
         raise NotImplementedError("tools with files are not compared")
+
+
+class CannedPerson:
+    """Answers at once, lets the time run out (`{}`), or does not answer (None).
+
+    What such a node puts out is made by Dify's application, not by graphon; this is it, for a form whose text
+    has nothing to fill in.
+    """
+
+    def __init__(self, data: Mapping[str, Any], answer: Json | None) -> None:
+        self._titles = {one["id"]: one["title"] for one in data.get("user_actions") or ()}
+        self._text = data.get("form_content") or ""
+        self._answer = answer
+
+    def __call__(self, context: HITLContext) -> HITLDecision:
+        if self._answer is None:
+            return PauseRequested(session_id="session")
+        action = self._answer.get("action", "")
+        inputs = self._answer.get("inputs") or {}
+        told = {
+            "__action_id": action,
+            "__action_value": self._titles.get(action, ""),
+            "__rendered_content": self._text,
+        }
+        if not action:
+            return Expired("__timeout", self._segments(told))
+        return Completed(action, self._segments(inputs), self._segments({**inputs, **told}))
+
+    @staticmethod
+    def _segments(values: Json) -> dict[str, Segment]:
+        return {name: build_segment(value) for name, value in values.items()}
 
 
 class CodeExecutionError(Exception):
@@ -162,10 +216,3 @@ class Verbatim:
             {"role": each.role.value, "text": each.get_text_content(), "files": []}
             for each in prompt_messages
         ]
-
-
-class NoFiles:
-    """Stands where only files would need it."""
-
-    def __getattr__(self, name: str) -> Any:
-        raise NotImplementedError("files made by nodes are not compared")

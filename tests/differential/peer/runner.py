@@ -1,8 +1,7 @@
 """The peer: runs graphs on `graphon`, Dify's own engine. A program of its own, for Python 3.12 or newer.
 
-Reads jobs from stdin and writes what came of each to stdout, a line of JSON for each. A job has `graph`,
-`inputs`, `system`, `environment` and `conversation` ([{name, value}]), `models` (model name -> reply) and
-`tools` (node id -> messages); for the result see `run`.
+Reads jobs from stdin and writes what came of each to stdout, a line of JSON for each. A job is what
+`tests.differential.job.Job.for_peer` makes; for the result see `run`.
 """
 
 import json
@@ -18,7 +17,8 @@ sys.modules["pandas"] = types.ModuleType("pandas")
 sys.modules["odfdo"] = types.ModuleType("odfdo")
 sys.modules["odfdo"].Document = object  # type: ignore[attr-defined]
 
-from canned import CannedModel, CannedTool, NoFiles, Scripts, Templates, Verbatim  # noqa: E402
+from canned import CannedModel, CannedPerson, CannedTool, Scripts, Templates, Verbatim  # noqa: E402
+from canned_files import NoFiles, RemoteFiles, with_files  # noqa: E402
 from graphon.dsl import importer  # noqa: E402
 from graphon.dsl.entities import DslCredentials, DslKind  # noqa: E402
 from graphon.dsl.node_factory import SlimDslNodeFactory, _code_limits, _NodeBuildRequest  # noqa: E402
@@ -38,6 +38,7 @@ from graphon.engine_events import (  # noqa: E402
     NodeRunSucceededEvent,
 )
 from graphon.enums import BuiltinNodeTypes  # noqa: E402
+from graphon.file.runtime import use_workflow_file_runtime  # noqa: E402
 from graphon.graph.graph import Graph  # noqa: E402
 from graphon.nodes.code.code_node import CodeNode  # noqa: E402
 from graphon.nodes.code.entities import CodeNodeData  # noqa: E402
@@ -45,6 +46,8 @@ from graphon.nodes.document_extractor import DocumentExtractorNode  # noqa: E402
 from graphon.nodes.http_request.config import build_http_request_config  # noqa: E402
 from graphon.nodes.http_request.entities import HttpRequestNodeData  # noqa: E402
 from graphon.nodes.http_request.node import HttpRequestNode, HttpRequestNodeDependencies  # noqa: E402
+from graphon.nodes.human_input.entities import HumanInputNodeData  # noqa: E402
+from graphon.nodes.human_input.human_input_node import HumanInputNode  # noqa: E402
 from graphon.nodes.llm import LLMNode, LLMNodeData  # noqa: E402
 from graphon.nodes.parameter_extractor.entities import ParameterExtractorNodeData  # noqa: E402
 from graphon.nodes.parameter_extractor.parameter_extractor_node import ParameterExtractorNode  # noqa: E402
@@ -89,7 +92,8 @@ class Outside:
     """What a job says of the world, and what the nodes asked of it."""
 
     models: Mapping[str, Json]
-    tools: Mapping[str, list[Json]]
+    tools: Mapping[str, Json]
+    answers: Mapping[str, Json]
     asked: list[Json] = field(default_factory=list)
     called: list[Json] = field(default_factory=list)
 
@@ -143,11 +147,18 @@ class Factory(SlimDslNodeFactory):
         )
 
     def _tool(self, request: _NodeBuildRequest) -> ToolNode:
-        messages = self.outside.tools.get(request.node_id, [])
+        data = ToolNodeData.model_validate(request.data_payload)
         return ToolNode(
-            data=ToolNodeData.model_validate(request.data_payload),
+            data=data,
             tool_file_manager=NoFiles(),
-            runtime=CannedTool(messages, self.outside.called),
+            runtime=CannedTool(data.tool_name, self.outside.tools[data.tool_name], self.outside.called),
+            **self._request(request),
+        )
+
+    def _person(self, request: _NodeBuildRequest) -> HumanInputNode:
+        return HumanInputNode(
+            data=HumanInputNodeData.model_validate(request.data_payload),
+            hitl_callback=CannedPerson(request.data_payload, self.outside.answers.get(request.node_id)),
             **self._request(request),
         )
 
@@ -192,6 +203,7 @@ class Factory(SlimDslNodeFactory):
         BuiltinNodeTypes.CODE: _code,
         BuiltinNodeTypes.HTTP_REQUEST: _http,
         BuiltinNodeTypes.TOOL: _tool,
+        BuiltinNodeTypes.HUMAN_INPUT: _person,
         BuiltinNodeTypes.LLM: _llm,
         BuiltinNodeTypes.QUESTION_CLASSIFIER: _classifier,
         BuiltinNodeTypes.PARAMETER_EXTRACTOR: _extractor,
@@ -203,7 +215,7 @@ def run(job: Json) -> Json:
     """{status, error, outputs, order, nodes, asked, called}; `refused` in place of all if the graph is not
     taken. `order` are node ids as they start. A node has id, round, status, inputs, outputs, process, error;
     there is one for each attempt."""
-    outside = Outside(job.get("models") or {}, job.get("tools") or {})
+    outside = Outside(job["models"], job["tools"], job["answers"])
     try:
         engine = _engine(job, outside)
     except Exception as error:
@@ -228,7 +240,7 @@ def _engine(job: Json, outside: Outside) -> Engine:
         (root, [{"name": name, "value": value} for name, value in job["inputs"].items()]),
     ):
         for variable in variables:
-            pool.add((namespace, variable["name"]), variable["value"])
+            pool.add((namespace, variable["name"]), with_files(variable["value"]))
     init_params = InitParams(workflow_id="workflow", graph_config=graph_config, run_context={}, call_depth=0)
     state = RuntimeState(variable_pool=pool, start_at=time.time(), workflow_id="workflow")
     factory = Factory(
@@ -281,9 +293,10 @@ def plain(value: Any) -> Any:
 def main() -> None:
     """One line in, one line out. What graphon prints goes to stderr."""
     answers, sys.stdout = sys.stdout, sys.stderr
-    for line in sys.stdin:
-        answers.write(json.dumps(run(json.loads(line))) + "\n")
-        answers.flush()
+    with use_workflow_file_runtime(RemoteFiles()):
+        for line in sys.stdin:
+            answers.write(json.dumps(run(json.loads(line))) + "\n")
+            answers.flush()
 
 
 if __name__ == "__main__":
