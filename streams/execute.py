@@ -15,8 +15,8 @@ from streams.engine.pure import is_pure
 from streams.errors import UnknownVersion
 from streams.executors.errors import NodeExecutorError
 from streams.executors.outcome import NodeCall, Outcome
-from streams.library import secret_placeholder
 from streams.offload import Owner, packed, packed_outputs
+from streams.placeholders import placeholder, secret_variables
 from streams.shell.stage import Record, TaskStage
 from transport.definitions import WORKFLOWS
 from transport.feed import DefinitionsFeed
@@ -123,18 +123,21 @@ class Executor:
         return payload
 
     def _secrets_of(self, task: AvroRecord) -> dict[str, str]:
-        """Placeholder -> value of the secrets that the task uses."""
+        """Placeholder -> value of the secrets that the task uses. A pure node uses none: what it is given is
+        handed on by the engine."""
+        if is_pure(task["node_type"]):
+            return {}
         workflow = self._feed.definitions.workflows.get(task["workflow_id"], {}).get(task["version"])
         if workflow is None:
             raise UnknownVersion(f"workflow {task['workflow_id']} has no version {task['version']!r}")
         text, found = task["config"] + task["inputs"], {}
-        for variable in workflow.environment_variables:
-            placeholder = secret_placeholder(str(variable.get("name")))
-            if variable.get("value_type") != "secret" or placeholder not in text:
+        for variable in secret_variables(workflow):
+            if (stand_in := placeholder(variable)) not in text:
                 continue
             if self._secrets is None:
-                raise ValueError(f"{placeholder} is a secret and this worker has no HOPLINE_SECRET_KEY")
-            found[placeholder] = self._secrets.decrypt(workflow.tenant_id, str(variable["value"]))
+                name = variable.get("name")
+                raise ValueError(f"env.{name} is a secret and this worker has no HOPLINE_SECRET_KEY")
+            found[stand_in] = self._secrets.decrypt(workflow.tenant_id, str(variable["value"]))
         return found
 
     def _result(self, task: AvroRecord, payload: str, headers: tuple[tuple[str, bytes], ...]) -> Send:

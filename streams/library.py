@@ -8,6 +8,7 @@ from typing import Any
 from schemas.models import DRAFT, Workflow
 from streams.engine.definition import Definition, compile_definition
 from streams.errors import UnknownVersion
+from streams.placeholders import placeholder
 from streams.run_rows import is_workflow
 from transport.definitions import Definitions
 
@@ -60,11 +61,6 @@ class Library:
         return definition
 
 
-def secret_placeholder(name: str) -> str:
-    """What stands for a secret everywhere but inside the executor that uses it: its own selector."""
-    return "{{#env." + name + "#}}"
-
-
 def _compile(workflow: Workflow, only: str, entry: str) -> Definition:
     return compile_definition(
         workflow.graph,
@@ -81,4 +77,4 @@ def _without_secret(variable: Mapping[str, Any]) -> Mapping[str, Any]:
     """A secret never gets into the engine, and so into no record and no event."""
     if variable.get("value_type") != "secret":
         return variable
-    return {**variable, "value": secret_placeholder(str(variable["name"]))}
+    return {**variable, "value": placeholder(variable)}

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -27,6 +28,7 @@ from streams.fetching import Fetcher
 from streams.fitting import fitting
 from streams.library import Library
 from streams.offload import Offload, Owner, packed_row
+from streams.placeholders import without_placeholders
 from streams.run_rows import PINNED, RunParts, RunRow, is_workflow, part_key, row_due
 from streams.schedules import run_ended
 from streams.shell.stage import Decision, Kept, NotYet, Record, Stage
@@ -128,7 +130,8 @@ class Runner:
             return Decision()
         self._count(kind, "applied")
         decision = Decision()
-        self._send_all(advanced.effects, advanced.state, headers, decision)
+        effects = [_kept(effect, standing.workflow) for effect in advanced.effects]
+        self._send_all(effects, advanced.state, headers, decision)
         # A run that ends in its first hop leaves no row: told again, it gives the same records again.
         if not (standing.state is None and advanced.state.ended):
             self._write(advanced.state, standing.pinned, now, decision)
@@ -216,6 +219,13 @@ def _ends_scheduled_run(log: AvroRecord) -> bool:
 def _owner(run: RunState | Start | None) -> Owner:
     assert run is not None
     return Owner(run.tenant_id, run.run_id)
+
+
+def _kept(effect: Effect, workflow: Workflow) -> Effect:
+    """Only a task may say which secret is meant."""
+    if isinstance(effect, TaskScheduled):
+        return effect
+    return replace(effect, record=without_placeholders(effect.record, workflow))
 
 
 def _send(codec: Codec, effect: Effect, record: AvroRecord, headers: tuple[tuple[str, bytes], ...]) -> Send:
