@@ -1,4 +1,4 @@
-"""Secrets of a workflow, from the engine to the executor and back: used where they are meant, kept nowhere."""
+"""Secrets of a workflow, from the engine to an executor and back: used where they are meant, kept nowhere."""
 
 import asyncio
 from typing import Any, cast
