@@ -106,6 +106,7 @@ def _stages(
         Fetcher(values),
         most_turns=settings.conversation_turns,
         ttl_s=settings.conversation_ttl_s,
+        wait_s=settings.conversation_wait_s,
     )
     return [router.stage(), conversations.stage(), runner.stage(), schedules.stage()], [executor.stage()]
 

@@ -1,9 +1,12 @@
 """The stage of conversations: gives each turn of a chat what the turns before it have left.
 
-A run of a chat begins here. It is sent on to the engine with its number, the variables and the turns so far:
-nothing there waits for an answer. What it changes comes back as commands of its own. See docs/adr/0012.
+A run of a chat begins here. Once the turn before it is over, it is sent on to the engine with its number, the
+variables and the turns so far: nothing there waits for an answer. What it changes comes back as commands of
+its own, and so does its end. See docs/adr/0012.
 """
 
+import logging
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -18,33 +21,59 @@ from streams.engine.pool import CONVERSATION, HISTORY, TURNS
 from streams.fetching import Fetcher
 from streams.library import Library
 from streams.offload import Owner, packed, packed_row, row_digest
-from streams.remembered import STARTS, Remembered, given_key, row_due, turn_key, turns_of, variables_key
+from streams.remembered import (
+    STARTS,
+    Remembered,
+    given_key,
+    row_due,
+    turn_key,
+    turns_of,
+    variables_key,
+    waiting_key,
+)
 from streams.shell.rows import BREAK
 from streams.shell.stage import Decision, Kept, NotYet, Record, Stage
 from transport.definitions import WORKFLOWS
 from transport.errors import ObjectMissing
 from transport.feed import DefinitionsFeed
 from transport.producer import Send
+from transport.values import Upload
+
+log = logging.getLogger(__name__)
+
+_TOPIC = "conversation.commands"
+_TRACE = "traceparent"
 
 
 class Conversations:
-    """Reads `conversation.commands`; keeps `conversations`; writes `run.commands`."""
+    """Reads `conversation.commands`; keeps `conversations`; writes `run.commands`, and the starts of turns
+    that have waited to where it has read them."""
 
     def __init__(
-        self, feed: DefinitionsFeed, codec: Codec, fetcher: Fetcher, *, most_turns: int, ttl_s: float
+        self,
+        feed: DefinitionsFeed,
+        codec: Codec,
+        fetcher: Fetcher,
+        *,
+        most_turns: int,
+        ttl_s: float,
+        wait_s: float,
     ) -> None:
-        """`most_turns`: kept of each conversation; `ttl_s`: how long one is kept that nobody goes on with."""
+        """`most_turns`: kept of each conversation; `ttl_s`: how long one is kept that nobody goes on with;
+        `wait_s`: how long a turn waits for the one before, 0: not at all."""
         self._feed = feed
         self._library = Library(feed.definitions)
         self._codec = codec
         self._fetcher = fetcher
         self._most_turns = most_turns
         self._ttl_s = ttl_s
+        self._wait_s = wait_s
 
     def stage(self) -> Stage:
         """The declaration that the shell runs."""
-        source, table = "conversation.commands", "conversations"
-        return Stage("conversations", source, self.decide, table=table, due=row_due, on_due=self.forget)
+        return Stage(
+            "conversations", _TOPIC, self.decide, table="conversations", due=row_due, on_due=self.on_due
+        )
 
     def decide(self, record: Record, kept: Kept, now: float) -> Decision:
         """One command. Raises `NotYet` while its sender knew more workflows than we do, and while a value is
@@ -53,55 +82,97 @@ class Conversations:
         place = _Place(command["conversation_key"], command["tenant_id"], kept, self._fetcher)
         decision = Decision()
         if command["kind"] == "START":
-            start = self._started(
-                self._codec.decode("RunCommand", command["start"]), place, now + self._ttl_s, decision
-            )
-            headers = tuple(h for h in record.headers if h[0] == "traceparent")
-            key, value = start["workflow_run_id"].encode(), self._codec.encode("RunCommand", start)
-            decision.sends.append(Send("run.commands", key, value, headers))
+            self._start(record, command["start"], place, now, decision)
         elif (remembered := place.remembered()) is not None:
             payload = self._whole(command)
-            remembered.due_s = now + self._ttl_s
+            remembered.forget_s = now + self._ttl_s
             if command["kind"] == "SET":
                 remembered.write(payload["turn"], payload["step"], payload["variables"])
             else:
-                self._keep_turn(payload, place, decision)
+                if command["kind"] == "TURN":
+                    self._keep_turn(payload, place, decision)
+                if payload["turn"] == remembered.running:
+                    self._go_on(remembered, place, now, decision)
             place.keep(remembered, decision)
         self._fetcher.used(command["workflow_run_id"])
         self._fetcher.used(place.key)
         return decision
 
-    def forget(self, key: str, row: bytes, kept: Kept, now: float) -> Decision:
-        """Nobody has gone on with it."""
-        return Decision(writes=dict.fromkeys([key, *kept.under(f"{key}{BREAK}")]))
+    def on_due(self, key: str, row: bytes, kept: Kept, now: float) -> Decision:
+        """The turn under way has been waited for long enough, or nobody has gone on with the conversation."""
+        remembered = Remembered.decode(row)
+        if not remembered.waiting:
+            return Decision(writes=dict.fromkeys([key, *kept.under(f"{key}{BREAK}")]))
+        log.warning("conversation %s: turn %d is not waited for any longer", key, remembered.running)
+        decision, place = Decision(), _Place(key, remembered.tenant_id, kept, self._fetcher)
+        self._go_on(remembered, place, now, decision)
+        decision.writes[key], _ = remembered.encode()
+        self._fetcher.used(key)
+        return decision
 
-    def _started(self, start: AvroRecord, place: "_Place", due_s: float, decision: Decision) -> AvroRecord:
-        """What the run is told, with what it is given by its conversation."""
+    def _start(self, record: Record, encoded: bytes, place: "_Place", now: float, decision: Decision) -> None:
+        """The run begins with what its conversation gives it, or waits for its turn."""
+        start = self._codec.decode("RunCommand", encoded)
         needed = start["workflows_offset"]
         if self._feed.offset(WORKFLOWS) < needed:
             raise NotYet(partial(self._feed.reach, WORKFLOWS, needed))
         owner = Owner(start["tenant_id"], start["workflow_run_id"])
         payload = orjson.loads(self._fetcher.document(owner, start["payload"]))
         workflow = self._library.find(start["workflow_id"], start["version"])
-        remembered = place.remembered() or Remembered(due_s)
-        known = start["workflow_run_id"] in remembered.starts
-        turn = remembered.begin(start["workflow_run_id"])
-        given = place.read(given_key(place.key, turn)) if known else None
+        remembered = place.remembered() or Remembered(owner.tenant_id, now + self._ttl_s)
+        was_here = owner.id in remembered.starts
+        turn = remembered.number(owner.id)
+        given = place.read(given_key(place.key, turn)) if was_here else None
+        headers = tuple(header for header in record.headers if header[0] == _TRACE)
         if given is None:
-            given = {"variables": remembered.values(workflow.conversation_variables), "turns": place.turns()}
-            place.write(given_key(place.key, turn), orjson.dumps(given), decision)
-            if turn > STARTS:
-                decision.writes[given_key(place.key, turn - STARTS)] = None
-            remembered.due_s = due_s
-            place.keep(remembered, decision)
+            remembered.forget_s = now + self._ttl_s
+            is_over = was_here and turn != remembered.running and turn not in remembered.waiting
+            if not is_over and not self._may_begin(remembered, turn, now):
+                place.write(waiting_key(place.key, turn), _with_trace(record.value or b"", headers), decision)
+                place.keep(remembered, decision)
+                return
+            given = self._give(remembered, workflow, place, turn, decision)
         payload["system"]["dialogue_count"] = turn
         payload["values"] = {CONVERSATION: given["variables"]}
         if _remembers(workflow):
             payload["values"][HISTORY] = {
                 TURNS: [t for t in map(place.read, given["turns"]) if t is not None]
             }
-        document = orjson.dumps(payload).decode()
-        return {**start, "payload": packed(document, owner, decision.uploads)}
+        document = packed(orjson.dumps(payload).decode(), owner, decision.uploads)
+        value = self._codec.encode("RunCommand", {**start, "payload": document})
+        decision.sends.append(Send("run.commands", owner.id.encode(), value, headers))
+
+    def _may_begin(self, remembered: Remembered, turn: int, now: float) -> bool:
+        """Whether the turn does so now; else it waits."""
+        if self._wait_s and not remembered.may_begin(turn):
+            remembered.wait(turn)
+            return False
+        remembered.begin(turn, now + self._wait_s)
+        return True
+
+    @staticmethod
+    def _give(
+        remembered: Remembered, workflow: Workflow, place: "_Place", turn: int, decision: Decision
+    ) -> dict[str, Any]:
+        """What the turn finds, which is kept for a start that comes again."""
+        given = {"variables": remembered.values(workflow.conversation_variables), "turns": place.turns()}
+        place.write(given_key(place.key, turn), orjson.dumps(given), decision)
+        if turn > STARTS:
+            decision.writes[given_key(place.key, turn - STARTS)] = None
+        place.keep(remembered, decision)
+        return given
+
+    def _go_on(self, remembered: Remembered, place: "_Place", now: float, decision: Decision) -> None:
+        """The next turn begins, if one waits. Its start is read once more, so that what is wrong with it is
+        its own failure and not that of the turn before."""
+        while (turn := remembered.go_on(now + self._wait_s)) is not None:
+            key = waiting_key(place.key, turn)
+            kept = place.row(key)
+            decision.writes[key] = None
+            if kept is not None:
+                headers, value = _without_trace(kept)
+                decision.sends.append(Send(_TOPIC, place.key.encode(), value, headers))
+                return
 
     def _keep_turn(self, payload: Any, place: "_Place", decision: Decision) -> None:
         turn = {"query": payload["query"], "answer": payload["answer"]}
@@ -138,7 +209,7 @@ class _Place:
         row = self._kept.get(self.key)
         if row is None:
             return None
-        return Remembered.decode(row, self._row(variables_key(self.key)) or b"{}")
+        return Remembered.decode(row, self.row(variables_key(self.key)) or b"{}")
 
     def keep(self, remembered: Remembered, decision: Decision) -> None:
         """Adds its rows to the decision."""
@@ -146,8 +217,8 @@ class _Place:
         self.write(variables_key(self.key), variables, decision)
 
     def read(self, key: str) -> Any:
-        """A further row; None where there is none."""
-        row = self._row(key)
+        """A further row that is JSON; None where there is none."""
+        row = self.row(key)
         return None if row is None else orjson.loads(row)
 
     def turns(self) -> list[str]:
@@ -156,12 +227,22 @@ class _Place:
 
     def write(self, key: str, row: bytes, decision: Decision) -> None:
         """Adds the row to the decision."""
-        decision.writes[key] = packed_row(row, self._owner, decision.uploads)
+        uploads: list[Upload] = []
+        decision.writes[key] = packed_row(row, self._owner, uploads)
+        # A conversation may outlive what is old in the storage: an object in use must not look so.
+        decision.uploads += [upload._replace(anew=True) for upload in uploads]
 
-    def _row(self, key: str) -> bytes | None:
+    def row(self, key: str) -> bytes | None:
+        """None where there is none, or none any more. Raises `NotYet` while it is under way."""
         row = self._kept.get(key)
         digest = None if row is None else row_digest(row)
-        return row if digest is None else self._fetcher.content(self._owner, digest)
+        if digest is None:
+            return row
+        try:
+            return self._fetcher.content(self._owner, digest)
+        except ObjectMissing as missing:
+            log.error("conversation %s goes on without %s: %s", self.key, key, missing)
+            return None
 
 
 def start_in_conversation(codec: Codec, command: AvroRecord, conversation_id: str) -> AvroRecord:
@@ -180,3 +261,14 @@ def start_in_conversation(codec: Codec, command: AvroRecord, conversation_id: st
 def _remembers(workflow: Workflow) -> bool:
     """Whether a node of it looks at the turns so far."""
     return any((node.get("data") or {}).get("memory") for node in workflow.graph.get("nodes") or ())
+
+
+def _with_trace(value: bytes, headers: Sequence[tuple[str, bytes]]) -> bytes:
+    """A message as a row: its traceparent, which may be empty, and its value."""
+    return b"%b\n%b" % (dict(headers).get(_TRACE, b""), value)
+
+
+def _without_trace(row: bytes) -> tuple[tuple[tuple[str, bytes], ...], bytes]:
+    """The headers and the value of such a row."""
+    trace, _, value = row.partition(b"\n")
+    return (((_TRACE, trace),) if trace else ()), value

@@ -1,8 +1,9 @@
 """What is kept of a conversation, and how it changes. Pure.
 
+Turns run one after the other, in the order of their numbers; one that takes too long is not waited for.
+
 A value belongs to the turn and the step that wrote it. The later one stays, whichever is heard of first, so
-that commands may come twice and in any order. Where turns overlap, the one that began later has the last
-word.
+that commands may come twice and in any order. Where turns overlap, the later one has the last word.
 """
 
 import struct
@@ -19,6 +20,7 @@ STARTS = 20
 """So many of the last turns can be started again, for a start that comes twice, with what they were given."""
 
 _DUE = struct.Struct(">d")
+_HEAD = ("tenant_id", "forget_s", "turns", "running", "until_s", "waiting", "starts")
 
 Written = tuple[int, int, Any]
 """Turn, step, value."""
@@ -28,34 +30,60 @@ Written = tuple[int, int, Any]
 class Remembered:
     """A conversation without its turns."""
 
-    due_s: float
-    """Unix seconds at which it is forgotten."""
+    tenant_id: str
+    forget_s: float
+    """Unix seconds at which it is forgotten, if no turn waits then."""
     turns: int = 0
-    """How many have begun."""
+    """How many there were, those that wait included."""
+    running: int = 0
+    """The turn that the next one waits for; 0: none."""
+    until_s: float = 0.0
+    """Unix seconds until which it is waited for."""
+    waiting: list[int] = field(default_factory=list)
+    """Turns that have not begun, in their order."""
     starts: dict[str, int] = field(default_factory=dict)
-    """The last runs -> the numbers of their turns."""
+    """The last runs, and those that wait -> the numbers of their turns."""
     variables: dict[str, Written] = field(default_factory=dict)
 
     def encode(self) -> tuple[bytes, bytes]:
         """Its first row, which begins with the time so that it is read without the rest; its variables."""
-        return _DUE.pack(self.due_s) + orjson.dumps([self.turns, self.starts]), orjson.dumps(self.variables)
+        due_s = self.until_s if self.waiting else self.forget_s
+        head = [getattr(self, name) for name in _HEAD]
+        return _DUE.pack(due_s) + orjson.dumps(head), orjson.dumps(self.variables)
 
     @classmethod
-    def decode(cls, row: bytes, variables: bytes) -> "Remembered":
+    def decode(cls, row: bytes, variables: bytes = b"{}") -> "Remembered":
         """The inverse of `encode`."""
-        turns, starts = orjson.loads(row[_DUE.size :])
+        head = dict(zip(_HEAD, orjson.loads(row[_DUE.size :]), strict=True))
         written = {name: (turn, step, value) for name, (turn, step, value) in orjson.loads(variables).items()}
-        return cls(_DUE.unpack_from(row)[0], turns, starts, written)
+        return cls(**head, variables=written)
 
-    def begin(self, run_id: str) -> int:
-        """The number of the run's turn, from 1; a run that has begun before keeps its own."""
-        if run_id in self.starts:
-            return self.starts[run_id]
-        self.turns += 1
-        self.starts[run_id] = self.turns
-        for former in list(self.starts)[:-STARTS]:
-            del self.starts[former]
-        return self.turns
+    def number(self, run_id: str) -> int:
+        """Of the run's turn, from 1; a run that was here before keeps its own."""
+        if run_id not in self.starts:
+            self.turns += 1
+            self.starts[run_id] = self.turns
+        return self.starts[run_id]
+
+    def may_begin(self, turn: int) -> bool:
+        """Whether no other turn has to end first."""
+        return self.running in (0, turn)
+
+    def begin(self, turn: int, until_s: float) -> None:
+        """From now on others wait for it."""
+        self.running, self.until_s = turn, until_s
+        self.starts = {run_id: number for run_id, number in self.starts.items() if number > turn - STARTS}
+
+    def wait(self, turn: int) -> None:
+        """It comes after those that wait already."""
+        if turn not in self.waiting:
+            self.waiting.append(turn)
+
+    def go_on(self, until_s: float) -> int | None:
+        """The turn under way is over. The one that is next, if one waits: only it may begin now."""
+        self.running = self.waiting.pop(0) if self.waiting else 0
+        self.until_s = until_s
+        return self.running or None
 
     def write(self, turn: int, step: int, variables: Mapping[str, Any]) -> None:
         """What an assigner wrote, unless a later one did before."""
@@ -74,7 +102,7 @@ class Remembered:
 
 
 def row_due(key: str, row: bytes) -> float | None:
-    """`Remembered.due_s`. The other rows go with it."""
+    """When the conversation is forgotten, or its next turn begins anyway. The other rows go with it."""
     due_s: float | None = None if BREAK in key else _DUE.unpack_from(row)[0]
     return due_s
 
@@ -92,6 +120,11 @@ def turn_key(key: str, turn: int) -> str:
 def given_key(key: str, turn: int) -> str:
     """Where it is kept what a turn was given: `{variables, turns}`."""
     return f"{key}{BREAK}g{turn:010}"
+
+
+def waiting_key(key: str, turn: int) -> str:
+    """Where the start of a turn that waits is kept."""
+    return f"{key}{BREAK}w{turn:010}"
 
 
 def turns_of(key: str, keys: Iterable[str]) -> list[str]:

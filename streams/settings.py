@@ -62,6 +62,9 @@ class WorkerSettings(BaseSettings):
     conversation_ttl_s: Annotated[float, Field(gt=0)] = 30 * 86_400.0
     """How long a conversation is kept that nobody goes on with."""
 
+    conversation_wait_s: Annotated[float, Field(ge=0)] = 1200.0
+    """How long a turn of a conversation waits for the end of the one before; with 0 turns overlap."""
+
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
     """Where Prometheus finds this worker's metrics; 0 serves none."""
 

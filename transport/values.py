@@ -24,6 +24,8 @@ class Upload(NamedTuple):
 
     key: str
     content: bytes
+    anew: bool = False
+    """Written even if it is known to be there: what is younger is deleted later."""
 
 
 class ValueStore:
@@ -38,7 +40,9 @@ class ValueStore:
 
     async def put_all(self, uploads: Sequence[Upload]) -> None:
         """Returns when all of them are there. Raises `StorageUnavailable` after a few attempts."""
-        fresh = {upload.key: upload.content for upload in uploads if upload.key not in self._cached}
+        fresh = {
+            upload.key: upload.content for upload in uploads if upload.anew or upload.key not in self._cached
+        }
         await asyncio.gather(*(self._put(key, content) for key, content in fresh.items()))
 
     def cached(self, key: str) -> bytes | None:

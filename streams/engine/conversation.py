@@ -27,13 +27,14 @@ def written(
     return _changed(state, system, "SET", f"set/{step}", {"step": step, "variables": variables}, now_us)
 
 
-def answered(
-    state: RunState, system: Mapping[str, Any], outputs: str, now_us: int
+def over(
+    state: RunState, system: Mapping[str, Any], outputs: str | None, now_us: int
 ) -> ConversationChanged | None:
-    """The run has ended with these outputs, as JSON; None without a conversation or without an answer."""
-    answer = orjson.loads(outputs).get("answer") if system.get("conversation_id") else None
+    """The next turn may begin: the run has ended, with these outputs as JSON or without any, or it waits for
+    a person. None without a conversation."""
+    answer = orjson.loads(outputs).get("answer") if outputs and system.get("conversation_id") else None
     if not answer:
-        return None
+        return _changed(state, system, "RELEASE", "release", {}, now_us)
     payload = {"query": system.get("query") or "", "answer": answer}
     return _changed(state, system, "TURN", "turn", payload, now_us)
 

@@ -21,7 +21,15 @@ from streams.engine.pool import CONVERSATION, INPUTS, Pool
 from streams.engine.records import as_json, execution_base
 from streams.engine.reports import abandoned, report
 from streams.engine.responses import merged_outputs
-from streams.engine.state import FAILED, PARTIAL_SUCCEEDED, STOPPED, SUCCEEDED, RunState, Waiting
+from streams.engine.state import (
+    FAILED,
+    PARTIAL_SUCCEEDED,
+    PAUSED,
+    STOPPED,
+    SUCCEEDED,
+    RunState,
+    Waiting,
+)
 from streams.engine.traversal import leave
 
 NOTHING: Mapping[str, Any] = {}
@@ -98,17 +106,20 @@ class Hop:
         state = self.state
         if state.ended:
             self.effects += abandoned(state, self._definition, self.frames, self.base, self.now_us)
+            self._tell(conversation.over(state, self._system(), None, self.now_us))
             self._end(None)
             return
         root = self.frames.root()
         if not root.open:
             outputs = as_json(merged_outputs(self._definition.root.responses, root.pool))
             state.status = PARTIAL_SUCCEEDED if state.exceptions else SUCCEEDED
-            self._tell(conversation.answered(state, self._system(), outputs, self.now_us))
+            self._tell(conversation.over(state, self._system(), outputs, self.now_us))
             self._end(outputs)
             return
         if self._pauses.freeze() or self._is_first:
             self._report(None)
+            if state.status == PAUSED:
+                self._tell(conversation.over(state, self._system(), None, self.now_us))
         self.effects += self._attempts.tasks
         if root.has(self._definition.root.plans[0].id):
             self.frames.forget(INPUTS)

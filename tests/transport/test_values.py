@@ -44,6 +44,8 @@ async def test_the_same_object_is_written_once() -> None:
     for _ in range(3):
         await values.put_all([Upload("values/t/o/a", b"1")])
     assert storage.writes == 1
+    await values.put_all([Upload("values/t/o/a", b"1", anew=True)])
+    assert storage.writes == 2
 
 
 async def test_a_write_that_is_refused_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
