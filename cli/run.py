@@ -47,6 +47,10 @@ def run() -> None:
 @click.option("--inputs", type=JsonObject(), default="{}", help="All inputs; --input wins.")
 @click.option("--draft", is_flag=True, help="Run the draft instead of the latest published version.")
 @click.option("--version", default="", help="Run this version.")
+@click.option("--query", default="", help="Of a chat: what its user says.")
+@click.option(
+    "--conversation", "conversation_id", default="", metavar="ID", help="Of a chat: which to go on with."
+)
 @_wait_option
 @_timeout_option
 @json_option
@@ -57,18 +61,20 @@ def start(
     inputs: dict[str, Any],
     draft: bool,
     version: str,
+    query: str,
+    conversation_id: str,
     wait: bool,
     timeout_s: float,
     as_json: bool,
 ) -> None:
-    """Start a workflow by hand."""
+    """Start a workflow by hand. A run of a chat is a turn of a conversation, which is told on stderr."""
     client, version = connect(), "draft" if draft else version
     workflow_id = find_workflow(client, workflow)["id"]
     variables = _variables(client, workflow_id, version) if pairs else ()
     given = {**inputs, **typed_inputs(pairs, variables, lambda path: client.upload_file(path)["file"])}
-    started = client.post(
-        "triggers", "workflows", workflow_id, "manual", body={"inputs": given, "version": version}
-    )
+    said = {"query": query, "conversation_id": conversation_id}
+    body = {"inputs": given, "version": version, **{name: text for name, text in said.items() if text}}
+    started = client.post("triggers", "workflows", workflow_id, "manual", body=body)
     _started(client, started, wait, timeout_s, as_json)
 
 
@@ -187,7 +193,9 @@ def _variables(client: Client, workflow_id: str, version: str) -> list[dict[str,
 
 
 def _started(client: Client, started: dict[str, Any], wait: bool, timeout_s: float, as_json: bool) -> None:
-    run_id = started["workflow_run_id"]
+    run_id, conversation_id = started["workflow_run_id"], started.get("conversation_id")
+    if conversation_id and not as_json:
+        click.echo(f"conversation {conversation_id}", err=True)
     if wait:
         ended = wait_for_run(client, run_id, timeout_s)
         _show(ended, client.get("runs", run_id, "nodes")["data"], as_json)

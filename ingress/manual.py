@@ -18,8 +18,8 @@ from ingress.operation import Operation
 from ingress.ownership import find_versions
 from ingress.responses import json_answer, read_model
 from ingress.wire import Answer, RequestBody
-from schemas.ids import new_id, now_us, workflow_run_id
-from schemas.models import DRAFT, Workflow
+from schemas.ids import conversation_id, new_id, now_us, workflow_run_id
+from schemas.models import DRAFT, Workflow, WorkflowType
 from schemas.triggers.kinds import MANUAL
 from transport.definitions import Definitions
 
@@ -49,6 +49,8 @@ class ManualStarted(Answer):
     event_id: str
     workflow_run_id: str
     """Of the run that the event starts, or has started where it is a duplicate."""
+    conversation_id: str | None = None
+    """Of a chat: the conversation that the run is a turn of."""
 
 
 async def start(request: web.Request) -> web.Response:
@@ -62,12 +64,12 @@ async def start(request: web.Request) -> web.Response:
     inputs = await complete_files(request, wanted.inputs)
     check_inputs(workflow, inputs)
     system = await _system(request, wanted)
-    return await launch(request, workflow_id, inputs, metadata, system=system)
+    return await launch(request, workflow, inputs, metadata, system=system)
 
 
 async def launch(
     request: web.Request,
-    workflow_id: str,
+    workflow: Workflow,
     inputs: dict[str, Any],
     metadata: dict[str, Any],
     *,
@@ -78,14 +80,19 @@ async def launch(
 
     `system` are the variables of `sys` that the caller gives.
     """
-    arrival = _arrival(request, workflow_id, _value(inputs, system or {}, metadata), replay_of)
+    system = system or {}
+    arrival = _arrival(request, workflow.id, _value(inputs, system, metadata), replay_of)
     acceptance = await request.app[DOOR].accept(arrival, request.headers)
-    run_id = workflow_run_id(acceptance.dedup_key, acceptance.first_received_at, workflow_id)
+    run_id = workflow_run_id(acceptance.dedup_key, acceptance.first_received_at, workflow.id)
+    conversation = None
+    if workflow.type is WorkflowType.CHAT:
+        conversation = system.get("conversation_id") or conversation_id(run_id)
     started = ManualStarted(
         trigger_id=arrival.trigger_id,
         duplicate=acceptance.duplicate,
         event_id=arrival.event_id,
         workflow_run_id=run_id,
+        conversation_id=conversation,
     )
     return json_answer(started, 200 if acceptance.duplicate else 202)
 

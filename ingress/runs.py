@@ -19,7 +19,7 @@ from ingress.responses import json_answer, read_model
 from ingress.run_commands import named_run, tell
 from ingress.wire import Answer, RequestBody
 from schemas.ids import entity_id
-from schemas.models import DRAFT
+from schemas.models import DRAFT, WorkflowRun
 
 _PATH = "/api/v1/runs"
 _UNDER_WAY = frozenset({"RUNNING", "PAUSED"})
@@ -86,7 +86,8 @@ async def cancel(request: web.Request) -> web.Response:
 
 
 async def replay(request: web.Request) -> web.Response:
-    """A new run of what is published now, or of the draft if the run was one of it."""
+    """A new run of what is published now, or of the draft if the run was one of it. That of a chat begins a
+    conversation of its own: the one of the run has gone on, and is not to be told the same again."""
     wanted = await read_model(request, Replay)
     run = await named_run(request)
     caller = request[CALLER]
@@ -95,7 +96,15 @@ async def replay(request: web.Request) -> web.Response:
     metadata = {"initiated_by": caller.name, "version": version, "replay_of": run.id}
     inputs = {**run.inputs_dict, **await complete_files(request, wanted.inputs)}
     check_inputs(workflow, inputs)
-    return await launch(request, run.workflow_id, inputs, metadata, replay_of=run.id)
+    system = await _said(request, run)
+    return await launch(request, workflow, inputs, metadata, system=system, replay_of=run.id)
+
+
+async def _said(request: web.Request, run: WorkflowRun) -> dict[str, Any]:
+    """What the run was given besides its inputs: its start node shows it."""
+    starts = await history(request).node_executions(run.id, run.tenant_id, "start")
+    outputs = next((start.outputs_dict for start in starts), None) or {}
+    return {name: value for name in ("query", "files") if (value := outputs.get(f"sys.{name}"))}
 
 
 _ONE = _PATH + "/{run_id}"

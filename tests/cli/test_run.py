@@ -54,6 +54,15 @@ def test_inputs_have_the_types_of_the_start_node(hopline: Hopline, startable: Ca
     assert startable.seen[1].query == {"version": "draft"}
 
 
+def test_a_turn_of_a_conversation(hopline: Hopline, startable: CannedApi) -> None:
+    started = {**STARTED, "conversation_id": "c-1"}
+    startable.says("POST /api/v1/triggers/workflows/wf-1/manual", started, 202)
+    result = hopline("run", "start", "order-review", "--query", "hello", "--conversation", "c-1")
+    assert (result.stdout, result.stderr) == (f"{RUN_ID}\n", "conversation c-1\n")
+    assert sent(startable) == {"inputs": {}, "version": "", "query": "hello", "conversation_id": "c-1"}
+    assert orjson.loads(hopline("run", "start", "order-review", "--json").stdout) == started
+
+
 def test_files_are_uploaded(hopline: Hopline, startable: CannedApi, tmp_path: Path) -> None:
     startable.says("POST /api/v1/files", {"id": "f", "file": {"related_id": "f"}}, 201)
     (tmp_path / "a.csv").write_bytes(b"a,b\r\n")

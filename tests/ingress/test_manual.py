@@ -5,7 +5,9 @@ from typing import Any
 import orjson
 
 from ingress.identity import DELIVERY_WINDOW_MS
-from schemas.ids import workflow_run_id
+from schemas.ids import conversation_id, workflow_run_id
+from tests.graphs import answer, dsl, graph
+from tests.graphs import start as start_node
 from tests.ingress.stand_ins import AUTHORIZED, GRAPH, Client, StandIns
 
 Json = dict[str, Any]
@@ -30,6 +32,7 @@ async def test_each_click_is_a_run(client: Client, workflow_id: str, stand_ins: 
         "duplicate": False,
         "event_id": event["event_id"],
         "workflow_run_id": workflow_run_id(event["dedup_key"], event["received_at"], workflow_id),
+        "conversation_id": None,
     }
     assert (event["trigger_type"], event["index_key"]) == ("MANUAL", workflow_id)
     assert (event["created_by_role"], event["created_by"]) == ("account", "bootstrap")
@@ -92,6 +95,20 @@ async def test_every_input_that_does_not_fit_the_form_is_named(client: Client, s
     ]
     assert not stand_ins.sent.events()
     await start(client, workflow_id, 202, {"inputs": {"name": "Ada", "age": "36"}})
+
+
+async def test_a_chat_tells_its_conversation(client: Client) -> None:
+    path = "/api/v1/workflows/import?app=chat&publish=true"
+    talk = graph([start_node(), answer("say", "{{#sys.query#}}")], ("start", "say"))
+    async with client.post(path, json=dsl(talk, "advanced-chat"), headers=AUTHORIZED) as imported:
+        assert imported.status == 201, await imported.text()
+        chat = (await imported.json())["workflow_id"]
+    first = await start(client, chat, 202, {"query": "hello"}, **{"Idempotency-Key": "once"})
+    assert first["conversation_id"] == conversation_id(first["workflow_run_id"])
+    again = await start(client, chat, 200, {"query": "hello"}, **{"Idempotency-Key": "once"})
+    assert again["conversation_id"] == first["conversation_id"]
+    second = await start(client, chat, 202, {"query": "more", "conversation_id": "mine"})
+    assert second["conversation_id"] == "mine"
 
 
 async def test_what_the_user_of_a_chat_says_is_brought_as_system_variables(

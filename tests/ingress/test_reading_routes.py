@@ -8,11 +8,12 @@ import orjson
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from schemas.ids import new_id, workflow_run_id
+from schemas.ids import conversation_id, new_id, workflow_run_id
 from schemas.models import DEFAULT_TENANT
 from schemas.topics import TOPICS
 from sinks.migrate import migrate
 from sinks.table import Table
+from tests.graphs import answer, dsl, graph, start
 from tests.ingress.stand_ins import AUTHORIZED, GRAPH, Client, StandIns, assemble, new_settings
 from tests.sinks import records
 from tests.sinks.records import CODEC, START_US, message
@@ -117,6 +118,23 @@ async def test_a_run_is_replayed_with_its_inputs_or_edited_ones(
     data = orjson.loads(event["data"])
     assert data["inputs"] == {"a": 1, "b": 3}
     assert data["metadata"]["replay_of"] == run["id"]
+    assert "system" not in data
+
+
+async def test_a_turn_is_replayed_in_a_conversation_of_its_own(
+    client: Client, clickhouse: ClickHouse, stand_ins: StandIns
+) -> None:
+    chat = dsl(graph([start(), answer("say", "{{#sys.query#}}")], ("start", "say")), "advanced-chat")
+    imported = await call(client, "POST", "/workflows/import?app=chat&publish=true", 201, json=chat)
+    run = records.run(workflow_id=imported["workflow_id"], inputs="{}")
+    outputs = {"sys.query": "hello", "sys.files": [], "sys.conversation_id": "c", "sys.dialogue_count": 4}
+    begun = records.node(workflow_run_id=run["id"], node_type="start", outputs=orjson.dumps(outputs).decode())
+    await write(clickhouse, "runs", run)
+    await write(clickhouse, "node.executions", begun, records.node(workflow_run_id=run["id"]))
+    replayed = await call(client, "POST", f"/runs/{run['id']}/replay", 202)
+    (event,) = stand_ins.sent.events()
+    assert orjson.loads(event["data"])["system"] == {"query": "hello"}
+    assert replayed["conversation_id"] == conversation_id(replayed["workflow_run_id"])
 
 
 async def test_a_dead_letter_goes_back_as_it_came(
