@@ -3,6 +3,7 @@
 import secrets
 import shutil
 import sys
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -99,12 +100,13 @@ class Fleet:
     `front` is the process that holds ingress and sink. The broker is killed by nobody.
     """
 
-    def __init__(self, home: Path, *, workers: int = 2) -> None:
-        """`home` is emptied first: it gets the state and the logs of all processes."""
+    def __init__(self, home: Path, *, workers: int = 2, env: Mapping[str, str] | None = None) -> None:
+        """`home` is emptied first: it gets the state and the logs of all processes. `env`: more settings."""
         shutil.rmtree(home, ignore_errors=True)
         home.mkdir(parents=True)
         port, self._api_key = free_port(), f"hl_{secrets.token_urlsafe(24)}"
         self._home = home
+        self._env = env or {}
         self._worker_count = workers
         self._port = port
         self._stack = AsyncExitStack()
@@ -159,4 +161,5 @@ class Fleet:
             "HOPLINE_API_KEY": self._api_key,
             "HOPLINE_SECRET_KEY": secrets.token_urlsafe(32),
             "PYTHONPATH": str(Path(__file__).parents[1]),
+            **self._env,
         }

@@ -51,14 +51,24 @@ class _Rows:
         return iter(list(self.kept))
 
 
-def chain(tasks: int) -> dict[str, Any]:
+ECHO = "def main(x):\n    return {'result': x}"
+
+
+def chain(tasks: int, script: str = ECHO) -> dict[str, Any]:
     """start -> tasks -> end."""
     names = [f"c{i}" for i in range(tasks)]
     selectors = [["start", "items"], *([name, "result"] for name in names)]
     begin = node("start", "start", variables=[_LIST])
     end = node("end", "end", outputs=[{"variable": "x", "value_selector": selectors[-1]}])
-    nodes = [begin, *map(_task, names, selectors), end]
+    nodes = [begin, *(task(*ends, script) for ends in zip(names, selectors, strict=False)), end]
     return {"nodes": nodes, "edges": [edge(a, b) for a, b in pairwise(["start", *names, "end"])]}
+
+
+def task(name: str, selector: list[str], script: str = ECHO) -> dict[str, Any]:
+    """A code node."""
+    return node(name, "code", code=script, code_language="python3",
+                variables=[{"variable": "x", "value_selector": selector}],
+                outputs={"result": {"type": "string", "children": None}})  # fmt: skip
 
 
 def rounds(*inside: dict[str, Any], output: list[str], **data: Any) -> dict[str, Any]:
@@ -145,14 +155,8 @@ def _compiled(graph: dict[str, Any]) -> Definition:
     return compile_definition(graph, workflow_type="workflow")
 
 
-def _task(name: str, selector: list[str]) -> dict[str, Any]:
-    return node(name, "code", code="def main(x):\n    return {'result': x}", code_language="python3",
-                variables=[{"variable": "x", "value_selector": selector}],
-                outputs={"result": {"type": "string", "children": None}})  # fmt: skip
-
-
 def _iteration(**data: Any) -> Callable[[int], dict[str, Any]]:
-    return lambda _: rounds(_task("c", ["it", "item"]), output=["c", "result"], **data)
+    return lambda _: rounds(task("c", ["it", "item"]), output=["c", "result"], **data)
 
 
 _LIST = {"variable": "items", "label": "items", "type": "json_object", "required": True}

@@ -121,7 +121,7 @@ def compile_definition(
     only: str = "",
     entry: str = "",
 ) -> Definition:
-    """Raises `InvalidDefinition` for a graph that `check` refuses. Takes milliseconds for a large graph.
+    """Raises `InvalidDefinition` for a graph that `check` refuses. Takes about half a millisecond a node.
 
     `only`: the id of a node that is to run alone, with what is inside it. Raises `KeyError` for another id.
     `entry`: the node that the run begins with, for a graph with several triggers; else the first.
