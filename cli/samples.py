@@ -16,6 +16,7 @@ from cli.errors import CommandFailed
 from cli.signing import new_secret, signed_headers
 from schemas.ids import dedup_key, new_id, now_us, schedule_event_id, schedule_id
 from schemas.triggers.schedule import ScheduleConfig, from_us
+from schemas.triggers.signature import SignatureConfig
 
 RUN_TIMEOUT_S = 60.0
 _POLL_S = 0.05
@@ -211,4 +212,5 @@ def _signature(installed: Installed, body: bytes) -> dict[str, str]:
     signature = installed.sample.trigger.config.get("signature")
     if signature is None:
         return {"Idempotency-Key": new_id()}
-    return signed_headers(signature["scheme"], installed.secret, body, delivery_id=new_id(), at_s=time.time())
+    config = SignatureConfig.model_validate({**signature, "secrets": [installed.secret]})
+    return signed_headers(config, installed.secret, body, delivery_id=new_id(), at_s=time.time())

@@ -6,19 +6,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.triggers.config import TriggerConfig
-
-
-class SignatureConfig(BaseModel):
-    """How a producer signs its requests."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    scheme: Literal["github", "standard-webhooks"]
-    """`X-Hub-Signature-256`, or `webhook-id` + `webhook-timestamp` + `webhook-signature`."""
-    secrets: tuple[str, ...] = Field(min_length=1)
-    """Any of them is accepted, so that a secret can be rotated. Encrypted wherever it is stored."""
-    tolerance_s: int = Field(default=300, ge=1)
-    """How far a signed timestamp may be from now. Standard Webhooks only."""
+from schemas.triggers.signature import SignatureConfig
 
 
 class WebhookResponse(BaseModel):

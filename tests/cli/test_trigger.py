@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 import pytest
 
+from schemas.triggers.signature import SCHEMES, SignatureConfig
 from schemas.triggers.signatures import build_verifier
-from schemas.triggers.webhook import SignatureConfig
 from tests.cli.api import CannedApi
 from tests.cli.conftest import Hopline
 
@@ -32,7 +32,7 @@ def test_create_prints_the_url(hopline: Hopline, api: CannedApi) -> None:
                     "config": {"allowed_methods": ["PUT", "POST"], "dedup_window_s": 0.0}}  # fmt: skip
 
 
-@pytest.mark.parametrize("scheme", ["github", "standard-webhooks"])
+@pytest.mark.parametrize("scheme", [scheme for scheme in SCHEMES if scheme != "hmac"])
 def test_scheme_alone_gets_a_secret_that_the_door_takes(
     hopline: Hopline, api: CannedApi, scheme: str
 ) -> None:
@@ -40,7 +40,7 @@ def test_scheme_alone_gets_a_secret_that_the_door_takes(
     secret = sent["config"]["signature"]["secrets"][0]
     assert secret in output
     build_verifier(SignatureConfig.model_validate(sent["config"]["signature"]), [secret])
-    if scheme == "standard-webhooks":
+    if scheme in ("standard-webhooks", "svix"):
         assert len(base64.b64decode(secret.removeprefix("whsec_"))) == 32
 
 

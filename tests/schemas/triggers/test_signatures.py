@@ -10,8 +10,8 @@ from multidict import CIMultiDict
 from standardwebhooks.webhooks import Webhook
 
 from schemas.triggers.delivery import NotBelieved
+from schemas.triggers.signature import SignatureConfig
 from schemas.triggers.signatures import Verifier, build_verifier
-from schemas.triggers.webhook import SignatureConfig
 
 NOW_S = 1_700_000_000.0
 KEY = "whsec_" + base64.b64encode(b"a key of the standard webhooks kind").decode()
@@ -59,7 +59,7 @@ def test_github_vectors(secret: str, body: bytes, signature: str) -> None:
     github(secret).verify(headers, body, NOW_S)
     github("new secret", secret).verify(headers, body, NOW_S)
     for verifier, changed in ((github("wrong"), body), (github(secret), body + b" ")):
-        with pytest.raises(NotBelieved, match="does not match"):
+        with pytest.raises(NotBelieved, match="no signature in X-Hub-Signature-256"):
             verifier.verify(headers, changed, NOW_S)
 
 
@@ -82,7 +82,7 @@ def test_standard_webhooks_takes_any_signature_under_any_secret() -> None:
     both = {**old, "webhook-signature": f"v1a,xxx {old['webhook-signature']} {new['webhook-signature']}"}
     standard(KEY).verify(both, b"{}", NOW_S)
     standard(KEY, OTHER_KEY).verify(old, b"{}", NOW_S)
-    with pytest.raises(NotBelieved, match="no v1 signature"):
+    with pytest.raises(NotBelieved, match="no signature in webhook-signature"):
         standard(KEY).verify(old, b"{}", NOW_S)
 
 
@@ -100,7 +100,7 @@ def test_standard_webhooks_needs_all_three_headers(missing: str) -> None:
         standard(KEY).verify(headers, b"{}", NOW_S)
 
 
-@pytest.mark.parametrize("timestamp", ["soon", "-5", "1.5", "\u0661"])
+@pytest.mark.parametrize("timestamp", ["soon", "-5", "1.5", "\u0661", "9" * 5000])
 def test_standard_webhooks_refuses_a_timestamp_that_is_none(timestamp: str) -> None:
     with pytest.raises(NotBelieved, match="not a number"):
         standard(KEY).verify({**signed("{}"), "webhook-timestamp": timestamp}, b"{}", NOW_S)
@@ -110,7 +110,7 @@ def test_standard_webhooks_refuses_a_timestamp_that_is_none(timestamp: str) -> N
 def test_standard_webhooks_signs_id_and_timestamp_too(changed: str) -> None:
     headers = signed("{}")
     headers[changed] = headers[changed][:-1] + "7"
-    with pytest.raises(NotBelieved, match="no v1 signature"):
+    with pytest.raises(NotBelieved, match="no signature in webhook-signature"):
         standard(KEY).verify(headers, b"{}", NOW_S)
 
 
