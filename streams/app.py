@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 from schemas.codec import Codec
 from schemas.ids import now_us
 from schemas.secrets import SecretBox
+from streams.calls import WorkflowCalls
 from streams.conversations import Conversations
 from streams.dead_letters import dead_letter
 from streams.engine.pure import execute_pure, is_pure
@@ -17,6 +18,7 @@ from streams.executors.outcome import NodeCall, Outcome
 from streams.executors.registry import Executors, build_executors
 from streams.executors.settings import ExecutorSettings
 from streams.fetching import Fetcher
+from streams.gates.stage import Gates
 from streams.knowledge.documents import open_indexer
 from streams.metrics import WorkerMetrics
 from streams.offload import Offload
@@ -98,8 +100,11 @@ def _stages(
         fetcher=Fetcher(values),
         offload=offload,
     )
-    executor = Executor(feed, codec, _execute(executors), secrets, settings.executor_concurrency, values)
+    calls = WorkflowCalls(feed, Catalog(feed.definitions, secrets), settings.run_max_call_depth)
+    execute, concurrency = _execute(executors), settings.executor_concurrency
+    executor = Executor(feed, codec, execute, secrets, concurrency, values, calls=calls)
     schedules = Schedules(feed, codec)
+    gates = Gates(codec, Fetcher(values))
     conversations = Conversations(
         feed,
         codec,
@@ -108,7 +113,7 @@ def _stages(
         ttl_s=settings.conversation_ttl_s,
         wait_s=settings.conversation_wait_s,
     )
-    return [router.stage(), conversations.stage(), runner.stage(), schedules.stage()], [executor.stage()]
+    return [router.stage(), gates.stage(), conversations.stage(), runner.stage(), schedules.stage()], [executor.stage()]
 
 
 def _execute(executors: Executors) -> Execute:

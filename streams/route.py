@@ -7,10 +7,21 @@ from typing import Any
 import orjson
 
 from schemas.codec import Record as AvroRecord
+from schemas.expressions import ExpressionFailed
 from schemas.ids import conversation_id, trigger_log_id, workflow_run_id
-from schemas.models import DRAFT, AppTrigger, AppTriggerStatus, DeployedTrigger, Workflow, WorkflowType
+from schemas.models import (
+    DRAFT,
+    AppTrigger,
+    AppTriggerStatus,
+    DeployedTrigger,
+    FlowControl,
+    Workflow,
+    WorkflowType,
+)
 from schemas.triggers.kinds import MANUAL
 from streams.errors import Unroutable
+from streams.gates.entry import condition_refusal, gates_of
+from streams.gates.ticket import Gate
 from streams.inputs import event_inputs, map_inputs, map_system
 from streams.roots import root_node
 from transport.definitions import Definitions
@@ -23,6 +34,8 @@ class Route:
     workflow: Workflow | None
     deployed: DeployedTrigger | None = None
     refusal: str | None = None
+    gates: tuple[Gate, ...] = ()
+    """What the event has to pass before it starts a run."""
 
     @property
     def trigger(self) -> AppTrigger | None:
@@ -160,9 +173,22 @@ def _trigger_route(deployed: DeployedTrigger, data: Mapping[str, Any], definitio
     workflow = definitions.latest.get(trigger.workflow_id)
     if workflow is None:
         return Route(None, deployed, f"workflow {trigger.workflow_id} has no published version")
-    if trigger.status is AppTriggerStatus.PAUSED:
-        return Route(workflow, deployed, "the trigger is paused")
-    return Route(workflow, deployed, deployed.settings.refusal(data))
+    control = definitions.flow_controls.get(trigger.workflow_id)
+    refusal = _refusal(deployed, control, data)
+    if refusal is not None:
+        return Route(workflow, deployed, refusal)
+    try:
+        return Route(workflow, deployed, None, gates_of(deployed, control, data, chat=is_chat(workflow)))
+    except ExpressionFailed as failed:
+        return Route(workflow, deployed, f"the event has not the key that it is to be counted by: {failed}")
+
+
+def _refusal(deployed: DeployedTrigger, control: FlowControl | None, data: Mapping[str, Any]) -> str | None:
+    if deployed.trigger.status is AppTriggerStatus.PAUSED:
+        return "the trigger is paused"
+    if control is not None and control.paused == "ignore":
+        return "the workflow is paused"
+    return deployed.settings.refusal(data) or condition_refusal(deployed, data)
 
 
 def _inputs(arrival: Arrival, route: Route, root: str | None) -> dict[str, Any]:

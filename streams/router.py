@@ -13,6 +13,8 @@ from schemas.triggers.schedule import ScheduleConfig
 from streams.conversations import start_in_conversation
 from streams.dedup import Seen, first_seen, postponed, row_due
 from streams.fitting import fitting_log, fitting_start
+from streams.gates.entry import notes
+from streams.gates.ticket import Ticket
 from streams.offload import Offload, Owner
 from streams.route import (
     Arrival,
@@ -68,6 +70,7 @@ class Router:
         self._count("duplicate" if first is not None else "routed")
         for route in routes:
             self._send(arrival, route, record, now_us, decision)
+            self._tell_dependents(arrival, route, decision)
             if first is None and route.refusal is not None:
                 self._release(event, route, now_us, decision)
         return decision
@@ -115,7 +118,8 @@ class Router:
             command = start_command(arrival, route, log, now_us, self._feed.offset(WORKFLOWS))
             conversation = conversation_in(command) if is_chat(route.workflow) else None
             command = fitting_start(command, shown, owner, decision.uploads)
-            decision.sends.append(self._start(command, conversation, headers))
+            start = self._start(command, conversation, headers)
+            decision.sends.append(self._gated(start, log, shown, route) if route.gates else start)
 
     def _start(
         self, command: AvroRecord, conversation: str | None, headers: tuple[tuple[str, bytes], ...]
@@ -127,6 +131,31 @@ class Router:
         told = start_in_conversation(self._codec, command, conversation)
         value = self._codec.encode("ConversationCommand", told)
         return Send("conversation.commands", told["conversation_key"].encode(), value, headers)
+
+    def _gated(self, start: Send, log: AvroRecord, shown: AvroRecord, route: Route) -> Send:
+        """To the first gate, from where it goes on."""
+        assert start.key is not None, "a start has a key"
+        assert start.value is not None, "and a value"
+        return Ticket(
+            tenant_id=log["tenant_id"],
+            workflow_id=log["workflow_id"],
+            at_us=log["created_at"],
+            gates=route.gates,
+            topic=start.topic,
+            key=start.key.decode(),
+            start=start.value,
+            log=self._codec.encode("WorkflowTriggerLog", shown),
+        ).send(self._codec)
+
+    def _tell_dependents(self, arrival: Arrival, route: Route, decision: Decision) -> None:
+        if route.trigger is None or route.refusal is not None:
+            return
+        event, trigger_id = arrival.event, route.trigger.id
+        if dependents := self._feed.definitions.dependents(trigger_id):
+            told = notes(
+                self._codec, dependents, trigger_id, event["tenant_id"], event["received_at"], arrival.data
+            )
+            decision.sends.extend(told)
 
     def _release(self, event: AvroRecord, route: Route, now_us: int, decision: Decision) -> None:
         """A schedule may be waiting for the end of a run that will not begin."""

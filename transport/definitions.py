@@ -1,7 +1,7 @@
 """Everything that is configured, indexed for the hot path: a plain value that a feed keeps up to date."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from schemas.models import (
@@ -13,17 +13,20 @@ from schemas.models import (
     DeployedTrigger,
     DeploymentStatus,
     Entity,
+    FlowControl,
     ModelProvider,
     Provider,
     SandboxPolicy,
     ToolProvider,
     Workflow,
 )
+from transport.subscriptions import SUBSCRIPTION_MODELS, SubscriptionIndex
 
 APPS, WORKFLOWS, TRIGGERS, API_KEYS = (
     f"definitions.{kind}" for kind in ("apps", "workflows", "triggers", "api_keys")
 )
 DATASETS = "definitions.datasets"
+FLOW_CONTROLS = "definitions.flow_controls"
 
 PROVIDERS: dict[str, type[Provider]] = {
     DATASETS: Dataset,
@@ -38,6 +41,8 @@ MODELS: dict[str, type[Entity]] = {
     WORKFLOWS: Workflow,
     TRIGGERS: AppTrigger,
     API_KEYS: ApiKey,
+    FLOW_CONTROLS: FlowControl,
+    **SUBSCRIPTION_MODELS,
     **PROVIDERS,
 }
 """The compacted topics that are read, and what their bodies are."""
@@ -55,11 +60,15 @@ class Definitions:
         self.triggers: dict[str, AppTrigger] = {}
         self.api_keys: dict[str, ApiKey] = {}
         """By SHA-256 of the token."""
+        self.flow_controls: dict[str, FlowControl] = {}
+        """By workflow id."""
+        self.subscriptions = SubscriptionIndex()
         self.latest: dict[str, Workflow] = {}
         """Workflow id -> its latest published version."""
         self._deployed: dict[str, DeployedTrigger] = {}
         self._routes: dict[tuple[str, str, str], dict[str, DeployedTrigger]] = defaultdict(dict)
         """By tenant, type and index key: no tenant can make another one's events slow."""
+        self._dependents: dict[str, dict[str, DeployedTrigger]] = defaultdict(dict)
         self._addresses: dict[tuple[str, str], AppTrigger] = {}
         self._hashes: dict[str, str] = {}
         self._providers: dict[type[Provider], dict[str, Provider]] = {kind: {} for kind in PROVIDERS.values()}
@@ -69,6 +78,10 @@ class Definitions:
         yield from self._routes.get((tenant_id, trigger_type, index_key), {}).values()
         if index_key:
             yield from self._routes.get((tenant_id, trigger_type, ""), {}).values()
+
+    def dependents(self, trigger_id: str) -> Mapping[str, DeployedTrigger]:
+        """The triggers that depend on that one, by their ids."""
+        return self._dependents.get(trigger_id, {})
 
     def at(self, trigger_type: str, address: str) -> AppTrigger | None:
         """The trigger whose endpoint that is."""
@@ -93,8 +106,12 @@ class Definitions:
             self._apply_workflow(key, entity)
         elif topic == TRIGGERS:
             self._apply_trigger(key, entity)
+        elif topic == FLOW_CONTROLS:
+            _put(self.flow_controls, key, entity)
         elif topic == API_KEYS:
             self._apply_api_key(key, entity)
+        elif topic in SUBSCRIPTION_MODELS:
+            self.subscriptions.apply(topic, key, entity)
         else:
             _put(self._providers[PROVIDERS[topic]], key, entity)
 
@@ -117,6 +134,8 @@ class Definitions:
             self._routes[entity.tenant_id, entity.type, found.index_key][key] = found
             if found.settings.address is not None:
                 self._addresses[entity.type, found.settings.address] = entity
+            for one in _needed(found):
+                self._dependents[one][key] = found
 
     def _withdraw(self, gone: DeployedTrigger) -> None:
         trigger = gone.trigger
@@ -124,6 +143,10 @@ class Definitions:
         self._routes[where].pop(trigger.id, None)
         if not self._routes[where]:
             del self._routes[where]
+        for one in _needed(gone):
+            self._dependents[one].pop(trigger.id, None)
+            if not self._dependents[one]:
+                del self._dependents[one]
         if gone.settings.address is not None:
             self._addresses.pop((trigger.type, gone.settings.address), None)
 
@@ -132,6 +155,10 @@ class Definitions:
         if isinstance(entity, ApiKey) and not entity.revoked:
             self._hashes[key] = entity.sha256
             self.api_keys[entity.sha256] = entity
+
+
+def _needed(deployed: DeployedTrigger) -> Iterable[str]:
+    return deployed.settings.depends_on.triggers if deployed.settings.depends_on else ()
 
 
 def _put(where: dict[str, Any], key: str, entity: Entity | None) -> None:

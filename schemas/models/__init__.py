@@ -4,11 +4,14 @@ from schemas.models.api_key import ApiKey
 from schemas.models.app import App, AppMode
 from schemas.models.dataset import Dataset
 from schemas.models.entity import DEFAULT_TENANT, Entity, utc_now
+from schemas.models.flow_control import Batch, Debounce, FlowControl, RateLimit, Throttle
 from schemas.models.model_provider import ModelProvider
+from schemas.models.oauth_client import TriggerOAuthSystemClient, TriggerOAuthTenantClient
 from schemas.models.pause import WorkflowPause
 from schemas.models.provider import Provider
 from schemas.models.run import WorkflowNodeExecution, WorkflowRun
 from schemas.models.sandbox_policy import SandboxPolicy
+from schemas.models.subscription import SubscriptionState, TriggerSubscription
 from schemas.models.tool_provider import ToolProvider
 from schemas.models.trigger import (
     AppTrigger,
@@ -28,14 +31,23 @@ __all__ = [
     "AppTrigger",
     "AppTriggerStatus",
     "AppTriggerType",
+    "Batch",
     "Dataset",
+    "Debounce",
     "DeployedTrigger",
     "DeploymentStatus",
     "Entity",
+    "FlowControl",
     "ModelProvider",
     "Provider",
+    "RateLimit",
     "SandboxPolicy",
+    "SubscriptionState",
+    "Throttle",
     "ToolProvider",
+    "TriggerOAuthSystemClient",
+    "TriggerOAuthTenantClient",
+    "TriggerSubscription",
     "Workflow",
     "WorkflowNodeExecution",
     "WorkflowPause",

@@ -1,9 +1,27 @@
 """What every kind of trigger can be asked. A kind is one file of this package: `kinds` finds it there."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+
+from schemas.expressions import Cel
+
+
+class Dependencies(BaseModel):
+    """Other triggers that must have let an event through for this one to start a run."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    triggers: tuple[str, ...] = Field(min_length=1, max_length=20)
+    """Their ids."""
+    mode: Literal["all", "any"] = "all"
+    window_s: Annotated[float, Field(gt=0, le=30 * 86_400)]
+    """How far apart the events may be accepted, whichever comes first."""
+    key: Cel = ""
+    """CEL over `event`: events with the same value belong together. "": all do."""
+    keys: dict[str, Cel] = Field(default_factory=dict)
+    """Trigger id -> the expression for its events, where it is another one than `key`."""
 
 
 class TriggerConfig(BaseModel):
@@ -21,6 +39,10 @@ class TriggerConfig(BaseModel):
     sealed: ClassVar[tuple[str, ...]] = ()
     """Dotted paths of the fields that hold secrets, each a string, a list or an object of strings."""
 
+    condition: Cel = ""
+    """CEL over `event`: what it does not hold for starts nothing."""
+    depends_on: Dependencies | None = None
+
     def index_key(self, trigger_id: str) -> str:
         """What an event must carry to be looked at by this trigger; "" looks at all of the kind."""
         return trigger_id
@@ -32,6 +54,12 @@ class TriggerConfig(BaseModel):
 
     def refusal(self, event: Mapping[str, Any]) -> str | None:
         """Why the event, TriggerEvent.data, is not for this trigger; None where it is. Pure, and quick."""
+        return None
+
+    @classmethod
+    def from_node(cls, data: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The config that the `data` of a trigger node of a workflow stands for; None where it is not of
+        this kind. What cannot be is found when it is validated."""
         return None
 
     def mapping(self) -> Mapping[str, str]:

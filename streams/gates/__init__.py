@@ -1,0 +1,1 @@
+"""What is between an event and the run it starts: waiting for others, holding, limiting, gathering."""

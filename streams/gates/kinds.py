@@ -1,0 +1,243 @@
+"""The gates that let events pass one by one. See `schemas.models.flow_control` for what they are for."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from streams.gates.place import Place
+from streams.gates.rows import Waiting
+from streams.gates.ticket import Ticket
+
+Config = Mapping[str, Any]
+
+_LEFT_US = 60_000_000
+"""A head that has little to remember stays for so long."""
+_DRAINED = 2_000
+"""Held events that go on before others have their turn."""
+_REMEMBERED_US = 86_400_000_000
+"""A router that reads late may hold an event for so long after its workflow has been resumed."""
+
+
+class GateKind:
+    """One kind of gate. It lets pass, refuses or keeps; what it has no use for does nothing."""
+
+    def enter(self, ticket: Ticket, name: str, place: Place) -> None:
+        """An event has come. `name`: of its row, should it have to wait."""
+        raise NotImplementedError
+
+    def note(self, payload: Config, at_us: int, place: Place) -> None:
+        """A trigger that this one depends on has let an event through."""
+
+    def resume(self, at_us: int, place: Place) -> None:
+        """The workflow is no longer paused, since that time."""
+
+    def due(self, place: Place) -> None:
+        """The time of the head has come. By default nothing is left to remember."""
+        place.forget()
+
+    def due_waiting(self, name: str, waiting: Waiting, place: Place) -> None:
+        """The time of one that waits has come. By default it passes."""
+        place.release(name, waiting)
+
+
+class Depends(GateKind):
+    """Until the triggers that this one depends on have let an event through as well."""
+
+    def enter(self, ticket: Ticket, name: str, place: Place) -> None:
+        """Passes at once where they have."""
+        config = ticket.gate.config
+        if _met(config, place.state.get("fired", {}), ticket.at_us):
+            place.pass_(ticket)
+            return
+        until = ticket.at_us + round(config["window_s"] * 1e6)
+        place.wait(name, ticket, until)
+        place.state.setdefault("pending", []).append(name)
+        place.head.due_us = max(until, place.head.due_us or 0)
+
+    def note(self, payload: Config, at_us: int, place: Place) -> None:
+        """Those pass that have waited for it."""
+        fired = place.state.setdefault("fired", {})
+        fired[payload["trigger_id"]] = max(at_us, fired.get(payload["trigger_id"], 0))
+        window_us = round(payload["window_s"] * 1e6)
+        place.head.due_us = max(place.now_us, *fired.values()) + window_us
+        pending = []
+        for name in place.state.pop("pending", []):
+            waiting = place.get(name)
+            if waiting is None:
+                continue
+            ticket = place.ticket(waiting)
+            if _met(ticket.gate.config, fired, ticket.at_us):
+                place.release(name, waiting)
+            else:
+                pending.append(name)
+        if pending:
+            place.state["pending"] = pending
+
+    def due(self, place: Place) -> None:
+        """All that has come is too long ago, but for those that are about to be refused."""
+        if place.state.get("pending"):
+            place.head.due_us = place.now_us + _LEFT_US
+            place.keep()
+        else:
+            place.forget()
+
+    def due_waiting(self, name: str, waiting: Waiting, place: Place) -> None:
+        """They have not come."""
+        ticket = place.ticket(waiting)
+        config = ticket.gate.config
+        place.take(name)
+        place.state["pending"] = [one for one in place.state.get("pending", []) if one != name]
+        place.keep()
+        which = "all" if config["mode"] == "all" else "any"
+        place.refuse(
+            ticket, f"not {which} of the triggers it depends on came within {config['window_s']:g} s"
+        )
+
+
+class Hold(GateKind):
+    """Until the workflow is resumed."""
+
+    def enter(self, ticket: Ticket, name: str, place: Place) -> None:
+        """Whoever sent it here may not know yet that it has been."""
+        if place.state.get("resumed", 0) >= ticket.gate.config["since"]:
+            place.pass_(ticket)
+        else:
+            place.wait(name, ticket, None)
+
+    def resume(self, at_us: int, place: Place) -> None:
+        """In portions, so that others have their turn."""
+        place.state["resumed"] = max(at_us, place.state.get("resumed", 0))
+        place.head.due_us = place.soon()
+        place.keep()
+
+    def due(self, place: Place) -> None:
+        """The next portion, in the order in which they came."""
+        if place.state.get("drained"):
+            place.forget()
+            return
+        names = place.waiting(_DRAINED)
+        for name in names:
+            waiting = place.get(name)
+            if waiting is not None and self._may_pass(waiting, place):
+                place.release(name, waiting)
+        place.state["drained"] = len(names) < _DRAINED
+        place.head.due_us = place.now_us + _REMEMBERED_US if place.state["drained"] else place.soon()
+        place.keep()
+
+    @staticmethod
+    def _may_pass(waiting: Waiting, place: Place) -> bool:
+        since, resumed = place.ticket(waiting).gate.config["since"], place.state.get("resumed", 0)
+        return bool(resumed >= since)
+
+
+class RateLimit(GateKind):
+    """Refuses what is over the limit, by the generic cell rate algorithm: ITU-T I.371, Annex A.
+
+    It keeps one number: when the next event would come if all came at the rate.
+    """
+
+    def enter(self, ticket: Ticket, name: str, place: Place) -> None:
+        """So many may come early as the limit says."""
+        config = ticket.gate.config
+        period_us = config["period_s"] * 1e6
+        step_us = period_us / config["limit"]
+        expected = max(place.state.get("expected", 0), ticket.at_us)
+        if expected - ticket.at_us > period_us - step_us + 0.5:  # For the rounding of many steps.
+            place.refuse(ticket, _over(ticket, f"at most {config['limit']} in {config['period_s']:g} s"))
+            return
+        place.state["expected"] = expected + step_us
+        place.head.due_us = round(max(place.now_us, expected + step_us) + period_us)
+        place.pass_(ticket)
+
+
+class Throttle(GateKind):
+    """Lets wait what is over the limit, likewise."""
+
+    def enter(self, ticket: Ticket, name: str, place: Place) -> None:
+        """Its turn is known at once: those before it have theirs."""
+        config = ticket.gate.config
+        step_us = config["period_s"] * 1e6 / config["limit"]
+        expected = max(place.state.get("expected", 0), ticket.at_us)
+        begins = max(ticket.at_us, round(expected - step_us * (config["burst"] - 1)))
+        if begins - ticket.at_us > config["max_wait_s"] * 1e6:
+            place.refuse(ticket, _over(ticket, f"it would wait for more than {config['max_wait_s']:g} s"))
+            return
+        place.state["expected"] = expected + step_us
+        place.head.due_us = round(max(place.now_us, expected + step_us)) + 1_000_000
+        if begins <= place.now_us:
+            place.pass_(ticket)
+        else:
+            place.wait(name, ticket, begins)
+
+
+class Debounce(GateKind):
+    """Of events that come close after each other, the first or the last."""
+
+    def enter(self, ticket: Ticket, name: str, place: Place) -> None:
+        """Close is by when the events were accepted, not by when they are looked at."""
+        if ticket.gate.config["mode"] == "leading":
+            self._leading(ticket, place)
+        else:
+            self._trailing(ticket, name, place)
+
+    def due(self, place: Place) -> None:
+        """One that waits has a time of its own."""
+        if not place.state.get("pending"):
+            place.forget()
+
+    def due_waiting(self, name: str, waiting: Waiting, place: Place) -> None:
+        """First it is closed, then it passes: a later event cannot take back what may have been sent."""
+        if waiting.closed:
+            place.release(name, waiting)
+        else:
+            self._close(name, waiting, place)
+            place.keep()
+
+    @staticmethod
+    def _leading(ticket: Ticket, place: Place) -> None:
+        config, state, at = ticket.gate.config, place.state, ticket.at_us
+        period_us, longest = config["period_s"] * 1e6, config["max_wait_s"]
+        close = at < state.get("until", 0)
+        if close and longest is not None and at >= state["first"] + longest * 1e6:
+            close = False
+        if close:
+            place.refuse(ticket, f"debounced: it came within {config['period_s']:g} s of another one")
+        else:
+            state["first"] = at
+            place.pass_(ticket)
+        state["until"] = at + period_us
+        place.head.due_us = round(max(place.now_us, at) + period_us)
+
+    def _trailing(self, ticket: Ticket, name: str, place: Place) -> None:
+        config, state = ticket.gate.config, place.state
+        pending: str = state.get("pending", "")
+        waiting = place.get(pending) if pending else None
+        if waiting is not None and not waiting.closed and waiting.due_us is not None:
+            if ticket.at_us >= waiting.due_us:
+                self._close(pending, waiting, place)
+            else:
+                place.take(pending)
+                place.refuse(place.ticket(waiting), "debounced: a later event took its place")
+        first = state.setdefault("first", ticket.at_us)
+        due = ticket.at_us + config["period_s"] * 1e6
+        if config["max_wait_s"] is not None:
+            due = min(due, first + config["max_wait_s"] * 1e6)
+        state["pending"] = name
+        place.head.due_us = None
+        place.wait(name, ticket, round(due))
+
+    @staticmethod
+    def _close(name: str, waiting: Waiting, place: Place) -> None:
+        place.put(name, waiting.ticket, place.soon(), closed=True)
+        place.state.clear()
+        place.head.due_us = place.now_us + _LEFT_US
+
+
+def _met(config: Config, fired: Mapping[str, int], at_us: int) -> bool:
+    window_us = config["window_s"] * 1e6
+    near = (abs(at_us - fired[one]) <= window_us if one in fired else False for one in config["triggers"])
+    return all(near) if config["mode"] == "all" else any(near)
+
+
+def _over(ticket: Ticket, why: str) -> str:
+    of = f" of {ticket.gate.key!r}" if ticket.gate.key else ""
+    return f"over the {ticket.gate.kind.replace('_', ' ')}{of}: {why}"

@@ -1,0 +1,74 @@
+"""What a gate keeps: a head of its own, and a row for each event that waits before it."""
+
+import struct
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import orjson
+
+from streams.shell.rows import BREAK
+
+_DUE = struct.Struct(">d?")
+_NEVER = float("inf")
+
+
+class Waiting(NamedTuple):
+    """The row of an event that waits."""
+
+    due_us: int | None
+    """When its time has come; None: when the head says so."""
+    closed: bool
+    """Its time had come: nothing takes it back any more."""
+    ticket: bytes
+    """A GateCommand."""
+
+    def encode(self) -> bytes:
+        """Nine bytes more than the command."""
+        return _DUE.pack(_NEVER if self.due_us is None else self.due_us / 1e6, self.closed) + self.ticket
+
+    @classmethod
+    def decode(cls, row: bytes) -> "Waiting":
+        """The inverse of `encode`."""
+        due_s, closed = _DUE.unpack_from(row)
+        return cls(None if due_s == _NEVER else round(due_s * 1e6), closed, row[_DUE.size :])
+
+
+@dataclass(slots=True)
+class Head:
+    """The first row of a gate."""
+
+    seen: int = -1
+    """Offset of the last command that has been decided: what is repeated after a crash changes nothing."""
+    due_us: int | None = None
+    """When the gate wants attention, be it to be forgotten."""
+    state: dict[str, Any] = field(default_factory=dict)
+    """Of the kind of gate."""
+
+    def encode(self) -> bytes:
+        """JSON behind the time."""
+        due_s = _NEVER if self.due_us is None else self.due_us / 1e6
+        return _DUE.pack(due_s, False) + orjson.dumps([self.seen, self.state])
+
+    @classmethod
+    def decode(cls, row: bytes) -> "Head":
+        """The inverse of `encode`."""
+        due_s, _ = _DUE.unpack_from(row)
+        seen, state = orjson.loads(row[_DUE.size :])
+        return cls(seen, None if due_s == _NEVER else round(due_s * 1e6), state)
+
+
+def name_of(offset: int) -> str:
+    """Of the event with that command: names sort as they came."""
+    return f"{offset:020d}"
+
+
+def split(key: str) -> tuple[str, str]:
+    """Gate and name of a row; the name is "" for the head."""
+    gate_key, _, name = key.partition(BREAK)
+    return gate_key, name
+
+
+def row_due(_key: str, row: bytes) -> float | None:
+    """When a row wants attention, in unix seconds."""
+    due_s: float = _DUE.unpack_from(row)[0]
+    return None if due_s == _NEVER else due_s

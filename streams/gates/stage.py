@@ -1,0 +1,72 @@
+"""The stage of the gates: what lets events through, and when. See docs/adr/0016."""
+
+from collections.abc import Mapping
+
+import orjson
+
+from schemas.codec import Codec
+from streams.fetching import Fetcher
+from streams.gates.batch import Batch
+from streams.gates.kinds import Debounce, Depends, GateKind, Hold, RateLimit, Throttle
+from streams.gates.place import Place
+from streams.gates.rows import Waiting, name_of, row_due, split
+from streams.gates.ticket import Ticket, kind_of
+from streams.shell.stage import Decision, Kept, Record, Stage
+
+KINDS: Mapping[str, GateKind] = {
+    "depends": Depends(),
+    "hold": Hold(),
+    "rate_limit": RateLimit(),
+    "debounce": Debounce(),
+    "batch": Batch(),
+    "throttle": Throttle(),
+}
+"""In the order in which an event meets them."""
+
+
+class Gates:
+    """Reads `gate.commands`; keeps `gates`; writes there again, `run.commands` and `trigger.logs`."""
+
+    def __init__(self, codec: Codec, fetcher: Fetcher) -> None:
+        self._codec = codec
+        self._fetcher = fetcher
+
+    def stage(self) -> Stage:
+        """The declaration that the shell runs."""
+        return Stage("gates", "gate.commands", self.decide, table="gates", due=row_due, on_due=self.on_due)
+
+    def decide(self, record: Record, kept: Kept, now: float) -> Decision:
+        """One command. One that has been decided before is through: its outputs went out before its row."""
+        command = self._codec.decode("GateCommand", record.value)
+        gate_key, decision = command["gate_key"], Decision()
+        place = self._place(gate_key, kept, now, decision)
+        if record.offset <= place.head.seen:
+            return decision
+        place.head.seen = record.offset
+        kind = KINDS[kind_of(gate_key)]
+        match command["kind"]:
+            case "ENTER":
+                kind.enter(Ticket.decode(command), name_of(record.offset), place)
+            case "NOTE":
+                kind.note(orjson.loads(command["payload"]), command["issued_at"], place)
+            case "RESUME":
+                kind.resume(command["issued_at"], place)
+            case unknown:
+                raise ValueError(f"unknown kind of gate command {unknown}")
+        place.keep()
+        return decision
+
+    def on_due(self, key: str, row: bytes, kept: Kept, now: float) -> Decision:
+        """A gate, or an event that waits before it, wants attention."""
+        gate_key, name = split(key)
+        decision = Decision()
+        place = self._place(gate_key, kept, now, decision)
+        kind = KINDS[kind_of(gate_key)]
+        if name:
+            kind.due_waiting(name, Waiting.decode(row), place)
+        else:
+            kind.due(place)
+        return decision
+
+    def _place(self, gate_key: str, kept: Kept, now: float, decision: Decision) -> Place:
+        return Place(gate_key, kept, int(now * 1e6), self._codec, self._fetcher, decision)

@@ -1,0 +1,163 @@
+"""The gates under a clock of their own: commands in, starts and refusals out, with crashes if one likes."""
+
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import orjson
+
+from schemas.codec import SingleObjectCodec
+from streams.fetching import Fetcher
+from streams.gates.stage import Gates
+from streams.gates.ticket import Gate, Ticket, told
+from streams.shell.stage import Decision, Record
+from tests.streams.kept import KeptRows
+from transport.producer import Send
+
+CODEC = SingleObjectCodec()
+FLOW, TENANT = "flow", "tenant"
+START_US = 1_000_000_000_000
+
+
+class NoFetcher:
+    """Nothing is in the object storage."""
+
+    def document(self, owner: object, document: str) -> str:
+        return document
+
+    def used(self, owner_id: str) -> None:
+        pass
+
+
+@dataclass
+class Driver:
+    """One partition. `repeats`: each command is decided again later, as after a crash."""
+
+    repeats: bool = False
+    now_us: int = START_US
+    rows: KeptRows = field(default_factory=KeptRows)
+    started: list[tuple[float, str, Any]] = field(default_factory=list)
+    """Second, event, inputs."""
+    refused: dict[str, str] = field(default_factory=dict)
+    released: list[str] = field(default_factory=list)
+    """Schedules that were told that a run will not begin."""
+    _records: list[Record] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.stage = Gates(CODEC, cast(Fetcher, NoFetcher())).stage()
+
+    def event(self, name: str, *gates: Gate, trigger_type: str = "WEBHOOK") -> None:
+        """One that has been accepted now."""
+        self._send(ticket(name, gates, self.now_us, trigger_type).send(CODEC))
+        self._settle()
+
+    def note(self, gate: Gate, trigger: str, window_s: float) -> None:
+        """Another trigger has let an event through."""
+        self._tell(gate, "NOTE", {"trigger_id": trigger, "window_s": window_s})
+
+    def resume(self, gate: Gate) -> None:
+        """The workflow goes on."""
+        self._tell(gate, "RESUME", {})
+
+    def advance(self, to_s: float) -> None:
+        """Lets the time pass, each row served when it is due."""
+        until = START_US + round(to_s * 1e6)
+        while (due := self._next_due()) is not None and due <= until:
+            self.now_us = max(self.now_us, due)
+            self._settle()
+        self.now_us = max(self.now_us, until)
+
+    @property
+    def at_s(self) -> float:
+        return (self.now_us - START_US) / 1e6
+
+    def _tell(self, gate: Gate, kind: str, payload: dict[str, Any]) -> None:
+        header = {"tenant_id": TENANT, "workflow_id": FLOW, "issued_at": self.now_us}
+        self._send(told(CODEC, gate.gate_key, kind, header, payload))
+        self._settle()
+
+    def _settle(self) -> None:
+        while True:
+            due = [key for key, row in self.rows.items() if self._due_us(key, row) <= self.now_us]
+            if not due:
+                return
+            for key in sorted(due):
+                if key in self.rows:
+                    assert self.stage.on_due is not None
+                    decision = self.stage.on_due(key, self.rows[key], self.rows, self.now_us / 1e6)
+                    self._carry_out(decision)
+            # What is due at once is due a moment later.
+            self.now_us += 1_000
+
+    def _next_due(self) -> int | None:
+        times = [self._due_us(key, row) for key, row in self.rows.items()]
+        return min((t for t in times if t < 1 << 62), default=None)
+
+    def _due_us(self, key: str, row: bytes) -> int:
+        assert self.stage.due is not None
+        due = self.stage.due(key, row)
+        return 1 << 62 if due is None else round(due * 1e6)
+
+    def _send(self, send: Send) -> None:
+        if send.topic != "gate.commands":
+            self._arrived(send)
+            return
+        record = Record(
+            send.topic, 0, len(self._records), send.key, send.value, (), round(self.now_us / 1000)
+        )
+        self._records.append(record)
+        self._carry_out(self.stage.decide(record, self.rows, self.now_us / 1e6))
+        if self.repeats:
+            for one in self._records[-3:]:
+                self._carry_out(self.stage.decide(one, self.rows, self.now_us / 1e6))
+
+    def _carry_out(self, decision: Decision) -> None:
+        for key, value in decision.writes.items():
+            if value is None:
+                self.rows.pop(key, None)
+            else:
+                self.rows[key] = value
+        for send in decision.sends:
+            self._send(send)
+
+    def _arrived(self, send: Send) -> None:
+        if send.topic == "run.commands":
+            command = CODEC.decode("RunCommand", send.value)
+            inputs = orjson.loads(command["payload"])["inputs"]
+            self.started.append((self.at_s, command["workflow_run_id"].removeprefix("run-"), inputs))
+        elif send.topic == "trigger.logs":
+            log = CODEC.decode("WorkflowTriggerLog", send.value)
+            assert (log["status"], log["revision"]) == ("STOPPED", 2)
+            self.refused[log["id"].removeprefix("log-")] = log["error"]
+        else:
+            self.released.append(CODEC.decode("ScheduleCommand", send.value)["schedule_id"])
+
+
+def ticket(name: str, gates: tuple[Gate, ...], at_us: int, trigger_type: str = "WEBHOOK") -> Ticket:
+    """Of an event before the gates."""
+    log = {
+        "id": f"log-{name}", "revision": 1, "tenant_id": TENANT, "workflow_id": FLOW,
+        "workflow_run_id": f"run-{name}", "trigger_type": trigger_type, "trigger_data": "{}",
+        "inputs": orjson.dumps({"name": name}).decode(), "status": "PENDING", "created_at": at_us,
+        "app_trigger_id": "trigger",
+    }  # fmt: skip
+    command = {
+        "command_id": f"start/run-{name}", "kind": "START", "workflow_run_id": f"run-{name}",
+        "tenant_id": TENANT, "app_id": "app", "workflow_id": FLOW, "version": "1", "workflows_offset": 0,
+        "issued_at": at_us, "payload": orjson.dumps({"inputs": {"name": name}}).decode(), "trigger_log": log,
+    }  # fmt: skip
+    start, encoded = CODEC.encode("RunCommand", command), CODEC.encode("WorkflowTriggerLog", log)
+    return Ticket(TENANT, FLOW, at_us, gates, "run.commands", f"run-{name}", start, encoded)
+
+
+def gate(kind: str, key: str = "", **config: Any) -> Gate:
+    """Of the workflow."""
+    return Gate.of(FLOW, kind, key, config)
+
+
+RATE_LIMIT = gate("rate_limit", limit=2, period_s=10)
+THROTTLE = gate("throttle", limit=1, period_s=2, burst=1, max_wait_s=60)
+TRAILING = gate("debounce", period_s=3, mode="trailing", max_wait_s=8)
+LEADING = gate("debounce", period_s=3, mode="leading", max_wait_s=8)
+BATCH = gate("batch", max_size=3, timeout_s=5)
+HOLD = gate("hold", since=START_US)
+DEPENDS = gate("depends", triggers=["other"], mode="all", window_s=20)

@@ -1,0 +1,178 @@
+"""Each kind of gate by itself."""
+
+import pytest
+
+from streams.gates.ticket import Gate
+from tests.streams.gates.driver import (
+    BATCH,
+    DEPENDS,
+    HOLD,
+    LEADING,
+    RATE_LIMIT,
+    START_US,
+    THROTTLE,
+    TRAILING,
+    Driver,
+    gate,
+)
+
+
+@pytest.fixture(params=[False, True], ids=["once", "repeated"])
+def driver(request: pytest.FixtureRequest) -> Driver:
+    """Whether or not commands are decided again after a crash, the same comes out."""
+    return Driver(repeats=request.param)
+
+
+def feed(driver: Driver, gate: Gate, *times_s: float, until_s: float = 100) -> None:
+    """Events named by their numbers."""
+    for number, at_s in enumerate(times_s):
+        driver.advance(at_s)
+        driver.event(str(number), gate)
+    driver.advance(until_s)
+
+
+def starts(driver: Driver) -> list[tuple[float, str]]:
+    return [(round(at_s, 1), name) for at_s, name, _ in driver.started]
+
+
+def test_a_rate_limit_lets_a_burst_through_and_then_the_rate(driver: Driver) -> None:
+    feed(driver, RATE_LIMIT, 0, 0, 0, 4.9, 5.1, 6)
+    assert [name for _, name, _ in driver.started] == ["0", "1", "4"]
+    assert driver.refused == dict.fromkeys("235", "over the rate limit: at most 2 in 10 s")
+    assert driver.rows == {}
+
+
+def test_a_limit_says_whose_it_is_and_each_key_has_its_own(driver: Driver) -> None:
+    for number in range(6):
+        driver.event(str(number), gate("rate_limit", "ab"[number % 2], limit=2, period_s=10))
+    assert [name for _, name, _ in driver.started] == ["0", "1", "2", "3"]
+    assert driver.refused["4"] == "over the rate limit of 'a': at most 2 in 10 s"
+
+
+def test_a_throttle_lets_wait_in_order(driver: Driver) -> None:
+    feed(driver, THROTTLE, 0, 0, 0, 1, 20)
+    assert starts(driver) == [(0, "0"), (2, "1"), (4, "2"), (6, "3"), (20, "4")]
+    assert driver.refused == {}
+    assert driver.rows == {}
+
+
+def test_a_throttle_lets_a_burst_through(driver: Driver) -> None:
+    feed(driver, gate("throttle", limit=1, period_s=2, burst=3, max_wait_s=60), 0, 0, 0, 0, 0)
+    assert starts(driver) == [(0, "0"), (0, "1"), (0, "2"), (2, "3"), (4, "4")]
+
+
+def test_what_would_wait_too_long_is_refused(driver: Driver) -> None:
+    feed(driver, gate("throttle", limit=1, period_s=2, burst=1, max_wait_s=3), 0, 0, 0)
+    assert starts(driver) == [(0, "0"), (2, "1")]
+    assert driver.refused == {"2": "over the throttle: it would wait for more than 3 s"}
+
+
+def test_the_last_of_events_that_come_close_starts_once_there_is_rest(driver: Driver) -> None:
+    feed(driver, TRAILING, 0, 1, 2, 20)
+    assert starts(driver) == [(5, "2"), (23, "3")]
+    assert driver.refused == dict.fromkeys("01", "debounced: a later event took its place")
+    assert driver.rows == {}
+
+
+def test_a_first_event_does_not_wait_for_ever(driver: Driver) -> None:
+    feed(driver, TRAILING, 0, 2, 4, 6, 7.5, 9)
+    assert starts(driver) == [(8, "4"), (12, "5")]
+
+
+def test_an_event_looked_at_late_does_not_take_the_place_of_one_whose_time_had_come(driver: Driver) -> None:
+    driver.event("0", TRAILING)
+    late = driver.now_us
+    driver.now_us += 10_000_000
+    driver.event("1", TRAILING)
+    driver.advance(60)
+    assert sorted(name for _, name, _ in driver.started) == ["0", "1"]
+    assert late == START_US
+
+
+def test_the_first_of_events_that_come_close_starts_at_once(driver: Driver) -> None:
+    feed(driver, LEADING, 0, 2, 4, 6, 7.9, 8.1, 20)
+    assert starts(driver) == [(0, "0"), (8.1, "5"), (20, "6")]
+    assert driver.refused["1"] == "debounced: it came within 3 s of another one"
+    assert driver.rows == {}
+
+
+def test_a_batch_starts_when_it_is_full(driver: Driver) -> None:
+    feed(driver, BATCH, 0, 1, 2, 2)
+    assert starts(driver) == [(2, "0"), (7, "3")]
+    assert driver.started[0][2] == {"name": "0", "events": [{"name": "0"}, {"name": "1"}, {"name": "2"}]}
+    assert driver.started[1][2] == {"name": "3", "events": [{"name": "3"}]}
+    assert driver.refused == dict.fromkeys("12", "in a batch with 2 more: they start run run-0")
+    assert driver.rows == {}
+
+
+def test_a_batch_that_is_not_full_starts_when_its_time_is_up(driver: Driver) -> None:
+    feed(driver, BATCH, 0, 4, 4.9, until_s=4.95)
+    assert [round(at_s) for at_s, _, _ in driver.started] == [5]
+    driver = Driver()
+    feed(driver, BATCH, 0, 4)
+    assert starts(driver) == [(5, "0")]
+    assert len(driver.started[0][2]["events"]) == 2
+
+
+def test_held_events_go_on_in_order_once_the_workflow_is_resumed(driver: Driver) -> None:
+    feed(driver, HOLD, 0, 1, 2, until_s=50)
+    assert (driver.started, driver.refused) == ([], {})
+    driver.resume(HOLD)
+    driver.advance(60)
+    assert [name for _, name, _ in driver.started] == ["0", "1", "2"]
+    driver.event("late", HOLD)
+    assert driver.started[-1][1] == "late", "sent by a router that had not seen the end of the pause"
+    again = gate("hold", since=driver.now_us + 1)
+    driver.event("paused again", again)
+    driver.advance(90_000)
+    assert driver.started[-1][1] == "late"
+    driver.now_us += 1
+    driver.resume(again)
+    driver.advance(190_000)
+    assert driver.started[-1][1] == "paused again"
+    assert driver.rows == {}
+
+
+def test_more_held_events_than_a_portion_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.gates.kinds._DRAINED", 3)
+    driver = Driver()
+    feed(driver, HOLD, *range(10), until_s=20)
+    driver.resume(HOLD)
+    driver.advance(100_000)
+    assert [name for _, name, _ in driver.started] == [str(n) for n in range(10)]
+    assert driver.rows == {}
+
+
+def test_a_trigger_waits_for_another_whichever_comes_first(driver: Driver) -> None:
+    driver.event("before", DEPENDS)
+    assert driver.started == []
+    driver.advance(10)
+    driver.note(DEPENDS, "other", 20)
+    driver.advance(25)
+    driver.event("after", DEPENDS)
+    assert starts(driver) == [(10, "before"), (25, "after")]
+    driver.advance(40)
+    driver.event("too late", DEPENDS)
+    driver.advance(100)
+    assert driver.refused == {"too late": "not all of the triggers it depends on came within 20 s"}
+    driver.advance(1000)
+    assert driver.rows == {}
+
+
+@pytest.mark.parametrize(("mode", "started"), [("all", ["1"]), ("any", ["0", "1"])])
+def test_all_or_any_of_several(driver: Driver, mode: str, started: list[str]) -> None:
+    needs = gate("depends", triggers=["a", "b"], mode=mode, window_s=20)
+    driver.note(needs, "a", 20)
+    driver.event("0", needs)
+    driver.advance(30)
+    driver.note(needs, "a", 20)
+    driver.note(needs, "b", 20)
+    driver.event("1", needs)
+    driver.advance(100)
+    assert [name for _, name, _ in driver.started] == started
+
+
+def test_a_schedule_is_told_of_a_run_that_will_not_begin(driver: Driver) -> None:
+    for number in range(3):
+        driver.event(str(number), RATE_LIMIT, trigger_type="SCHEDULE")
+    assert driver.released == ["trigger"]
