@@ -8,7 +8,14 @@ from schemas.models import WorkflowType
 from streams.engine.advance import Advanced, advance
 from streams.engine.commands import Cancel, Command, NodeResult, Start
 from streams.engine.definition import Definition, compile_definition
-from streams.engine.effects import Effect, LogChanged, NodeExecuted, RunChanged, TaskScheduled
+from streams.engine.effects import (
+    ConversationChanged,
+    Effect,
+    LogChanged,
+    NodeExecuted,
+    RunChanged,
+    TaskScheduled,
+)
 from streams.engine.options import DEFAULTS, Options
 from streams.engine.state import SPLIT_BYTES, RunState, decode, encode
 from tests.graphs import Json
@@ -19,6 +26,7 @@ SCHEMAS = {
     RunChanged: "WorkflowRun",
     LogChanged: "WorkflowTriggerLog",
     TaskScheduled: "NodeTask",
+    ConversationChanged: "ConversationCommand",
 }
 CODEC = SingleObjectCodec()
 LOG: Json = {

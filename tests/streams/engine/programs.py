@@ -1,14 +1,20 @@
-"""Programs for property tests: graphs with branches, joins, attempts and containers in containers."""
+"""Programs for property tests: graphs with branches, joins, attempts, containers in containers, people to ask
+and variables of the conversation."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
+import orjson
 from hypothesis import strategies as st
 
-from streams.engine.commands import Command, NodeResult, Timer
-from streams.engine.effects import TaskScheduled
+from schemas.models import WorkflowType
+from streams.engine.advance import due_us
+from streams.engine.commands import Command, NodeResult, Resume, Start, Timer
+from streams.engine.effects import ConversationChanged, NodeExecuted, TaskScheduled
+from streams.engine.options import Options
+from streams.engine.state import SPLIT_BYTES, RunState
 from tests.graphs import (
     Json,
     case,
@@ -20,6 +26,7 @@ from tests.graphs import (
     if_else,
     iteration,
     loop,
+    node,
     start,
     template,
 )
@@ -28,10 +35,18 @@ from tests.streams.engine.harness import NOW, Run, compiled, start_command
 SEEDS = st.integers(0, 2**32)
 INPUTS = {"items": {"list": [1, 2, 3]}, "yes": True}
 
-_HANDLES = {"if-else": ("yes", "false"), "code": ("source", "fail-branch")}
-_LEAVES = ("if-else", "code", "code", "template")
+_HANDLES = {
+    "if-else": ("yes", "false"),
+    "code": ("source", "fail-branch"),
+    "human-input": ("yes", "no", "__timeout"),
+}
+_LEAVES = ("if-else", "code", "code", "template", "human-input", "assigner")
 _CONTAINERS = ("iteration", "loop")
 _MAX_DEPTH = 2
+
+_FOR_EVER_S = 10**9
+_SOON_US = 43_200 * 1_000_000
+"""What is due within half a day is let happen; a pause that lasts a day is answered."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +55,28 @@ class Program:
 
     graph: Json
     seed: int
+
+    def run(self, split_bytes: int = SPLIT_BYTES) -> Run:
+        """Not begun yet. It is a turn of a chat, and each of its assigners has a variable of its own."""
+        names = [node["id"] for node in self.graph["nodes"] if node["data"]["type"] == "assigner"]
+        variables = [{"name": name, "value_type": "number", "value": 0} for name in names]
+        definition = compiled(self.graph, WorkflowType.CHAT, conversation_variables=variables)
+        return Run(definition, Options(max_run_s=_FOR_EVER_S), split_bytes)
+
+    def start(self) -> Start:
+        """The turn begins."""
+        return start_command(INPUTS, system={"conversation_id": "chat", "dialogue_count": 1})
+
+    def answer_to(self, asking: Json) -> Resume | None:
+        """What a person says to a node that asks; None for one whose time is to run out."""
+        if asking["node_id"] in self._unanswered():
+            return None
+        execution_id = asking["id"]
+        action = Random(f"{self.seed}/{execution_id}").choice(["yes", "no"])
+        return Resume("answer", f"of {execution_id}", execution_id, inputs={"x": execution_id}, action=action)
+
+    def _unanswered(self) -> set[str]:
+        return {node["id"] for node in self.graph["nodes"] if node["data"].get("timeout_unit") == "minute"}
 
     def result_of(self, task: Json) -> NodeResult:
         """The same for the same task, whenever it is asked."""
@@ -86,9 +123,20 @@ class _Builder:
         if kind == "if-else":
             test = condition(where, "is", "true") if around is None else condition(where, ">", "0")
             return [if_else(name, case("yes", test))], [], _HANDLES[kind]
+        if kind == "human-input":
+            return [self.asking(name)], [], _HANDLES[kind]
+        if kind == "assigner":
+            return [_counting(name)], [], ("source",)
         if kind == "template":
             return [template(name, f"{name} {{{{ x }}}}", x=where)], [], ("source",)
         return [self.task(name, where, must_hold=must_hold)], [], _HANDLES[kind]
+
+    def asking(self, name: str) -> Json:
+        """Nobody answers one that waits for a minute, all others are answered within the day."""
+        actions = [{"id": "yes", "title": "Yes"}, {"id": "no", "title": "No"}]
+        unit = self.draw(st.sampled_from(["minute", "day"]))
+        form = [{"output_variable_name": "x", "type": "text-input"}]
+        return node(name, "human-input", inputs=form, user_actions=actions, timeout=1, timeout_unit=unit)
 
     def task(self, name: str, where: list[str], *, must_hold: bool) -> Json:
         made = code(name, x=where)
@@ -124,26 +172,39 @@ class _Builder:
         )
 
 
+def _counting(name: str) -> Json:
+    """Adds to a variable that no other node reads: whatever the order of the rounds, the sum is the same."""
+    item = {
+        "variable_selector": ["conversation", name],
+        "input_type": "constant",
+        "operation": "+=",
+        "value": 1,
+    }
+    return node(name, "assigner", version="2", items=[item])
+
+
 @st.composite
 def programs(draw: Callable[..., Any]) -> Program:
     """Whatever fails has a strategy, or is inside an iteration that goes on: the order decides nothing."""
     nodes, edges = _Builder(draw).scope("start", 0, None, must_hold=True)
-    outside = [node for node in nodes if "parentId" not in node]
-    outputs = {node["id"]: [node["id"], "output"] for node in outside}
-    closing = [edge(node["id"], "end", handle) for node in outside for handle in _handles(node)]
+    outside = [one for one in nodes if "parentId" not in one]
+    outputs = {one["id"]: [one["id"], "output"] for one in outside}
+    counters = [one["id"] for one in nodes if one["data"]["type"] == "assigner"]
+    outputs |= {f"count_{name}": ["conversation", name] for name in counters}
+    closing = [edge(one["id"], "end", handle) for one in outside for handle in _handles(one)]
     begin = start(field("items", "json_object"), field("yes", "checkbox"))
     everything = [begin, *nodes, end(**outputs)]
     Random(draw(SEEDS)).shuffle(everything)
     return Program({"nodes": everything, "edges": edges + closing}, draw(SEEDS))
 
 
-def _handles(node: Json) -> tuple[str, ...]:
-    return _HANDLES.get(node["data"]["type"], ("source",))
+def _handles(one: Json) -> tuple[str, ...]:
+    return _HANDLES.get(one["data"]["type"], ("source",))
 
 
-def drive(program: Program, chance: Random | None = None, split_bytes: int = 16_384) -> Run:
+def drive(program: Program, chance: Random | None = None, split_bytes: int = SPLIT_BYTES) -> Run:
     """To the end: the first task first without `chance`, else in any order, with anything told again."""
-    run = Run(compiled(program.graph), split_bytes=split_bytes)
+    run = program.run(split_bytes)
     told: list[Command] = []
     for command in commands(program, run, chance):
         while chance and told and chance.random() < 0.3:
@@ -161,19 +222,41 @@ def drive(program: Program, chance: Random | None = None, split_bytes: int = 16_
 
 def time_of(run: Run, command: Command) -> int:
     """When it comes: a timer at its time, all else at once."""
-    return run.state.retries[0].due_at if run.state and isinstance(command, Timer) else NOW
+    due = due_us(run.state, run.options) if run.state and isinstance(command, Timer) else None
+    return NOW if due is None else due
 
 
 def commands(program: Program, run: Run, chance: Random | None) -> Iterator[Command]:
     """What comes for the run, one after the other, while the caller tells it."""
-    yield start_command(INPUTS)
-    seen = 0
+    yield program.start()
+    tasks = asked = 0
     open_: list[Command] = []
     while run.state is not None and not run.state.ended:
-        tasks = run.records(TaskScheduled)
-        open_ += [program.result_of(task) for task in tasks[seen:]]
-        seen = len(tasks)
-        if run.state.retries and (not open_ or (chance and chance.random() < 0.3)):
+        scheduled = run.records(TaskScheduled)
+        asking = [record for record in run.records(NodeExecuted) if record["status"] == "paused"]
+        open_ += [program.result_of(task) for task in scheduled[tasks:]]
+        open_ += [answer for record in asking[asked:] if (answer := program.answer_to(record))]
+        tasks, asked = len(scheduled), len(asking)
+        due = due_us(run.state, run.options)
+        if due is not None and due < NOW + _SOON_US and (not open_ or (chance and chance.random() < 0.3)):
             yield Timer("timer")
         else:
             yield open_.pop(chance.randrange(len(open_)) if chance else 0)
+
+
+def end_of(run: Run) -> RunState:
+    """The state that the run has ended in, without how often and when it was paused."""
+    assert run.state is not None
+    assert run.state.ended
+    answers = tuple(sorted(run.state.interactions))
+    return replace(run.state, revision=0, paused_at=0, paused_us=0, interactions=answers)
+
+
+def left_to_conversation(run: Run) -> Json:
+    """What the conversation has in the end: of each variable the write of the last step."""
+    kept: dict[str, tuple[int, Any]] = {}
+    for record in run.records(ConversationChanged):
+        payload = orjson.loads(record["payload"])
+        for name, value in payload.get("variables", {}).items():
+            kept[name] = max(kept.get(name, (0, None)), (payload["step"], value))
+    return {name: value for name, (_, value) in kept.items()}
