@@ -41,9 +41,9 @@ class Topic:
 _SIZE = {"max.message.bytes": str(16 * 1024 * 1024)}
 
 
-def _definitions(kind: str) -> Topic:
+def _definitions(kind: str, owner: Owner = "ingress") -> Topic:
     return Topic(
-        f"definitions.{kind}", "Definition", "entity id", "ingress", compacted=True, single_partition=True
+        f"definitions.{kind}", "Definition", "entity id", owner, compacted=True, single_partition=True
     )
 
 
@@ -72,11 +72,12 @@ _TOPICS = (
     _definitions("workflows"),
     _definitions("triggers"),
     _definitions("subscriptions"),
-    _definitions("subscription_states"),
+    _definitions("subscription_states", "any"),
     _definitions("oauth_system_clients"),
     _definitions("oauth_tenant_clients"),
     _definitions("api_keys"),
     _definitions("datasets"),
+    _definitions("deployments"),
     _definitions("flow_controls"),
     _definitions("model_providers"),
     _definitions("sandbox_policies"),

@@ -19,6 +19,7 @@ from schemas.models import (
     SandboxPolicy,
     ToolProvider,
     Workflow,
+    WorkflowDeployment,
 )
 from transport.subscriptions import SUBSCRIPTION_MODELS, SubscriptionIndex
 
@@ -26,6 +27,7 @@ APPS, WORKFLOWS, TRIGGERS, API_KEYS = (
     f"definitions.{kind}" for kind in ("apps", "workflows", "triggers", "api_keys")
 )
 DATASETS = "definitions.datasets"
+DEPLOYMENTS = "definitions.deployments"
 FLOW_CONTROLS = "definitions.flow_controls"
 
 PROVIDERS: dict[str, type[Provider]] = {
@@ -41,6 +43,7 @@ MODELS: dict[str, type[Entity]] = {
     WORKFLOWS: Workflow,
     TRIGGERS: AppTrigger,
     API_KEYS: ApiKey,
+    DEPLOYMENTS: WorkflowDeployment,
     FLOW_CONTROLS: FlowControl,
     **SUBSCRIPTION_MODELS,
     **PROVIDERS,
@@ -60,6 +63,8 @@ class Definitions:
         self.triggers: dict[str, AppTrigger] = {}
         self.api_keys: dict[str, ApiKey] = {}
         """By SHA-256 of the token."""
+        self.deployments: dict[str, WorkflowDeployment] = {}
+        """By workflow id."""
         self.flow_controls: dict[str, FlowControl] = {}
         """By workflow id."""
         self.subscriptions = SubscriptionIndex()
@@ -106,6 +111,8 @@ class Definitions:
             self._apply_workflow(key, entity)
         elif topic == TRIGGERS:
             self._apply_trigger(key, entity)
+        elif topic == DEPLOYMENTS:
+            _put(self.deployments, key, entity)
         elif topic == FLOW_CONTROLS:
             _put(self.flow_controls, key, entity)
         elif topic == API_KEYS:

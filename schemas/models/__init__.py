@@ -3,6 +3,7 @@
 from schemas.models.api_key import ApiKey
 from schemas.models.app import App, AppMode
 from schemas.models.dataset import Dataset
+from schemas.models.deployment import DeploymentRecord, DeploymentStatus, WorkflowDeployment
 from schemas.models.entity import DEFAULT_TENANT, Entity, utc_now
 from schemas.models.flow_control import Batch, Debounce, FlowControl, RateLimit, Throttle
 from schemas.models.model_provider import ModelProvider
@@ -18,7 +19,6 @@ from schemas.models.trigger import (
     AppTriggerStatus,
     AppTriggerType,
     DeployedTrigger,
-    DeploymentStatus,
 )
 from schemas.models.workflow import DRAFT, Workflow, WorkflowType
 
@@ -35,6 +35,7 @@ __all__ = [
     "Dataset",
     "Debounce",
     "DeployedTrigger",
+    "DeploymentRecord",
     "DeploymentStatus",
     "Entity",
     "FlowControl",
@@ -49,6 +50,7 @@ __all__ = [
     "TriggerOAuthTenantClient",
     "TriggerSubscription",
     "Workflow",
+    "WorkflowDeployment",
     "WorkflowNodeExecution",
     "WorkflowPause",
     "WorkflowRun",

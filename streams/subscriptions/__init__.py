@@ -1,0 +1,1 @@
+"""Keeps subscriptions alive: their tokens refreshed, their ends put off, each by one worker at a time."""

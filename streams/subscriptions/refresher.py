@@ -1,0 +1,162 @@
+"""Makes attempts to refresh: requests beside the stage, each outcome a command of its subscription."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from schemas.codec import Codec
+from schemas.models.subscription import TriggerSubscription
+from schemas.plugins.contract import Subscribed
+from schemas.plugins.credentials import NEVER
+from schemas.plugins.errors import ProviderError, ProviderRefused
+from schemas.plugins.http import Http
+from schemas.plugins.opening import opened, opened_texts, sealed_credentials, sealed_properties
+from schemas.plugins.registry import find_plugin
+from schemas.secrets import SecretBox, SecretUnreadable
+from streams.subscriptions.rows import Lease
+from transport.errors import SendFailed
+from transport.oauth import GrantRefused, refresh
+from transport.producer import Position, Send
+from transport.subscriptions import SubscriptionIndex, subscription_command
+
+_log = logging.getLogger(__name__)
+
+_AT_ONCE = 50
+_PAUSE_S = 1.0
+_CLOSE_S = 10.0
+"""How long an attempt that is under way may still take when the worker stops."""
+
+Payload = dict[str, Any]
+
+
+class _Producer(Protocol):
+    async def send(self, send: Send) -> Position:
+        """Raises `SendFailed`."""
+
+
+class Refresher:
+    """One for a worker. `begin` is called on the loop's thread."""
+
+    def __init__(
+        self,
+        http: Http,
+        producer: _Producer,
+        codec: Codec,
+        index: SubscriptionIndex,
+        box: SecretBox | None,
+        *,
+        base_url: str,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`index` knows the OAuth clients; `base_url` is what the ingress is reached by, "" if unknown."""
+        self._http = http
+        self._producer = producer
+        self._codec = codec
+        self._index = index
+        self._box = box
+        self._base_url = base_url
+        self._clock = clock
+        self._begun: dict[str, int] = {}
+        """Subscription id -> the last attempt."""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._slots = asyncio.Semaphore(_AT_ONCE)
+
+    def begin(self, subscription: TriggerSubscription, lease: Lease) -> None:
+        """See `Attempts.begin`."""
+        if self._begun.get(subscription.id, 0) >= lease.attempt:
+            return
+        self._begun[subscription.id] = lease.attempt
+        task = asyncio.create_task(self._attempt(subscription, lease))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Lets what is under way end, for a while: a reply that nobody hears may be a token that is lost."""
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=_CLOSE_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def _attempt(self, subscription: TriggerSubscription, lease: Lease) -> None:
+        async with self._slots:
+            if self._clock() >= lease.until_s - _CLOSE_S:
+                return  # It has waited for so long that the row is about to have another attempt.
+            kind, outcome = await self._outcome(subscription, lease)
+        identity = {"revision": subscription.revision, "attempt": lease.attempt}
+        await self._tell(subscription, kind, {**identity, **outcome})
+
+    async def _outcome(self, subscription: TriggerSubscription, lease: Lease) -> tuple[str, Payload]:
+        try:
+            async with asyncio.timeout(lease.until_s - _CLOSE_S - self._clock()):
+                if lease.what == "token":
+                    return "TOKEN", await self._token(subscription)
+                return "RENEWED", await self._renewal(subscription)
+        except (ProviderError, SecretUnreadable) as error:
+            return "FAILED", {"error": str(error), "hopeless": isinstance(error, GrantRefused)}
+        except TimeoutError:
+            return "FAILED", {"error": "the provider takes too long", "hopeless": False}
+        except Exception as error:
+            # A fault of a plugin. Its text may have a secret in it; its place has none.
+            frame = _place(error)
+            _log.error("refreshing subscription %s: %s at %s", subscription.id, type(error).__name__, frame)
+            return "FAILED", {"error": f"a fault of the plugin: {type(error).__name__}", "hopeless": False}
+
+    async def _token(self, subscription: TriggerSubscription) -> Payload:
+        box = self._needed()
+        client = self._index.oauth_clients.get(subscription.oauth_client_id)
+        if client is None:
+            raise ProviderRefused("the OAuth client that it was authorized with is gone; authorize it again")
+        credentials = opened_texts(subscription.credentials, box, subscription.tenant_id)
+        token = await refresh(
+            self._http, client.params(box), str(credentials["refresh_token"]), self._clock()
+        )
+        return {
+            "credentials": sealed_credentials(token.credentials, box, subscription.tenant_id),
+            "credential_expires_at": token.expires_at,
+        }
+
+    async def _renewal(self, subscription: TriggerSubscription) -> Payload:
+        box, plugin = self._needed(), find_plugin(subscription.provider_id)
+        if plugin is None:
+            raise ProviderRefused(f"no plugin for {subscription.provider_id} is installed on this worker")
+        now = opened(plugin, subscription, box, self._base_url)
+        if not subscription.is_expired(self._clock()):
+            agreed: Subscribed = await plugin.refresh(self._http, now)
+        elif self._base_url:
+            # Nothing is left to be put off: a new one takes its place, under the same endpoint.
+            agreed = await plugin.subscribe(self._http, now)
+        else:
+            raise ProviderRefused("it has expired; workers need HOPLINE_PUBLIC_URL to subscribe anew")
+        if agreed.expires_at != NEVER and agreed.expires_at <= self._clock():
+            raise ProviderRefused("the provider has set an end that is over")
+        properties = sealed_properties(
+            plugin, {**now.properties, **agreed.properties}, box, subscription.tenant_id
+        )
+        return {"properties": properties, "expires_at": agreed.expires_at}
+
+    async def _tell(self, subscription: TriggerSubscription, kind: str, payload: Payload) -> None:
+        """Again and again until the broker has it: a token that is not kept is lost for good."""
+        send = subscription_command(self._codec, subscription, kind, payload, self._clock())
+        while True:
+            try:
+                await self._producer.send(send)
+            except SendFailed as failed:
+                _log.warning("the outcome for subscription %s is not sent yet: %s", subscription.id, failed)
+                await asyncio.sleep(_PAUSE_S)
+            else:
+                return
+
+    def _needed(self) -> SecretBox:
+        if self._box is None:
+            raise ProviderRefused("this worker needs HOPLINE_SECRET_KEY to read its credentials")
+        return self._box
+
+
+def _place(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "?"
