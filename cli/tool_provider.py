@@ -1,4 +1,4 @@
-"""`hopline tool-provider`: HTTP APIs and MCP servers whose tools nodes may call."""
+"""`hopline tool-provider`: HTTP APIs, MCP servers and workflows whose tools nodes may call."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,6 +8,7 @@ import click
 
 from cli.client import connect
 from cli.files import FILE, read_text, secret_text
+from cli.lookup import find_workflow
 from cli.output import json_option, show_fields, show_json, show_table
 from cli.pairs import Pair
 
@@ -24,6 +25,7 @@ def tool_provider() -> None:
 @click.option("--openapi", "document", type=FILE, help="OpenAPI document of an HTTP API, JSON or YAML.")
 @click.option("--server-url", help="Instead of the servers that the document names.")
 @click.option("--mcp", "url", metavar="URL", help="Endpoint of an MCP server.")
+@click.option("--workflow", metavar="NAME", help="Name or id of a workflow: its runs are the calls.")
 @click.option("--transport", type=click.Choice(list(_TRANSPORTS)), help="Of the MCP server.")
 @click.option("--description", default="", help="What it is for.")
 @click.option("--header", "headers", type=Pair(), multiple=True, help="Sent with each request; repeatable.")
@@ -46,6 +48,7 @@ def create(
     document: Path | None,
     server_url: str | None,
     url: str | None,
+    workflow: str | None,
     transport: str | None,
     description: str,
     headers: Sequence[tuple[str, str]],
@@ -58,15 +61,17 @@ def create(
     as_json: bool,
 ) -> None:
     """Create the provider that nodes call NAME."""
-    if (document is None) == (url is None):
-        raise click.UsageError("give either --openapi FILE or --mcp URL")
+    if sum(given is not None for given in (document, url, workflow)) != 1:
+        raise click.UsageError("give one of --openapi FILE, --mcp URL and --workflow NAME")
+    client = connect()
     how = {"type": auth.replace("-", "_"), "location": auth_in, "name": auth_name, "prefix": auth_prefix}
     wanted = {
         "name": name,
-        "kind": "openapi" if document else "mcp",
+        "kind": "openapi" if document else "mcp" if url else "workflow",
         "document": read_text(document) if document else None,
         "server_url": server_url,
         "url": url,
+        "workflow_id": find_workflow(client, workflow)["id"] if workflow else None,
         "transport": _TRANSPORTS[transport] if transport else None,
         "description": description,
         "headers": dict(headers),
@@ -74,7 +79,7 @@ def create(
         "credentials": {key: secret_text(value) for key, value in credentials},
         "timeout_s": timeout,
     }
-    created = connect().post("tool-providers", body=_given(wanted))
+    created = client.post("tool-providers", body=_given(wanted))
     if as_json:
         show_json(created)
     else:
@@ -90,7 +95,7 @@ def list_all(as_json: bool) -> None:
         show_json(found)
         return
     columns = ("name", "kind", "auth", "at", "description")
-    rows = ({**one, "auth": one["auth"]["type"], "at": one["url"] or one["server_url"]} for one in found)
+    rows = ({**one, "auth": one["auth"]["type"], "at": _place(one)} for one in found)
     show_table(columns, ([row[column] for column in columns] for row in rows))
 
 
@@ -98,15 +103,16 @@ def list_all(as_json: bool) -> None:
 @click.argument("name")
 @json_option
 def show_one(name: str, as_json: bool) -> None:
-    """Show a provider, and the tools of an HTTP API. What an MCP server offers, only workers ask it."""
+    """Show a provider and its tools. What an MCP server offers, only workers ask it."""
     client = connect()
     shown = client.get("tool-providers", name)
-    tools = client.get("tool-providers", name, "tools")["data"] if shown["kind"] == "openapi" else None
+    tools = client.get("tool-providers", name, "tools")["data"] if shown["kind"] != "mcp" else None
     if as_json:
         show_json(shown if tools is None else {**shown, "tools": tools})
         return
-    useless = "transport" if shown["kind"] == "openapi" else "server_url"
-    show_fields({name: value for name, value in shown.items() if value not in ("", {}) and name != useless})
+    useless = () if shown["kind"] == "mcp" else ("transport",)
+    told = {name: value for name, value in shown.items() if value not in ("", None, {})}
+    show_fields({name: value for name, value in told.items() if name not in useless})
     for tool in tools or ():
         click.echo(f"\n{_signature(tool)}")
         for line in tool["description"].splitlines():
@@ -119,6 +125,11 @@ def delete(name: str) -> None:
     """Delete a provider: nodes that name it fail from now on, and say so."""
     connect().delete("tool-providers", name)
     click.echo(f"deleted {name}")
+
+
+def _place(provider: Mapping[str, Any]) -> str | None:
+    found: str | None = provider["url"] or provider["server_url"] or provider.get("workflow_id")
+    return found
 
 
 def _signature(tool: Mapping[str, Any]) -> str:

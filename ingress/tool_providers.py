@@ -1,4 +1,4 @@
-"""`/api/v1/tool-providers`: HTTP APIs and MCP servers whose tools nodes may call."""
+"""`/api/v1/tool-providers`: HTTP APIs, MCP servers and workflows whose tools nodes may call."""
 
 import asyncio
 from datetime import datetime
@@ -8,12 +8,15 @@ from aiohttp import web
 from pydantic import model_validator
 
 from ingress.errors import Conflict
+from ingress.keys import FEED
 from ingress.operation import Operation
 from ingress.resources import ProviderBody, Resource
 from ingress.responses import json_answer
 from ingress.wire import Answer
+from schemas.form_schema import form_schema
 from schemas.models import ToolProvider
 from schemas.models.tool_provider import CREDENTIALS, ToolAuth, ToolProviderKind, ToolSource
+from schemas.nodes.start import InputVariable
 from schemas.openapi import read_api
 
 _PATH = "/api/v1/tool-providers"
@@ -48,6 +51,7 @@ class ToolProviderView(Answer):
     server_url: str | None
     url: str | None
     transport: str
+    workflow_id: str | None
     headers: dict[str, str]
     auth: ToolAuth
     credentials: dict[str, str]
@@ -91,10 +95,22 @@ _RESOURCE = Resource(
 
 
 async def list_tools(request: web.Request) -> web.Response:
-    """The operations of an API. 409 for an MCP server: only workers connect to one, when a node calls it; a
-    node that names a tool which is not there fails with the list of those that are."""
+    """The operations of an API; a workflow is one tool. 409 for an MCP server: only workers connect to one,
+    when a node calls it. A node that names a tool which is not there fails with the list of all."""
+    provider = _named(request)
+    if provider.kind == "workflow":
+        return json_answer(ToolList(data=[_as_tool(request, provider)]))
     # An API may have a thousand operations: not on the loop that takes events.
-    return json_answer(await asyncio.to_thread(_tools, _described(request)))
+    return json_answer(await asyncio.to_thread(_tools, _described(provider)))
+
+
+def _as_tool(request: web.Request, provider: ToolProvider) -> ToolView:
+    """Raises `Conflict` where it cannot be called."""
+    workflow = request.app[FEED].definitions.latest.get(provider.workflow_id or "")
+    if workflow is None or workflow.tenant_id != provider.tenant_id:
+        raise Conflict(f"no version of workflow {provider.workflow_id} is published")
+    form = [InputVariable.model_validate(one) for one in workflow.user_input_form()]
+    return ToolView(name=provider.name, description=provider.description, parameters=form_schema(form))
 
 
 def _tools(provider: ToolProvider) -> ToolList:
@@ -107,13 +123,21 @@ def _tools(provider: ToolProvider) -> ToolList:
 
 
 async def show_document(request: web.Request) -> web.Response:
-    """The OpenAPI document as it was given, in JSON. 409 for an MCP server."""
-    return json_answer(_described(request).document)
+    """The OpenAPI document as it was given, in JSON. 409 for what has none."""
+    return json_answer(_described(_named(request)).document)
 
 
-def _described(request: web.Request) -> ToolProvider:
+def _named(request: web.Request) -> ToolProvider:
     provider = _RESOURCE.named(request)
-    if not isinstance(provider, ToolProvider) or provider.kind != "openapi":
+    assert isinstance(provider, ToolProvider)
+    return provider
+
+
+def _described(provider: ToolProvider) -> ToolProvider:
+    """Raises `Conflict` for one without a document."""
+    if provider.kind == "workflow":
+        raise Conflict(f"{provider.name!r} is a workflow: it has no document")
+    if provider.kind != "openapi":
         raise Conflict(
             f"{provider.name!r} is an MCP server: it has no document, and only workers ask it for its tools"
         )
@@ -126,7 +150,7 @@ OPERATIONS = (
         method="GET",
         path=_PATH + "/{name}/tools",
         handler=list_tools,
-        summary="List the tools of an API",
+        summary="List the tools of a provider",
         tag=_TAG,
         answer=ToolList,
         errors=(404, 409),

@@ -78,6 +78,17 @@ def node_execution_id(run_id: str, node_id: str, path: str = "", attempt: int = 
     return _name_id(f"node/{run_id}/{node_id}/{path}/{attempt}")
 
 
+def called_run_id(node_execution_id: str) -> str:
+    """The run of the workflow that this attempt at a tool node calls."""
+    return _name_id(f"call/{node_execution_id}")
+
+
+def gate_key(owner: str, kind: str, key: str) -> str:
+    """The gate of a kind before a workflow or trigger, for the events that share `key`, of any length."""
+    digest = hashlib.sha256(key.encode()).hexdigest()[:32] if key else ""
+    return f"{owner}:{kind}:{digest}"
+
+
 def dead_letter_id(topic: str, partition: int, offset: int) -> str:
     """The letter of one record: the same record is the same letter."""
     return _name_id(f"letter/{topic}/{partition}/{offset}")

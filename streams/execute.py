@@ -9,12 +9,15 @@ import orjson
 from schemas.codec import Codec
 from schemas.codec import Record as AvroRecord
 from schemas.ids import now_us
+from schemas.models import ToolProvider
 from schemas.references import document_digest, may_have_references
 from schemas.secrets import SecretBox
+from streams.calls import WorkflowCalls
 from streams.engine.pure import is_pure
 from streams.errors import UnknownVersion
 from streams.executors.errors import NodeExecutorError
 from streams.executors.outcome import NodeCall, Outcome
+from streams.executors.tools.errors import ToolParameterError
 from streams.offload import Owner, packed, packed_outputs
 from streams.placeholders import placeholder, secret_variables
 from streams.shell.stage import Record, TaskStage
@@ -33,6 +36,8 @@ MASK = "******"
 _ERROR_CHARS = 32 * 1024
 """An error message may quote what it is about, however large that is."""
 
+Headers = tuple[tuple[str, bytes], ...]
+
 Execute = Callable[[NodeCall], Awaitable[Outcome]]
 
 
@@ -47,8 +52,11 @@ class Executor:
         secrets: SecretBox | None,
         concurrency: int,
         values: ValueStore,
+        *,
+        calls: WorkflowCalls,
     ) -> None:
         self._values = values
+        self._calls = calls
         self._feed = feed
         self._codec = codec
         self._execute = execute
@@ -60,14 +68,18 @@ class Executor:
         return TaskStage("executor", QUEUES, self.execute, self._concurrency)
 
     async def execute(self, record: Record) -> list[Send]:
-        """Whatever becomes of the node, its run is told."""
+        """Whatever becomes of the node, its run is told: now, or by the run that was started for it."""
         task = self._codec.decode("NodeTask", record.value)
+        headers = tuple(h for h in record.headers if h[0] == "traceparent")
         started_at = now_us()
         secrets: dict[str, str] = {}
         try:
             await self._unpack(task)
             secrets = self._secrets_of(task)
-            outcome = await self._execute(await self._call(task, secrets))
+            call = await self._call(task, secrets)
+            if (provider := self._calls.provider(call)) is not None:
+                return [await self._start(provider, call, task, secrets, headers)]
+            outcome = await self._execute(call)
             payload = await self._pack(task, outcome, started_at, secrets)
         except NodeExecutorError as error:
             payload = _failed(task, str(error), type(error).__name__, started_at, secrets)
@@ -75,7 +87,24 @@ class Executor:
             log.exception("node %s of run %s", task["node_id"], task["workflow_run_id"])
             reason = f"{type(error).__name__}: {error}"
             payload = _failed(task, reason, "ExecutorError", started_at, secrets)
-        return [self._result(task, payload, tuple(h for h in record.headers if h[0] == "traceparent"))]
+        return [self._command(self._result(task, payload), headers)]
+
+    async def _start(
+        self,
+        provider: ToolProvider,
+        call: NodeCall,
+        task: AvroRecord,
+        secrets: Mapping[str, str],
+        headers: Headers,
+    ) -> Send:
+        """Raises `NodeExecutorError` for a workflow that cannot be called like that."""
+        if secrets:
+            # The records of that run would show them.
+            raise ToolParameterError("a workflow cannot be given a secret: let it have one of its own")
+        uploads: list[Upload] = []
+        command = self._calls.start(provider, call, task, uploads)
+        await self._values.put_all(uploads)
+        return self._command(command, headers)
 
     async def _unpack(self, task: AvroRecord) -> None:
         """Puts the documents of the task where the message only refers to them."""
@@ -140,8 +169,12 @@ class Executor:
             found[stand_in] = self._secrets.decrypt(workflow.tenant_id, str(variable["value"]))
         return found
 
-    def _result(self, task: AvroRecord, payload: str, headers: tuple[tuple[str, bytes], ...]) -> Send:
-        command = {
+    def _command(self, command: AvroRecord, headers: Headers) -> Send:
+        key = command["workflow_run_id"].encode()
+        return Send("run.commands", key, self._codec.encode("RunCommand", command), headers)
+
+    def _result(self, task: AvroRecord, payload: str) -> AvroRecord:
+        return {
             "command_id": f"result/{task['node_execution_id']}",
             "kind": "NODE_RESULT",
             "workflow_run_id": task["workflow_run_id"],
@@ -153,8 +186,6 @@ class Executor:
             "issued_at": now_us(),
             "payload": payload,
         }
-        key = task["workflow_run_id"].encode()
-        return Send("run.commands", key, self._codec.encode("RunCommand", command), headers)
 
 
 def _owner(task: AvroRecord) -> Owner:

@@ -1,7 +1,7 @@
 """The second stage: tells the engine what has come for a run, keeps its state, sends what follows."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -29,12 +29,15 @@ from streams.fitting import fitting
 from streams.library import Library
 from streams.offload import Offload, Owner, packed_row
 from streams.placeholders import without_placeholders
+from streams.returns import cancellation, result_for
 from streams.run_rows import PINNED, RunParts, RunRow, is_workflow, part_key, row_due
 from streams.schedules import run_ended
 from streams.shell.stage import Decision, Kept, NotYet, Record, Stage
 from transport.definitions import WORKFLOWS
 from transport.feed import DefinitionsFeed
 from transport.producer import Send
+
+Headers = tuple[tuple[str, bytes], ...]
 
 Count = Callable[[str, str], None]
 """Told the kind of each command and its outcome: applied or stale."""
@@ -116,12 +119,16 @@ class Runner:
         standing: "_Standing",
         command: Command,
         now: float,
-        headers: tuple[tuple[str, bytes], ...],
+        headers: Headers,
     ) -> Decision:
         definition = self._library.compiled(
             standing.workflow, _only(standing.state, command), _entry(standing.state, command)
         )
         advanced = self._bring_and_advance(definition, standing.state, command, round(now * 1e6))
+        decision = Decision()
+        effects = [_kept(effect, standing.workflow) for effect in advanced.effects]
+        if caller := _caller(standing.state, command):
+            self._return(caller, effects, headers, decision)
         if advanced.state is not None:
             self._fetcher.used(advanced.state.run_id)
         kind = _KINDS[type(command)]
@@ -129,8 +136,6 @@ class Runner:
             self._count(kind, "stale")
             return Decision()
         self._count(kind, "applied")
-        decision = Decision()
-        effects = [_kept(effect, standing.workflow) for effect in advanced.effects]
         self._send_all(effects, advanced.state, headers, decision)
         # A run that ends in its first hop leaves no row: told again, it gives the same records again.
         if not (standing.state is None and advanced.state.ended):
@@ -168,7 +173,7 @@ class Runner:
         self,
         effects: Sequence[Effect],
         state: RunState,
-        headers: tuple[tuple[str, bytes], ...],
+        headers: Headers,
         decision: Decision,
     ) -> None:
         owner, limit = _owner(state), self._offload.limit(state.triggered_from)
@@ -181,6 +186,17 @@ class Runner:
                 log = effect.record
                 ended = (log["tenant_id"], log["app_trigger_id"], log["workflow_run_id"], log["finished_at"])
                 sends.append(run_ended(self._codec, *ended))
+            elif isinstance(effect, NodeExecuted) and _leaves_a_call(effect.record):
+                sends.append(_command(self._codec, cancellation(effect.record), headers))
+
+    def _return(
+        self, caller: Mapping[str, Any], effects: Sequence[Effect], headers: Headers, decision: Decision
+    ) -> None:
+        """Tells the caller once the run has ended. Raises `NotYet` while an output is under way."""
+        for effect in effects:
+            if isinstance(effect, RunChanged) and effect.record["finished_at"] is not None:
+                result = result_for(caller, effect.record, self._fetcher, decision.uploads)
+                decision.sends.append(_command(self._codec, result, headers))
 
 
 class _Standing(NamedTuple):
@@ -205,6 +221,13 @@ def _entry(state: RunState | None, command: Command) -> str:
     return (log or {}).get("root_node_id") or ""
 
 
+def _caller(state: RunState | None, command: Command) -> Mapping[str, Any] | None:
+    """Who waits for the end of the run, if anyone does."""
+    if state is not None:
+        return state.caller
+    return command.caller if isinstance(command, Start) else None
+
+
 def _pin(workflow: Workflow) -> bytes:
     """The draft may change while the run is under way."""
     if workflow.version != DRAFT:
@@ -214,6 +237,11 @@ def _pin(workflow: Workflow) -> bytes:
 
 def _ends_scheduled_run(log: AvroRecord) -> bool:
     return log["trigger_type"] == ScheduleConfig.type and log["finished_at"] is not None
+
+
+def _leaves_a_call(execution: AvroRecord) -> bool:
+    """Whether the run that a node may have started is to end with its own."""
+    return (execution["status"], execution["node_type"]) == ("stopped", "tool")
 
 
 def _owner(run: RunState | Start | None) -> Owner:
@@ -228,7 +256,12 @@ def _kept(effect: Effect, workflow: Workflow) -> Effect:
     return replace(effect, record=without_placeholders(effect.record, workflow))
 
 
-def _send(codec: Codec, effect: Effect, record: AvroRecord, headers: tuple[tuple[str, bytes], ...]) -> Send:
+def _command(codec: Codec, command: AvroRecord, headers: Headers) -> Send:
+    key = command["workflow_run_id"].encode()
+    return Send("run.commands", key, codec.encode("RunCommand", command), headers)
+
+
+def _send(codec: Codec, effect: Effect, record: AvroRecord, headers: Headers) -> Send:
     match effect:
         case NodeExecuted():
             topic, schema, key = (

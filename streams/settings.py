@@ -50,6 +50,9 @@ class WorkerSettings(BaseSettings):
     run_max_depth: Annotated[int, Field(ge=1)] = DEFAULTS.max_depth
     """Limits of a run, see `Options`."""
 
+    run_max_call_depth: Annotated[int, Field(ge=0)] = 5
+    """Workflows called as tools, one by the other; with 0 none can be called."""
+
     executor_concurrency: Annotated[int, Field(ge=1)] = 200
     """Node tasks under way at the same time in one worker."""
 

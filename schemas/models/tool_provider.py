@@ -1,4 +1,4 @@
-"""Where a tenant's tools come from: an HTTP API with its OpenAPI document, or an MCP server."""
+"""Where a tenant's tools come from: an HTTP API with its OpenAPI document, an MCP server, or a workflow."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -10,7 +10,7 @@ from schemas.document import read_document
 from schemas.models.provider import Provider
 from schemas.openapi import Api, read_api
 
-ToolProviderKind = Literal["openapi", "mcp"]
+ToolProviderKind = Literal["openapi", "mcp", "workflow"]
 AuthType = Literal["none", "api_key", "bearer", "basic"]
 
 CREDENTIALS: Mapping[AuthType, tuple[str, ...]] = {
@@ -42,8 +42,12 @@ def _document(given: Any) -> Any:
     return read_document(given, "an OpenAPI document") if isinstance(given, str) else given
 
 
+_MADE_OF: Mapping[ToolProviderKind, str] = {"openapi": "document", "mcp": "url", "workflow": "workflow_id"}
+"""Kind -> the field that it cannot do without, and that no other kind has."""
+
+
 class ToolSource(BaseModel):
-    """What the two kinds are made of. One kind's fields are no use to the other, and refused."""
+    """What the kinds are made of. One kind's fields are no use to the others, and refused."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -57,6 +61,8 @@ class ToolSource(BaseModel):
     """`mcp`: the endpoint of the server."""
     transport: Literal["streamable_http", "sse"] = "streamable_http"
     """`mcp`: `sse` is the older one, of servers before the protocol of 2025-03-26."""
+    workflow_id: str | None = Field(default=None, min_length=1)
+    """`workflow`: the latest version of it that is published is what is called."""
     headers: dict[str, str] = Field(default_factory=dict)
     """Sent with every request, in the clear: what is secret belongs to the credentials."""
     auth: ToolAuth = ToolAuth()
@@ -65,11 +71,13 @@ class ToolSource(BaseModel):
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
-        needed, useless = ("document", "url") if self.kind == "openapi" else ("url", "document")
-        if getattr(self, needed) is None:
-            raise ValueError(f"an {self.kind} provider needs {needed}")
-        if getattr(self, useless) is not None:
-            raise ValueError(f"an {self.kind} provider has no {useless}")
+        for kind, field in _MADE_OF.items():
+            if kind == self.kind and getattr(self, field) is None:
+                raise ValueError(f"a provider of kind {kind} needs {field}")
+            if kind != self.kind and getattr(self, field) is not None:
+                raise ValueError(f"a provider of kind {self.kind} has no {field}")
+        if self.kind == "workflow" and (self.auth.type != "none" or self.headers or self.timeout_s):
+            raise ValueError("a provider of kind workflow has no auth, headers and timeout_s")
         return self
 
 

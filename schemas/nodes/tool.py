@@ -11,9 +11,6 @@ from schemas.selectors import Reference
 
 Inputs = Annotated[dict[str, ToolInput], BeforeValidator(as_inputs)]
 
-WORKFLOW = "workflow"
-"""The `provider_type` of a workflow that is published as a tool."""
-
 
 class ToolData(NodeData):
     """`data` of a tool node. Whether the tenant has such a tool is known only when the node runs."""
@@ -40,8 +37,3 @@ class ToolData(NodeData):
         """See `NodeData.faults`."""
         if not (self.provider_id or self.provider_name):
             yield "provider_name", "is missing: whose tool is it?"
-
-    def remarks(self) -> Iterator[tuple[str, str]]:
-        """See `NodeData.remarks`."""
-        if self.provider_type == WORKFLOW:
-            yield "provider_type", "a workflow cannot be called as a tool yet: the node will fail"

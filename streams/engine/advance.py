@@ -113,6 +113,8 @@ def _new_state(definition: Definition, command: Start, now_us: int) -> RunState:
     state.inputs = as_json(command.inputs)
     if log:
         state.trigger_log = log
+    if command.caller:
+        state.caller = command.caller
     return state
 
 

@@ -28,6 +28,8 @@ class Start:
     """The WorkflowTriggerLog as the router left it, for the engine to continue."""
     single_step: str = ""
     """The node to run alone, as in the debugger; empty for a run."""
+    caller: Mapping[str, Any] | None = None
+    """Of a workflow that is called as a tool: which node execution waits for its end. See `streams.calls`."""
     values: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """What it finds in the variable pool: node id -> variable -> value."""
 
@@ -121,6 +123,7 @@ def _start(record: Mapping[str, Any], payload: Mapping[str, Any]) -> Start:
         system=payload.get("system") or {},
         trigger_log=record.get("trigger_log"),
         single_step=payload.get("single_step") or "",
+        caller=payload.get("caller"),
         values=payload.get("values") or {},
     )
 

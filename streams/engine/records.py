@@ -154,4 +154,5 @@ def task_record(state: RunState, plan: NodePlan, execution_id: str, waiting: Wai
         "config": as_json(config),
         "inputs": waiting.inputs,
         "issued_at": waiting.created_at,
+        "call_depth": (state.caller or {}).get("depth", 0),
     }

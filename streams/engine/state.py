@@ -30,7 +30,7 @@ RUNNING, SUCCEEDED, FAILED = "RUNNING", "SUCCEEDED", "FAILED"
 STOPPED, PARTIAL_SUCCEEDED = "STOPPED", "PARTIAL_SUCCEEDED"
 PAUSED = "PAUSED"
 
-_INPUTS, _LOG, _WAITING = "inputs", "log", "w:"
+_INPUTS, _LOG, _CALLER, _WAITING = "inputs", "log", "caller", "w:"
 
 
 class Waiting(NamedTuple):
@@ -106,7 +106,8 @@ class RunState:
     """Answers that were applied."""
     parts: Parts = field(default_factory=Parts)
     """The keys begin with: `w:` attempts that have not ended, by execution id; `f:`, `v:`, `c:`, `i:`, `r:`
-    see `streams.engine.frames`; `p:` see `streams.engine.pauses`. `inputs` and `log` are those of the run."""
+    see `streams.engine.frames`; `p:` see `streams.engine.pauses`. `inputs`, `log` and `caller` are of the
+    run."""
 
     @property
     def ended(self) -> bool:
@@ -135,6 +136,16 @@ class RunState:
     @trigger_log.setter
     def trigger_log(self, log: Mapping[str, Any]) -> None:
         self.parts.put(_LOG, log)
+
+    @property
+    def caller(self) -> Mapping[str, Any] | None:
+        """Who waits for its end, of a run that was called as a tool. None once the run has ended."""
+        caller: Mapping[str, Any] | None = self.parts.get(_CALLER)
+        return caller
+
+    @caller.setter
+    def caller(self, caller: Mapping[str, Any]) -> None:
+        self.parts.put(_CALLER, caller)
 
     def waiting(self, execution_id: str) -> Waiting | None:
         """The attempt, None for one that nobody waits for (any more)."""

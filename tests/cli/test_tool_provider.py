@@ -49,11 +49,20 @@ def test_an_mcp_server_is_created_from_its_url(hopline: Hopline, api: CannedApi)
     assert sent["auth"] == {"type": "api_key", "location": "query", "name": "key"}
 
 
-@pytest.mark.parametrize("args", [[], ["--mcp", "http://s", "--openapi", "-"]])
-def test_it_is_one_or_the_other(hopline: Hopline, args: list[str]) -> None:
+def test_a_workflow_is_created_by_its_name(hopline: Hopline, api: CannedApi) -> None:
+    workflow = {"id": "w-1", "app_id": "a-1", "name": "Forecast"}
+    api.says("GET /api/v1/workflows", {"data": [workflow]})
+    sent = create(hopline, api, "--workflow", "Forecast")
+    assert (sent["kind"], sent["workflow_id"]) == ("workflow", "w-1")
+
+
+@pytest.mark.parametrize(
+    "args", [[], ["--mcp", "http://s", "--openapi", "-"], ["--mcp", "x", "--workflow", "x"]]
+)
+def test_it_is_one_of_them(hopline: Hopline, args: list[str]) -> None:
     result = hopline("tool-provider", "create", "x", *args)
     assert result.exit_code == 2
-    assert "either --openapi FILE or --mcp URL" in result.stderr
+    assert "one of --openapi FILE, --mcp URL and --workflow NAME" in result.stderr
 
 
 def test_every_problem_of_a_document_is_shown(hopline: Hopline, api: CannedApi, tmp_path: Path) -> None:

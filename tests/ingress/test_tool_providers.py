@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from schemas.models import DEFAULT_TENANT, ToolProvider
+from schemas.models import DEFAULT_TENANT, ToolProvider, Workflow, WorkflowType
 from schemas.secrets import SecretBox
 from tests.ingress.stand_ins import AUTHORIZED, SECRET_KEY, Client, StandIns
 
@@ -76,6 +76,32 @@ async def test_the_tools_of_a_server_are_known_to_the_workers(client: Client) ->
         assert (status, "MCP server" in problem["detail"]) == (409, True)
 
 
+async def test_a_workflow_is_a_tool_that_takes_what_its_form_asks_for(
+    client: Client, stand_ins: StandIns
+) -> None:
+    provider = {"name": "forecast", "kind": "workflow", "workflow_id": "w", "description": "The weather"}
+    assert (await post(client, provider))[0] == 201
+    status, problem = await get(client, "/forecast/tools")
+    assert (status, problem["detail"]) == (409, "no version of workflow w is published")
+    city = {"variable": "city", "label": "Which city?", "type": "text-input", "required": True}
+    days = {"variable": "days", "label": "days", "type": "number"}
+    start = {"id": "s", "data": {"type": "start", "title": "s", "variables": [city, days]}}
+    workflow = Workflow(id="w", app_id="a", type=WorkflowType.WORKFLOW, version="1", graph={"nodes": [start]})
+    stand_ins.configured.definitions.apply("definitions.workflows", workflow.key, workflow)
+    [tool] = (await get(client, "/forecast/tools"))[1]["data"]
+    assert (tool["name"], tool["description"]) == ("forecast", "The weather")
+    assert tool["parameters"] == {
+        "type": "object",
+        "properties": {
+            "city": {"type": "string", "description": "Which city?"},
+            "days": {"type": "number"},
+        },
+        "required": ["city"],
+    }
+    status, problem = await get(client, "/forecast/document")
+    assert (status, problem["detail"]) == (409, "'forecast' is a workflow: it has no document")
+
+
 async def test_every_problem_of_a_document_is_named(client: Client) -> None:
     broken = DOCUMENT.replace("name: id, in: path", "name: id, in: body").replace("https:", "ftp:")
     status, problem = await post(client, {**ORDERS, "document": broken})
@@ -92,11 +118,14 @@ async def test_every_problem_of_a_document_is_named(client: Client) -> None:
     ("body", "said"),
     [
         ({**ORDERS, "document": "- a\n- b"}, "must be an OpenAPI document"),
-        ({**ORDERS, "document": None}, "an openapi provider needs document"),
-        ({**ORDERS, "url": "http://x"}, "an openapi provider has no url"),
-        ({**SEARCH, "url": None}, "an mcp provider needs url"),
-        ({**SEARCH, "document": {}}, "an mcp provider has no document"),
+        ({**ORDERS, "document": None}, "a provider of kind openapi needs document"),
+        ({**ORDERS, "url": "http://x"}, "a provider of kind openapi has no url"),
+        ({**SEARCH, "url": None}, "a provider of kind mcp needs url"),
+        ({**SEARCH, "document": {}}, "a provider of kind mcp has no document"),
         ({**SEARCH, "url": "ws://x"}, "should match pattern"),
+        ({**SEARCH, "workflow_id": "w"}, "a provider of kind mcp has no workflow_id"),
+        ({"name": "w", "kind": "workflow"}, "a provider of kind workflow needs workflow_id"),
+        ({"name": "w", "kind": "workflow", "workflow_id": "w", "timeout_s": 3}, "has no auth, headers and"),
         ({**SEARCH, "timeout": 3}, "Extra inputs are not permitted"),
         ({**ORDERS, "credentials": {}}, "auth of type bearer takes these credentials: token"),
         ({**ORDERS, "auth": {"type": "basic"}}, "takes these credentials: username, password"),

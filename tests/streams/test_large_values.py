@@ -13,8 +13,10 @@ from schemas.codec import SingleObjectCodec
 from schemas.models import Workflow, WorkflowType
 from schemas.references import MARK, value_key
 from schemas.summaries import OFFLOADED
+from streams.calls import WorkflowCalls
 from streams.engine.options import Options
 from streams.execute import Executor
+from streams.executors.catalog import Catalog
 from streams.executors.outcome import NodeCall, Outcome
 from streams.fetching import Fetcher
 from streams.offload import DOCUMENT_BYTES, MOST_BYTES, Mode, Offload
@@ -92,7 +94,8 @@ class Plant:
             fetcher=Fetcher(self.engine_values),
             offload=Offload(mode),
         )
-        self.executor = Executor(feed, CODEC, self.execute, None, 1, executor_values)
+        calls = WorkflowCalls(feed, Catalog(feed.definitions, None), 5)
+        self.executor = Executor(feed, CODEC, self.execute, None, 1, executor_values, calls=calls)
         self.rows = KeptRows()
         self.calls: list[NodeCall] = []
         self.waits = 0

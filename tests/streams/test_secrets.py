@@ -8,7 +8,9 @@ from obstore.store import MemoryStore
 
 from schemas.models import DEFAULT_TENANT, Workflow, WorkflowType
 from schemas.secrets import SecretBox
+from streams.calls import WorkflowCalls
 from streams.execute import Executor
+from streams.executors.catalog import Catalog
 from streams.executors.outcome import NodeCall, Outcome
 from streams.placeholders import placeholder, without_placeholders
 from streams.shell.stage import Record
@@ -42,7 +44,8 @@ class Secretive(Bench):
         self.given: list[Any] = []
         values = ValueStore(Storage(MemoryStore()))
         feed = cast(DefinitionsFeed, self.feed)
-        self.executor = Executor(feed, CODEC, self.repeat, BOX, 1, values)
+        calls = WorkflowCalls(feed, Catalog(self.feed.definitions, BOX), 5)
+        self.executor = Executor(feed, CODEC, self.repeat, BOX, 1, values, calls=calls)
 
     def change(self, graph: dict[str, Any]) -> None:
         workflow = Workflow(

@@ -6,10 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas.nodes.tool import WORKFLOW
 from streams.executors.errors import NodeExecutorError
 from streams.executors.models.messages import Tool as Described
-from streams.executors.tools.errors import ToolRuntimeResolutionError
 from streams.executors.tools.toolbox import Tool, Toolbox, ToolOutput
 
 Json = Mapping[str, Any]
@@ -85,10 +83,6 @@ async def bind_tools(
     bound: list[AgentTool] = []
     for one in wanted:
         name = str(one["tool_name"])
-        if one["type"] == WORKFLOW:
-            raise ToolRuntimeResolutionError(
-                f"{name!r} is a workflow, and workflows cannot be called as tools yet"
-            )
         tool = await toolbox.find(tenant_id, [one["provider_name"], one["provider_id"]], name)
         fixed = {key: value for key, value in one["parameters"].items() if value != ""}
         bound.append(_bound(tool, bound, one["description"], fixed))

@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from schemas.nodes.tool import WORKFLOW
 from streams.executors.errors import NodeExecutorError
 from streams.executors.outcome import NodeCall, Outcome
-from streams.executors.tools.errors import ToolRuntimeResolutionError
 from streams.executors.tools.toolbox import Toolbox, ToolOutput
 
 NO_JSON: Mapping[str, Any] = {"data": []}
@@ -21,7 +19,7 @@ class ToolExecutor:
 
     async def __call__(self, call: NodeCall) -> Outcome:
         """See `NodeExecutor`."""
-        metadata = {"tool_info": _tool_info(call.config)}
+        metadata = {"tool_info": tool_info(call.config)}
         try:
             output = await self._call(call)
         except NodeExecutorError as error:
@@ -41,16 +39,15 @@ class ToolExecutor:
         )
 
     async def _call(self, call: NodeCall) -> ToolOutput:
-        config = call.config
-        if config["provider_type"] == WORKFLOW:
-            raise ToolRuntimeResolutionError(
-                f"{config['tool_label'] or config['tool_name']!r} is a workflow published as a tool,"
-                " and workflows cannot be called as tools yet"
-            )
-        names = [config["provider_id"], config["provider_name"]]
-        tool = await self._toolbox.find(call.tenant_id, names, config["tool_name"])
+        tool = await self._toolbox.find(call.tenant_id, names_of(call.config), call.config["tool_name"])
         return await self._toolbox.call(tool, call.inputs, call.execution_id)
 
 
-def _tool_info(config: Mapping[str, Any]) -> dict[str, Any]:
+def names_of(config: Mapping[str, Any]) -> list[str]:
+    """What the node calls its provider."""
+    return [config["provider_id"], config["provider_name"]]
+
+
+def tool_info(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Of `execution_metadata`: which tool it was."""
     return {name: config[name] for name in ("provider_type", "provider_id", "plugin_unique_identifier")}

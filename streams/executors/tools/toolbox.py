@@ -9,15 +9,17 @@ from schemas.files import is_file
 from schemas.models import ToolProvider
 from schemas.models.tool_provider import ToolProviderKind
 from streams.executors.catalog import Catalog
-from streams.executors.errors import FileUnreadable, NotConfigured
+from streams.executors.errors import FileUnreadable
 from streams.executors.files import Files
 from streams.executors.tools.arguments import fit_arguments
 from streams.executors.tools.errors import (
     ToolFileError,
     ToolNodeError,
     ToolRuntimeInvocationError,
+    ToolRuntimeResolutionError,
 )
 from streams.executors.tools.masking import concealed, written_forms
+from streams.executors.tools.providers import find_provider
 from streams.executors.tools.reply import ToolCall, ToolReply, ToolSource, ToolSpec
 from streams.executors.tools.settings import ToolSettings
 
@@ -63,11 +65,12 @@ class Toolbox:
     async def find(self, tenant_id: str, names: Sequence[str], tool: str) -> Tool:
         """The tool of the first provider that has one of the names, in full (`langgenius/google/google`) or
         by their last part. An MCP server is asked for what it has."""
-        provider = self._provider(tenant_id, names)
+        provider = find_provider(self._catalog, tenant_id, names)
+        source = self._source(provider)
         credentials = self._catalog.credentials(provider)
         try:
             async with asyncio.timeout(self._timeout_s(provider)):
-                found = await self._sources[provider.kind].find(provider, credentials, tool)
+                found = await source.find(provider, credentials, tool)
         except (ToolNodeError, TimeoutError) as error:
             raise self._told(error, provider, credentials) from error
         return Tool(provider, credentials, found, tenant_id)
@@ -106,24 +109,13 @@ class Toolbox:
         ]
         return ToolOutput(reply.text, list(reply.json), files, reply.variables, reply.sent)
 
-    def _provider(self, tenant_id: str, names: Sequence[str]) -> ToolProvider:
-        given = [name for name in dict.fromkeys(names) if name]
-        if not given:
-            raise NotConfigured("the node names no tool provider")
-        known = self._catalog.all_of(ToolProvider, tenant_id)
-        for wanted in (
-            lambda one: one.name in given,
-            lambda one: one.name in map(_last_part, given),
-            lambda one: _last_part(one.name) in map(_last_part, given),
-        ):
-            if found := next(filter(wanted, known), None):
-                return found
-        there = ", ".join(sorted(one.name for one in known)) or "none"
-        # Of an id and a name, the name says more, and comes last.
-        raise NotConfigured(
-            f"tool provider {given[-1]!r} is not configured (there are: {there}); create it with"
-            f" `hopline tool-provider create {_last_part(given[-1])}` and --openapi FILE or --mcp URL"
-        )
+    def _source(self, provider: ToolProvider) -> ToolSource:
+        """Raises `ToolRuntimeResolutionError` for a workflow, whose end nothing here can wait for."""
+        if provider.kind not in self._sources:
+            raise ToolRuntimeResolutionError(
+                f"tool provider {provider.name!r} is a workflow, which only a tool node can call"
+            )
+        return self._sources[provider.kind]
 
     def _linked(self, tool: Tool, given: Json) -> Json:
         """A file is sent to where a tool takes one, and given as its URL where it takes a text."""
@@ -153,7 +145,3 @@ class Toolbox:
             return ToolRuntimeInvocationError(f"{provider.name} did not answer within {limit:g} s")
         kind = type(error) if isinstance(error, ToolNodeError) else ToolRuntimeInvocationError
         return kind(concealed(str(error), written_forms(credentials)))
-
-
-def _last_part(name: str) -> str:
-    return name.rstrip("/").rpartition("/")[2]

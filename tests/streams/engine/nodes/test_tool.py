@@ -85,6 +85,5 @@ def test_what_is_wrong_is_named() -> None:
     assert list(parsed(provider_id="", provider_name=None).faults()) == [
         ("provider_name", "is missing: whose tool is it?")
     ]
-    assert [field for field, _ in parsed(provider_type="workflow").remarks()] == ["provider_type"]
     with pytest.raises(ValidationError, match="a variable is a list of texts"):
         parsed(tool_parameters={"a": {"type": "variable", "value": "n.city"}})

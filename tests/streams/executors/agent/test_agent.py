@@ -313,13 +313,15 @@ async def test_reasoning_comes_to_an_end(scene: Scene) -> None:
         ({"tools": [tool(provider_name="langgenius/google/google")]}, "NotConfigured",
          "'langgenius/google/google' is not configured"),
         ({"tools": [tool("nope")]}, "ToolRuntimeResolutionError", "'orders' has no tool 'nope'"),
-        ({"tools": [tool(type="workflow")]}, "ToolRuntimeResolutionError", "cannot be called as tools yet"),
+        ({"tools": [tool(provider_name="forecast", type="workflow")]}, "ToolRuntimeResolutionError",
+         "tool provider 'forecast' is a workflow, which only a tool node can call"),
         ({"model": {"provider": "openai"}}, "AgentParameterError", "the agent has no model"),
         ({"query": " "}, "AgentParameterError", "its query is empty"),
         ({"maximum_iterations": "many"}, "AgentParameterError", "maximum_iterations is 'many'"),
     ],
 )  # fmt: skip
 async def test_what_is_missing_is_named(scene: Scene, parameters: Any, error_type: str, said: str) -> None:
+    scene.bench.add(provider("forecast", kind="workflow", workflow_id="w"))
     outcome = await scene.run(**parameters)
     assert (outcome.status, outcome.error_type) == ("failed", error_type)
     assert outcome.error is not None

@@ -76,8 +76,6 @@ async def test_structured_content_is_variables(bench: Workbench) -> None:
     [
         ({"provider_name": "langgenius/google/google", "provider_id": ""}, "NotConfigured",
          "tool provider 'langgenius/google/google' is not configured (there are: orders)"),
-        ({"provider_type": "workflow", "tool_label": "Translate"}, "ToolRuntimeResolutionError",
-         "'Translate' is a workflow published as a tool, and workflows cannot be called as tools yet"),
         ({"tool_name": "nope"}, "ToolRuntimeResolutionError", "'orders' has no tool 'nope'"),
         ({}, "ToolParameterError", "parameter 'id' is required, and has no value"),
         ({"tool_name": "fails"}, "ToolRuntimeInvocationError", "fails answered with status 418"),
