@@ -1,7 +1,7 @@
 """Where two runs of one job differ. What is not compared, and why, is in docs/compatibility.md."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
@@ -9,6 +9,8 @@ import orjson
 
 from tests.differential.job import Node, Result
 from tests.graphs import Json
+
+Groups = Sequence[Container[str]]
 
 _TOKENS = ("prompt_tokens", "completion_tokens", "total_tokens")
 """Members of `usage` that neither a clock nor a price list decides."""
@@ -38,19 +40,42 @@ def differences(peer: Result, hopline: Result) -> list[str]:
     return [
         *_run_differences(peer, hopline),
         *_node_differences(*_ended(peer, hopline), _FACTS),
-        *_value("asked", _asked(peer), _asked(hopline)),
-        *_value("called", sorted(peer.called, key=orjson.dumps), sorted(hopline.called, key=orjson.dumps)),
+        *(() if _have_failed(peer, hopline) else _outside_differences(peer, hopline)),
     ]
 
 
-def order_differences(peer: Result, hopline: Result) -> list[str]:
-    """For engines that do one thing at a time: nodes must have started in the same order, too. What a node
-    reads is then recorded in the engine's own form, which is not compared."""
+def order_differences(peer: Result, hopline: Result, groups: Groups | None = None) -> list[str]:
+    """For engines that do one thing at a time: nodes must have started in the same order, too; with `groups`,
+    those of each group among themselves. What a node reads is then recorded in the engine's own form, which
+    is not compared."""
     return [
         *_run_differences(peer, hopline),
-        *(() if _have_failed(peer, hopline) else _value("order", list(peer.order), list(hopline.order))),
+        *(() if _have_failed(peer, hopline) else _out_of_order(peer, hopline, groups)),
         *_node_differences(*_ended(peer, hopline), ("status", "outputs")),
     ]
+
+
+def steady_groups(graph: Json) -> Groups:
+    """Nodes whose order among themselves is no chance: those side by side, unless there is a container among
+    them, which takes its time beside its neighbours, or they are in rounds that run beside each other."""
+    parents = {one["id"]: one.get("parentId") for one in graph["nodes"]}
+    at_once = {one["id"] for one in graph["nodes"] if one["data"].get("is_parallel")}
+    members: defaultdict[str | None, set[str]] = defaultdict(set)
+    for node_id, parent in parents.items():
+        members[parent].add(node_id)
+
+    def is_steady(parent: str | None) -> bool:
+        return parent is None or (parent not in at_once and is_steady(parents[parent]))
+
+    return [group for parent, group in members.items() if is_steady(parent) and not group & members.keys()]
+
+
+def _out_of_order(peer: Result, hopline: Result, groups: Groups | None) -> Iterator[str]:
+    for group in [peer.order, hopline.order] if groups is None else groups:
+        theirs, ours = ([one for one in result.order if one in group] for result in (peer, hopline))
+        if theirs != ours:
+            yield f"order: graphon {theirs!r}, hopline {ours!r}"
+            return
 
 
 def _have_failed(peer: Result, hopline: Result) -> bool:
@@ -59,20 +84,25 @@ def _have_failed(peer: Result, hopline: Result) -> bool:
 
 def _ended(peer: Result, hopline: Result) -> tuple[Sequence[Node], Sequence[Node]]:
     """What else a run has done before it notices that a node has failed depends on graphon's threads: of a
-    failed run only what both have brought to an end is compared, and every failure."""
+    failed run only what both have brought to an end is compared."""
     if not _have_failed(peer, hopline):
         return peer.nodes, hopline.nodes
-    ours = [node for node in hopline.nodes if node.status != "stopped"]
-    both = {_place(node) for node in peer.nodes} & {_place(node) for node in ours}
     theirs, ours = (
-        [node for node in nodes if node.error or _place(node) in both] for nodes in (peer.nodes, ours)
+        [node for node in nodes if node.status not in ("retry", "stopped")]
+        for nodes in (peer.nodes, hopline.nodes)
     )
-    return theirs, ours
+    both = {_place(node) for node in theirs} & {_place(node) for node in ours}
+    return [one for one in theirs if _place(one) in both], [one for one in ours if _place(one) in both]
 
 
-def _asked(result: Result) -> list[Json]:
-    """Requests to models, but for those whose wording is the engine's own."""
-    return [one for one in result.asked if one["model"] != OWN_WORDING]
+def _outside_differences(peer: Result, hopline: Result) -> Iterator[str]:
+    """In what models and tools were asked, but for words of the engines' own. Branches ask in any order."""
+    asked, called = (
+        [[one for one in result.asked if one["model"] != OWN_WORDING] for result in (peer, hopline)],
+        [result.called for result in (peer, hopline)],
+    )
+    for what, (theirs, ours) in (("asked", asked), ("called", called)):
+        yield from _value(what, sorted(theirs, key=orjson.dumps), sorted(ours, key=orjson.dumps))
 
 
 def _run_differences(peer: Result, hopline: Result) -> Iterator[str]:

@@ -2,9 +2,23 @@
 
 from dataclasses import dataclass
 
-from tests.differential.cases import choices, documents, models, requests, structure, tools
+from schemas.models import WorkflowType
+from tests.differential.cases import choices, containers, documents, models, requests, structure, tools
 from tests.differential.job import Job
-from tests.graphs import Json, end, field, graph, node, start, template
+from tests.graphs import (
+    Json,
+    answer,
+    case,
+    condition,
+    end,
+    field,
+    graph,
+    if_else,
+    iteration,
+    node,
+    start,
+    template,
+)
 
 REFUSED = "refused"
 """In place of facts: Hopline refuses to publish the graph."""
@@ -40,11 +54,51 @@ def _script_that_does_not_compile() -> Job:
     return Job(graph([start(), script, end(r=["n", "r"])], ("start", "n"), ("n", "end")))
 
 
+def _counted_in_rounds() -> Job:
+    inside = containers.add("plus", ["conversation", "n"])
+    nodes = [
+        *iteration("it", ["env", "items"], ["it", "item"], inside),
+        end(n=["conversation", "n"]),
+    ]
+    edges = (("start", "it"), ("itstart", "plus"), ("it", "end"))
+    kept = [{"name": "n", "value_type": "number", "value": 0}]
+    items = [{"name": "items", "value": [1, 1, 1]}]
+    return Job(graph([start(), *nodes], *edges), environment=items, conversation=kept)
+
+
+def _answers_side_by_side() -> Job:
+    """Both can begin when `c` has ended: `a` since its branch is taken, `b` since the other is skipped."""
+    asked = if_else("c", case("yes", condition(["sys", "query"], "not empty")))
+    nodes = [start(), asked, answer("a", "A"), answer("b", "B")]
+    edges = (("start", "c"), ("c", "a", "yes"), ("start", "b"), ("c", "b", "false"))
+    return Job(graph(nodes, *edges), type=WorkflowType.CHAT, query="q")
+
+
+def _groups_as_text() -> Job:
+    groups = [{"groupId": "1", "group_name": "g", "output_type": "string", "variables": [["t", "output"]]}]
+    data = {"output_type": "string", "variables": []}
+    settings = {"group_enabled": True, "groups": groups}
+    both = node("n", "variable-aggregator", **data, advanced_settings=settings)
+    nodes = [
+        start(),
+        template("t", "x"),
+        both,
+        template("u", "{{ g }}", g=["n", "g"]),
+        end(u=["u", "output"]),
+    ]
+    return Job(graph(nodes, ("start", "t"), ("t", "n"), ("n", "u"), ("u", "end")))
+
+
 _ENDS = ("outputs", "end inputs", "end outputs")
 _BY_NAME = (*_ENDS, "n outputs", "a", "b", "order")
 
 DIFFERENCES: dict[str, Difference] = {
     "nodes that nothing leads to": _meant(structure.unreached(), "outputs", "order", "end"),
+    "conversation variables in an iteration": _meant(
+        _counted_in_rounds(), *_ENDS, "plus#1 process", "plus#2 process"
+    ),
+    "answers side by side": _meant(_answers_side_by_side(), "outputs"),
+    "groups of an aggregator as text": _meant(_groups_as_text(), *_ENDS, "u outputs"),
     "defaults of the form": _meant(
         _form(field("x", required=False, default="d")), *_ENDS, "start inputs", "start outputs"
     ),
