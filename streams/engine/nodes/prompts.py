@@ -8,10 +8,10 @@ from schemas.nodes.base import VariableSelector
 from schemas.nodes.llm import PromptText
 from schemas.nodes.model import CONTEXT
 from schemas.selectors import in_text
-from streams.engine.budget import TemplateLimit
+from schemas.template import compile_template
+from schemas.template_budget import TemplateLimit
 from streams.engine.errors import NodeFailure
 from streams.engine.pool import MISSING, Pool, getter, or_none
-from streams.engine.sandbox import compile_template
 from streams.engine.texts import Text, compile_text, compile_values
 
 Prompt = Callable[[Pool, str], dict[str, Any]]

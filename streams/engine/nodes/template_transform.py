@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.nodes.template_transform import TemplateTransformData
-from streams.engine.budget import TemplateLimit
+from schemas.template import compile_template
+from schemas.template_budget import TemplateLimit
 from streams.engine.errors import NodeFailure
 from streams.engine.nodes.protocol import Outcome
 from streams.engine.pool import Getter, Pool, getter, or_none
-from streams.engine.sandbox import compile_template
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Jinja2 for templates that we did not write.
 
-The sandbox keeps a template away from Python; `budget` bounds its work. What is not counted: comparing large
-inputs and looking for something in them, which is one step however large they are.
+The sandbox keeps a template away from Python; `template_budget` bounds its work. What is not counted:
+comparing large inputs and looking for something in them, which is one step however large they are.
 """
 
 import zlib
@@ -17,9 +17,10 @@ from jinja2.sandbox import SandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
 from schemas.jinja import UnfoldedCode
-from streams.engine.budget import (
+from schemas.template_budget import (
     CURRENT,
     MAX_CHARS,
+    MAX_STEPS,
     Budget,
     TemplateLimit,
     check_amplifier,
@@ -119,7 +120,7 @@ def _filter(value: nodes.Expr, name: str) -> nodes.Filter:
     return nodes.Filter(value, name, [], [], None, None)
 
 
-def compile_template(source: str) -> Render:
+def compile_template(source: str, max_steps: int = MAX_STEPS) -> Render:
     """The template as a function of its variables. It raises `TemplateLimit`, or what the template raises."""
     tree = _ENVIRONMENT.parse(source)
     has_calls = tree.find(nodes.Call) is not None
@@ -129,7 +130,7 @@ def compile_template(source: str) -> Render:
     def render(variables: Mapping[str, Any]) -> str:
         # A template that calls methods may change what it is given, and others are given the same values.
         given = orjson.loads(orjson.dumps(variables)) if has_calls else variables
-        token = CURRENT.set(Budget())
+        token = CURRENT.set(Budget(max_steps))
         try:
             context = template.new_context({**fixed, **given}, shared=True)
             return _bounded(template.root_render_func(context))

@@ -25,16 +25,16 @@ class TemplateLimit(Exception):
 class Budget:
     """Steps that are left."""
 
-    __slots__ = ("left",)
+    __slots__ = ("left", "steps")
 
-    def __init__(self) -> None:
-        self.left = MAX_STEPS
+    def __init__(self, steps: int = MAX_STEPS) -> None:
+        self.left = self.steps = steps
 
     def spend(self, steps: int) -> None:
         """Raises `TemplateLimit` when there are no more."""
         self.left -= steps
         if self.left < 0:
-            raise TemplateLimit(f"takes more than {MAX_STEPS} steps")
+            raise TemplateLimit(f"takes more than {self.steps} steps")
 
 
 CURRENT: ContextVar[Budget] = ContextVar("budget")
