@@ -6,6 +6,7 @@ from cli.broker import broker
 from cli.dataset import dataset
 from cli.dlq import dlq
 from cli.errors import CommandFailed
+from cli.flow import COMMANDS as FLOW
 from cli.model_provider import model_provider
 from cli.roles import ingress, sink, worker
 from cli.run import run
@@ -41,6 +42,9 @@ for _command in (
     tool_provider, dataset, run, dlq, sql, storage,
 ):  # fmt: skip
     main.add_command(_command)
+
+for _command in FLOW:
+    workflow.add_command(_command)
 
 if __name__ == "__main__":
     main()

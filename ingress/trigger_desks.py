@@ -12,7 +12,7 @@ from ingress.errors import Conflict, Unprocessable, invalid
 from ingress.keys import CODEC, FEED, PRODUCER, SECRETS, SETTINGS
 from ingress.sealing import MASK, masked_config, seal_config
 from schemas.ids import endpoint_id, entity_id, new_id, now_us
-from schemas.models import AppTrigger
+from schemas.models import AppTrigger, DeploymentStatus
 from schemas.triggers.kinds import KINDS
 from schemas.triggers.schedule import ScheduleConfig, from_us, jitter_us
 from schemas.triggers.signatures import build_verifier
@@ -114,7 +114,8 @@ class ScheduleDesk(Desk):
     def show(self, request: web.Request, trigger: AppTrigger) -> Mapping[str, Any]:
         """With the next times, jitter included; none for a schedule that is paused or through."""
         config = ScheduleConfig.model_validate(trigger.config)
-        active = trigger.status == "ACTIVE" and config.enabled
+        live = trigger.deployment_status is DeploymentStatus.DEPLOYED
+        active = live and trigger.status == "ACTIVE" and config.enabled
         times = config.times(now_us()) if active else iter(())
         jitter = jitter_us(trigger.id, config)
         upcoming = [from_us(at + jitter) for at, _ in zip(times, range(_PREVIEWED), strict=False)]

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, WithJsonSchema
 
+from schemas.models.deployment import DeploymentStatus
 from schemas.models.entity import Entity
 from schemas.triggers.config import TriggerConfig
 from schemas.triggers.kinds import KINDS
@@ -30,15 +31,6 @@ class AppTriggerStatus(StrEnum):
     PAUSED = "PAUSED"
 
 
-class DeploymentStatus(StrEnum):
-    """Only DEPLOYED looks at events."""
-
-    UNDEPLOYED = "UNDEPLOYED"
-    DEPLOYING = "DEPLOYING"
-    DEPLOYED = "DEPLOYED"
-    DEPLOYMENT_FAILED = "DEPLOYMENT_FAILED"
-
-
 class AppTrigger(Entity):
     """What starts which workflow. Routed by (type, index_key), then by its own filters."""
 
@@ -52,8 +44,8 @@ class AppTrigger(Entity):
     """As the model of its type serialises it, with its secrets encrypted."""
     status: AppTriggerStatus = AppTriggerStatus.ACTIVE
     deployment_status: DeploymentStatus = DeploymentStatus.DEPLOYED
-    deployed_by: str = ""
-    """Id of the deployment that made it of a node; "" for one that was made by itself."""
+    from_node: bool = False
+    """Whether it was made of a trigger node of the workflow; else it was configured by itself."""
 
     @property
     def settings(self) -> TriggerConfig:

@@ -89,6 +89,16 @@ class ScheduleConfig(TriggerConfig):
         reason: str | None = event["metadata"].get("refusal")
         return reason
 
+    @classmethod
+    def from_node(cls, data: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Of Dify's trigger-schedule node, in its visual mode as well."""
+        if data.get("type") != cls.node_type:
+            return None
+        zone = {"timezone": data.get("timezone") or "UTC"}
+        if data.get("mode") == "cron":
+            return {"cron": data.get("cron_expression") or "", **zone}
+        return {"cron": visual_cron(data.get("frequency") or "", data.get("visual_config") or {}), **zone}
+
     @property
     def timing(self) -> tuple[Any, ...]:
         """What decides the times: two schedules with the same fire at the same times."""
@@ -125,6 +135,34 @@ class ScheduleConfig(TriggerConfig):
             return to_us(next(_iterate(self.cron, self.local(after_us))))
         except StopIteration:
             return None
+
+
+def visual_cron(frequency: str, visual: Mapping[str, Any]) -> str:
+    """The cron expression of what Dify's visual mode says; what it says nothing of is as in Dify.
+
+    Raises `ValueError` for what is neither hourly, daily, weekly nor monthly.
+    """
+    minute, hour = _clock(str(visual.get("time") or "12:00 AM"))
+    match frequency:
+        case "hourly":
+            return f"{visual.get('on_minute') or 0} * * * *"
+        case "daily":
+            return f"{minute} {hour} * * *"
+        case "weekly":
+            return f"{minute} {hour} * * {','.join(visual.get('weekdays') or ['sun'])}"
+        case "monthly":
+            days = (str(day).replace("last", "L") for day in visual.get("monthly_days") or [1])
+            return f"{minute} {hour} {','.join(days)} * *"
+    raise ValueError(f"frequency is {frequency!r}, not hourly, daily, weekly or monthly")
+
+
+def _clock(time: str) -> tuple[int, int]:
+    """Minute and hour of `2:30 PM`."""
+    try:
+        found = datetime.strptime(time.strip().upper(), "%I:%M %p")
+    except ValueError as wrong:
+        raise ValueError(f"time is {time!r}, not such as 2:30 PM") from wrong
+    return found.minute, found.hour
 
 
 def jitter_us(trigger_id: str, config: ScheduleConfig) -> int:

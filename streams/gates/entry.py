@@ -7,9 +7,10 @@ from pydantic import BaseModel
 
 from schemas.codec import Codec
 from schemas.expressions import ExpressionFailed, expression
+from schemas.ids import gate_key
 from schemas.models import DeployedTrigger, FlowControl
 from schemas.triggers.config import Dependencies
-from streams.gates.ticket import Gate, gate_key, told
+from streams.gates.ticket import Gate, told
 from transport.producer import Send
 
 _PER_WORKFLOW = ("rate_limit", "debounce", "batch", "throttle")

@@ -1,6 +1,5 @@
 """An event on its way through the gates before its workflow. Pure."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,6 +8,7 @@ import orjson
 
 from schemas.codec import Codec
 from schemas.codec import Record as AvroRecord
+from schemas.ids import gate_key
 from schemas.triggers.schedule import ScheduleConfig
 from streams.schedules import run_ended
 from transport.producer import Send
@@ -110,12 +110,6 @@ class Ticket:
             start=command["start"],
             log=command["log"],
         )
-
-
-def gate_key(owner: str, kind: str, key: str) -> str:
-    """Of any length is what an expression gives; a key of a row and a message has a bounded one."""
-    digest = hashlib.sha256(key.encode()).hexdigest()[:32] if key else ""
-    return f"{owner}:{kind}:{digest}"
 
 
 def kind_of(gate: str) -> str:

@@ -52,7 +52,7 @@ class Feed:
     def trigger(self, **changes: Any) -> None:
         trigger = AppTrigger(
             id="trigger", app_id="app", workflow_id="flow", type="WEBHOOK",
-            config={"webhook_id": HOOK}, **changes,
+            **{"config": {"webhook_id": HOOK}, **changes},
         )  # fmt: skip
         self.definitions.apply(TRIGGERS, trigger.key, trigger)
 
