@@ -38,7 +38,8 @@ def test_status_shows_what_was_tried(hopline: Hopline, api: CannedApi) -> None:
 
 def test_a_deployment_that_fails_is_1_with_its_problems(hopline: Hopline, api: CannedApi) -> None:
     detail = "the workflow cannot be deployed: 1 problem(s)"
-    problem = {"title": "Unprocessable Entity", "detail": detail, "errors": [{"node": "n1", "field": "config.cron", "why": "is no cron expression"}]}  # fmt: skip
+    row = {"node": "n1", "field": "config.cron", "why": "is no cron expression"}
+    problem = {"title": "Unprocessable Entity", "detail": detail, "errors": [row]}
     api.says("POST /api/v1/deployment/workflows/wf-1/deploy", problem, 422)
     result = hopline("workflow", "deploy", "order-review")
     assert result.exit_code == 1
