@@ -50,7 +50,8 @@ class Storage:
         with _translated(settings.storage):
             folder = settings.folder
             if folder is not None:
-                return cls(LocalStore(folder, mkdir=True))
+                # Or each run whose values were deleted would leave an empty folder.
+                return cls(LocalStore(folder, mkdir=True, automatic_cleanup=True))
             retry = {"max_retries": 5, "retry_timeout": timedelta(seconds=_RETRY_S)}
             store: ObjectStore = from_url(settings.storage, retry_config=retry)  # type: ignore[call-overload]
             return cls(store)
