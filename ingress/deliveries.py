@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from aiohttp import web
 
@@ -54,7 +55,9 @@ def refusals() -> Iterator[None]:
     except NotBelieved as wrong:
         raise Unauthenticated(str(wrong), headers={"WWW-Authenticate": "Signature"}) from wrong
     except NotUnderstood as wrong:
-        raise Malformed(str(wrong)) from wrong
+        rows = [{"node": None, "field": where, "why": why} for where, why in wrong.problems]
+        more: dict[str, Any] = {"errors": rows} if rows else {}
+        raise Malformed(str(wrong), **more) from wrong
 
 
 async def accept_all(request: web.Request, delivery: Delivery, received: Received) -> web.Response:
@@ -92,7 +95,7 @@ def _arrival(delivery: Delivery, event: ReceivedEvent) -> Arrival:
         source=event.source,
         event_type=event.event_type,
         subject=event.subject,
-        scope=f"{event.tenant_id}/{event.index_key}",
+        scope=event.scope or f"{event.tenant_id}/{event.index_key}",
     )
 
 

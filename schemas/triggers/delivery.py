@@ -1,6 +1,6 @@
 """A request to the endpoint of a provider, and what is made of it. Pure: no kind of trigger knows of HTTP."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,11 @@ class NotBelieved(Exception):
 
 class NotUnderstood(Exception):
     """The request is none of this provider's: 400. The message says why."""
+
+    def __init__(self, message: str, problems: Iterable[tuple[str, str]] = ()) -> None:
+        """`problems`: (where, why), where there is more to say."""
+        super().__init__(message)
+        self.problems = tuple(problems)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,8 @@ class ReceivedEvent:
     window_s: float | None = None
     """How long an equal delivery is a duplicate; None: 24 h for an id, 30 s for content."""
     subject: str | None = None
+    scope: str | None = None
+    """Within which `delivery_id` names the event; None: its tenant and index key."""
 
 
 @dataclass(frozen=True, slots=True)
