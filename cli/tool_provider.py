@@ -14,6 +14,9 @@ from cli.pairs import Pair
 
 _TRANSPORTS = {"streamable-http": "streamable_http", "sse": "sse"}
 
+_USELESS = {"mcp": (), "openapi": ("transport",), "workflow": ("transport", "auth")}
+"""Kind of provider -> fields that say nothing about it."""
+
 
 @click.group("tool-provider")
 def tool_provider() -> None:
@@ -110,7 +113,7 @@ def show_one(name: str, as_json: bool) -> None:
     if as_json:
         show_json(shown if tools is None else {**shown, "tools": tools})
         return
-    useless = () if shown["kind"] == "mcp" else ("transport",)
+    useless = _USELESS[shown["kind"]]
     told = {name: value for name, value in shown.items() if value not in ("", None, {})}
     show_fields({name: value for name, value in told.items() if name not in useless})
     for tool in tools or ():

@@ -32,7 +32,7 @@ def result_for(caller: Mapping[str, Any], run: Record, fetcher: Fetcher, uploads
         contents = {name: orjson.dumps(value) for name, value in _outputs(run, fetcher).items()}
         error = None
     except NodeFailure as failure:
-        contents, error = {}, f"run {run['id']}: {failure.reason}"
+        contents, error = {}, f"run {run['id']} {failure.reason}"
     payload = {
         "node_execution_id": caller["node_execution_id"],
         "status": "failed" if error else "succeeded",
@@ -80,7 +80,7 @@ def _outputs(run: Record, fetcher: Fetcher) -> dict[str, Any]:
     for found in references_in(outputs):
         fetcher.bring(owner, found[MARK], brought)
         if isinstance(gone := brought[found[MARK]], NodeFailure):
-            raise gone
+            raise NodeFailure(f"has given what is not there any more: {gone.reason}")
     return _as_of_a_tool(resolved(outputs, brought))
 
 

@@ -1,16 +1,19 @@
-"""One request of JSON to an OpenAI-compatible endpoint, for what is neither chat nor streamed."""
+"""A provider's OpenAI-compatible endpoint: its addresses, its headers, its key. And requests of JSON to it,
+for what is neither chat nor streamed."""
 
 import asyncio
-import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
 import orjson
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
+from tenacity.wait import wait_random_exponential
 from yarl import URL
 
 from schemas.models.model_provider import ModelProvider
+from transport.egress import EgressRefused
 from transport.errors import ModelRefused
 
 _MAX_REPLY_BYTES = 64 << 20
@@ -19,7 +22,7 @@ _FIRST_WAIT_S = 0.5
 _PASSING = frozenset({408, 409, 429, 500, 502, 503, 504})
 
 
-class _Passing(Exception):
+class _Passing(ModelRefused):
     """Worth another attempt."""
 
 
@@ -32,54 +35,71 @@ class ModelEndpoint:
     session: aiohttp.ClientSession
     """Decides what may be reached."""
 
-    async def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        """The reply, parsed. Raises `ModelRefused` once the provider's retries are used up, or of no use."""
-        payload = orjson.dumps(body)
-        for attempt in range(self.provider.max_retries + 1):
-            try:
-                return await self._attempt(path, payload)
-            except _Passing as passing:
-                if attempt == self.provider.max_retries:
-                    raise ModelRefused(str(passing)) from passing
-            most = min(_FIRST_WAIT_S * 2**attempt, self.provider.max_retry_wait_s)
-            await asyncio.sleep(random.uniform(most / 2, most))  # noqa: S311 - spreads retries
-        raise AssertionError("the last attempt returns or raises")
+    def url(self, *path: str) -> URL:
+        """Below the base, whose query stays."""
+        base = URL(self.provider.base_url)
+        return base.joinpath(*path).with_query(base.query)
 
-    async def _attempt(self, path: str, payload: bytes) -> Any:
-        provider = self.provider
-        base, who = URL(provider.base_url), f"model provider {provider.name!r}"
-        timeout = aiohttp.ClientTimeout(total=provider.timeout_s, connect=provider.connect_timeout_s)
-        try:
-            async with self.session.post(
-                base.joinpath(path).with_query(base.query),
-                data=payload,
-                headers=self._headers(),
-                timeout=timeout,
-                allow_redirects=False,  # another host must not get the key
-            ) as response:
-                reply, status = await _read(response), response.status
-        except (aiohttp.ClientError, OSError) as error:  # TimeoutError is one
-            raise _Passing(f"{who} cannot be reached: {error or 'no answer in time'}") from error
-        if status in _PASSING:
-            raise _Passing(f"{who} answers with status {status}: {self._shown(reply)}")
-        if status != 200:
-            raise ModelRefused(f"{who} answers with status {status}: {self._shown(reply)}")
-        try:
-            return orjson.loads(reply)
-        except orjson.JSONDecodeError as error:
-            raise ModelRefused(f"{who} answers what is not JSON: {self._shown(reply)}") from error
-
-    def _headers(self) -> dict[str, str]:
+    def headers(self) -> dict[str, str]:
+        """Of a request of JSON, the key among them."""
         headers = {**self.provider.headers, "Content-Type": "application/json"}
         if self.api_key:
             name = self.provider.api_key_header
             headers[name] = f"Bearer {self.api_key}" if name.lower() == "authorization" else self.api_key
         return headers
 
+    def without_key(self, reply: bytes) -> bytes:
+        """For errors: some endpoints repeat the key that they refuse."""
+        return reply.replace(self.api_key.encode(), b"***") if self.api_key else reply
+
+    async def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """The reply, parsed. Raises `ModelRefused` once the provider's retries or its time are used up, or of
+        no use."""
+        attempts = AsyncRetrying(
+            stop=stop_after_attempt(self.provider.max_retries + 1),
+            wait=wait_random_exponential(_FIRST_WAIT_S, self.provider.max_retry_wait_s),
+            retry=retry_if_exception_type(_Passing),
+            reraise=True,
+        )
+        try:
+            async with asyncio.timeout(self.provider.timeout_s):
+                return await attempts(self._attempt, path, orjson.dumps(body))
+        except TimeoutError as error:
+            limit = f"{self.provider.timeout_s:g} s"
+            raise ModelRefused(f"{self._who} did not answer within {limit}") from error
+
+    async def _attempt(self, path: str, payload: bytes) -> Any:
+        provider = self.provider
+        try:
+            async with self.session.post(
+                self.url(path),
+                data=payload,
+                headers=self.headers(),
+                timeout=aiohttp.ClientTimeout(
+                    connect=provider.connect_timeout_s, sock_read=provider.read_timeout_s
+                ),
+                allow_redirects=False,  # another host must not get the key
+            ) as response:
+                reply, status = await _read(response), response.status
+        except EgressRefused as refused:
+            raise ModelRefused(f"{self._who}: {refused}") from refused
+        except (aiohttp.ClientError, OSError) as error:  # TimeoutError is one
+            raise _Passing(f"{self._who} cannot be reached: {error or 'no answer in time'}") from error
+        if status != 200:
+            kind = _Passing if status in _PASSING else ModelRefused
+            raise kind(f"{self._who} answers with status {status}: {self._shown(reply)}")
+        try:
+            return orjson.loads(reply)
+        except orjson.JSONDecodeError as error:
+            raise ModelRefused(f"{self._who} answers what is not JSON: {self._shown(reply)}") from error
+
+    @property
+    def _who(self) -> str:
+        return f"model provider {self.provider.name!r}"
+
     def _shown(self, reply: bytes) -> str:
-        """Without the key, which some endpoints repeat."""
-        text = " ".join(reply[:_SHOWN_CHARS].decode("utf-8", "replace").split())
-        return text.replace(self.api_key, "***") if self.api_key else text
+        text = self.without_key(reply).decode("utf-8", "replace")
+        return " ".join(text[:_SHOWN_CHARS].split())
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

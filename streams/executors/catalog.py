@@ -1,5 +1,6 @@
 """What tenants have configured for nodes to use, with its credentials opened."""
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 from schemas.models import Provider
@@ -26,6 +27,19 @@ class Catalog:
             raise NotConfigured(f"{kind.__name__} {name!r} is not configured (there are: {known or 'none'})")
         return found
 
+    def called(self, kind: type[_P], tenant_id: str, names: Sequence[str]) -> _P | None:
+        """The one that has one of the names in full (`langgenius/openai/openai`), else by their last part."""
+        known = self.all_of(kind, tenant_id)
+        endings = [last_part(name) for name in names]
+        for wanted in (
+            lambda one: one.name in names,
+            lambda one: one.name in endings,
+            lambda one: last_part(one.name) in endings,
+        ):
+            if found := next(filter(wanted, known), None):
+                return found
+        return None
+
     def all_of(self, kind: type[_P], tenant_id: str) -> list[_P]:
         """The tenant's, the oldest first."""
         return self._definitions.providers(kind, tenant_id)
@@ -48,3 +62,8 @@ class Catalog:
         return {
             name: box.decrypt(provider.tenant_id, sealed) for name, sealed in provider.credentials.items()
         }
+
+
+def last_part(name: str) -> str:
+    """`openai` of `langgenius/openai/openai`: what Dify's editor shows of a plugin's provider."""
+    return name.rstrip("/").rpartition("/")[2]

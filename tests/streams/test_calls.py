@@ -195,7 +195,7 @@ def test_what_it_fails_of_fails_the_node() -> None:
     town.work()
     parent = town.last(RUN)
     assert parent["status"] == "FAILED"
-    assert f"run {CHILD}: has ended FAILED: node 'look' (look): no network" in parent["error"]
+    assert f"run {CHILD} has ended FAILED: node 'look' (look): no network" in parent["error"]
 
 
 def test_tokens_count_for_the_caller_as_well() -> None:

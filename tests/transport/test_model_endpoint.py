@@ -1,5 +1,6 @@
 """Requests to model endpoints: what is tried again, what is not, and that no key is shown."""
 
+import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -9,8 +10,10 @@ import pytest
 from schemas.models import ModelProvider
 from schemas.models.dataset import Embedding
 from tests.streams.executors.knowledge.library import Library, running_library
+from transport.egress import EgressPolicy
 from transport.embeddings import embed
 from transport.errors import ModelRefused
+from transport.guarded_session import EgressGuard
 from transport.model_endpoint import ModelEndpoint
 
 KEY = "sk-1234567890"
@@ -49,6 +52,7 @@ async def test_what_may_pass_is_tried_again(library: Library, session: aiohttp.C
         ((500, {"error": "down"}), 2, "status 500"),
         ((401, {"error": f"bad key {KEY}"}), 1, r"bad key \*\*\*"),
         (b"<html>", 1, "not JSON: <html>"),
+        ((400, b"x" * 295 + KEY.encode()), 1, r"xxx\*\*\*"),
     ],
 )
 async def test_what_stays_wrong_says_why(
@@ -59,6 +63,20 @@ async def test_what_stays_wrong_says_why(
         await endpoint(library, session, max_retries=1).post("x", {})
     assert KEY not in str(raised.value)
     assert len(library.asked) == requests
+
+
+async def test_an_address_that_is_not_allowed_is_not_tried_again(library: Library) -> None:
+    async with EgressGuard(EgressPolicy(())).session() as guarded:
+        with pytest.raises(ModelRefused, match=r"model provider 'm': Access to .* was blocked"):
+            await endpoint(library, guarded, max_retries=10).post("x", {})
+    assert library.asked == []
+
+
+async def test_all_attempts_together_have_a_limit(library: Library, session: aiohttp.ClientSession) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        library.url = f"http://127.0.0.1:{mute.getsockname()[1]}"
+        with pytest.raises(ModelRefused, match=r"did not answer within 0\.2 s"):
+            await endpoint(library, session, timeout_s=0.2).post("x", {})
 
 
 async def test_nobody_there(library: Library, session: aiohttp.ClientSession) -> None:

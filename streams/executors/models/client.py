@@ -10,7 +10,6 @@ import aiohttp
 import orjson
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, stop_after_delay
 from tenacity.wait import wait_random_exponential
-from yarl import URL
 
 from schemas.models.model_provider import ModelProvider, ModelSettings
 from streams.executors.models.assembly import Assembly
@@ -22,9 +21,11 @@ from streams.executors.models.stream import END, EventDecoder
 from streams.executors.models.usage import Usage, priced
 from streams.executors.models.wire import chat_body, completion_body
 from transport.egress import EgressRefused
+from transport.model_endpoint import ModelEndpoint
 
 Mode = Literal["chat", "completion"]
 
+_PATHS: Mapping[Mode, tuple[str, ...]] = {"chat": ("chat", "completions"), "completion": ("completions",)}
 _MAX_REPLY_BYTES = 32 << 20
 _FIRST_WAIT_S = 0.5
 
@@ -89,14 +90,15 @@ class ChatModel:
         """The reply, and the time of its first piece where it was streamed."""
         try:
             async with self.session.post(
-                self._url(),
+                self._endpoint.url(*_PATHS[self.mode]),
                 data=body,
                 headers=self._headers(idempotency_key),
                 timeout=self._timeout(),
                 allow_redirects=False,  # another host must not get the key
             ) as response:
                 if response.status != 200:
-                    raise self._refusal(response, await _read(response))
+                    told = self._endpoint.without_key(await _read(response))
+                    raise refusal(response.status, response.headers, told, self._who)
                 if response.content_type == "text/event-stream":
                     return await self._streamed(response)
                 return self._whole(await _read(response)), None
@@ -125,7 +127,7 @@ class ChatModel:
         chunk = self._chunk(body)
         if not chunk.get("choices"):
             raise InvokeError(
-                f"{self._who} answered without a reply: {explained(body)[0]}. Is base_url right?"
+                f"{self._who} answered without a reply: {self._explained(body)}. Is base_url right?"
             )
         reply.add(chunk)
         return reply
@@ -135,42 +137,28 @@ class ChatModel:
             chunk = orjson.loads(payload)
         except orjson.JSONDecodeError as error:
             raise InvokeError(
-                f"{self._who} answered what is not JSON: {explained(payload)[0]}. Is base_url right?"
+                f"{self._who} answered what is not JSON: {self._explained(payload)}. Is base_url right?"
             ) from error
         if not isinstance(chunk, dict):
-            raise InvokeError(f"{self._who} answered what is no object: {explained(payload)[0]}")
+            raise InvokeError(f"{self._who} answered what is no object: {self._explained(payload)}")
         if chunk.get("error"):
-            raise InvokeError(
-                self._without_key(f"{self._who} gave up: {explained(payload)[0]}"), passing=True
-            )
+            raise InvokeError(f"{self._who} gave up: {self._explained(payload)}", passing=True)
         return chunk
 
-    def _refusal(self, response: aiohttp.ClientResponse, body: bytes) -> InvokeError:
-        error = refusal(response.status, response.headers, body, self._who)
-        error.args = (self._without_key(str(error)),)
-        return error
+    def _explained(self, payload: bytes) -> str:
+        return explained(self._endpoint.without_key(payload))[0]
 
-    def _without_key(self, text: str) -> str:
-        """Some endpoints repeat the key that they refuse."""
-        return text.replace(self.api_key, "***") if self.api_key else text
+    @property
+    def _endpoint(self) -> ModelEndpoint:
+        return ModelEndpoint(self.provider, self.api_key, self.session)
 
     @property
     def _who(self) -> str:
         return f"model provider {self.provider.name!r} (model {self.name})"
 
-    def _url(self) -> URL:
-        base = URL(self.provider.base_url)
-        path = ("chat", "completions") if self.mode == "chat" else ("completions",)
-        return base.joinpath(*path).with_query(base.query)
-
     def _headers(self, idempotency_key: str | None) -> dict[str, str]:
-        headers = {**self.provider.headers, "Content-Type": "application/json"}
-        if idempotency_key is not None:
-            headers["Idempotency-Key"] = idempotency_key
-        if self.api_key:
-            name = self.provider.api_key_header
-            headers[name] = f"Bearer {self.api_key}" if name.lower() == "authorization" else self.api_key
-        return headers
+        key = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
+        return {**self._endpoint.headers(), **key}
 
     def _timeout(self) -> aiohttp.ClientTimeout:
         provider = self.provider

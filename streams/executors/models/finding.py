@@ -3,7 +3,7 @@
 import aiohttp
 
 from schemas.models.model_provider import API_KEY, ModelProvider
-from streams.executors.catalog import Catalog
+from streams.executors.catalog import Catalog, last_part
 from streams.executors.errors import NotConfigured
 from streams.executors.models.client import ChatModel, Mode
 
@@ -35,21 +35,12 @@ class Models:
 
     def _provider(self, tenant_id: str, name: str) -> ModelProvider:
         known = self._catalog.all_of(ModelProvider, tenant_id)
-        last = _last_part(name)
-        for wanted in (
-            lambda one: one.name == name,
-            lambda one: one.name == last,
-            lambda one: _last_part(one.name) == last,
-            lambda one: one.default,
-        ):
-            if found := next(filter(wanted, known), None):
-                return found
+        found = self._catalog.called(ModelProvider, tenant_id, [name])
+        found = found or next((one for one in known if one.default), None)
+        if found is not None:
+            return found
         names = ", ".join(sorted(one.name for one in known)) or "none"
         raise NotConfigured(
             f"model provider {name!r} is not configured (there are: {names});"
-            f" create it with `hopline model-provider create {last} --base-url URL`"
+            f" create it with `hopline model-provider create {last_part(name)} --base-url URL`"
         )
-
-
-def _last_part(name: str) -> str:
-    return name.rstrip("/").rpartition("/")[2]

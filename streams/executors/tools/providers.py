@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from schemas.models import ToolProvider
-from streams.executors.catalog import Catalog
+from streams.executors.catalog import Catalog, last_part
 from streams.executors.errors import NotConfigured
 
 
@@ -15,22 +15,14 @@ def find_provider(catalog: Catalog, tenant_id: str, names: Sequence[str]) -> Too
     given = [name for name in dict.fromkeys(names) if name]
     if not given:
         raise NotConfigured("the node names no tool provider")
+    found = catalog.called(ToolProvider, tenant_id, given)
+    if found is not None:
+        return found
     known = catalog.all_of(ToolProvider, tenant_id)
-    for wanted in (
-        lambda one: one.name in given,
-        lambda one: one.name in map(_last_part, given),
-        lambda one: _last_part(one.name) in map(_last_part, given),
-    ):
-        if found := next(filter(wanted, known), None):
-            return found
     there = ", ".join(sorted(one.name for one in known)) or "none"
     # Of an id and a name, the name says more, and comes last.
     raise NotConfigured(
         f"tool provider {given[-1]!r} is not configured (there are: {there}); create it with"
-        f" `hopline tool-provider create {_last_part(given[-1])}` and --openapi FILE, --mcp URL or"
+        f" `hopline tool-provider create {last_part(given[-1])}` and --openapi FILE, --mcp URL or"
         " --workflow NAME"
     )
-
-
-def _last_part(name: str) -> str:
-    return name.rstrip("/").rpartition("/")[2]

@@ -274,6 +274,8 @@ async def test_what_may_pass_is_tried_again(endpoint: Endpoint) -> None:
             r"'openai' \(model m\) answered 401: bad key \*\*\*. Check credentials.api_key",
             1,
         ),
+        (Reply(b"x" * 495 + KEY.encode(), 400), InvokeBadRequestError, r"xxx\*\*\*", 1),
+        (Reply(b"<html>" + KEY.encode()), InvokeError, r"not JSON: <html>\*\*\*. Is base_url right", 1),
         (Reply({"detail": "no such model"}, 404), InvokeBadRequestError, "no such model. Check base_url", 1),
         (Reply({"error": "too long"}, 400), InvokeBadRequestError, "answered 400: too long", 1),
         (
