@@ -9,6 +9,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 MAY_IMPORT = {
     "schemas": set(),
+    "plugins": {"schemas"},
     "transport": {"schemas"},
     "ingress": {"schemas", "transport"},
     "streams": {"schemas", "transport"},

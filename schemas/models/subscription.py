@@ -58,8 +58,10 @@ class SubscriptionState(Entity):
     and a token that is refreshed at the same moment are two records, and neither overwrites the other.
     """
 
-    revision: str
-    """It says something about the subscription of that revision only."""
+    credentials_id: str
+    """What is here of credentials says something about those of that id only."""
+    agreement_id: str
+    """Likewise `properties` and `expires_at`."""
     credentials: dict[str, str] = Field(default_factory=dict)
     credential_expires_at: int = NEVER
     properties: dict[str, Any] = Field(default_factory=dict)
@@ -93,8 +95,10 @@ class TriggerSubscription(Entity):
     credential_expires_at: int = NEVER
     expires_at: int = NEVER
     status: SubscriptionStatus = SubscriptionStatus.ACTIVE
-    revision: str
-    """New with each agreement with the provider, and with each set of credentials."""
+    credentials_id: str
+    """New with each set of credentials that is given or authorized."""
+    agreement_id: str
+    """New each time that its user has the provider agree to it."""
     oauth_client_id: str = ""
     """Id of the OAuth client that the tokens were issued to: only it can refresh them."""
 
@@ -134,11 +138,15 @@ class TriggerSubscription(Entity):
         )
 
     def since(self, state: SubscriptionState | None) -> "TriggerSubscription":
-        """As it is now, given what has become of it; itself where that is about an earlier revision."""
-        if state is None or state.revision != self.revision:
+        """As it is now, given what has become of it."""
+        if state is None:
             return self
-        kept = {"credentials", "credential_expires_at", "properties", "expires_at"}
-        return self.model_copy(update={name: getattr(state, name) for name in kept})
+        update: dict[str, Any] = {}
+        if state.credentials_id == self.credentials_id:
+            update |= state.model_dump(include={"credentials", "credential_expires_at"})
+        if state.agreement_id == self.agreement_id:
+            update |= state.model_dump(include={"properties", "expires_at"})
+        return self.model_copy(update=update)
 
 
 def endpoint_url(base_url: str, endpoint_id: str) -> str:

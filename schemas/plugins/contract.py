@@ -104,6 +104,8 @@ class TriggerPlugin:
     Filters: ClassVar[type[EventFilters]] = EventFilters
     secret_properties: ClassVar[frozenset[str]] = frozenset()
     """Names of properties that are texts nobody may see."""
+    methods: ClassVar[tuple[str, ...]] = ("POST",)
+    """That `receive` takes; some providers prove an endpoint with a GET."""
     renew_before_s: ClassVar[int] = 3600
     """A subscription that expires is renewed this long before, or in the middle of a shorter life."""
 

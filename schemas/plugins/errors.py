@@ -6,6 +6,15 @@ ProviderError
 """
 
 
+def fault_of(error: BaseException) -> str:
+    """What and where, for the log: the text of a fault in a plugin may have a secret in it."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "?"
+    return f"{type(error).__name__} at {place}"
+
+
 class ProviderError(Exception):
     """Either."""
 

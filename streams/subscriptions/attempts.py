@@ -10,6 +10,9 @@ from streams.subscriptions.rows import Lease, SubscriptionRow, What
 LEASE_S = 120.0
 """Longer than an attempt can take: two requests of 30 s, and the way of its outcome."""
 
+_CREDENTIALS = {"credentials_id", "credentials", "credential_expires_at"}
+_AGREEMENT = {"agreement_id", "properties", "expires_at"}
+
 _FIRST_RETRY_S, _LAST_RETRY_S = 30.0, 3600.0
 
 _NOTHING_TO_REFRESH_WITH = (
@@ -21,19 +24,23 @@ _MAY_BE_LOST = (
 
 
 def install(before: SubscriptionRow | None, agreed: TriggerSubscription, now_s: float) -> SubscriptionRow:
-    """A subscription that is new, or has changed: what has become of it stays, unless all is agreed anew."""
-    if before is not None and before.subscription.revision == agreed.revision:
-        return replace(before, subscription=agreed)
-    state = SubscriptionState(
-        id=agreed.id,
-        tenant_id=agreed.tenant_id,
-        revision=agreed.revision,
-        credentials=agreed.credentials,
-        credential_expires_at=agreed.credential_expires_at,
-        properties=agreed.properties,
-        expires_at=agreed.expires_at,
+    """A subscription that is new, or has changed: what has become of it stays, as far as it is not given or
+    agreed on anew."""
+    fresh = SubscriptionState(
+        **agreed.model_dump(include={"id", "tenant_id", *_CREDENTIALS, *_AGREEMENT}),
+        created_at=agreed.updated_at,
+        updated_at=agreed.updated_at,
     )
-    return SubscriptionRow(agreed, state, token_from_s=now_s, renewed_from_s=now_s)
+    if before is None:
+        return SubscriptionRow(agreed, fresh, token_from_s=now_s, renewed_from_s=now_s)
+    row = replace(before, subscription=agreed)
+    if before.state.credentials_id != agreed.credentials_id:
+        row = _anew(row, "token", fresh.model_dump(include={*_CREDENTIALS, "needs_authorization"}))
+        row = replace(row, token_from_s=now_s, interrupted=False)
+    if before.state.agreement_id != agreed.agreement_id:
+        row = _anew(row, "renewal", fresh.model_dump(include=_AGREEMENT))
+        row = replace(row, renewed_from_s=now_s)
+    return row
 
 
 def leased(row: SubscriptionRow, holder: str, now_s: float) -> SubscriptionRow:
@@ -86,12 +93,23 @@ def with_failure(row: SubscriptionRow, outcome: dict[str, Any], now_s: float) ->
     return replace(_settled(row, outcome, state), failed=failed)
 
 
+def _anew(row: SubscriptionRow, what: What, taken: dict[str, Any]) -> SubscriptionRow:
+    """Whoever is at work on what was before works for nothing."""
+    fine = {"failures": 0, "error": None, "retry_at": None}
+    lease = None if row.lease is not None and row.lease.what == what else row.lease
+    return replace(row, state=_changed(row, **taken, **fine), lease=lease, failed=None)
+
+
 def counts(row: SubscriptionRow, kind: str, outcome: dict[str, Any]) -> bool:
     """Whether the outcome still says something about the row."""
-    if outcome["revision"] != row.subscription.revision or outcome["attempt"] <= row.settled:
+    if outcome["attempt"] <= row.settled:
         return False
+    if kind == "TOKEN":
+        return bool(outcome["credentials_id"] == row.subscription.credentials_id)
+    if kind == "RENEWED":
+        return bool(outcome["agreement_id"] == row.subscription.agreement_id)
     # A failure of an attempt that was given up says nothing: another one is on its way.
-    return kind != "FAILED" or (row.lease is not None and row.lease.attempt == outcome["attempt"])
+    return row.lease is not None and row.lease.attempt == outcome["attempt"]
 
 
 def _settled(row: SubscriptionRow, outcome: dict[str, Any], state: SubscriptionState) -> SubscriptionRow:

@@ -10,7 +10,7 @@ from schemas.codec import Codec
 from schemas.models.subscription import TriggerSubscription
 from schemas.plugins.contract import Subscribed
 from schemas.plugins.credentials import NEVER
-from schemas.plugins.errors import ProviderError, ProviderRefused
+from schemas.plugins.errors import ProviderError, ProviderRefused, fault_of
 from schemas.plugins.http import Http
 from schemas.plugins.opening import opened, opened_texts, sealed_credentials, sealed_properties
 from schemas.plugins.registry import find_plugin
@@ -85,8 +85,8 @@ class Refresher:
             if self._clock() >= lease.until_s - _CLOSE_S:
                 return  # It has waited for so long that the row is about to have another attempt.
             kind, outcome = await self._outcome(subscription, lease)
-        identity = {"revision": subscription.revision, "attempt": lease.attempt}
-        await self._tell(subscription, kind, {**identity, **outcome})
+        ids = {"credentials_id": subscription.credentials_id, "agreement_id": subscription.agreement_id}
+        await self._tell(subscription, kind, {**ids, "attempt": lease.attempt, **outcome})
 
     async def _outcome(self, subscription: TriggerSubscription, lease: Lease) -> tuple[str, Payload]:
         try:
@@ -99,9 +99,7 @@ class Refresher:
         except TimeoutError:
             return "FAILED", {"error": "the provider takes too long", "hopeless": False}
         except Exception as error:
-            # A fault of a plugin. Its text may have a secret in it; its place has none.
-            frame = _place(error)
-            _log.error("refreshing subscription %s: %s at %s", subscription.id, type(error).__name__, frame)
+            _log.error("refreshing subscription %s: %s", subscription.id, fault_of(error))
             return "FAILED", {"error": f"a fault of the plugin: {type(error).__name__}", "hopeless": False}
 
     async def _token(self, subscription: TriggerSubscription) -> Payload:
@@ -153,10 +151,3 @@ class Refresher:
         if self._box is None:
             raise ProviderRefused("this worker needs HOPLINE_SECRET_KEY to read its credentials")
         return self._box
-
-
-def _place(error: BaseException) -> str:
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "?"

@@ -65,7 +65,10 @@ class Subscriptions:
             agreed = TriggerSubscription.model_validate(payload)
             if row is not None and row.subscription.updated_at > agreed.updated_at:
                 return Decision()
-            return Decision(writes={key: install(row, agreed, now).encode()})
+            after = install(row, agreed, now)
+            if row is not None and after.state != row.state:
+                return self._kept(after, now)
+            return Decision(writes={key: after.encode()})
         if kind == "REMOVE":
             return Decision([Send(SUBSCRIPTION_STATES, key.encode(), None)], {key: None})
         if kind not in _OUTCOMES:

@@ -1,0 +1,117 @@
+"""What is asked of a provider, and what is kept of it: where one is made, changed or authorized."""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from aiohttp import web
+
+from ingress.errors import Conflict, Unavailable, Unprocessable
+from ingress.keys import CODEC, EGRESS, PRODUCER, SECRETS, STORE
+from ingress.subscriptions.places import base_url
+from schemas.ids import new_id
+from schemas.models import TriggerSubscription, utc_now
+from schemas.models.subscription import SubscriptionStatus
+from schemas.plugins.contract import TriggerPlugin
+from schemas.plugins.errors import ProviderError, ProviderRefused, fault_of
+from schemas.plugins.opening import opened, sealed_properties
+from schemas.plugins.registry import find_plugin, plugins
+from schemas.secrets import SecretBox
+from transport.errors import TransportError
+from transport.plugin_http import PluginHttp
+from transport.subscriptions import SUBSCRIPTIONS, subscription_command
+
+_log = logging.getLogger(__name__)
+
+_RETRY_S = 10
+
+
+def needed_box(request: web.Request) -> SecretBox:
+    """Raises `Conflict` where the deployment has no key."""
+    box = request.app[SECRETS]
+    if box is None:
+        raise Conflict("this deployment cannot store secrets; its operator must set HOPLINE_SECRET_KEY")
+    return box
+
+
+def needed_plugin(name: str) -> TriggerPlugin:
+    """By provider_id or the last part of it. Raises `Unprocessable`."""
+    plugin = find_plugin(name)
+    if plugin is None:
+        why = f"no plugin for {name!r} is installed; there are {', '.join(plugins()) or 'none'}"
+        row = {"node": None, "field": "provider", "why": why}
+        raise Unprocessable("the provider is not known", errors=[row])
+    return plugin
+
+
+@contextmanager
+def provider_errors() -> Iterator[None]:
+    """What a provider says, as `Unprocessable` or `Unavailable`."""
+    try:
+        yield
+    except ProviderRefused as refused:
+        raise Unprocessable(str(refused), errors=[]) from refused
+    except ProviderError as error:
+        raise Unavailable(str(error), _RETRY_S) from error
+
+
+async def subscribe(
+    request: web.Request, plugin: TriggerPlugin, subscription: TriggerSubscription
+) -> TriggerSubscription:
+    """The subscription as the provider has agreed to it, kept. Raises `Unprocessable`, `Unavailable`.
+
+    It must be kept already: the provider may send to its endpoint before it answers.
+    """
+    box, http = needed_box(request), PluginHttp(request.app[EGRESS])
+    with provider_errors(), _faults(subscription):
+        agreed = await plugin.subscribe(http, opened(plugin, subscription, box, base_url(request)))
+    update = {
+        "properties": sealed_properties(plugin, agreed.properties, box, subscription.tenant_id),
+        "expires_at": agreed.expires_at,
+        "agreement_id": new_id(),
+        "status": SubscriptionStatus.ACTIVE,
+        "updated_at": utc_now(),
+    }
+    after = subscription.model_copy(update=update)
+    try:
+        await keep(request, after)
+    except (TransportError, TimeoutError):
+        # Nobody would ever know of it.
+        with suppress(ProviderError, Unprocessable, Unavailable):
+            await unsubscribe(request, plugin, after)
+        raise
+    return after
+
+
+async def unsubscribe(request: web.Request, plugin: TriggerPlugin, subscription: TriggerSubscription) -> None:
+    """The provider sends nothing more. Raises `Unprocessable`, `Unavailable`."""
+    box, http = needed_box(request), PluginHttp(request.app[EGRESS])
+    with provider_errors(), _faults(subscription):
+        await plugin.unsubscribe(http, opened(plugin, subscription, box, base_url(request)))
+
+
+async def keep(request: web.Request, subscription: TriggerSubscription) -> None:
+    """Durable, seen by this process, and told to the worker that keeps it alive. Twice is as good as once."""
+    await request.app[STORE].put(SUBSCRIPTIONS, subscription)
+    await tell(request, subscription, "SET", subscription.model_dump(mode="json"))
+
+
+async def tell(
+    request: web.Request, subscription: TriggerSubscription, kind: str, payload: dict[str, Any]
+) -> None:
+    """Returns when the command is durable. Raises `SendFailed`."""
+    send = subscription_command(request.app[CODEC], subscription, kind, payload, time.time())
+    await request.app[PRODUCER].send(send)
+
+
+@contextmanager
+def _faults(subscription: TriggerSubscription) -> Iterator[None]:
+    try:
+        yield
+    except ProviderError:
+        raise
+    except Exception as error:
+        _log.error("subscription %s: %s", subscription.id, fault_of(error))
+        raise ProviderRefused(f"a fault of the plugin: {type(error).__name__}") from None
