@@ -59,8 +59,12 @@ def claims(node: Mapping[str, Any]) -> Claims:
 
 
 def owners(claimed: Mapping[str, Claims]) -> dict[str, str]:
-    """Node id -> the container that it is directly inside, "" for none; of two the inner one."""
-    return {node_id: _innermost(claim, claimed) for node_id, claim in claimed.items()}
+    """Node id -> the container that it is directly inside, "" for none; of two the inner one.
+
+    A claim to a node that is not there says nothing: Dify leaves it on nodes whose container was deleted.
+    """
+    known = {node_id: [one for one in claim if one in claimed] for node_id, claim in claimed.items()}
+    return {node_id: _innermost(claim, claimed) for node_id, claim in known.items()}
 
 
 def start_of(container: Node, inside: Sequence[Node]) -> str | None:
@@ -90,9 +94,7 @@ def container_problems(nodes: Mapping[str, Node], edges: Sequence[Ends]) -> Iter
 
 def _owner_problems(node: Node, nodes: Mapping[str, Node]) -> Iterator[Problem]:
     owner = nodes.get(node.owner)
-    if node.owner and owner is None:
-        yield Problem(node.id, "parentId", f"is inside {node.owner!r}, which does not exist")
-    elif owner is not None and owner.type not in STARTS:
+    if owner is not None and owner.type not in STARTS:
         yield Problem(node.id, "parentId", f"is inside {owner.id}, which is no iteration and no loop")
     elif owner is not None and node.id in _around(node.id, nodes):
         yield Problem(node.id, "parentId", "is inside itself")
