@@ -42,7 +42,7 @@ def as_result(passages: Iterable[Passage]) -> list[dict[str, Any]]:
 def _item(position: int, passage: Passage) -> dict[str, Any]:
     metadata = dict(passage.metadata)
     chunk = metadata.pop("_chunk", None)
-    external = not isinstance(chunk, Mapping)
+    external = passage.dataset.kind == "external"
     shown: dict[str, Any] = {
         "_source": "knowledge",
         "position": position,

@@ -34,18 +34,19 @@ class RetrievalApi:
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
 
     async def retrieve(
-        self, dataset: Dataset, url: URL, headers: Mapping[str, str], body: Mapping[str, Any]
+        self, dataset: Dataset, url: URL, token: str | None, body: Mapping[str, Any]
     ) -> list[Passage]:
         """POSTs `body` to `url` + `/retrieval`. Raises `ExternalKnowledgeError`."""
+        authorization = {"Authorization": f"Bearer {token}"} if token else {}
         try:
             async with self._session.post(
                 url.joinpath("retrieval").with_query(url.query),
                 data=orjson.dumps(body),
-                headers={"Content-Type": "application/json", **headers},
+                headers={"Content-Type": "application/json", **authorization},
                 timeout=self._timeout,
                 allow_redirects=False,  # another host must not get the key
             ) as response:
-                answer = await _read(response)
+                answer = _without(token, await _read(response))
                 if response.status != 200:
                     raise ExternalKnowledgeError(f"{_who(dataset)}: {_refusal(response.status, answer)}")
         except EgressRefused as refused:
@@ -78,6 +79,11 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
     return bytes(answer)
 
 
+def _without(token: str | None, answer: bytes) -> bytes:
+    """Some services repeat the key that they refuse, and whatever they answer is recorded."""
+    return answer.replace(token.encode(), b"******") if token else answer
+
+
 def _passages(dataset: Dataset, answer: bytes) -> list[Passage]:
     try:
         records = orjson.loads(answer)["records"]
@@ -90,24 +96,24 @@ def _passages(dataset: Dataset, answer: bytes) -> list[Passage]:
 
 def _passage(dataset: Dataset, record: Mapping[str, Any]) -> Passage:
     """Records are taken with what they have: as Dify does."""
-    score = record.get("score")
+    score, metadata = record.get("score"), record.get("metadata")
     return Passage(
         dataset=dataset,
         content=str(record.get("content") or ""),
         title=str(record.get("title") or ""),
         score=float(score) if isinstance(score, int | float) else None,
-        metadata=record.get("metadata") or {},
+        metadata=metadata if isinstance(metadata, dict) else {},
     )
 
 
 def _refusal(status: int, answer: bytes) -> str:
     try:
         told = orjson.loads(answer)
-        code = told.get("error_code")
+        code = told.get("error_code") if isinstance(told.get("error_code"), int | str) else None
         detail = told.get("error_msg") or told.get("detail") or told.get("title") or ""
     except (orjson.JSONDecodeError, AttributeError):
         return f"answered with status {status}: {_shown(answer)}"
-    meaning = _MEANINGS.get(code, "")
+    meaning = _MEANINGS.get(code, "") if isinstance(code, int) else ""
     why = ": ".join(filter(None, (meaning, str(detail)[:_SHOWN_CHARS])))
     number = f" and error code {code}" if code is not None else ""
     return f"answered with status {status}{number}: {why or _shown(answer)}"

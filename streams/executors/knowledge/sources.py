@@ -77,11 +77,8 @@ class Sources:
         body = request_body(str(knowledge_id), search.query, top_k, threshold, search.condition)
         if external:
             key = self._catalog.credentials(dataset).get("api_key")
-            headers = {"Authorization": f"Bearer {key}"} if key else {}
-            return await self._external.retrieve(dataset, URL(str(dataset.endpoint)), headers, body)
+            return await self._external.retrieve(dataset, URL(str(dataset.endpoint)), key, body)
         if search.vector_weight is not None:
             body["retrieval_setting"]["vector_weight"] = search.vector_weight
         token = self._catalog.service_token(dataset.tenant_id, time.time())
-        return await self._index.retrieve(
-            dataset, self._index_url, {"Authorization": f"Bearer {token}"}, body
-        )
+        return await self._index.retrieve(dataset, self._index_url, token, body)

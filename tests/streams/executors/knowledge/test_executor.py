@@ -226,6 +226,7 @@ async def test_a_dataset_that_is_not_there_is_named(library: Library) -> None:
             "error code 1002: the API key is not accepted: bad key",
         ),
         ((404, {"error_code": 2001}), "there is no such knowledge base"),
+        ((500, {"error_code": {"odd": 1}, "error_msg": "down"}), "status 500: down"),
         ((500, b"<html>oops"), "status 500: <html>oops"),
         (b"not json", "has no records: not json"),
         ({"results": []}, "has no records"),
@@ -240,11 +241,23 @@ async def test_a_refusal_says_why(library: Library, answer: Any, why: str) -> No
     assert why in str(raised.value)
 
 
+async def test_a_key_that_is_repeated_is_not_shown(library: Library) -> None:
+    library.dataset("a", credentials=sealed(api_key=KEY))
+    library.answers["/retrieval"] = lambda _: (403, {"error_msg": f"{'x' * 290}{KEY}"})
+    with pytest.raises(ExternalKnowledgeError, match=r"x\*\*\*\*\*\*"):
+        await run(library, dataset_ids=["a"])
+    library.holds({"content": f"you are {KEY}"})
+    [item] = (await run(library, dataset_ids=["a"])).outputs["result"]
+    assert item["content"] == "you are ******"
+
+
 async def test_records_are_taken_with_what_they_have(library: Library) -> None:
     library.dataset("a")
-    library.holds({"content": "only content"}, {"content": "x", "metadata": None, "score": 1})
+    odd = [{"metadata": None, "score": 1}, {"metadata": ["y"], "score": 0.5}, {"metadata": {"_chunk": {}}}]
+    library.holds(*({"content": str(number), **one} for number, one in enumerate(odd)))
     result = (await run(library, dataset_ids=["a"])).outputs["result"]
-    assert [(item["content"], item["title"]) for item in result] == [("x", ""), ("only content", "")]
+    assert [(item["content"], item["title"]) for item in result] == [("0", ""), ("1", ""), ("2", "")]
+    assert [item["metadata"]["doc_metadata"] for item in result] == [{}, {}, {}]
 
 
 async def test_an_external_dataset_may_not_be_on_a_private_address(library: Library) -> None:
