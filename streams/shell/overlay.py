@@ -1,6 +1,10 @@
 """What a stage has kept as of now: the table, under the writes of the turn that is being decided."""
 
-from streams.shell.rows import Write
+from collections.abc import Mapping
+from itertools import chain
+
+from streams.shell.replay import owner_of
+from streams.shell.rows import BREAK, Write
 from streams.shell.stage import Kept
 from streams.shell.table import Table
 
@@ -61,11 +65,20 @@ class Overlay:
             self._writes[partition].update(writes)
 
     def writes(self) -> dict[int, list[Write]]:
-        """Partition to what has been written, in the order of the first write of each row."""
-        return {partition: list(writes.items()) for partition, writes in self._writes.items() if writes}
+        """Partition to what has been written, rows that belong together one after the other."""
+        return {partition: _together(writes) for partition, writes in self._writes.items() if writes}
 
     def _open(self, partition: int) -> Kept:
         if self._table is None:
             return Nothing()
         writes = self._writes.setdefault(partition, {})
         return _View(self._table, partition, writes)
+
+
+def _together(writes: Mapping[str, bytes | None]) -> list[Write]:
+    if not any(BREAK in key for key in writes):
+        return list(writes.items())
+    groups: dict[str, list[Write]] = {}
+    for write in writes.items():
+        groups.setdefault(owner_of(write[0]), []).append(write)
+    return list(chain.from_iterable(groups.values()))

@@ -15,9 +15,10 @@ from streams.shell.errors import Revoked
 from streams.shell.inbox import Delivery, Inbox
 from streams.shell.offsets import TopicPartition
 from streams.shell.outbox import Outbox
+from streams.shell.replay import Recovered
 from streams.shell.rows import Epoch
 from streams.shell.stage import Record
-from streams.shell.table import EPOCH_HEADER, Recovered, Table
+from streams.shell.table import EPOCH_HEADER, MORE_HEADER, Table
 
 log = logging.getLogger(__name__)
 
@@ -165,22 +166,22 @@ class Reader:
             # The position and not the last record: compaction may have removed the last ones.
             for tp, position in (await self._source.positions(missing)).items():
                 if position >= missing[tp]:
-                    self._tables[tp.topic].recover(tp.partition, [], position - 1)
+                    self._tables[tp.topic].recovered(tp.partition, position - 1)
                     del missing[tp]
 
     def _apply(self, tp: TopicPartition, records: Sequence[RawRecord]) -> None:
-        rows = [Recovered(r.key.decode(), r.value, _epoch(r)) for r in records if r.key is not None]
+        rows = [_recovered(r.key, r) for r in records if r.key is not None]
         self._tables[tp.topic].recover(tp.partition, rows, records[-1].offset)
 
     async def _correct(self, assignment: Assignment, changelogs: set[TopicPartition]) -> None:
-        """Writes again what a worker that had lost its partitions has overwritten."""
+        """Writes again what a worker has overwritten that had lost its partitions, or that died halfway."""
         for tp in changelogs:
             if self._current is not assignment:
                 return
             table = self._tables[tp.topic]
             writes = table.corrections(tp.partition)
             if writes:
-                log.warning("%s/%d: %d rows were written too late, correcting them", *tp, len(writes))
+                log.warning("%s/%d: %d rows came late or in part, correcting them", *tp, len(writes))
                 await assignment.ensure_ours()
                 offsets = await self._outbox.send_rows(table.sends(tp.partition, writes))
                 table.confirm(tp.partition, writes, offsets)
@@ -223,9 +224,10 @@ class Reader:
         self._inboxes[tp.topic].put(Delivery(assignment, TopicPartition(*tp), batch, size))
 
 
-def _epoch(record: RawRecord) -> Epoch | None:
-    encoded = next((value for name, value in record.headers if name == EPOCH_HEADER), None)
-    return None if encoded is None else Epoch.decode(encoded)
+def _recovered(key: bytes, record: RawRecord) -> Recovered:
+    headers = dict(record.headers)
+    epoch = Epoch.decode(headers[EPOCH_HEADER]) if EPOCH_HEADER in headers else None
+    return Recovered(key.decode(), record.value, epoch, record.offset, int(headers.get(MORE_HEADER, 0)))
 
 
 def _resume_at(tp: TopicPartition, committed: int | None, bounds: tuple[int, int]) -> int:

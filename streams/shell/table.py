@@ -1,30 +1,16 @@
-"""One stage's table: rows, what brings them to the changelog, and when each of them is due.
-
-Rows carry the epoch of their writer in a header. A worker that was frozen while it sent rows sends them when
-it wakes up, after others have gone on; nothing on the way can stop it. Whoever reads the changelog next sees
-a smaller epoch after a greater one, leaves such a row out, and writes the right one again.
-"""
+"""One stage's table: rows, what brings them to the changelog and back, and when each of them is due."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
 
 from streams.shell.due import DueHeap, DueOf
 from streams.shell.errors import ForeignWriter
+from streams.shell.replay import NO_EPOCH, Recovered, Replay, followers, owner_of
 from streams.shell.rows import Epoch, Mark, Rows, Write
 from streams.shell.stage import Stage
 from transport.producer import Send
 
-EPOCH_HEADER = "epoch"
-
-_NO_EPOCH = Epoch(-1, -1)
-
-
-class Recovered(NamedTuple):
-    """One row of the changelog. Without an epoch it counts as written under the one before it."""
-
-    key: str
-    value: bytes | None
-    epoch: Epoch | None
+EPOCH_HEADER, MORE_HEADER = "epoch", "more"
+"""Of a row in the changelog, see `streams.shell.replay`. The second is left out where it would be 0."""
 
 
 def _forgiving(due: DueOf) -> DueOf:
@@ -55,7 +41,7 @@ class Table:
         self._rows = rows
         self._marks: dict[int, Mark] = {}
         self._epochs: dict[int, Epoch] = {}
-        self._late: dict[int, set[str]] = {}
+        self._replays: dict[int, Replay] = {}
         self._heaps: dict[int, DueHeap] = {}
 
     @property
@@ -73,18 +59,18 @@ class Table:
         if mark is not None and not earliest <= mark.offset + 1 <= end:
             self._rows.clear(partition)
             mark = None
-        self._marks[partition] = mark or Mark(earliest - 1, _NO_EPOCH)
+        mark = self._marks[partition] = mark or Mark(earliest - 1, NO_EPOCH)
         self._epochs[partition] = Epoch(end, generation)
-        self._late[partition] = set()
+        self._replays[partition] = Replay(mark.epoch)
         if self._due_of is not None and partition not in self._heaps:
             self._heaps[partition] = DueHeap()
             self._heaps[partition].rebuild(self._rows.items(partition), self._due_of)
-        return self._marks[partition].offset + 1
+        return mark.offset + 1
 
     def close(self, partition: int) -> None:
         """The partition has another owner now."""
         self._rows.close(partition)
-        for by_partition in (self._marks, self._epochs, self._late, self._heaps):
+        for by_partition in (self._marks, self._epochs, self._replays, self._heaps):
             by_partition.pop(partition, None)
 
     def get(self, partition: int, key: str) -> bytes | None:
@@ -95,32 +81,48 @@ class Table:
         """The keys of an open partition that begin with `prefix`, which ends with `BREAK`."""
         return self._rows.under(partition, prefix)
 
+    def items(self, partition: int) -> Iterator[tuple[str, bytes]]:
+        """All rows of an open partition, in no order."""
+        return self._rows.items(partition)
+
     def size(self, partition: int) -> int:
         """About how many rows an open partition has."""
         return self._rows.size(partition)
 
     def recover(self, partition: int, rows: Iterable[Recovered], last: int) -> None:
-        """Applies what the changelog says, up to its offset `last`, but for rows that came too late."""
-        epoch = self._marks[partition].epoch
-        writes: dict[str, bytes | None] = {}
-        for row in rows:
-            if row.epoch is not None and row.epoch < epoch:
-                self._late[partition].add(row.key)
-            else:
-                epoch = row.epoch or epoch
-                writes[row.key] = row.value
-                self._late[partition].discard(row.key)
-        self._apply(partition, list(writes.items()), Mark(last, epoch))
+        """Applies what the changelog says, up to its offset `last`."""
+        replay = self._replays[partition]
+        counts = replay.read(rows)
+        # A recovery that is broken off begins again where it could not tell yet what counts.
+        known = last if replay.undecided is None else replay.undecided - 1
+        self._apply(partition, list(counts.items()), Mark(known, replay.epoch))
+
+    def recovered(self, partition: int, last: int) -> None:
+        """The changelog ends with the offset `last`."""
+        replay = self._replays[partition]
+        self._apply(partition, list(replay.end().items()), Mark(last, replay.epoch))
 
     def corrections(self, partition: int) -> list[Write]:
-        """Rows to be written again because one that came too late is their newest in the changelog."""
-        late = self._late.get(partition, set())
-        return [(key, self._rows.get(partition, key)) for key in sorted(late)]
+        """Rows to be written again because one that does not count is their newest in the changelog."""
+        left_out = self._replays[partition].left_out if partition in self._replays else ()
+        return [
+            (key, self._rows.get(partition, key)) for key in sorted(left_out, key=lambda k: (owner_of(k), k))
+        ]
 
-    def sends(self, partition: int, writes: Iterable[Write]) -> list[Send]:
-        """The writes as changelog messages."""
-        headers = ((EPOCH_HEADER, self._epochs[partition].encode()),)
-        return [Send(self.changelog, key.encode(), value, headers, partition) for key, value in writes]
+    def sends(self, partition: int, writes: Sequence[Write]) -> list[Send]:
+        """The writes as changelog messages. Rows that belong together and follow each other are a group."""
+        epoch = (EPOCH_HEADER, self._epochs[partition].encode())
+        last = (epoch,)
+        return [
+            Send(
+                self.changelog,
+                key.encode(),
+                value,
+                (epoch, (MORE_HEADER, b"%d" % more)) if more else last,
+                partition,
+            )
+            for (key, value), more in zip(writes, followers([key for key, _ in writes]), strict=True)
+        ]
 
     def confirm(self, partition: int, writes: Sequence[Write], offsets: Sequence[int]) -> None:
         """Applies own writes that the broker has at these changelog offsets, in this order.
@@ -132,8 +134,8 @@ class Table:
         if offsets[0] != expected or offsets[-1] != expected + len(offsets) - 1:
             raise ForeignWriter(f"{self.changelog}/{partition}: expected offset {expected}, got {offsets[0]}")
         self._apply(partition, writes, Mark(offsets[-1], self._epochs[partition]))
-        if self._late[partition]:
-            self._late[partition].difference_update(key for key, _ in writes)
+        if left_out := self._replays[partition].left_out:
+            left_out.difference_update(key for key, _ in writes)
 
     def due(self, now: float, limit: int) -> list[tuple[int, str]]:
         """At most `limit` rows, as partition and key, whose time may have come; each is named once.

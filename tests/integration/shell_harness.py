@@ -73,8 +73,11 @@ class Deployment:
         return process
 
     def wait_ready(self, worker_id: str) -> None:
-        marker = self.folder / f"{worker_id}.{self.workers[worker_id].pid}.ready"
-        wait_for(marker.exists, f"{worker_id} to be ready", self)
+        wait_for(lambda: self.is_ready(worker_id), f"{worker_id} to be ready", self)
+
+    def is_ready(self, worker_id: str) -> bool:
+        """Whether it has had partitions since it was started last."""
+        return (self.folder / f"{worker_id}.{self.workers[worker_id].pid}.ready").exists()
 
     def stop(self, worker_id: str, number: int = signal.SIGTERM) -> int:
         """Ends a worker and returns its exit code."""

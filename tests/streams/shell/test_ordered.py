@@ -13,10 +13,11 @@ from streams.shell.inbox import Delivery, Inbox
 from streams.shell.metrics import NoMetrics
 from streams.shell.ordered import OrderedStage
 from streams.shell.outbox import Keep, Outbox
+from streams.shell.replay import Recovered
 from streams.shell.rows import MemoryRows
 from streams.shell.settings import ShellSettings
-from streams.shell.stage import Decision, Kept, NotYet, Record, Stage
-from streams.shell.table import Recovered, Table
+from streams.shell.stage import Decision, Held, Kept, NotYet, Record, Stage
+from streams.shell.table import Table
 from tests.streams.shell.conftest import TP, FakeProducer, bury
 from transport.errors import StorageUnavailable
 from transport.producer import Send
@@ -226,7 +227,7 @@ async def test_a_released_stage_ends_its_turn_and_drops_the_rest(
 async def test_due_rows_are_served_without_records(producer: FakeProducer, assignment: Assignment) -> None:
     stage = Stage("s", "source", keep, "t", due=lambda key, value: float(value))
     running = Running(stage, producer)
-    rows = [Recovered("early", b"99", None), Recovered("late", b"101", None)]
+    rows = [Recovered("early", b"99", None, 0), Recovered("late", b"101", None, 1)]
     running.table.recover(0, rows, 1)
     async with running.run():
         await asyncio.sleep(0.01)
@@ -313,7 +314,7 @@ async def test_a_row_that_is_due_may_wait_for_what_it_needs(
     clock = [100.0]
     stage = Stage("s", "source", keep, "t", due=lambda key, value: float(value), on_due=on_due)
     running = Running(stage, producer, clock=lambda: clock[0])
-    running.table.recover(0, [Recovered("row", b"50", None)], 0)
+    running.table.recover(0, [Recovered("row", b"50", None, 0)], 0)
     running.runner.serve(assignment)
     async with running.run():
         await asyncio.wait_for(here.wait(), 2)
@@ -323,3 +324,29 @@ async def test_a_row_that_is_due_may_wait_for_what_it_needs(
             while not producer.sent:  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
     assert _summary(producer.sent)[0] == ("out", b"due")
+
+
+class Beside:
+    """Notes what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[object] = []
+
+    def begin(self, held: Held) -> None:
+        self.told.append(dict(held.items(0)))
+
+    async def end(self) -> None:
+        self.told.append("end")
+
+
+async def test_a_companion_goes_on_while_the_partitions_are_here(
+    producer: FakeProducer, assignment: Assignment
+) -> None:
+    beside = Beside()
+    running = Running(Stage("s", "source", keep, "t", companion=beside), producer)
+    running.table.recover(0, [Recovered("count", b"5", None, 0)], 0)
+    async with running.run():
+        running.runner.serve(assignment)
+        assert beside.told == [{"count": b"5"}]
+        await running.runner.release()
+        assert beside.told[1:] == ["end"]

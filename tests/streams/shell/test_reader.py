@@ -178,6 +178,25 @@ async def test_rows_that_came_too_late_are_corrected_before_anything_is_delivere
     assert delivered == [0]
 
 
+async def test_a_run_that_was_written_in_part_is_as_it_was_before(
+    parts: Parts, producer: FakeProducer
+) -> None:
+    first, dying = ("epoch", b"0.1"), ("epoch", b"1.2")
+    parts.source.logs[CHANGELOG] = [
+        Raw(0, b"head", b"r", headers=[first]),
+        Raw(1, b"part", b"r/a", headers=[dying, ("more", b"2")]),
+        Raw(2, b"new", b"r", headers=[dying, ("more", b"1")]),
+    ]
+    producer.ends["changelog.t"] = 2
+    async with running(parts):
+        parts.assign(generation=3)
+        await eventually(lambda: bool(parts.ready))
+    assert (parts.table.get(0, "r"), parts.table.get(0, "r/a")) == (b"head", None)
+    sent = [(send.key, send.value, send.headers) for send in producer.sent]
+    mine = ("epoch", b"3.3")
+    assert sent == [(b"r", b"head", (mine, ("more", b"1"))), (b"r/a", None, (mine,))]
+
+
 @pytest.mark.parametrize(
     ("committed", "first", "expected"),
     [

@@ -2,17 +2,18 @@ import pytest
 
 from streams.shell.errors import ForeignWriter
 from streams.shell.overlay import Overlay
+from streams.shell.replay import Recovered
 from streams.shell.rows import Epoch, MemoryRows, Write
 from streams.shell.stage import Decision, Stage
-from streams.shell.table import Recovered, Table
+from streams.shell.table import Table
 
 
 def _until(key: str, value: bytes) -> float | None:
     return float(value) if value else None
 
 
-def rows(writes: list[Write], epoch: Epoch | None = None) -> list[Recovered]:
-    return [Recovered(key, value, epoch) for key, value in writes]
+def rows(writes: list[Write], epoch: Epoch | None = None, first: int = 0) -> list[Recovered]:
+    return [Recovered(key, value, epoch, first + i) for i, (key, value) in enumerate(writes)]
 
 
 @pytest.fixture
@@ -98,8 +99,8 @@ def test_rows_of_a_worker_that_was_too_late_are_left_out_and_corrected(table: Ta
     before, after = Epoch(0, 1), Epoch(2, 2)
     table.open(0, 0, 7, 3)
     table.recover(0, rows([("a", b"1"), ("b", b"2")], before), 1)
-    table.recover(0, rows([("a", b"10"), ("c", b"30")], after), 3)
-    table.recover(0, rows([("a", b"5"), ("b", b"6"), ("c", b"7")], before), 6)
+    table.recover(0, rows([("a", b"10"), ("c", b"30")], after, 2), 3)
+    table.recover(0, rows([("a", b"5"), ("b", b"6"), ("c", b"7")], before, 4), 6)
     assert [table.get(0, key) for key in "abc"] == [b"10", b"2", b"30"]
     assert table.corrections(0) == [("a", b"10"), ("b", b"2"), ("c", b"30")]
     sends = table.sends(0, table.corrections(0))
@@ -111,8 +112,8 @@ def test_rows_of_a_worker_that_was_too_late_are_left_out_and_corrected(table: Ta
 def test_a_late_row_that_was_overwritten_since_needs_no_correction(table: Table) -> None:
     table.open(0, 0, 3, 3)
     table.recover(0, rows([("a", b"10")], Epoch(2, 2)), 0)
-    table.recover(0, rows([("a", b"5")], Epoch(0, 1)), 1)
-    table.recover(0, rows([("a", b"11")], Epoch(2, 2)), 2)
+    table.recover(0, rows([("a", b"5")], Epoch(0, 1), 1), 1)
+    table.recover(0, rows([("a", b"11")], Epoch(2, 2), 2), 2)
     assert table.get(0, "a") == b"11"
     assert table.corrections(0) == []
 
@@ -121,5 +122,31 @@ def test_the_greatest_epoch_is_remembered_with_the_rows(table: Table) -> None:
     table.open(0, 0, 1, 1)
     table.recover(0, rows([("a", b"10")], Epoch(2, 2)), 0)
     table.open(0, 0, 2, 9)
-    table.recover(0, rows([("a", b"5")], Epoch(0, 1)), 1)
+    table.recover(0, rows([("a", b"5")], Epoch(0, 1), 1), 1)
     assert table.get(0, "a") == b"10"
+
+
+def test_rows_that_belong_together_say_how_many_follow(table: Table) -> None:
+    table.open(0, 0, 0, 1)
+    overlay = Overlay(table)
+    overlay.write(0, {"r": b"1", "r/a": b"2"})
+    overlay.write(0, {"s": b"3"})
+    overlay.write(0, {"r/b": None, "r": b"4"})
+    sends = table.sends(0, overlay.writes()[0])
+    assert [(send.key, send.value, dict(send.headers).get("more")) for send in sends] == [
+        (b"r", b"4", b"2"),
+        (b"r/a", b"2", b"1"),
+        (b"r/b", None, None),
+        (b"s", b"3", None),
+    ]
+
+
+def test_a_recovery_that_is_broken_off_begins_again_before_the_group(table: Table) -> None:
+    table.open(0, 0, 9, 1)
+    table.recover(0, [Recovered("r", b"1", None, 0), Recovered("r", b"2", None, 1, more=1)], 1)
+    assert table.get(0, "r") == b"1"
+    assert table.open(0, 0, 9, 2) == 1
+    table.recover(0, [Recovered("r", b"2", None, 1, more=1), Recovered("r/a", b"3", None, 2)], 8)
+    table.recovered(0, 8)
+    assert (table.get(0, "r"), table.get(0, "r/a"), table.corrections(0)) == (b"2", b"3", [])
+    assert table.open(0, 0, 9, 3) == 9
