@@ -16,7 +16,8 @@ PAUSE = "pause"
 """The key in `execution_metadata`."""
 
 Metadata = Mapping[str, Any]
-"""type, node_id, node_title, message, timeout_seconds, inputs_schema {name: field without its name}, actions
+"""type, node_id, node_title, message, timeout_seconds, inputs_schema {name: field without its name},
+correlation_key (what an event that answers may be found by), actions
 [{id, title, button_style}]."""
 
 

@@ -26,6 +26,7 @@ from streams.engine.options import Options
 from streams.engine.state import SPLIT_BYTES, RunState, decode, encode
 from streams.fetching import Fetcher
 from streams.fitting import fitting
+from streams.gates.answers import waits
 from streams.library import Library
 from streams.offload import Offload, Owner, packed_row
 from streams.placeholders import without_placeholders
@@ -188,6 +189,8 @@ class Runner:
                 sends.append(run_ended(self._codec, *ended))
             elif isinstance(effect, NodeExecuted) and _leaves_a_call(effect.record):
                 sends.append(_command(self._codec, cancellation(effect.record), headers))
+            if isinstance(effect, NodeExecuted):
+                sends.extend(waits(self._codec, effect.record))
 
     def _return(
         self, caller: Mapping[str, Any], effects: Sequence[Effect], headers: Headers, decision: Decision

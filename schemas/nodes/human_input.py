@@ -90,6 +90,8 @@ class HumanInputData(NodeData):
     """Markdown; `{{#$output.field#}}` stands for what is filled in."""
     inputs: list[FormInput] = Field(default_factory=list)
     user_actions: list[UserAction] = Field(default_factory=list)
+    correlation_key: Text = ""
+    """Template: an event whose trigger gives the same key answers. Hopline's own; Dify ignores it."""
     delivery_methods: list[DeliveryMethod] | None = None
     timeout: int = Field(default=36, gt=0)
     timeout_unit: Annotated[Literal["minute", "hour", "day"], BeforeValidator(_singular)] = "hour"
@@ -102,6 +104,7 @@ class HumanInputData(NodeData):
     def references(self) -> Iterator[Reference]:
         """See `NodeData.references`."""
         yield from in_text("form_content", self.form_content)
+        yield from in_text("correlation_key", self.correlation_key)
         for i, field in enumerate(self.inputs):
             for name, source in field.sources():
                 if source.type == "variable":

@@ -24,6 +24,25 @@ class Dependencies(BaseModel):
     """Trigger id -> the expression for its events, where it is another one than `key`."""
 
 
+class Answers(BaseModel):
+    """What makes an event the answer that a paused run of the workflow waits for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key: Cel = ""
+    """CEL over `event`: the id of the pause, of the run, or the `correlation_key` of the node that waits.
+    "", or an event that has none: the run that began to wait last."""
+    look_back_s: Annotated[float, Field(ge=0, le=86_400)] = 30
+    """How long an event with a key waits for its run, should it have come too early."""
+    otherwise: Literal["start", "ignore"] = "start"
+    """What becomes of an event that is no answer."""
+    inputs: dict[str, str] = Field(default_factory=dict)
+    """Field of the form -> dotted path into the event. Without any, a field takes what has its name in the
+    body."""
+    action: Cel = ""
+    """CEL over `event`: the id of the action that is chosen. "" where there is only one."""
+
+
 class TriggerConfig(BaseModel):
     """The `config` of an AppTrigger. Events are routed in two steps: looked up by `index_key`, then held
     against `refusal`."""
@@ -42,6 +61,8 @@ class TriggerConfig(BaseModel):
     condition: Cel = ""
     """CEL over `event`: what it does not hold for starts nothing."""
     depends_on: Dependencies | None = None
+    answers: Answers | None = None
+    """None: its events answer nothing."""
 
     def index_key(self, trigger_id: str) -> str:
         """What an event must carry to be looked at by this trigger; "" looks at all of the kind."""
@@ -51,6 +72,11 @@ class TriggerConfig(BaseModel):
     def address(self) -> str | None:
         """Of the endpoint that is this trigger's alone."""
         return None
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """All that lead to that endpoint; no other trigger of the kind can have one of them."""
+        return () if self.address is None else (self.address,)
 
     def refusal(self, event: Mapping[str, Any]) -> str | None:
         """Why the event, TriggerEvent.data, is not for this trigger; None where it is. Pure, and quick."""

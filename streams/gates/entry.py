@@ -9,7 +9,9 @@ from schemas.codec import Codec
 from schemas.expressions import ExpressionFailed, expression
 from schemas.ids import gate_key
 from schemas.models import DeployedTrigger, FlowControl
-from schemas.triggers.config import Dependencies
+from schemas.paths import lookup
+from schemas.triggers.config import Answers, Dependencies
+from streams.gates.answers import KIND
 from streams.gates.ticket import Gate, told
 from transport.producer import Send
 
@@ -64,7 +66,9 @@ def notes(codec: Codec, dependents: Mapping[str, DeployedTrigger], trigger_id: s
 def _gates(
     deployed: DeployedTrigger, control: FlowControl | None, event: Mapping[str, Any], chat: bool
 ) -> Iterator[Gate]:
-    trigger, needed = deployed.trigger, deployed.settings.depends_on
+    trigger, needed, answers = deployed.trigger, deployed.settings.depends_on, deployed.settings.answers
+    if answers is not None:
+        yield Gate.of(trigger.workflow_id, KIND, _key_of_answer(answers, event), _answer(answers, event))
     if needed is not None:
         key = _dependency_key(needed, trigger.id, event)
         yield Gate.of(trigger.id, "depends", key, _config(needed))
@@ -78,6 +82,31 @@ def _gates(
         if settings is not None and not (chat and kind == "batch"):
             key = expression(settings.key).text(event) if settings.key else ""
             yield Gate.of(trigger.workflow_id, kind, key, _config(settings))
+
+
+def _key_of_answer(answers: Answers, event: Mapping[str, Any]) -> str:
+    try:
+        return expression(answers.key).text(event) if answers.key else ""
+    except ExpressionFailed:
+        return ""
+
+
+def _answer(answers: Answers, event: Mapping[str, Any]) -> dict[str, Any]:
+    body = event.get("body")
+    inputs: dict[str, Any] = dict(body) if isinstance(body, Mapping) and not answers.inputs else {}
+    for field, path in answers.inputs.items():
+        found, value = lookup(event, path)
+        if found:
+            inputs[field] = value
+    try:
+        action = expression(answers.action).text(event) if answers.action else ""
+    except ExpressionFailed:
+        action = ""
+    return {
+        "look_back_s": answers.look_back_s,
+        "otherwise": answers.otherwise,
+        "answer": {"inputs": inputs, "action": action},
+    }
 
 
 def _dependency_key(needed: Dependencies, trigger_id: str, event: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from streams.gates.ticket import Ticket
 from streams.offload import Owner, packed
 from streams.shell.rows import BREAK
 from streams.shell.stage import Decision, Kept
+from transport.producer import Send
 
 _SOON_US = 1_000
 """Until a row is served that is due at once: it must not be due in the turn that has served it."""
@@ -58,6 +59,15 @@ class Place:
         """It starts nothing."""
         self._decision.sends.extend(ticket.refused(self._codec, reason, self.now_us, run_id))
 
+    def send(self, send: Send) -> None:
+        """Something else that follows."""
+        self._decision.sends.append(send)
+
+    @property
+    def codec(self) -> Codec:
+        """To make messages with."""
+        return self._codec
+
     def wait(self, name: str, ticket: Ticket, due_us: int | None) -> None:
         """Keeps it."""
         self.put(name, ticket.encode(self._codec), due_us)
@@ -68,7 +78,8 @@ class Place:
 
     def get(self, name: str) -> Waiting | None:
         """None for one that does not wait."""
-        row = self._kept.get(self._row(name))
+        key, writes = self._row(name), self._decision.writes
+        row = writes[key] if key in writes else self._kept.get(key)
         return None if row is None else Waiting.decode(row)
 
     def take(self, name: str) -> None:

@@ -6,6 +6,7 @@ import orjson
 
 from schemas.codec import Codec
 from streams.fetching import Fetcher
+from streams.gates.answers import Answers
 from streams.gates.batch import Batch
 from streams.gates.kinds import Debounce, Depends, GateKind, Hold, RateLimit, Throttle
 from streams.gates.place import Place
@@ -14,6 +15,7 @@ from streams.gates.ticket import Ticket, kind_of
 from streams.shell.stage import Decision, Kept, Record, Stage
 
 KINDS: Mapping[str, GateKind] = {
+    "answers": Answers(),
     "depends": Depends(),
     "hold": Hold(),
     "rate_limit": RateLimit(),

@@ -78,6 +78,27 @@ class Ticket:
             )
         return sends
 
+    def event_id(self, codec: Codec) -> str:
+        """Of its event."""
+        found: str = codec.decode("WorkflowTriggerLog", self.log)["event_id"] or ""
+        return found
+
+    def answered(self, codec: Codec, run_id: str, pause_id: str, now_us: int) -> Send:
+        """It starts nothing: it was the answer that a run has waited for. So says its log."""
+        log = codec.decode("WorkflowTriggerLog", self.log)
+        metadata = {**orjson.loads(log["trigger_metadata"] or "{}"), "answered_pause_id": pause_id}
+        done = {
+            **log,
+            "revision": log["revision"] + 1,
+            "status": "SUCCESS",
+            "workflow_run_id": run_id,
+            "trigger_metadata": orjson.dumps(metadata).decode(),
+            "triggered_at": now_us,
+            "finished_at": now_us,
+            "elapsed_time": max(0, now_us - log["created_at"]) / 1e6,
+        }
+        return Send("trigger.logs", log["id"].encode(), codec.encode("WorkflowTriggerLog", done))
+
     def encode(self, codec: Codec) -> bytes:
         """As a GateCommand."""
         gates = [

@@ -114,7 +114,7 @@ class Bench:
     def carry_out(self, decision: Any) -> dict[str, list[dict[str, Any]]]:
         schemas = {
             "runs": "WorkflowRun", "node.executions": "WorkflowNodeExecution",
-            "node.tasks.default": "NodeTask",
+            "node.tasks.default": "NodeTask", "gate.commands": "GateCommand",
         }  # fmt: skip
         for key, value in decision.writes.items():
             if value is None:

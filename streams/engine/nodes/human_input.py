@@ -29,6 +29,7 @@ class HumanInputNode:
 
     data: HumanInputData
     content: Text
+    correlation_key: Text
 
     def ask(self, pool: Pool) -> Asked:
         """See `PauseNode.ask`."""
@@ -39,6 +40,8 @@ class HumanInputNode:
             "inputs_schema": {field.output_variable_name: _schema(field, pool) for field in self.data.inputs},
             "actions": [action.model_dump() for action in self.data.user_actions],
         }
+        if key := self.correlation_key(pool):
+            metadata["correlation_key"] = key
         return Asked(metadata, self.data.timeout_s)
 
     def answered(self, metadata: Mapping[str, Any], answer: Answer) -> Outcome:
@@ -65,8 +68,10 @@ class HumanInputNode:
 
 
 def compile_human_input(data: HumanInputData) -> HumanInputNode:
-    """The text of the form, compiled."""
-    return HumanInputNode(data, compile_text(data.form_content, markdown))
+    """The text of the form and the key of its answers, compiled."""
+    return HumanInputNode(
+        data, compile_text(data.form_content, markdown), compile_text(data.correlation_key, text)
+    )
 
 
 def _schema(field: FormInput, pool: Pool) -> dict[str, Any]:

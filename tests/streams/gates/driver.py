@@ -7,6 +7,7 @@ import orjson
 
 from schemas.codec import SingleObjectCodec
 from streams.fetching import Fetcher
+from streams.gates.answers import waits
 from streams.gates.stage import Gates
 from streams.gates.ticket import Gate, Ticket, told
 from streams.shell.stage import Decision, Record
@@ -38,6 +39,10 @@ class Driver:
     started: list[tuple[float, str, Any]] = field(default_factory=list)
     """Second, event, inputs."""
     refused: dict[str, str] = field(default_factory=dict)
+    answered: list[tuple[str, Any]] = field(default_factory=list)
+    """Run, and what it was told."""
+    answers: dict[str, str] = field(default_factory=dict)
+    """Event -> the run that it was the answer for."""
     released: list[str] = field(default_factory=list)
     """Schedules that were told that a run will not begin."""
     _records: list[Record] = field(default_factory=list)
@@ -53,6 +58,12 @@ class Driver:
     def note(self, gate: Gate, trigger: str, window_s: float) -> None:
         """Another trigger has let an event through."""
         self._tell(gate, "NOTE", {"trigger_id": trigger, "window_s": window_s})
+
+    def execution(self, record: dict[str, Any]) -> None:
+        """An engine has written a node execution."""
+        for send in waits(CODEC, record):
+            self._send(send)
+        self._settle()
 
     def resume(self, gate: Gate) -> None:
         """The workflow goes on."""
@@ -122,12 +133,20 @@ class Driver:
     def _arrived(self, send: Send) -> None:
         if send.topic == "run.commands":
             command = CODEC.decode("RunCommand", send.value)
+            if command["kind"] == "RESUME":
+                self.answered.append((command["workflow_run_id"], orjson.loads(command["payload"])))
+                return
             inputs = orjson.loads(command["payload"])["inputs"]
             self.started.append((self.at_s, command["workflow_run_id"].removeprefix("run-"), inputs))
         elif send.topic == "trigger.logs":
             log = CODEC.decode("WorkflowTriggerLog", send.value)
-            assert (log["status"], log["revision"]) == ("STOPPED", 2)
-            self.refused[log["id"].removeprefix("log-")] = log["error"]
+            name = log["id"].removeprefix("log-")
+            assert log["revision"] == 2
+            if log["status"] == "SUCCESS":
+                self.answers[name] = log["workflow_run_id"]
+            else:
+                assert log["status"] == "STOPPED"
+                self.refused[name] = log["error"]
         else:
             self.released.append(CODEC.decode("ScheduleCommand", send.value)["schedule_id"])
 
@@ -138,7 +157,7 @@ def ticket(name: str, gates: tuple[Gate, ...], at_us: int, trigger_type: str = "
         "id": f"log-{name}", "revision": 1, "tenant_id": TENANT, "workflow_id": FLOW,
         "workflow_run_id": f"run-{name}", "trigger_type": trigger_type, "trigger_data": "{}",
         "inputs": orjson.dumps({"name": name}).decode(), "status": "PENDING", "created_at": at_us,
-        "app_trigger_id": "trigger",
+        "app_trigger_id": "trigger", "event_id": f"event-{name}",
     }  # fmt: skip
     command = {
         "command_id": f"start/run-{name}", "kind": "START", "workflow_run_id": f"run-{name}",
