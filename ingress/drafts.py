@@ -33,6 +33,8 @@ class DraftBody(RequestBody):
     environment_variables: list[dict[str, Any]] = Field(default_factory=list)
     """A secret one without a value, or with the mask, keeps its value."""
     conversation_variables: list[dict[str, Any]] = Field(default_factory=list)
+    rag_pipeline_variables: list[dict[str, Any]] = Field(default_factory=list)
+    """The input form of a RAG pipeline; kept for other workflows, as Dify does."""
 
 
 class Publication(RequestBody):
@@ -117,6 +119,7 @@ def make_draft(
         features=body.features,
         environment_variables=seal_variables(body.environment_variables, before, box, caller.tenant_id),
         conversation_variables=body.conversation_variables,
+        rag_pipeline_variables=body.rag_pipeline_variables,
         updated_by=caller.name,
         **created,
     )
@@ -127,7 +130,8 @@ def same_content(one: Workflow, other: Workflow, box: SecretBox | None) -> bool:
 
     def content(workflow: Workflow) -> tuple[Any, ...]:
         variables = opened_variables(workflow.environment_variables, box, workflow.tenant_id)
-        return workflow.graph_hash, workflow.features, variables, workflow.conversation_variables
+        declared = workflow.conversation_variables, workflow.rag_pipeline_variables
+        return workflow.graph_hash, workflow.features, variables, declared
 
     return content(one) == content(other)
 

@@ -123,6 +123,7 @@ def _draft(request: web.Request, imported: ImportedApp, caller: Caller, app: App
         features=imported.features,
         environment_variables=imported.environment_variables,
         conversation_variables=imported.conversation_variables,
+        rag_pipeline_variables=imported.rag_pipeline_variables,
     )
     stored = _stored_draft(request.app[FEED].definitions, app.workflow_id)
     type_ = WorkflowType.from_app_mode(app.mode)

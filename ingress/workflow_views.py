@@ -62,6 +62,7 @@ class WorkflowView(Answer):
     environment_variables: list[dict[str, Any]]
     """Values of secret ones are masked."""
     conversation_variables: list[dict[str, Any]]
+    rag_pipeline_variables: list[dict[str, Any]]
     marked_name: str
     marked_comment: str
     created_by: str | None

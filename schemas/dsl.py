@@ -37,6 +37,7 @@ class ImportedApp:
     features: Json = field(default_factory=dict)
     environment_variables: list[Json] = field(default_factory=list)
     conversation_variables: list[Json] = field(default_factory=list)
+    rag_pipeline_variables: list[Json] = field(default_factory=list)
     dsl_version: str = DSL_VERSION
 
 
@@ -76,6 +77,9 @@ def _app(document: Json) -> ImportedApp:
     environment = read_declarations(workflow.get(ENVIRONMENT), ENVIRONMENT, "workflow.")
     conversation = read_declarations(workflow.get(CONVERSATION), CONVERSATION, "workflow.")
     problems += [*environment.problems, *conversation.problems]
+    rag_pipeline = workflow.get("rag_pipeline_variables") or []
+    if not isinstance(rag_pipeline, list) or not all(isinstance(one, dict) for one in rag_pipeline):
+        problems.append(Problem(None, "workflow.rag_pipeline_variables", "must be a list of objects"))
     features = workflow.get("features") or {}
     if not isinstance(features, dict):
         problems.append(Problem(None, "workflow.features", "must be an object"))
@@ -88,6 +92,7 @@ def _app(document: Json) -> ImportedApp:
         features=features,
         environment_variables=environment.variables,
         conversation_variables=conversation.variables,
+        rag_pipeline_variables=rag_pipeline,
         dsl_version=version,
     )
 
@@ -134,6 +139,7 @@ def export_dsl(app: App, workflow: Workflow) -> str:
             "environment_variables": workflow.environment_variables,
             "features": workflow.features,
             "graph": workflow.graph,
+            "rag_pipeline_variables": workflow.rag_pipeline_variables,
         },
     }
     # A round trip through JSON: what is shared in memory would otherwise be written as YAML aliases.

@@ -80,12 +80,15 @@ class Workflow(Entity):
 
     @staticmethod
     def get_enclosing_node_type_and_id(node_config: Mapping[str, Any]) -> tuple[str, str] | None:
-        """The iteration or loop that the node is in, or None."""
-        data = node_config.get("data", {})
-        if data.get("isInIteration"):
-            return "iteration", str(data["iteration_id"])
-        if data.get("isInLoop"):
-            return "loop", str(data["loop_id"])
+        """The iteration or loop that the node is in, or None; of one in both, the loop (Dify).
+
+        As the marks of the editor say, which are in the data or beside it.
+        """
+        for kind, mark in (("loop", "isInLoop"), ("iteration", "isInIteration")):
+            for marked in (node_config.get("data", {}), node_config):
+                owner = marked.get(f"{kind}_id") or node_config.get("parentId")
+                if marked.get(mark) and owner:
+                    return kind, str(owner)
         return None
 
     def walk_nodes(self, specific_node_type: str | None = None) -> Iterator[tuple[str, Mapping[str, Any]]]:

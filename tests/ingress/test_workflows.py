@@ -153,3 +153,17 @@ async def test_without_a_key_no_secret_can_be_stored(stand_ins: StandIns) -> Non
     async with TestClient(TestServer(app)) as client:
         refused = await call(client, "POST", "/import", 409, data=dsl())
     assert "HOPLINE_SECRET_KEY" in refused["detail"]
+
+
+async def test_the_form_of_a_rag_pipeline_is_kept_and_published(client: Client) -> None:
+    imported = await call(client, "POST", "/import?publish=true", 201, data=dsl())
+    workflow_id, first = imported["workflow_id"], imported["version"]
+    form = [{"variable": "query", "type": "text-input", "label": "Query", "required": True}]
+    draft = await call(client, "GET", f"/{workflow_id}?version=draft", 200)
+    body = {"graph": draft["graph"], "rag_pipeline_variables": form}
+    assert (await call(client, "PUT", f"/{workflow_id}/draft", 200, json=body))[
+        "rag_pipeline_variables"
+    ] == form
+    published = await call(client, "POST", f"/{workflow_id}/publish", 201, json={})
+    assert published["version"] != first
+    assert published["rag_pipeline_variables"] == form

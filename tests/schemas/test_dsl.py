@@ -103,7 +103,13 @@ def test_all_problems_of_a_file_are_named_at_once() -> None:
     document = {**dsl(broken, "agent-chat"), "version": "seven", "kind": "rag_pipeline"}
     found = problems(as_yaml(document))
     assert len(found) == 6
-    for part in ("app.mode", "version", "kind", "unknown node type 'teleport'", "datasource is not supported yet"):
+    for part in (
+        "app.mode",
+        "version",
+        "kind",
+        "unknown node type 'teleport'",
+        "datasource is not supported yet",
+    ):
         assert any(part in problem for problem in found), part
     assert any("'gone'" in problem for problem in found)
 
@@ -117,6 +123,10 @@ def test_all_problems_of_a_file_are_named_at_once() -> None:
         ({"workflow": {"graph": []}}, "workflow.graph: is missing"),
         ({"workflow": {"graph": SMALL, "features": [1]}}, "workflow.features: must be an object"),
         ({"workflow": {"graph": SMALL, "environment_variables": [{}]}}, "environment_variables.0"),
+        (
+            {"workflow": {"graph": SMALL, "rag_pipeline_variables": ["query"]}},
+            "rag_pipeline_variables: must be",
+        ),
         (
             {"workflow": {"graph": SMALL, "conversation_variables": {"a": 1}}},
             "conversation_variables: must be",
@@ -140,6 +150,7 @@ def test_what_is_exported_is_read_back() -> None:
         features={"f": True},
         environment_variables=env,
         conversation_variables=env,
+        rag_pipeline_variables=[{"variable": "query", "type": "text-input", "label": "Query"}],
     )
     text = export_dsl(app, workflow)
     read = parse_dsl(text)
@@ -147,3 +158,4 @@ def test_what_is_exported_is_read_back() -> None:
     assert (read.name, read.mode, read.description) == ("Näme", AppMode.WORKFLOW, "d")
     assert (read.graph, read.features) == (SMALL, {"f": True})
     assert read.environment_variables == read.conversation_variables == env
+    assert read.rag_pipeline_variables == workflow.rag_pipeline_user_input_form()

@@ -107,6 +107,22 @@ def test_what_a_graph_holds() -> None:
 
 
 @pytest.mark.parametrize(
+    ("config", "enclosing"),
+    [
+        (
+            {"data": {"isInLoop": True, "loop_id": "l", "isInIteration": True, "iteration_id": "i"}},
+            ("loop", "l"),
+        ),
+        ({"data": {}, "isInIteration": True, "iteration_id": "i"}, ("iteration", "i")),
+        ({"data": {"isInLoop": True}, "parentId": "l"}, ("loop", "l")),
+        ({"data": {"isInLoop": False, "loop_id": "l"}, "parentId": "l"}, None),
+    ],
+)
+def test_what_a_node_is_in(config: dict[str, Any], enclosing: tuple[str, str] | None) -> None:
+    assert Workflow.get_enclosing_node_type_and_id(config) == enclosing
+
+
+@pytest.mark.parametrize(
     ("mode", "kind"),
     [("workflow", "workflow"), ("advanced-chat", "chat"), ("chat", "chat"), ("agent-chat", "chat")],
 )
