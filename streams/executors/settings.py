@@ -68,8 +68,8 @@ class SandboxSettings(BaseSettings):
     open_files: Annotated[int, Field(ge=16)] = 64
     stdout_bytes: Annotated[int, Field(ge=0)] = 65_536
     """Of what a script prints; the rest is cut off."""
-    output_bytes: Annotated[int, Field(ge=1024)] = 4 << 20
-    """Of the JSON of a result."""
+    output_bytes: Annotated[int, Field(ge=1024)] = 16 << 20
+    """Of the JSON of a result; more than the most that `OutputLimits` lets a node declare in texts."""
     without: Annotated[tuple[SwitchableLayer, ...], NoDecode] = ()
     """Layers of isolation to leave out, where one breaks what scripts need. Each is reported."""
     packages: Annotated[tuple[str, ...], NoDecode] = ()
