@@ -1,18 +1,17 @@
 """Secrets on their way into and out of what is stored: encrypted at rest, masked when shown. Pure."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ingress.errors import Conflict, Unprocessable
 from schemas.secrets import SecretBox
+from schemas.triggers.secrets import with_secrets
 
 MASK = "********"
 """Shown instead of a secret; sent back, it stands for the secret that is stored."""
 
 Json = dict[str, Any]
 Variable = Mapping[str, Any]
-_Change = Callable[[str, str, Any], str]
-"""Of where, the secret, and what is stored there: what takes its place."""
 
 
 def seal_variables(
@@ -67,37 +66,12 @@ def seal_config(
         row = {"node": None, "field": f"config.{place}", "why": "no secret is stored here"}
         raise Unprocessable("a masked secret stands for a stored one, and there is none", errors=[row])
 
-    return _changed(given, stored, paths, seal)
+    return with_secrets(given, stored, paths, seal)
 
 
 def masked_config(stored: Json, paths: Iterable[str]) -> Json:
     """The stored config as it is shown."""
-    return _changed(stored, {}, paths, lambda _place, _secret, _before: MASK)
-
-
-def _changed(config: Json, other: Json, paths: Iterable[str], change: _Change, where: str = "") -> Json:
-    for path in paths:
-        name, _, rest = path.partition(".")
-        value, beside, place = config.get(name), other.get(name), where + name
-        if value is None:
-            continue
-        if rest:
-            inner = _changed(value, beside or {}, [rest], change, f"{place}.")
-        else:
-            inner = _each(place, value, beside, change)
-        config = {**config, name: inner}
-    return config
-
-
-def _each(place: str, value: Any, other: Any, change: _Change) -> Any:
-    """Of a string, a list of strings or an object of strings. What is empty holds no secret."""
-    if isinstance(value, str):
-        return change(place, value, other) if value else value
-    if isinstance(value, Mapping):
-        others = other if isinstance(other, Mapping) else {}
-        return {name: _each(f"{place}.{name}", one, others.get(name), change) for name, one in value.items()}
-    others = dict(enumerate(other or ()))
-    return [_each(f"{place}.{index}", one, others.get(index), change) for index, one in enumerate(value)]
+    return with_secrets(stored, {}, paths, lambda _place, _secret, _before: MASK)
 
 
 def seal_credentials(

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from functools import partial
 
 from prometheus_client import CollectorRegistry, start_http_server
 
@@ -20,7 +21,7 @@ from streams.executors.settings import ExecutorSettings
 from streams.fetching import Fetcher
 from streams.gates.stage import Gates
 from streams.knowledge.documents import open_indexer
-from streams.metrics import WorkerMetrics
+from streams.metrics import SourceMetrics, WorkerMetrics
 from streams.offload import Offload
 from streams.router import Router
 from streams.runner import Runner
@@ -29,6 +30,10 @@ from streams.settings import WorkerSettings
 from streams.shell.settings import ShellSettings
 from streams.shell.stage import Record, Stage, TaskStage
 from streams.shell.worker import Worker
+from streams.sources.commands import TOPIC as source_commands
+from streams.sources.opening import open_sources
+from transport.admin import partition_counts
+from transport.egress import EgressPolicy
 from transport.feed import DefinitionsFeed
 from transport.files import FileLinks, FileStore
 from transport.producer import Producer, Send
@@ -68,6 +73,18 @@ async def run_worker(
         values = ValueStore(storage)
         stages, tasks = _stages(settings, feed, codec, built, secrets, metrics, values)
         tasks.append(indexer.stage())
+        sources = open_sources(
+            settings.sources,
+            EgressPolicy(executors.egress.allow),
+            feed,
+            codec,
+            producer,
+            files=files,
+            secrets=secrets,
+            partitions=partial(_partitions, kafka, source_commands),
+            metrics=SourceMetrics(metrics.registry),
+        )
+        stages.append(await stack.enter_async_context(sources))
 
         def bury(record: Record, error: BaseException) -> Send:
             stage = next((s.name for s in stages if s.source == record.topic), "executor")
@@ -132,6 +149,10 @@ def _execute(executors: Executors) -> Execute:
         )
 
     return execute
+
+
+async def _partitions(kafka: KafkaSettings, topic: str) -> int:
+    return (await partition_counts(kafka))[kafka.full_name(topic)]
 
 
 def _shell(settings: WorkerSettings, kafka: KafkaSettings) -> ShellSettings:

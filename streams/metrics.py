@@ -9,6 +9,7 @@ class WorkerMetrics:
     """Implements `streams.shell.metrics.ShellMetrics`, and counts what the stages decide."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
         self._records = Counter(
             "hopline_stage_records", "Records that a stage has acknowledged.", ["stage"], registry=registry
         )
@@ -73,3 +74,30 @@ class WorkerMetrics:
     def command(self, kind: str, outcome: str) -> None:
         """A command was applied, or was stale and changed nothing."""
         self._commands.labels(kind, outcome).inc()
+
+
+class SourceMetrics:
+    """What the watchers of sources count."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._watched = Gauge(
+            "hopline_sources_watched", "Sources that this worker watches.", registry=registry
+        )
+        self._events = Counter(
+            "hopline_source_events", "Events that watchers have published.", ["type"], registry=registry
+        )
+        self._failures = Counter(
+            "hopline_source_failures", "Times that a watcher had to begin again.", ["type"], registry=registry
+        )
+
+    def watched(self, sources: int) -> None:
+        """That many at the moment."""
+        self._watched.set(sources)
+
+    def seen(self, kind: str, events: int) -> None:
+        """They are published."""
+        self._events.labels(kind).inc(events)
+
+    def failed(self, kind: str) -> None:
+        """A watcher could not go on."""
+        self._failures.labels(kind).inc()

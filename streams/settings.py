@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from streams.engine.options import DEFAULTS, Clock, Options
 from streams.offload import Mode
+from streams.sources.settings import SourceSettings
 
 
 class WorkerSettings(BaseSettings):
@@ -67,6 +68,9 @@ class WorkerSettings(BaseSettings):
 
     conversation_wait_s: Annotated[float, Field(ge=0)] = 1200.0
     """How long a turn of a conversation waits for the end of the one before; with 0 turns overlap."""
+
+    sources: SourceSettings = Field(default_factory=SourceSettings)
+    """What the worker watches by itself."""
 
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
     """Where Prometheus finds this worker's metrics; 0 serves none."""

@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings
 ROOT = Path(__file__).parent.parent
 MODULES = [
     "transport.settings", "ingress.settings", "streams.settings", "streams.executors.settings",
+    "streams.sources.settings",
     "streams.executors.documents.settings", "streams.executors.knowledge.settings",
     "sinks.settings", "cli.settings", "cli.kafka.settings",
 ]  # fmt: skip

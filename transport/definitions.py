@@ -88,6 +88,10 @@ class Definitions:
         """The triggers that depend on that one, by their ids."""
         return self._dependents.get(trigger_id, {})
 
+    def deployed(self) -> Iterable[DeployedTrigger]:
+        """All triggers that look at events, paused ones included."""
+        return self._deployed.values()
+
     def at(self, trigger_type: str, address: str) -> AppTrigger | None:
         """The trigger whose endpoint that is."""
         return self._addresses.get((trigger_type, address))

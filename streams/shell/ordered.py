@@ -89,11 +89,15 @@ class OrderedStage:
         """The tables are recovered: rows that are due may be served."""
         self._assignment = assignment
         self._inbox.filled.set()
+        if self._stage.companion is not None and self._table is not None:
+            self._stage.companion.begin(self._table)
 
     async def release(self) -> None:
         """Begins nothing new; returns when the turn under way has ended. The caller bounds the wait."""
         self._assignment = None
         self._inbox.clear()
+        if self._stage.companion is not None:
+            await self._stage.companion.end()
         await self._idle.wait()
 
     async def run(self) -> None:

@@ -1,6 +1,6 @@
 """What the layers above say about themselves: what a stage reads, keeps and does. No Faust, no Kafka."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -29,6 +29,31 @@ class Kept(Protocol):
 
     def under(self, prefix: str) -> list[str]:
         """The keys that begin with `prefix`, in order: it ends with `rows.BREAK` and has no other."""
+
+
+class Held(Protocol):
+    """The rows of a stage in the partitions that this worker has, as far as they are confirmed."""
+
+    @property
+    def partitions(self) -> Set[int]:
+        """Of its source, and of its table."""
+
+    def get(self, partition: int, key: str) -> bytes | None:
+        """The row, None when there is none."""
+
+    def items(self, partition: int) -> Iterator[tuple[str, bytes]]:
+        """All of a partition, in no order."""
+
+
+class Companion(Protocol):
+    """What goes on beside the records of a stage while its partitions are here: a watcher of mailboxes."""
+
+    def begin(self, held: Held) -> None:
+        """The partitions are recovered. `held` is good until `end`."""
+
+    async def end(self) -> None:
+        """Returns when nothing goes on any more, the sooner the better: the partitions are about to have
+        another owner. May be called without a `begin`."""
 
 
 @dataclass(slots=True)
@@ -65,6 +90,8 @@ class Stage:
     on_due: Callable[[str, bytes, Kept, float], Decision] | None = None
     """What is done at that time: row key and value, kept rows, unix time. Without it the row is deleted, as
     an expiry needs."""
+    companion: Companion | None = None
+    """Only for a stage with a table."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,148 @@
+"""What a workflow gets of a message. Pure: bytes in, values out, whatever the bytes are."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from email.utils import getaddresses, parsedate_to_datetime
+from typing import Any, cast
+
+from streams.sources.email.html import html_text
+
+MOST_TEXT_CHARS = 1 << 20
+"""Of the text, and of the HTML."""
+
+_MOST_PEOPLE = 1000
+_MOST_ATTACHMENTS = 100
+_MOST_REFERENCES = 100
+_MOST_HEADER_CHARS = 10_000
+_POLICY = policy.default.clone(max_line_length=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A part that is a file."""
+
+    filename: str | None
+    mime_type: str
+    content: bytes
+    content_id: str
+    """How the HTML refers to it; "" where it does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A message."""
+
+    body: dict[str, Any]
+    """All but the files."""
+    attachments: list[Attachment]
+
+
+def parse_mail(content: bytes, *, whole: bool = True) -> Mail:
+    """`whole`: False where the end is cut off; then the last part, which may be half a file, is left out."""
+    message = message_from_bytes(content, policy=_POLICY)
+    texts, attachments = _parts(message)
+    html = texts.get("text/html", "")
+    sender = _people(message, "From")
+    body = {
+        "message_id": _header(message, "Message-ID"),
+        "from": sender[0] if sender else {"name": "", "address": ""},
+        "to": _people(message, "To"),
+        "cc": _people(message, "Cc"),
+        "reply_to": _people(message, "Reply-To"),
+        "subject": _header(message, "Subject"),
+        "date": _date(message),
+        "in_reply_to": _header(message, "In-Reply-To"),
+        "references": _header(message, "References").split()[:_MOST_REFERENCES],
+        "text": (texts.get("text/plain") or html_text(html))[:MOST_TEXT_CHARS],
+        "html": html[:MOST_TEXT_CHARS],
+        "is_whole": whole,
+    }
+    return Mail(body, attachments if whole else [])
+
+
+def _parts(message: EmailMessage) -> tuple[dict[str, str], list[Attachment]]:
+    """The first text of each type, and the files."""
+    texts: dict[str, str] = {}
+    attachments: list[Attachment] = []
+    for part in _leaves(message):
+        kind = part.get_content_type()
+        is_text = kind in ("text/plain", "text/html") and not _filename(part)
+        if is_text and part.get_content_disposition() != "attachment":
+            texts.setdefault(kind, _text(part))
+        elif len(attachments) < _MOST_ATTACHMENTS:
+            attachments.append(
+                Attachment(_filename(part), kind, _content(part), _header(part, "Content-ID").strip("<>"))
+            )
+    return texts, attachments
+
+
+def _leaves(message: EmailMessage) -> Iterator[EmailMessage]:
+    """A forwarded message is a file: its parts are not those of this one."""
+    if message.get_content_type() == "message/rfc822" or not message.is_multipart():
+        yield message
+        return
+    for part in message.iter_parts():
+        yield from _leaves(cast(EmailMessage, part))
+
+
+def _text(part: EmailMessage) -> str:
+    content = part.get_payload(decode=True)
+    if not isinstance(content, bytes):
+        return ""
+    try:
+        text = content.decode(part.get_content_charset("utf-8"), "replace")
+    except (LookupError, ValueError):  # a charset that nobody knows
+        text = content.decode("utf-8", "replace")
+    return text.replace("\r\n", "\n").replace("\0", "")
+
+
+def _content(part: EmailMessage) -> bytes:
+    if part.get_content_type() == "message/rfc822" and part.is_multipart():
+        inner = part.get_payload()
+        return cast(EmailMessage, inner[0]).as_bytes() if isinstance(inner, list) and inner else b""
+    content = part.get_payload(decode=True)
+    return content if isinstance(content, bytes) else b""
+
+
+def _filename(part: EmailMessage) -> str | None:
+    try:
+        name = part.get_filename()
+    except Exception:  # the parser of headers stumbles over some that are malformed
+        return None
+    return _clean(name) if name else None
+
+
+def _header(message: EmailMessage, name: str) -> str:
+    """Decoded, in one line; "" where there is none."""
+    try:
+        value = message.get(name)
+    except Exception:  # likewise
+        value = dict(message.raw_items()).get(name)
+    return " ".join(_clean(str(value or "")).split())[:_MOST_HEADER_CHARS]
+
+
+def _people(message: EmailMessage, name: str) -> list[dict[str, str]]:
+    """Also of what the parser of headers does not take for addresses."""
+    header: Any = None
+    try:
+        header = message.get(name)
+        found = [(one.display_name, one.addr_spec) for one in header.addresses] if header else []
+    except Exception:
+        found = getaddresses([_header(message, name)])
+    people = [{"name": _clean(who), "address": _clean(where)} for who, where in found if where]
+    return people[:_MOST_PEOPLE]
+
+
+def _date(message: EmailMessage) -> str | None:
+    """RFC 3339, as its sender says; None where that is no date."""
+    try:
+        return parsedate_to_datetime(_header(message, "Date")).isoformat()
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _clean(text: str) -> str:
+    """Without halves of surrogate pairs, which no JSON can hold, and without NUL."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "")

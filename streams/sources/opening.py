@@ -1,0 +1,47 @@
+"""Composition root of the sources: opens what their watchers share."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, closing
+
+from schemas.codec import Codec
+from schemas.secrets import SecretBox
+from streams.metrics import SourceMetrics
+from streams.shell.stage import Stage
+from streams.sources.email.mailbox import Connections
+from streams.sources.email.watcher import EmailSource
+from streams.sources.http import Http
+from streams.sources.oauth import AccessTokens
+from streams.sources.settings import SourceSettings
+from streams.sources.stage import Sources
+from streams.sources.watchers import Watchers
+from transport.egress import EgressPolicy
+from transport.feed import DefinitionsFeed
+from transport.files import FileStore
+from transport.guarded_session import EgressGuard
+from transport.producer import Producer
+
+
+@asynccontextmanager
+async def open_sources(
+    settings: SourceSettings,
+    policy: EgressPolicy,
+    feed: DefinitionsFeed,
+    codec: Codec,
+    producer: Producer,
+    *,
+    files: FileStore,
+    secrets: SecretBox | None,
+    partitions: Callable[[], Awaitable[int]],
+    metrics: SourceMetrics,
+) -> AsyncIterator[Stage]:
+    """The stage of the sources, good inside the block. `partitions`: how many `source.commands` has."""
+    async with EgressGuard(policy).session() as session:
+        http = Http(session, settings.timeout_s)
+        tokens = AccessTokens(http)
+        with closing(Connections(policy, settings.concurrency, settings.timeout_s)) as connections:
+            kinds = (EmailSource(connections, tokens, files, codec, settings.mail_max_bytes),)
+            watchers = Watchers(
+                feed, codec, producer, kinds,
+                secrets=secrets, partitions=partitions, settings=settings, metrics=metrics,
+            )  # fmt: skip
+            yield Sources(codec, watchers).stage()

@@ -1,0 +1,38 @@
+"""The stage of sources: keeps how far their watchers have come. A row belongs to who owns its partition."""
+
+import orjson
+
+from schemas.codec import Codec
+from streams.shell.stage import Decision, Kept, Record, Stage
+from streams.sources.commands import SCHEMA, TOPIC
+from streams.sources.rows import SourceRow, prefix_of, row_due
+from streams.sources.watchers import Watchers
+
+
+class Sources:
+    """Reads `source.commands`; keeps `sources`. Its companion are the watchers, which publish events."""
+
+    def __init__(self, codec: Codec, watchers: Watchers) -> None:
+        self._codec = codec
+        self._watchers = watchers
+
+    def stage(self) -> Stage:
+        """The declaration that the shell runs."""
+        return Stage("sources", TOPIC, self.decide, table="sources", due=row_due, companion=self._watchers)
+
+    def decide(self, record: Record, kept: Kept, now: float) -> Decision:
+        """One command."""
+        told = self._codec.decode(SCHEMA, record.value)
+        key = told["source_id"]
+        match told["kind"]:
+            case "POSITION":
+                return Decision(writes={key: SourceRow(**orjson.loads(told["payload"])).encode()})
+            case "REMOVE":
+                gone = [key, *kept.under(prefix_of(key))]
+                return Decision(writes=dict.fromkeys(gone))
+            case "LOOK":
+                # Nothing depends on it: a watcher that has not heard looks by itself before long.
+                self._watchers.look(key)
+                return Decision()
+            case kind:
+                raise ValueError(f"unknown kind of source command {kind}")

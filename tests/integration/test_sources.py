@@ -1,0 +1,94 @@
+"""What Hopline watches by itself starts each run once, though the worker that watches is killed."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from bench.fleet import Fleet
+from tests.graphs import Json, end, field, graph, start
+from tests.streams.sources.imap_server import PASSWORD, USER, ImapServer, running_imap_server
+
+pytestmark = pytest.mark.broker
+
+_MAILS = 40
+_PATIENCE_S = 150
+"""Far more than it takes, so that only what never happens fails."""
+
+GRAPH = graph([start(field("what")), end("done", what=["start", "what"])], ("start", "done"))
+
+
+@pytest.fixture
+async def fleet(tmp_path: Path) -> AsyncIterator[Fleet]:
+    """With one worker, which may reach this machine."""
+    async with Fleet(tmp_path / "fleet", workers=1, env={"HOPLINE_EGRESS_ALLOW": "127.0.0.1"}) as fleet:
+        yield fleet
+
+
+async def _create(fleet: Fleet, kind: str, config: Json) -> Json:
+    """A workflow with a trigger."""
+    client = fleet.deployment.client
+
+    def create() -> Json:
+        imported = client.upload(
+            "workflows", "import", content=orjson.dumps(GRAPH), app=kind.lower(), publish="true"
+        )
+        body = {"workflow_id": imported["workflow_id"], "type": kind, "config": config}
+        created: Json = client.post("triggers", body=body)
+        return created
+
+    return await asyncio.to_thread(create)
+
+
+async def _runs(fleet: Fleet, workflow_id: str) -> Counter[str]:
+    """How many runs have ended well, by the input that they had."""
+    rows = await fleet.deployment.select(
+        "SELECT JSONExtractString(outputs, 'what') AS what FROM workflow_runs"
+        f" WHERE workflow_id = '{workflow_id}' AND status = 'SUCCEEDED'"
+    )
+    return Counter(row["what"] for row in rows)
+
+
+async def _until(fleet: Fleet, workflow_id: str, count: int) -> None:
+    while (await _runs(fleet, workflow_id)).total() < count:  # noqa: ASYNC110
+        await asyncio.sleep(0.1)
+
+
+async def _kill_and_restart(fleet: Fleet) -> None:
+    await fleet.workers[0].kill()
+    await fleet.start_worker(fleet.workers[0])
+
+
+def _mail(number: int) -> EmailMessage:
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = "ann@example.org", USER, f"mail {number}"
+    message.set_content("Hello")
+    return message
+
+
+async def _deliver(server: ImapServer) -> None:
+    for number in range(_MAILS):
+        await server.deliver(_mail(number))
+        await asyncio.sleep(0.05)
+
+
+async def test_each_message_starts_one_run(fleet: Fleet) -> None:
+    async with running_imap_server() as server, asyncio.timeout(_PATIENCE_S):
+        config: dict[str, Any] = {
+            "host": "127.0.0.1", "port": server.port, "security": "none", "username": USER,
+            "password": PASSWORD, "check_interval": 1, "inputs": {"what": "body.subject"},
+        }  # fmt: skip
+        mail = await _create(fleet, "EMAIL", config)
+        assert mail["config"]["password"] == "********"
+        delivering = asyncio.create_task(_deliver(server))
+        await _until(fleet, mail["workflow_id"], 1)
+        await _kill_and_restart(fleet)
+        await delivering
+        await _until(fleet, mail["workflow_id"], _MAILS)
+        found = await _runs(fleet, mail["workflow_id"])
+    assert found == {f"mail {number}": 1 for number in range(_MAILS)}

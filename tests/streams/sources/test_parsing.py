@@ -1,0 +1,73 @@
+"""Messages as they are sent, and as they should not be."""
+
+from email.message import EmailMessage
+
+import pytest
+
+from streams.sources.email.html import html_text
+from streams.sources.email.parsing import parse_mail
+
+
+def test_text_html_and_files_are_told_apart() -> None:
+    message = EmailMessage()
+    message["From"] = "=?utf-8?q?J=C3=BCrgen?= <j@example.org>"
+    message["To"] = "a@example.com, Team: b@example.com, c@example.com;"
+    message["Subject"], message["Date"] = "Grüße", "Sat, 21 Nov 2026 10:00:00 +0100"
+    message["References"] = "<1@x> <2@x>"
+    message.set_content("plain")
+    message.add_alternative('<p>rich <img src="cid:logo"></p>', subtype="html")
+    message.add_attachment("1;2", subtype="csv", filename="täble.csv")
+    forwarded = EmailMessage()
+    forwarded["Subject"] = "inner"
+    forwarded.set_content("inner text")
+    message.add_attachment(forwarded)
+    mail = parse_mail(message.as_bytes())
+    body = mail.body
+    assert body["from"] == {"name": "Jürgen", "address": "j@example.org"}
+    assert [one["address"] for one in body["to"]] == ["a@example.com", "b@example.com", "c@example.com"]
+    assert (body["subject"], body["date"]) == ("Grüße", "2026-11-21T10:00:00+01:00")
+    assert (body["text"], body["references"]) == ("plain\n", ["<1@x>", "<2@x>"])
+    assert body["html"].startswith("<p>rich")
+    table, inner = mail.attachments
+    assert (table.filename, table.mime_type, table.content) == ("täble.csv", "text/csv", b"1;2\n")
+    assert inner.mime_type == "message/rfc822"
+    assert b"inner text" in inner.content
+
+
+def test_html_alone_has_a_text() -> None:
+    message = EmailMessage()
+    message.set_content(
+        "<html><head><title>t</title><style>p {}</style></head><body><h1>Order</h1>"
+        "<p>2 &amp; tea<br>1 cake</p><script>x()</script></body></html>",
+        subtype="html",
+    )
+    assert parse_mail(message.as_bytes()).body["text"] == "Order\n\n2 & tea\n1 cake"
+
+
+def test_markup_that_is_broken_has_a_text_too() -> None:
+    assert html_text("<p>a<b>b<p>c &bogus; <!-- d <![if x").startswith("ab\n")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff\xfe\x00",
+        b"From: <<<@@\r\nTo: ,,,;\r\nDate: yesterday\r\n\r\nx",
+        b"Subject: =?utf-8?b?!!!?= \xff\xfe\r\n\r\n\x00\xff",
+        b"Content-Type: text/plain; charset=klingon\r\n\r\n\xe4",
+        b'Content-Type: text/plain; charset="\x00"\r\n\r\nx',
+        b"Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\nContent-Type: text/pl",
+        b"Content-Type: multipart/mixed\r\n\r\nno boundary",
+        b"Content-Type: message/rfc822\r\n\r\n",
+        b"Content-Transfer-Encoding: base64\r\n\r\n!!!!",
+        b"Content-Disposition: attachment; filename*=utf-8''%ff%fe\r\n\r\nx",
+        b"Message-ID: \r\nFrom: \r\n\r\n",
+        b"From: a\xcc\x81 <\xf0\x9f@x.org>\r\n\r\n",
+    ],
+)
+def test_no_message_is_unreadable(content: bytes) -> None:
+    body = parse_mail(content).body
+    assert isinstance(body["text"], str)
+    for text in (body["text"], body["subject"], body["from"]["name"], body["from"]["address"]):
+        text.encode()
