@@ -88,7 +88,7 @@ class Definitions:
         """The triggers that depend on that one, by their ids."""
         return self._dependents.get(trigger_id, {})
 
-    def deployed(self) -> Iterable[DeployedTrigger]:
+    def all_deployed(self) -> Iterable[DeployedTrigger]:
         """All triggers that look at events, paused ones included."""
         return self._deployed.values()
 

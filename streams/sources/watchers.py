@@ -133,7 +133,7 @@ class Watchers:
         await self._forget(held)
 
     def _wanted(self, held: Held) -> Iterator[tuple[tuple[str, int], AppTrigger]]:
-        for deployed in self._feed.definitions.deployed():
+        for deployed in self._feed.definitions.all_deployed():
             trigger, kind = deployed.trigger, self._kinds.get(deployed.trigger.type)
             for slot in range(kind.slots(deployed.settings) if kind is not None else 0):
                 key = f"{trigger.id}{BREAK}{slot}" if slot else trigger.id
