@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -15,7 +16,8 @@ from schemas.secrets import SecretBox
 from streams.calls import WorkflowCalls
 from streams.engine.pure import is_pure
 from streams.errors import UnknownVersion
-from streams.executors.errors import NodeExecutorError
+from streams.executors.errors import NodeExecutorError, TooLate
+from streams.executors.masking import concealed, written_forms
 from streams.executors.outcome import NodeCall, Outcome
 from streams.executors.tools.errors import ToolParameterError
 from streams.offload import Owner, packed, packed_outputs
@@ -29,9 +31,6 @@ from transport.values import Upload, ValueStore
 log = logging.getLogger(__name__)
 
 QUEUES = ("node.tasks.default", "node.tasks.high_priority", "node.tasks.plugin_triggers")
-
-MASK = "******"
-"""What a record shows where an executor has used a secret."""
 
 _ERROR_CHARS = 32 * 1024
 """An error message may quote what it is about, however large that is."""
@@ -74,6 +73,8 @@ class Executor:
         started_at = now_us()
         secrets: dict[str, str] = {}
         try:
+            if task["deadline_at"] is not None and started_at > task["deadline_at"]:
+                raise TooLate("the time of the run was up before it was this node's turn")
             await self._unpack(task)
             secrets = self._secrets_of(task)
             call = await self._call(task, secrets)
@@ -138,16 +139,15 @@ class Executor:
     async def _pack(
         self, task: AvroRecord, outcome: Outcome, started_at: int, secrets: Mapping[str, str]
     ) -> str:
-        """The result as a message carries it, once what it refers to is stored. A secret that was used is
-        masked before anything is."""
-        masks = dict.fromkeys(secrets.values(), MASK)
+        """The result as a message carries it, once what it refers to is stored."""
+        outcome = _masked(outcome, secrets)
         owner, uploads = _owner(task), list[Upload]()
         outputs: Any = outcome.outputs
         # What a pure node gives is looked at by the engine itself: it goes with the message, or as a whole.
         if not is_pure(task["node_type"]):
-            contents = {name: _replace(_json(value), masks).encode() for name, value in outputs.items()}
+            contents = {name: orjson.dumps(value) for name, value in outputs.items()}
             outputs = packed_outputs(contents, owner, uploads)
-        payload = packed(_replace(_payload(task, outcome, outputs, started_at), masks), owner, uploads)
+        payload = packed(_payload(task, outcome, outputs, started_at), owner, uploads)
         await self._values.put_all(uploads)
         return payload
 
@@ -195,12 +195,26 @@ def _owner(task: AvroRecord) -> Owner:
 def _failed(
     task: AvroRecord, reason: str, error_type: str, started_at: int, secrets: Mapping[str, str]
 ) -> str:
-    outcome = Outcome("failed", error=reason, error_type=error_type)
-    return _replace(_payload(task, outcome, {}, started_at), dict.fromkeys(secrets.values(), MASK))
+    outcome = _masked(Outcome("failed", error=reason, error_type=error_type), secrets)
+    return _payload(task, outcome, {}, started_at)
+
+
+def _masked(outcome: Outcome, secrets: Mapping[str, str]) -> Outcome:
+    """Without the secrets that the node has used."""
+    if not secrets:
+        return outcome
+    forms = written_forms(secrets.values())
+    return replace(
+        outcome,
+        outputs={name: concealed(value, forms) for name, value in outcome.outputs.items()},
+        process_data=concealed(outcome.process_data, forms),
+        error=concealed(outcome.error, forms),
+        execution_metadata=concealed(outcome.execution_metadata, forms),
+    )
 
 
 def _payload(task: AvroRecord, outcome: Outcome, outputs: Any, started_at: int) -> str:
-    return _json(
+    return orjson.dumps(
         {
             "node_execution_id": task["node_execution_id"],
             "status": outcome.status,
@@ -214,11 +228,7 @@ def _payload(task: AvroRecord, outcome: Outcome, outputs: Any, started_at: int) 
             "started_at": started_at,
             "finished_at": now_us(),
         }
-    )
-
-
-def _json(value: Any) -> str:
-    return orjson.dumps(value).decode()
+    ).decode()
 
 
 def _replace(document: str, replacements: Mapping[str, str]) -> str:

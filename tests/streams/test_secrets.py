@@ -1,9 +1,12 @@
 """Secrets of a workflow, from the engine to an executor and back: used where they are meant, kept nowhere."""
 
 import asyncio
+import json
 from typing import Any, cast
+from urllib.parse import quote
 
 import orjson
+import pytest
 from obstore.store import MemoryStore
 
 from schemas.models import DEFAULT_TENANT, Workflow, WorkflowType
@@ -39,7 +42,8 @@ GRAPH = {
 class Secretive(Bench):
     """A runner, and an executor whose node repeats what it was given."""
 
-    def __init__(self) -> None:
+    def __init__(self, token: dict[str, str] = TOKEN) -> None:
+        self.token = token
         super().__init__(GRAPH)
         self.given: list[Any] = []
         values = ValueStore(Storage(MemoryStore()))
@@ -50,13 +54,15 @@ class Secretive(Bench):
     def change(self, graph: dict[str, Any]) -> None:
         workflow = Workflow(
             id="flow", app_id="app", type=WorkflowType.WORKFLOW, version=VERSION, graph=graph,
-            environment_variables=[TOKEN],
+            environment_variables=[self.token],
         )  # fmt: skip
         self.feed.definitions.apply(WORKFLOWS, workflow.key, workflow)
 
     async def repeat(self, call: NodeCall) -> Outcome:
         self.given.append(call.inputs["text"])
-        return Outcome("succeeded", outputs={"text": f"heard: {call.inputs['text']}"})
+        said = call.inputs["text"].partition(" with ")[2]
+        sent = {"request": f"GET /?q={quote(said, safe='')}", "body": json.dumps({"q": said})}
+        return Outcome("succeeded", outputs={"text": f"heard: {call.inputs['text']}"}, process_data=sent)
 
     def run(self, said: str) -> list[dict[str, Any]]:
         """All records of a run, as they are kept."""
@@ -86,6 +92,17 @@ def test_whoever_starts_a_run_cannot_have_a_secret_sent_along() -> None:
         bench = Secretive()
         bench.run(said)
         assert bench.given == [f"{said} with {SECRET}"]
+
+
+@pytest.mark.parametrize("secret", ["a", "0", 'q"u\\ote', "s3 cret/&ü", "******"])
+def test_a_secret_of_any_kind_is_masked_in_all_that_it_looks_like(secret: str) -> None:
+    bench = Secretive({**TOKEN, "value": BOX.encrypt(DEFAULT_TENANT, secret)})
+    records = bench.run("x")
+    [ended] = [one for one in records if one.get("status") == "SUCCEEDED"]
+    heard = orjson.loads(ended["outputs"])["text"]
+    assert heard.endswith("with ******")
+    [shown] = [one["process_data"] for one in records if one.get("process_data")]
+    assert orjson.loads(shown) == {"request": "GET /?q=******", "body": '{"q": "******"}'}
 
 
 def test_a_node_that_is_pure_passes_a_secret_on_without_seeing_it() -> None:

@@ -14,6 +14,7 @@ from streams.executors.errors import FileUnreadable
 from streams.executors.files import Files
 from streams.executors.http_errors import ResponseSizeError
 from streams.executors.http_response import ReadResponse, read_response
+from streams.executors.masking import MASK
 from streams.executors.settings import HttpSettings
 from streams.executors.tools.errors import (
     ToolFileError,
@@ -24,7 +25,6 @@ from streams.executors.tools.errors import (
 )
 from streams.executors.tools.http_body import encode_body
 from streams.executors.tools.http_build import ToolRequest, body_fields, build_request, credentials_of
-from streams.executors.tools.masking import MASK
 from streams.executors.tools.reply import Blob, ToolCall, ToolReply, ToolSpec
 from transport.egress import EgressRefused
 from transport.guarded_session import EgressGuard, withhold

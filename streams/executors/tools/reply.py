@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from schemas.models import ToolProvider
-from streams.executors.tools.masking import concealed
+from streams.executors.masking import concealed
 
 Json = Mapping[str, Any]
 
