@@ -58,6 +58,11 @@ def workflow_run_id(dedup_key: str, occurrence: int, way: str) -> str:
     return _name_id(f"run/{dedup_key}/{occurrence}/{way}")
 
 
+def retried_run_id(first_run_id: str, attempt: int) -> str:
+    """The run that starts again what the first one was started for."""
+    return _name_id(f"retry/{first_run_id}/{attempt}")
+
+
 def conversation_id(run_id: str) -> str:
     """The conversation that a run begins when it is told of none."""
     return _name_id(f"conversation/{run_id}")

@@ -100,7 +100,7 @@ def trigger_log(arrival: Arrival, route: Route, now_us: int) -> AvroRecord:
     """The first state of the log: PENDING for a run that will start, else STOPPED with the reason."""
     event, workflow, trigger = arrival.event, route.workflow, route.trigger
     root = (
-        root_node(workflow, event["trigger_type"], trigger.node_id if trigger else "") if workflow else None
+        root_node(workflow, event["trigger_type"], _node_id(arrival, trigger)) if workflow else None
     )
     starts = workflow is not None and route.refusal is None
     return {
@@ -201,6 +201,11 @@ def _inputs(arrival: Arrival, route: Route, root: str | None) -> dict[str, Any]:
 
 def _mapping(route: Route) -> Mapping[str, str]:
     return route.deployed.settings.mapping() if route.deployed else {}
+
+
+def _node_id(arrival: Arrival, trigger: AppTrigger | None) -> str:
+    """The node that the trigger names, or the log whose event is told again."""
+    return trigger.node_id if trigger else str(arrival.data.get("metadata", {}).get("root_node_id") or "")
 
 
 def _way(route: Route) -> str | None:

@@ -13,8 +13,8 @@ from schemas.triggers.schedule import ScheduleConfig
 from streams.conversations import start_in_conversation
 from streams.dedup import Seen, first_seen, postponed, row_due
 from streams.fitting import fitting_log, fitting_start
-from streams.gates.entry import notes
-from streams.gates.ticket import Ticket
+from streams.gates.entry import notes, retry_gate
+from streams.gates.ticket import Gate, Ticket
 from streams.offload import Offload, Owner
 from streams.route import (
     Arrival,
@@ -119,7 +119,10 @@ class Router:
             conversation = conversation_in(command) if is_chat(route.workflow) else None
             command = fitting_start(command, shown, owner, decision.uploads)
             start = self._start(command, conversation, headers)
-            decision.sends.append(self._gated(start, log, shown, route) if route.gates else start)
+            gates = route.gates
+            if route.deployed is not None and conversation is None:
+                gates += retry_gate(route.deployed, log["workflow_run_id"])
+            decision.sends.append(self._gated(start, log, shown, gates) if gates else start)
 
     def _start(
         self, command: AvroRecord, conversation: str | None, headers: tuple[tuple[str, bytes], ...]
@@ -132,7 +135,7 @@ class Router:
         value = self._codec.encode("ConversationCommand", told)
         return Send("conversation.commands", told["conversation_key"].encode(), value, headers)
 
-    def _gated(self, start: Send, log: AvroRecord, shown: AvroRecord, route: Route) -> Send:
+    def _gated(self, start: Send, log: AvroRecord, shown: AvroRecord, gates: tuple[Gate, ...]) -> Send:
         """To the first gate, from where it goes on."""
         assert start.key is not None, "a start has a key"
         assert start.value is not None, "and a value"
@@ -140,7 +143,7 @@ class Router:
             tenant_id=log["tenant_id"],
             workflow_id=log["workflow_id"],
             at_us=log["created_at"],
-            gates=route.gates,
+            gates=gates,
             topic=start.topic,
             key=start.key.decode(),
             start=start.value,

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from schemas.codec import Codec
 from schemas.codec import Record as AvroRecord
 from schemas.models import DRAFT, Workflow
+from schemas.triggers.config import Retry
 from schemas.triggers.schedule import ScheduleConfig
 from streams.engine.advance import Advanced, advance, due_us
 from streams.engine.commands import Cancel, Command, NodeResult, Resume, Start, Timer, command_of
@@ -27,6 +28,7 @@ from streams.engine.state import SPLIT_BYTES, RunState, decode, encode
 from streams.fetching import Fetcher
 from streams.fitting import fitting
 from streams.gates.answers import waits
+from streams.gates.retries import ended_run
 from streams.library import Library
 from streams.offload import Offload, Owner, packed_row
 from streams.placeholders import without_placeholders
@@ -189,8 +191,14 @@ class Runner:
                 sends.append(run_ended(self._codec, *ended))
             elif isinstance(effect, NodeExecuted) and _leaves_a_call(effect.record):
                 sends.append(_command(self._codec, cancellation(effect.record), headers))
+            if isinstance(effect, LogChanged) and effect.record["finished_at"] is not None:
+                sends.extend(ended_run(self._codec, effect.record, self._retry(effect.record)))
             if isinstance(effect, NodeExecuted):
                 sends.extend(waits(self._codec, effect.record))
+
+    def _retry(self, log: AvroRecord) -> Retry | None:
+        deployed = self._feed.definitions.deployed(log["app_trigger_id"] or "")
+        return deployed.settings.retry if deployed else None
 
     def _return(
         self, caller: Mapping[str, Any], effects: Sequence[Effect], headers: Headers, decision: Decision

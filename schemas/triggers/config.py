@@ -43,6 +43,19 @@ class Answers(BaseModel):
     """CEL over `event`: the id of the action that is chosen. "" where there is only one."""
 
 
+class Retry(BaseModel):
+    """Starts a run again that has failed: with the same inputs, as a run of its own under the same log."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_retries: Annotated[int, Field(ge=1, le=10)] = 3
+    delay_s: Annotated[float, Field(ge=0, le=86_400)] = 60
+    """Before the first one; twice as long before each further one."""
+    max_delay_s: Annotated[float, Field(gt=0, le=86_400)] = 3_600
+    jitter: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Longer by up to this share."""
+
+
 class TriggerConfig(BaseModel):
     """The `config` of an AppTrigger. Events are routed in two steps: looked up by `index_key`, then held
     against `refusal`."""
@@ -61,6 +74,8 @@ class TriggerConfig(BaseModel):
     condition: Cel = ""
     """CEL over `event`: what it does not hold for starts nothing."""
     depends_on: Dependencies | None = None
+    retry: Retry | None = None
+    """None: a run that has failed stays so. A chat takes none: its turns are told once."""
     answers: Answers | None = None
     """None: its events answer nothing."""
 

@@ -12,6 +12,7 @@ from schemas.models import DeployedTrigger, FlowControl
 from schemas.paths import lookup
 from schemas.triggers.config import Answers, Dependencies
 from streams.gates.answers import KIND
+from streams.gates.retries import KIND as RETRY
 from streams.gates.ticket import Gate, told
 from transport.producer import Send
 
@@ -38,6 +39,14 @@ def gates_of(
     A turn of a conversation is not gathered with others.
     """
     return tuple(_gates(deployed, control, event, chat))
+
+
+def retry_gate(deployed: DeployedTrigger, run_id: str) -> tuple[Gate, ...]:
+    """The last one, of the run alone."""
+    retry = deployed.settings.retry
+    if retry is None:
+        return ()
+    return (Gate.of(deployed.trigger.workflow_id, RETRY, run_id, _config(retry)),)
 
 
 def notes(codec: Codec, dependents: Mapping[str, DeployedTrigger], trigger_id: str, tenant_id: str,

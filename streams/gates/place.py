@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from schemas.codec import Codec
+from schemas.codec import Record as AvroRecord
 from streams.fetching import Fetcher
 from streams.gates.rows import Head, Waiting
 from streams.gates.ticket import Ticket
@@ -113,6 +114,13 @@ class Place:
         owner = Owner(command["tenant_id"], command["workflow_run_id"])
         document = packed(orjson.dumps(payload).decode(), owner, self._decision.uploads)
         return replace(ticket, start=self._codec.encode("RunCommand", {**command, "payload": document}))
+
+    def payload_for(self, command: AvroRecord, run_id: str) -> str:
+        """The payload of a start for another run. Raises `NotYet` likewise."""
+        tenant_id, first = command["tenant_id"], command["workflow_run_id"]
+        document = self._fetcher.document(Owner(tenant_id, first), command["payload"])
+        self._fetcher.used(first)
+        return packed(document, Owner(tenant_id, run_id), self._decision.uploads)
 
     def done(self, tickets: Iterable[Ticket]) -> None:
         """What was fetched for them is not needed any more."""

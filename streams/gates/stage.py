@@ -10,6 +10,7 @@ from streams.gates.answers import Answers
 from streams.gates.batch import Batch
 from streams.gates.kinds import Debounce, Depends, GateKind, Hold, RateLimit, Throttle
 from streams.gates.place import Place
+from streams.gates.retries import Retries
 from streams.gates.rows import Waiting, name_of, row_due, split
 from streams.gates.ticket import Ticket, kind_of
 from streams.shell.stage import Decision, Kept, Record, Stage
@@ -22,6 +23,7 @@ KINDS: Mapping[str, GateKind] = {
     "debounce": Debounce(),
     "batch": Batch(),
     "throttle": Throttle(),
+    "retry": Retries(),
 }
 """In the order in which an event meets them."""
 

@@ -41,6 +41,8 @@ class Driver:
     refused: dict[str, str] = field(default_factory=dict)
     answered: list[tuple[str, Any]] = field(default_factory=list)
     """Run, and what it was told."""
+    pending: list[dict[str, Any]] = field(default_factory=list)
+    """Logs of events that are to start again."""
     answers: dict[str, str] = field(default_factory=dict)
     """Event -> the run that it was the answer for."""
     released: list[str] = field(default_factory=list)
@@ -63,6 +65,11 @@ class Driver:
         """An engine has written a node execution."""
         for send in waits(CODEC, record):
             self._send(send)
+        self._settle()
+
+    def deliver(self, send: Send) -> None:
+        """A command of somebody else."""
+        self._send(send)
         self._settle()
 
     def resume(self, gate: Gate) -> None:
@@ -141,6 +148,9 @@ class Driver:
         elif send.topic == "trigger.logs":
             log = CODEC.decode("WorkflowTriggerLog", send.value)
             name = log["id"].removeprefix("log-")
+            if log["status"] == "PENDING":
+                self.pending.append(log)
+                return
             assert log["revision"] == 2
             if log["status"] == "SUCCESS":
                 self.answers[name] = log["workflow_run_id"]
