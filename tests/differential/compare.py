@@ -108,7 +108,8 @@ def _outside_differences(peer: Result, hopline: Result) -> Iterator[str]:
 def _run_differences(peer: Result, hopline: Result) -> Iterator[str]:
     yield from _value("status", peer.status, hopline.status)
     yield from _value("outputs", _plain(peer.outputs), _plain(hopline.outputs))
-    yield from _value("error", bool(peer.error), bool(hopline.error))
+    if bool(peer.error) != bool(hopline.error):
+        yield f"error: graphon {peer.error!r}, hopline {hopline.error!r}"
 
 
 def _node_differences(peer: Sequence[Node], hopline: Sequence[Node], facts: Sequence[str]) -> Iterator[str]:

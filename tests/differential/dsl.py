@@ -18,15 +18,18 @@ from schemas.errors import InvalidDefinition
 from schemas.models import AppMode, WorkflowType
 from streams.executors.outcome import NodeCall, Outcome
 from tests.differential import dsl_canned
+from tests.differential.dsl_canned import Canned
 from tests.differential.hopline_process import Hopline
 from tests.differential.job import Job, Result
 
 RAN = "runs to its end"
-RAN_WITH_CANNED_CODE = "runs to its end; a script that cannot use the canned replies is given outputs"
+RAN_WITH_CANNED_CODE = "runs to its end; a script that fails here is given outputs of its types"
 NO_GRAPH = "an app without a graph"
 REFUSED = "is refused"
 FAILED = "fails"
 PAUSED = "waits for a person"
+_BEST_FIRST = (RAN, RAN_WITH_CANNED_CODE, PAUSED, FAILED)
+_ASKING = ("llm", "question-classifier", "parameter-extractor", "agent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +44,18 @@ class Verdict:
 
 
 class Executor:
-    """Hopline's executors; a script that fails is given outputs of the declared types, and counted."""
+    """Hopline's executors; a script that fails is given outputs of the declared types, and said why."""
 
-    def __init__(self, hopline: Hopline) -> None:
+    def __init__(self, hopline: Hopline, canned: Canned) -> None:
         self._hopline = hopline
-        self.helped = 0
+        self._canned = canned
+        self.helped: set[str] = set()
 
     async def __call__(self, call: NodeCall) -> Outcome:
         outcome = await self._hopline.execute(dsl_canned.placed(call, self._hopline.world.url))
         if outcome.status == "failed" and call.node_type == "code":
-            self.helped += 1
-            return Outcome("succeeded", dsl_canned.code_outputs(call.config))
+            self.helped.add(_script_fault(outcome.error or ""))
+            return Outcome("succeeded", dsl_canned.code_outputs(call.config, self._canned))
         return outcome
 
 
@@ -69,37 +73,54 @@ def judge(text: str, hopline: Hopline) -> Verdict:
     except InvalidDefinition as wrong:
         reasons = tuple(sorted({_general(f"{one.field}: {one.why}") for one in wrong.problems}))
         return Verdict(exported, mode, REFUSED, reasons)
-    executor = Executor(hopline)
+    tried = []
+    for canned in dsl_canned.worlds(hopline.world.url):
+        tried.append(_ended(app, hopline, canned))
+        if tried[-1][0] == RAN:
+            break
+    result, reasons = min(tried, key=lambda one: _BEST_FIRST.index(one[0]))
+    return Verdict(exported, mode, result, reasons)
+
+
+def _ended(app: ImportedApp, hopline: Hopline, canned: Canned) -> tuple[str, tuple[str, ...]]:
+    """(result, reasons) of a run in one of the worlds."""
+    executor = Executor(hopline, canned)
     try:
-        result = _run(app, hopline, executor)
+        result = _run(app, hopline, canned, executor)
     except Exception as fault:
-        return Verdict(exported, mode, FAILED, (f"{type(fault).__name__}: {fault}"[:160],))
+        return FAILED, (f"{type(fault).__name__}: {fault}"[:160],)
     if result.status == "PAUSED":
-        return Verdict(exported, mode, PAUSED)
+        return PAUSED, ()
     if result.status not in ("SUCCEEDED", "PARTIAL_SUCCEEDED"):
-        return Verdict(exported, mode, FAILED, (_general(result.error or result.status),))
-    return Verdict(exported, mode, RAN_WITH_CANNED_CODE if executor.helped else RAN)
+        return FAILED, (_general(result.error or result.status),)
+    return (RAN_WITH_CANNED_CODE if executor.helped else RAN), tuple(sorted(executor.helped))
 
 
-def _run(app: ImportedApp, hopline: Hopline, executor: Executor) -> Result:
+def _run(app: ImportedApp, hopline: Hopline, canned: Canned, executor: Executor) -> Result:
     chat = app.mode is AppMode.ADVANCED_CHAT
     url = hopline.world.url
     hopline.configure(lambda definitions: dsl_canned.configure(definitions, app.graph, url))
     models = {
-        f"{node['data']['type']} {node['id']}": dsl_canned.model_reply(node["data"])
+        f"{node['data']['type']} {node['id']}": dsl_canned.model_reply(node["data"], canned)
         for node in app.graph["nodes"]
-        if node.get("data", {}).get("type") in ("llm", "question-classifier", "parameter-extractor", "agent")
+        if node.get("data", {}).get("type") in _ASKING
     }
     job = Job(
         app.graph,
-        dsl_canned.form_inputs(app.graph, url, dsl_canned.uploaded(hopline)),
+        dsl_canned.form_inputs(app.graph, canned, url, dsl_canned.uploaded(hopline)),
         WorkflowType.CHAT if chat else WorkflowType.WORKFLOW,
-        query=dsl_canned.TEXT if chat else "",
-        environment=app.environment_variables,
+        query=canned.text if chat else "",
+        environment=dsl_canned.environment(app.environment_variables, canned),
         conversation=app.conversation_variables,
         models=models,
+        answers=dsl_canned.answers(app.graph, canned),
     )
     return hopline.run(job, execute=executor)
+
+
+def _script_fault(error: str) -> str:
+    package = re.search(r"No module named '(\w+)", error)
+    return f"it needs the package {package[1]}" if package else "it makes nothing of the canned replies"
 
 
 def _general(reason: str) -> str:

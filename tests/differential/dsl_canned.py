@@ -1,8 +1,8 @@
 """What published workflows ask of the world: inputs for their forms, providers for what they name."""
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from schemas.models import Dataset
@@ -14,25 +14,39 @@ from tests.graphs import Json
 from transport.definitions import Definitions
 from transport.files import StoredFile
 
-TEXT = "A short text about nothing much."
-_BY_TYPE: Mapping[str, Any] = {
-    "string": "text",
-    "number": 1,
-    "boolean": True,
-    "object": {},
-    "array[string]": ["text"],
-    "array[number]": [1],
-    "array[object]": [{}],
-    "array[boolean]": [True],
-    "secret": "text",
-    "select": "text",
-    "bool": True,
-}
+_NUMBERS: Mapping[str, Any] = {"number": 1, "array[number]": [1], "boolean": True, "bool": True,
+                               "array[boolean]": [True], "object": {}, "array[object]": [{}]}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Canned:
+    """What the world says: one text in forms, one that models write, one for what is a single word."""
+
+    text: str
+    written: str
+    word: str
+
+    def of_type(self, kind: str) -> Any:
+        """A value of a type of the DSL; one that is not known here is a text."""
+        if kind == "array[string]":
+            return [self.word]
+        return _NUMBERS.get(kind, self.word)
+
+
+def worlds(url: str) -> Sequence[Canned]:
+    """What a workflow makes of the replies of others cannot be told from its file, so several are tried:
+    plain text, a JSON object, a URL that leads somewhere."""
+    text = "A short text about nothing much."
+    return (
+        Canned(text, text, "text"),
+        Canned(text, '{"text": "text", "result": ["text"]}', "text"),
+        Canned(f"{url}/a.txt", f"{url}/a.txt", f"{url}/a.txt"),
+    )
 
 
 def uploaded(hopline: Hopline) -> Json:
     """Type of file -> a file of it. Each is a text, whatever it is called: no node here looks into it."""
-    names = {"document": "a.txt", "image": "a.png", "audio": "a.mp3", "video": "a.mp4"}
+    names = {"document": "a.txt", "image": "a.png", "audio": "a.mp3", "video": "a.mp4", "custom": "a.txt"}
     files = {
         kind: StoredFile(
             id=kind, tenant_id="tenant", filename=name, mime_type="text/plain", size=4, created_at=0
@@ -42,13 +56,33 @@ def uploaded(hopline: Hopline) -> Json:
     return {kind: {**hopline.save(file, b"text"), "type": kind} for kind, file in files.items()}
 
 
-def form_inputs(graph: Json, url: str, files: Json) -> Json:
+def form_inputs(graph: Json, canned: Canned, url: str, files: Json) -> Json:
     """A value for every field of the start node."""
     fields = [field for node in _nodes(graph, "start") for field in node["data"].get("variables") or ()]
-    return {field["variable"]: _input(field, url, files) for field in fields}
+    return {field["variable"]: _input(field, canned, url, files) for field in fields}
 
 
-def _input(field: Json, url: str, files: Json) -> Any:
+def answers(graph: Json, canned: Canned) -> Json:
+    """The first action of each form, whatever it asks for."""
+    return {
+        node["id"]: {
+            "action": next((one["id"] for one in node["data"].get("user_actions") or ()), None),
+            "inputs": {one["output_variable_name"]: canned.word for one in node["data"].get("inputs") or ()},
+        }
+        for node in _nodes(graph, "human-input")
+    }
+
+
+def environment(variables: Sequence[Json], canned: Canned) -> list[Json]:
+    """The secrets are there, which Dify leaves out of what it exports."""
+    return [{**one, "value": one["value"] or canned.word} if _is_secret(one) else one for one in variables]
+
+
+def _is_secret(variable: Json) -> bool:
+    return bool(variable["value_type"] == "secret")
+
+
+def _input(field: Json, canned: Canned, url: str, files: Json) -> Any:
     match field["type"]:
         case InputType.NUMBER:
             return 1
@@ -63,18 +97,20 @@ def _input(field: Json, url: str, files: Json) -> Any:
         case InputType.FILE_LIST:
             return [_file(field, url, files)]
         case _:
-            return TEXT[: field.get("max_length") or None]
+            return canned.text[: field.get("max_length") or None]
 
 
 def _file(field: Json, url: str, files: Json) -> Json:
-    kind = next(iter(field.get("allowed_file_types") or ["document"]))
-    if "local_file" in (field.get("allowed_file_upload_methods") or ["local_file"]) and kind in files:
-        uploaded_file: Json = files[kind]
-        return uploaded_file
-    extension = next(iter(field.get("allowed_file_extensions") or [".txt"]))
-    target = f"{url}/a.{extension.removeprefix('.').lower()}?type=text/plain&body=text"
-    method = next(iter(field.get("allowed_file_upload_methods") or ["remote_url"]))
-    return {"type": kind, "transfer_method": method, "url": target, "extension": extension.lower()}
+    """A document if the field takes one: more nodes can read it than can see a picture."""
+    kinds = field.get("allowed_file_types") or ["document"]
+    kind = "document" if "document" in kinds else kinds[0]
+    extension = next(iter(field.get("allowed_file_extensions") or [".txt"])).lower()
+    methods = field.get("allowed_file_upload_methods") or ["local_file"]
+    if "local_file" in methods:
+        stored: Json = files[kind]
+        return {**stored, "extension": extension} if kind == "custom" else stored
+    target = f"{url}/a.{extension.removeprefix('.')}?type=text/plain&body=text"
+    return {"type": kind, "transfer_method": methods[0], "url": target, "extension": extension}
 
 
 def configure(definitions: Definitions, graph: Json, url: str) -> None:
@@ -102,25 +138,25 @@ def placed(call: NodeCall, url: str) -> NodeCall:
     return replace(call, config=config)
 
 
-def model_reply(data: Json) -> Json:
+def model_reply(data: Json, canned: Canned) -> Json:
     """What the model of a node says: something that the node can read."""
     match data["type"]:
         case "question-classifier":
             first = data["classes"][0]
             return {"text": json.dumps({"category_id": first["id"], "category_name": first["name"]})}
         case "parameter-extractor":
-            found = {one["name"]: _BY_TYPE.get(one["type"], "text") for one in data.get("parameters") or ()}
+            found = {one["name"]: canned.of_type(one["type"]) for one in data.get("parameters") or ()}
             return {"text": json.dumps(found)}
         case "llm" if data.get("structured_output_enabled"):
             schema = (data.get("structured_output") or {}).get("schema") or {}
-            return {"text": json.dumps(_instance(schema))}
+            return {"text": json.dumps(_instance(schema, canned))}
         case _:
-            return {"text": TEXT}
+            return {"text": canned.written}
 
 
-def code_outputs(config: Mapping[str, Any]) -> Json:
+def code_outputs(config: Mapping[str, Any], canned: Canned) -> Json:
     """Values of the declared types, for a script that makes nothing of the replies above."""
-    return {name: _BY_TYPE.get(output["type"]) for name, output in (config.get("outputs") or {}).items()}
+    return {name: canned.of_type(output["type"]) for name, output in (config.get("outputs") or {}).items()}
 
 
 def _nodes(graph: Json, kind: str) -> Iterator[Json]:
@@ -140,18 +176,18 @@ def _tools(graph: Json) -> Iterator[tuple[str, str, Json]]:
             yield tool["provider_name"], tool["tool_name"], tool.get("parameters") or {}
 
 
-def _instance(schema: Mapping[str, Any]) -> Any:
-    """The smallest value that a schema takes."""
+def _instance(schema: Mapping[str, Any], canned: Canned) -> Any:
+    """A small value that a schema takes."""
     if schema.get("enum"):
         return schema["enum"][0]
     match schema.get("type"):
         case "object":
-            return {name: _instance(one) for name, one in (schema.get("properties") or {}).items()}
+            return {name: _instance(one, canned) for name, one in (schema.get("properties") or {}).items()}
         case "array":
-            return [_instance(schema.get("items") or {})]
+            return [_instance(schema.get("items") or {}, canned)] * max(schema.get("minItems", 1), 1)
         case "number" | "integer":
-            return 1
+            return schema.get("minimum", 1)
         case "boolean":
             return True
         case _:
-            return "text"
+            return canned.word.ljust(schema.get("minLength", 0), ".")

@@ -130,9 +130,8 @@ class Hopline:
                 done += 1
                 continue
             if run.run["status"] == "PAUSED":
-                if not unanswered:
+                if not _answered(run, unanswered):
                     break
-                _answer(run, unanswered)
                 continue
             timers += 1
             assert timers <= _MAX_TIMERS, "the run waits, and nothing will come"
@@ -140,17 +139,19 @@ class Hopline:
         return _read(run)
 
 
-def _answer(run: Run, answers: dict[str, Json]) -> None:
-    """To one of the nodes that wait; each is asked once."""
+def _answered(run: Run, answers: dict[str, Json]) -> bool:
+    """One of the nodes that wait has got its answer; False if there is none for them. Each is asked once."""
     waiting = [one["node_id"] for one in run.records(NodeExecuted) if one["status"] == "paused"]
-    node_id = next(one for one in waiting if one in answers)
-    answer = answers.pop(node_id)
-    if answer:
+    node_id = next((one for one in waiting if one in answers), None)
+    if node_id is None:
+        return False
+    if answer := answers.pop(node_id):
         given = {"inputs": answer.get("inputs") or {}, "action": answer["action"]}
         run.tell(Resume(f"answer {node_id}", f"answer {node_id}", node_id=node_id, **given))
     else:
         run.now_us += _LONG_US
         run.tell(Timer(f"late {node_id}"))
+    return True
 
 
 async def _result(task: Json, execute: Execute) -> Command:

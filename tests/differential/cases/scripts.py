@@ -52,5 +52,8 @@ CASES: dict[str, Job] = {
     "inputs": _script(
         "{'r': [str(a), str(b), str(c)]}", {"r": {"type": "array[string]"}}, a=1, b="x", c=[1, 2]
     ),
+    "without an import": _script(
+        "{'r': json.dumps([b64decode('eA==').decode()])}", {"r": {"type": "string"}}
+    ),
     "fails": _script("{'r': 1 / 0}", {"r": {"type": "number", "children": None}}),
 }

@@ -1,5 +1,6 @@
 """What stands outside of the peer's engine: models and tools with canned replies, scripts, templates."""
 
+import base64
 import json
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any
@@ -189,6 +190,7 @@ class Scripts:
     def execute(self, *, language: str, code: str, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
         scope: Json = {}
         exec(compile(code, "main.py", "exec"), scope)
+        scope |= {"json": json, "b64decode": base64.b64decode}
         try:
             return json.loads(json.dumps(scope["main"](**json.loads(json.dumps(inputs)))))
         except Exception as error:

@@ -1,15 +1,20 @@
 """Calls `main` of a script in Python, and says what it raised."""
 
+import json
 import linecache
 import os
 import sys
 import traceback
+from base64 import b64decode
 from collections.abc import Iterator
 from types import ModuleType, TracebackType
 from typing import Any
 
 SCRIPT = "<code>"
 """The file name of the script in tracebacks."""
+
+_LENT = {"json": json, "b64decode": b64decode}
+"""What Dify's runner imports behind the script: published scripts use it without an import of their own."""
 
 
 def call_main(code: str, inputs: dict[str, Any]) -> dict[str, Any]:
@@ -18,6 +23,7 @@ def call_main(code: str, inputs: dict[str, Any]) -> dict[str, Any]:
     sys.modules["__main__"] = module
     linecache.cache[SCRIPT] = (len(code), None, code.splitlines(keepends=True), SCRIPT)
     exec(compile(code, SCRIPT, "exec", dont_inherit=True), module.__dict__)  # noqa: S102 - the sandbox's purpose
+    module.__dict__.update(_LENT)
     main = getattr(module, "main", None)
     if not callable(main):
         raise TypeError("the code defines no function main")

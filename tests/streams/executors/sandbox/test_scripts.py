@@ -36,6 +36,11 @@ async def test_arguments_and_result_pass_through(shared_sandbox: Sandbox) -> Non
     assert ran.result == {"value": value}
 
 
+async def test_what_dify_imports_behind_a_script_is_there(shared_sandbox: Sandbox) -> None:
+    ran = await run(shared_sandbox, "def main(): return json.loads(b64decode('eyJhIjogMX0='))")
+    assert ran.result == {"a": 1}
+
+
 async def test_large_values_pass_through(shared_sandbox: Sandbox) -> None:
     text = "ü" * 1_000_000
     ran = await run(shared_sandbox, "def main(text): return {'text': text}", text=text)
