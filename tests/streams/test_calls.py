@@ -31,7 +31,7 @@ from transport.values import ValueStore
 
 BOX = SecretBox(b"k" * 32)
 CODEC = SingleObjectCodec()
-NOW = 1_000_000.0
+NOW = 4_000_000_000.0
 RUN = "0d6f2b7c-6a4e-5b1d-8c3f-9e0a1b2c3d4e"
 CHILD = called_run_id(node_execution_id(RUN, "call"))
 

@@ -30,7 +30,7 @@ from transport.storage import Storage
 from transport.values import ValueStore
 
 CODEC = SingleObjectCodec()
-NOW = 1_700_000_000.0
+NOW = 4_000_000_000.0
 RUN = "0b9e2d6c-0000-5000-8000-000000000001"
 LARGE = "x" * 3_000_000
 SCHEMAS = {

@@ -23,7 +23,7 @@ from transport.storage import Storage
 from transport.values import ValueStore
 
 CODEC = SingleObjectCodec()
-NOW = 1_000_000.0
+NOW = 4_000_000_000.0
 VERSION = "2026-01-01 00:00:00.000000"
 RUN = "0d6f2b7c-6a4e-5b1d-8c3f-9e0a1b2c3d4e"
 
