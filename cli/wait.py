@@ -13,7 +13,7 @@ from cli.output import one_line
 
 _POLL_S = 0.2
 _NOT_FOUND = 404
-_UNDER_WAY = frozenset({"RUNNING", "PAUSED", "running", "paused"})
+_UNDER_WAY = frozenset({"RUNNING", "PAUSED", "running"})
 
 
 def wait_for_run(client: Client, run_id: str, timeout_s: float) -> Mapping[str, Any]:
@@ -22,7 +22,7 @@ def wait_for_run(client: Client, run_id: str, timeout_s: float) -> Mapping[str, 
 
 
 def wait_for_node(client: Client, execution_id: str, timeout_s: float) -> Mapping[str, Any]:
-    """The node execution once it has ended, likewise."""
+    """The node execution once it has ended or waits for a person, likewise."""
     return _wait(client, ("node execution", "node-executions"), execution_id, timeout_s)
 
 

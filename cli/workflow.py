@@ -14,6 +14,7 @@ from cli.files import FILE, JsonObject, read_text
 from cli.lookup import find_workflow
 from cli.output import duration, json_option, show_fields, show_json, show_table
 from cli.pairs import Pair
+from cli.pause import show_pause
 from cli.wait import wait_for_node
 
 
@@ -137,6 +138,11 @@ def step(
     else:
         shown = ("id", "node_type", "title", "status", "inputs", "process_data", "outputs", "error")
         show_fields({name: done[name] for name in shown} | {"elapsed": duration(done["elapsed_time"])})
+    if done["status"] == "paused":
+        if not as_json:
+            show_pause(done["execution_metadata"]["pause"])
+            click.echo(f"answer with POST /api/v1/node-executions/{done['id']}/resume")
+        return
     if done["status"] != "succeeded":
         raise CommandFailed(f"node {node} has ended {done['status']}")
 

@@ -1,44 +1,51 @@
-"""`POST /api/v1/runs/{run_id}/resume`: the answer that a paused run waits for."""
+"""`POST /api/v1/runs/{run_id}/resume`, and of a node execution: the answer that a paused run waits for."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiohttp import web
 from pydantic import Field
 
 from ingress.auth import CALLER
-from ingress.errors import Conflict, Unprocessable
+from ingress.errors import Conflict, NotFound, Unprocessable
 from ingress.file_inputs import complete_files
 from ingress.operation import Operation
 from ingress.reading import history
 from ingress.responses import json_answer, read_model
-from ingress.run_commands import named_run, tell
+from ingress.run_commands import Addressee, named_run, tell
 from ingress.wire import Answer, RequestBody
 from schemas.ids import entity_id
 from schemas.models import WorkflowPause, WorkflowRun
 from schemas.pauses import BadAnswer, read_answer
 
 _ASKS = "human-input"
+_PAUSED = "paused"
 
 
-class Resumption(RequestBody):
-    """An answer."""
+class NodeAnswer(RequestBody):
+    """An answer to one node."""
 
     inputs: dict[str, Any] = Field(default_factory=dict)
     """Field of the form -> value."""
     action: str | None = None
     """Id of the action; it may be left out where there is only one."""
+    interaction_id: str | None = Field(default=None, min_length=1)
+    """Sent twice, an answer counts once. Left out, the first answer to a pause counts."""
+
+
+class Resumption(NodeAnswer):
+    """An answer."""
+
     node_id: str | None = None
     """Which node answers, where several wait."""
     pause_id: str | None = None
     """Which pause, where a node waits in several rounds of an iteration."""
-    interaction_id: str | None = Field(default=None, min_length=1)
-    """Sent twice, an answer counts once. Left out, the first answer to a pause counts."""
 
 
 class Resumed(Answer):
     """The answer is durable; the run goes on when the engine gets to it."""
 
     workflow_run_id: str
+    """Of a node that was run alone: an id without a run."""
     pause_id: str
     interaction_id: str
     duplicate: bool
@@ -50,7 +57,7 @@ async def pauses_of(request: web.Request, run: WorkflowRun) -> list[WorkflowPaus
     if run.finished_at is not None:
         return []
     nodes = await history(request).node_executions(run.id, run.tenant_id, node_type=_ASKS)
-    found = (WorkflowPause.of(node) for node in nodes if node.status == "paused")
+    found = (WorkflowPause.of(node) for node in nodes if node.status == _PAUSED)
     return [pause for pause in found if pause is not None]
 
 
@@ -60,7 +67,41 @@ async def resume(request: web.Request) -> web.Response:
     run = await named_run(request)
     if known := await _known(request, run, wanted.interaction_id):
         return _answer(run, known.id, str(known.interaction_id), duplicate=True)
-    pause = _chosen(await pauses_of(request, run), wanted, run)
+    return await _accept(request, run, _chosen(await pauses_of(request, run), wanted, run), wanted)
+
+
+async def resume_node(request: web.Request) -> web.Response:
+    """Likewise, of the node execution that waits: in a run, or alone."""
+    wanted = await read_model(request, NodeAnswer)
+    execution_id, tenant_id = request.match_info["execution_id"], request[CALLER].tenant_id
+    node = await history(request).node_execution(execution_id, tenant_id)
+    if node is None:
+        raise NotFound(f"no node execution has the id {execution_id}")
+    pause = WorkflowPause.of(node)
+    if pause is None or pause.workflow_run_id is None:
+        raise Conflict(f"node {node.node_id} never waited for an answer")
+    run = _Step(pause.workflow_run_id, tenant_id, pause.app_id, pause.workflow_id)
+    if wanted.interaction_id is not None and wanted.interaction_id == pause.interaction_id:
+        return _answer(run, pause.id, wanted.interaction_id, duplicate=True)
+    if node.status != _PAUSED:
+        raise Conflict(f"node {node.node_id} waits for no answer any more, it has {node.status}")
+    return await _accept(request, run, pause, wanted)
+
+
+class _Step(NamedTuple):
+    """An `Addressee`; only a start looks at the version."""
+
+    id: str
+    tenant_id: str
+    app_id: str | None
+    workflow_id: str
+    version: str = ""
+
+
+async def _accept(
+    request: web.Request, run: Addressee, pause: WorkflowPause, wanted: NodeAnswer
+) -> web.Response:
+    """Raises `Unprocessable` for an answer that does not fit."""
     inputs = await complete_files(request, wanted.inputs)
     try:
         answer = read_answer(pause.pause_metadata, inputs, wanted.action)
@@ -107,7 +148,7 @@ def _chosen(pauses: list[WorkflowPause], wanted: Resumption, run: WorkflowRun) -
     raise Conflict(f"{which}; the run waits at {waiting}")
 
 
-def _answer(run: WorkflowRun, pause_id: str, interaction_id: str, *, duplicate: bool) -> web.Response:
+def _answer(run: Addressee, pause_id: str, interaction_id: str, *, duplicate: bool) -> web.Response:
     resumed = Resumed(
         workflow_run_id=run.id, pause_id=pause_id, interaction_id=interaction_id, duplicate=duplicate
     )
@@ -122,6 +163,17 @@ OPERATIONS = (
         summary="Answer what a paused run waits for",
         tag="runs",
         body=Resumption,
+        answer=Resumed,
+        status=202,
+        errors=(400, 404, 409, 413, 422),
+    ),
+    Operation(
+        method="POST",
+        path="/api/v1/node-executions/{execution_id}/resume",
+        handler=resume_node,
+        summary="Answer what one node waits for, in a run or alone",
+        tag="runs",
+        body=NodeAnswer,
         answer=Resumed,
         status=202,
         errors=(400, 404, 409, 413, 422),

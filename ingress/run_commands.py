@@ -1,7 +1,7 @@
 """What a run that is under way can be told, by whoever may see it."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 from aiohttp import web
@@ -25,8 +25,23 @@ async def named_run(request: web.Request) -> WorkflowRun:
     return run
 
 
+class Addressee(Protocol):
+    """A run, or what runs a single node."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def tenant_id(self) -> str: ...
+    @property
+    def app_id(self) -> str | None: ...
+    @property
+    def workflow_id(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+
+
 async def tell(
-    request: web.Request, run: WorkflowRun, kind: str, command_id: str, payload: Mapping[str, Any]
+    request: web.Request, run: Addressee, kind: str, command_id: str, payload: Mapping[str, Any]
 ) -> None:
     """Returns when the command is durable. Raises `Unavailable`."""
     record = {

@@ -20,6 +20,7 @@ class WorkflowPause(BaseModel):
     app_id: str | None
     workflow_id: str
     workflow_run_id: str | None
+    """Of a node that was run alone: what its commands are keyed by."""
     pause_expires_at: int
     """Unix seconds."""
     pause_metadata: dict[str, Any]
@@ -34,9 +35,10 @@ class WorkflowPause(BaseModel):
         pause = execution.execution_metadata_dict.get(PAUSE)
         if pause is None:
             return None
-        shared = ("id", "tenant_id", "app_id", "workflow_id", "workflow_run_id", "created_at")
+        shared = ("id", "tenant_id", "app_id", "workflow_id", "created_at")
         return cls(
             **{name: getattr(execution, name) for name in shared},
+            workflow_run_id=execution.workflow_run_id or pause.get("workflow_run_id"),
             pause_expires_at=pause["pause_expires_at"],
             pause_metadata=pause["pause_metadata"],
             interaction_id=pause.get("interaction_id"),

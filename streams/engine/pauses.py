@@ -93,7 +93,7 @@ class Pauses:
         expires_at = self.hop.now_us + asked.timeout_s * US
         record = execution_record(hop.base, plan, execution_id, waiting)
         record["status"] = "paused"
-        add_metadata(record, frame.marks, _told(execution_id, expires_at, metadata))
+        add_metadata(record, frame.marks, _told(state, execution_id, expires_at, metadata))
         state.wait_for(execution_id, waiting)
         state.parts.put(_PART + execution_id, metadata)
         state.pauses = tuple(sorted((*state.pauses, Pending(expires_at, execution_id))))
@@ -126,7 +126,7 @@ class Pauses:
         (pending,) = (one for one in state.pauses if one.execution_id == execution_id)
         frame = hop.frames.get(waiting.path)
         record = execution_record(hop.base, plan, execution_id, waiting)
-        pause = _told(execution_id, pending.expires_at, state.parts.get(_PART + execution_id))[PAUSE]
+        pause = _told(state, execution_id, pending.expires_at, state.parts.get(_PART + execution_id))[PAUSE]
         add_metadata(record, frame.marks, {PAUSE: {**pause, **told}})
         record["revision"] += 1
         record["status"] = "succeeded"
@@ -161,6 +161,12 @@ def _node_id(state: RunState, execution_id: str) -> str:
     return waiting.node_id
 
 
-def _told(execution_id: str, expires_at: int, metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """For `execution_metadata`: WorkflowPause of the seed, as far as the record has it nowhere else."""
-    return {PAUSE: {"id": execution_id, "pause_expires_at": expires_at // US, "pause_metadata": metadata}}
+def _told(
+    state: RunState, execution_id: str, expires_at: int, metadata: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """For `execution_metadata`: WorkflowPause of the seed, as far as the record has it nowhere else.
+
+    The record of a single step has no run, yet its answer must find the way here.
+    """
+    pause = {"id": execution_id, "pause_expires_at": expires_at // US, "pause_metadata": metadata}
+    return {PAUSE: {**pause, "workflow_run_id": state.run_id} if state.single_step else pause}

@@ -1,6 +1,7 @@
 """`hopline workflow`: what is sent, and what is shown."""
 
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -88,3 +89,40 @@ def test_export_to_stdout_and_to_a_file(hopline: Hopline, api: CannedApi, elsewh
     assert hopline("workflow", "export", "order-review", "-o", "out.yml").exit_code == 0
     assert (elsewhere / "out.yml").read_text() == "kind: app\nname: Ü\n"
     assert hopline("workflow", "export", "order-review", "-o", "no/such/dir.yml").exit_code == 1
+
+
+EXECUTION = {
+    "id": "e1", "node_type": "human-input", "title": "Ask", "inputs": {}, "process_data": None,
+    "outputs": None, "error": None, "elapsed_time": 0.25,
+}  # fmt: skip
+
+
+def stepping(api: CannedApi, **execution: Any) -> None:
+    """The API runs the node `ask` alone."""
+    api.says("POST /api/v1/workflows/wf-1/draft/nodes/ask/run", {"node_execution_id": "e1"}, 202)
+    api.says("GET /api/v1/node-executions/e1", {**EXECUTION, **execution})
+
+
+def test_step_shows_what_one_node_did(hopline: Hopline, api: CannedApi) -> None:
+    stepping(api, status="succeeded", outputs={"x": 1})
+    result = hopline("workflow", "step", "order-review", "ask", "-i", "start.q=Ada", "--inputs", '{"a.b": 2}')
+    assert result.exit_code == 0
+    assert "250 ms" in result.stdout
+    posted = next(seen for seen in api.seen if seen.path.endswith("/run"))
+    assert posted.json == {"inputs": {"start.q": "Ada", "a.b": 2}}
+    stepping(api, status="failed", error="no")
+    failed = hopline("workflow", "step", "order-review", "ask")
+    assert (failed.exit_code, failed.stderr) == (1, "hopline: node ask has ended failed\n")
+
+
+def test_step_shows_what_a_node_asks_and_how_to_answer(hopline: Hopline, api: CannedApi) -> None:
+    asked = {
+        "node_id": "ask", "node_title": "Ask", "message": "Fine?", "inputs_schema": {},
+        "actions": [{"id": "yes", "title": "Yes"}],
+    }  # fmt: skip
+    pause = {"id": "e1", "pause_expires_at": 1_800_000_000, "pause_metadata": asked}
+    stepping(api, status="paused", execution_metadata={"pause": pause})
+    result = hopline("workflow", "step", "order-review", "ask")
+    assert result.exit_code == 0
+    assert "waits at Ask until 2027-01-15 08:00:00 UTC, pause e1\n  | Fine?\n" in result.stdout
+    assert result.stdout.endswith("answer with POST /api/v1/node-executions/e1/resume\n")

@@ -140,3 +140,41 @@ async def test_an_answer_needs_one_pause(
     nothing = await call(client, "POST", f"/runs/{ended['id']}/resume", 409, json=body)
     assert "waits for no answer" in nothing["detail"]
     await call(client, "POST", f"/runs/{new_id()}/resume", 404, json=body)
+
+
+async def test_a_node_that_was_run_alone_can_be_answered(
+    client: Client, clickhouse: ClickHouse, stand_ins: StandIns
+) -> None:
+    step_id, alone = new_id(), {"workflow_run_id": None, "triggered_from": "single-step"}
+    pause = waiting({"id": None}, **alone)
+    metadata = orjson.loads(pause["execution_metadata"])
+    metadata["pause"]["workflow_run_id"] = step_id
+    pause["execution_metadata"] = orjson.dumps(metadata).decode()
+    await write(clickhouse, "node.executions", pause)
+    path, body = f"/node-executions/{pause['id']}/resume", {"inputs": {"comment": "x"}, "action": "no"}
+    refused = await call(client, "POST", path, 422, json={**body, "action": "perhaps"})
+    assert "must be one of yes, no" in refused["detail"]
+    answer = await call(client, "POST", path, 202, json={**body, "interaction_id": "click"})
+    assert (answer["workflow_run_id"], answer["duplicate"]) == (step_id, False)
+    (sent,) = stand_ins.sent.sends
+    assert sent.key == step_id.encode()
+    assert told(stand_ins)[0]["node_execution_id"] == pause["id"]
+
+
+async def test_a_node_is_answered_once(
+    client: Client, clickhouse: ClickHouse, paused: tuple[Json, Json], stand_ins: StandIns
+) -> None:
+    run, pause = paused
+    body = {"inputs": {"comment": "x"}, "action": "no", "interaction_id": "click"}
+    await call(client, "POST", f"/node-executions/{pause['id']}/resume", 202, json=body)
+    before = waiting(run, answered_by="click")
+    other = records.node(workflow_run_id=run["id"])
+    await write(clickhouse, "node.executions", before, other)
+    path = f"/node-executions/{before['id']}/resume"
+    assert (await call(client, "POST", path, 200, json=body))["duplicate"]
+    again = await call(client, "POST", path, 409, json={**body, "interaction_id": "another"})
+    assert "waits for no answer any more" in again["detail"]
+    never = await call(client, "POST", f"/node-executions/{other['id']}/resume", 409, json=body)
+    assert "never waited" in never["detail"]
+    await call(client, "POST", f"/node-executions/{new_id()}/resume", 404, json=body)
+    assert len(told(stand_ins)) == 1

@@ -4,8 +4,9 @@ import orjson
 import pytest
 
 from schemas.models import WorkflowType
+from streams.engine.commands import Resume
 from streams.engine.effects import LogChanged, NodeExecuted, RunChanged, TaskScheduled
-from tests.graphs import Json, code, end, field, graph, iteration, start, template
+from tests.graphs import Json, code, end, field, graph, iteration, node, start, template
 from tests.streams.engine.harness import Run, compiled
 
 INSIDE = template("t", "{{ x }}!", x=["it", "item"])
@@ -88,3 +89,18 @@ def test_a_node_that_does_not_exist_is_no_step() -> None:
 def test_a_step_of_a_rag_pipeline_is_a_single_step() -> None:
     definition = compiled(GRAPH, WorkflowType.RAG_PIPELINE, only="greet")
     only(Run(definition).start(single_step="greet", values={"start": {"q": "x"}}), "greet")
+
+
+def test_a_node_that_asks_waits_for_its_answer() -> None:
+    ask = node(
+        "ask", "human-input", form_content="{{#start.q#}}?", user_actions=[{"id": "yes", "title": "Yes"}]
+    )
+    definition = compiled(graph([start(field("q")), ask], ("start", "ask")), only="ask")
+    run = Run(definition).start(single_step="ask", values={"start": {"q": "Sure"}})
+    pause = orjson.loads(only(run, "ask")["execution_metadata"])["pause"]
+    assert (pause["workflow_run_id"], pause["pause_metadata"]["message"]) == ("run", "Sure?")
+    run.tell(Resume("c", "click", node_execution_id=run.node("ask")["id"]))
+    record = only(run, "ask")
+    assert (record["status"], orjson.loads(record["outputs"])["__action_id"]) == ("succeeded", "yes")
+    assert run.state is not None
+    assert run.state.ended
