@@ -6,7 +6,7 @@ from typing import Any
 import aiohttp
 import orjson
 
-from schemas.plugins.errors import ProviderRefused, ProviderUnavailable
+from schemas.plugins.errors import ProviderRefused, ProviderUnavailable, Unanswered
 from schemas.plugins.http import HttpReply
 from transport.egress import EgressRefused
 
@@ -58,7 +58,7 @@ class PluginHttp:
         except (aiohttp.ClientError, OSError) as failed:  # TimeoutError is one
             # The text of a client's error may have the URL in it, and a URL a token.
             reason = "no answer in time" if isinstance(failed, TimeoutError) else type(failed).__name__
-            raise ProviderUnavailable(f"the provider cannot be reached: {reason}") from failed
+            raise Unanswered(f"the provider cannot be reached: {reason}") from failed
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

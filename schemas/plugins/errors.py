@@ -2,7 +2,8 @@
 
 ProviderError
 ├── ProviderRefused      asked again in the same way it would refuse again: somebody changes something
-└── ProviderUnavailable  no answer, or one that says later: the same request again
+└── ProviderUnavailable  not now: the same request again
+    └── Unanswered       nobody knows whether it was carried out
 """
 
 
@@ -25,3 +26,7 @@ class ProviderRefused(ProviderError):
 
 class ProviderUnavailable(ProviderError):
     """The provider did not answer, or not now."""
+
+
+class Unanswered(ProviderUnavailable):
+    """The provider cannot be reached, or the connection broke: it may have done what was asked."""

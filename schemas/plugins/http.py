@@ -53,4 +53,4 @@ class Http(Protocol):
         json: Any = None,
         form: Mapping[str, str] | None = None,
     ) -> HttpReply:
-        """Raises `ProviderUnavailable` without an answer, `ProviderRefused` where it may not be reached."""
+        """Raises `Unanswered`, `ProviderRefused` where it may not be reached."""

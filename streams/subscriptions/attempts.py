@@ -18,9 +18,7 @@ _FIRST_RETRY_S, _LAST_RETRY_S = 30.0, 3600.0
 _NOTHING_TO_REFRESH_WITH = (
     "the token has expired, and the server gave none to refresh it with; authorize it again"
 )
-_MAY_BE_LOST = (
-    "a worker has died during an earlier attempt, whose reply may have been a token that is lost with it"
-)
+_MAY_BE_LOST = "the answer to an earlier attempt is lost, and may have had the token that follows this one"
 
 
 def install(before: SubscriptionRow | None, agreed: TriggerSubscription, now_s: float) -> SubscriptionRow:
@@ -90,7 +88,8 @@ def with_failure(row: SubscriptionRow, outcome: dict[str, Any], now_s: float) ->
         needs_authorization=outcome["hopeless"],
     )
     failed = row.lease.what if row.lease else None
-    return replace(_settled(row, outcome, state), failed=failed)
+    interrupted = row.interrupted or (failed == "token" and outcome["unanswered"])
+    return replace(_settled(row, outcome, state), failed=failed, interrupted=interrupted)
 
 
 def _anew(row: SubscriptionRow, what: What, taken: dict[str, Any]) -> SubscriptionRow:

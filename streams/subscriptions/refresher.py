@@ -10,7 +10,7 @@ from schemas.codec import Codec
 from schemas.models.subscription import TriggerSubscription
 from schemas.plugins.contract import Subscribed
 from schemas.plugins.credentials import NEVER
-from schemas.plugins.errors import ProviderError, ProviderRefused, fault_of
+from schemas.plugins.errors import ProviderError, ProviderRefused, Unanswered, fault_of
 from schemas.plugins.http import Http
 from schemas.plugins.opening import opened, opened_texts, sealed_credentials, sealed_properties
 from schemas.plugins.registry import find_plugin
@@ -95,12 +95,17 @@ class Refresher:
                     return "TOKEN", await self._token(subscription)
                 return "RENEWED", await self._renewal(subscription)
         except (ProviderError, SecretUnreadable) as error:
-            return "FAILED", {"error": str(error), "hopeless": isinstance(error, GrantRefused)}
+            return "FAILED", {
+                "error": str(error),
+                "hopeless": isinstance(error, GrantRefused),
+                "unanswered": isinstance(error, Unanswered),
+            }
         except TimeoutError:
-            return "FAILED", {"error": "the provider takes too long", "hopeless": False}
+            return "FAILED", {"error": "it takes too long", "hopeless": False, "unanswered": True}
         except Exception as error:
             _log.error("refreshing subscription %s: %s", subscription.id, fault_of(error))
-            return "FAILED", {"error": f"a fault of the plugin: {type(error).__name__}", "hopeless": False}
+            said = f"a fault of the plugin: {type(error).__name__}"
+            return "FAILED", {"error": said, "hopeless": False, "unanswered": False}
 
     async def _token(self, subscription: TriggerSubscription) -> Payload:
         box = self._needed()

@@ -52,7 +52,7 @@ class SubscriptionRow:
     failed: What | None = None
     """What `state.retry_at` is about."""
     interrupted: bool = False
-    """An attempt ended without an outcome: what the server replied to it, if it did, is lost."""
+    """The answer to an attempt at its token is lost, with a worker that died or a connection that broke."""
 
     @property
     def token_due_s(self) -> float:
