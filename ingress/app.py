@@ -9,12 +9,14 @@ from aiohttp import web
 from ingress.accept import Door
 from ingress.assembly import Assembler
 from ingress.auth import Authenticator
+from ingress.connections.accounts import Accounts
 from ingress.drain import DRAIN, Drain, drainable
 from ingress.duplicates import RecentlyAccepted
 from ingress.endpoints import Endpoints
 from ingress.errors import problems
 from ingress.history import History
 from ingress.keys import (
+    ACCOUNTS,
     AUTHENTICATOR,
     CLICKHOUSE,
     CODEC,
@@ -24,6 +26,7 @@ from ingress.keys import (
     FEED,
     FILES,
     HISTORY,
+    LIMITS,
     METRICS,
     PROBE,
     PRODUCER,
@@ -32,6 +35,7 @@ from ingress.keys import (
     SQL,
     STORE,
 )
+from ingress.limits import Limits
 from ingress.metrics import Metrics
 from ingress.operation import add_routes
 from ingress.routes import OPERATIONS
@@ -95,6 +99,7 @@ def new_app(settings: IngressSettings, storage: Storage, clickhouse: ClickHouse 
     app[SETTINGS] = settings
     app[METRICS] = Metrics()
     app[DRAIN] = Drain()
+    app[LIMITS] = Limits(settings)
     app[SECRETS] = SecretBox(key.get_secret_value().encode()) if key else None
     secret = key.get_secret_value() if key else ""
     app[FILES] = FileStore(storage, FileLinks(secret, settings.public_url or "", settings.file_url_ttl_s))
@@ -119,7 +124,8 @@ def connect(app: web.Application, to: Connections) -> None:
     app[PROBE] = to.probe
     recently = RecentlyAccepted(settings.duplicate_memory)
     app[DOOR] = Door(to.producer, to.feed, to.codec, recently, metrics, timeout_s=settings.accept_timeout_s)
-    app[ENDPOINTS] = Endpoints(definitions, app[SECRETS])
+    app[ENDPOINTS] = Endpoints(definitions, app[SECRETS], app[LIMITS])
+    app[ACCOUNTS] = Accounts(definitions, app[SECRETS], settings)
     bootstrap = settings.api_key.get_secret_value() if settings.api_key else None
     app[AUTHENTICATOR] = Authenticator(definitions, bootstrap, app[SECRETS])
     metrics.gauge("unacknowledged", "Messages not yet acknowledged.", lambda: to.producer.queued)

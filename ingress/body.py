@@ -12,7 +12,8 @@ import orjson
 from aiohttp import BodyPartReader, MultipartReader, StreamReader, web
 from aiohttp.base_protocol import BaseProtocol
 
-from ingress.errors import Malformed, too_large
+from ingress.errors import Malformed, TooSlow, too_large
+from ingress.keys import SETTINGS
 
 _FORM = "application/x-www-form-urlencoded"
 _MULTIPART = "multipart/form-data"
@@ -22,10 +23,18 @@ _MAX_FIELDS = 1000
 
 async def read_body(request: web.Request) -> bytes:
     """The whole body. Raises `TooLarge` before it reads what announces itself as too large, else as soon as
-    the limit is passed (`client_max_size` of the application)."""
+    the limit is passed (`client_max_size` of the application), and `TooSlow`."""
     if (request.content_length or 0) > request.client_max_size:
         raise too_large(request.client_max_size)
-    return await request.read()
+    # Most bodies have come along with their head, and need no timer.
+    if request.content.is_eof():
+        return await request.read()
+    timeout_s = request.app[SETTINGS].body_timeout_s
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await request.read()
+    except TimeoutError as slow:
+        raise TooSlow(f"the body has not come within {timeout_s:g} s (HOPLINE_BODY_TIMEOUT_S)") from slow
 
 
 class ContentType(NamedTuple):
@@ -35,6 +44,11 @@ class ContentType(NamedTuple):
     media_type: str
     """In lower case, without parameters."""
     charset: str | None
+
+    @property
+    def is_form(self) -> bool:
+        """Whether fields come as texts."""
+        return self.media_type in (_FORM, _MULTIPART)
 
 
 @lru_cache(maxsize=1024)

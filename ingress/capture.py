@@ -8,8 +8,9 @@ from aiohttp import web
 from multidict import MultiMapping
 
 from ingress.errors import Malformed
+from schemas.triggers.parameters import Taken
 
-_SECRET_HEADERS = frozenset(
+SECRET_HEADERS = frozenset(
     {
         "authorization",
         "proxy-authorization",
@@ -28,12 +29,12 @@ _SECRET_HEADERS = frozenset(
 """What proves who sent the request is for the door only: events are kept and shown."""
 
 
-def capture_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Lower-case names; several of one name joined as RFC 9110 section 5.3 says; without secrets."""
-    captured: dict[str, str] = {}
+def capture_headers(headers: Mapping[str, str], secret: frozenset[str] = SECRET_HEADERS) -> dict[str, Any]:
+    """Lower-case names; several of one name joined as RFC 9110, section 5.3 says; without `secret`."""
+    captured: dict[str, Any] = {}
     for name, value in headers.items():
         name = name.lower()
-        if name in _SECRET_HEADERS:
+        if name in secret:
             continue
         captured[name] = f"{captured[name]}, {value}" if name in captured else value
     return captured
@@ -44,20 +45,25 @@ def capture_query(query: MultiMapping[str]) -> dict[str, Any]:
     return {name: values[0] if len(values := query.getall(name)) == 1 else list(values) for name in query}
 
 
-def capture(request: web.Request, query: dict[str, Any], body: Any, metadata: Mapping[str, Any]) -> str:
-    """TriggerEvent.data of a request to a webhook. Raises `Malformed` for what JSON cannot hold."""
+def capture(
+    request: web.Request, taken: Taken, metadata: Mapping[str, Any], secret: frozenset[str]
+) -> dict[str, Any]:
+    """TriggerEvent.data of a request to a webhook, to be dumped. `secret`: headers that are not kept."""
     headers = request.headers
-    value = {
+    captured = capture_headers(headers, secret)
+    for name, value in taken.headers.items():
+        if name in captured:
+            captured[name] = value
+    return {
         "type": "webhook",
         "source": {"ip": request.remote, "user_agent": headers.get("User-Agent")},
         "method": request.method,
         "path": request.path,
-        "headers": capture_headers(headers),
-        "query": query,
-        "body": body,
+        "headers": captured,
+        "query": taken.query,
+        "body": taken.body,
         "metadata": metadata,
     }
-    return dump_event(value)
 
 
 def dump_event(value: Mapping[str, Any]) -> str:

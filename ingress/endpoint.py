@@ -2,25 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
-import orjson
-
+from ingress.capture import SECRET_HEADERS
 from ingress.errors import MethodNotAllowed, Unauthenticated, Unprocessable, UnsupportedMediaType
+from ingress.limits import EndpointLimit, Limits
+from ingress.reply import Reply, compile_reply
 from schemas.models import AppTrigger
-from schemas.paths import lookup
 from schemas.secrets import SecretBox, SecretUnreadable
 from schemas.triggers.delivery import NotBelieved
+from schemas.triggers.parameters import Parameters, Taken, compile_parameters
 from schemas.triggers.signatures import Verifier, build_verifier
-from schemas.triggers.webhook import RequiredParameters, WebhookConfig, WebhookResponse
-
-
-class Reply(NamedTuple):
-    """The trigger's own answer, as it goes over the wire."""
-
-    status: int
-    body: bytes
-    content_type: str
+from schemas.triggers.webhook import WebhookConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +27,21 @@ class Endpoint:
     """CloudEvents source: the path of the endpoint."""
     methods: frozenset[str]
     content_types: frozenset[str]
-    required: RequiredParameters | None
-    """None where nothing is."""
+    limit: EndpointLimit | None
     verifier: Verifier | None
+    secret_headers: frozenset[str]
+    """In lower case: what of a request is not kept."""
+    parameters: Parameters | None
+    """None where everything is taken."""
+    naming: tuple[str, ...]
+    """See `WebhookConfig.naming`."""
     window_override_s: float | None
     reply: Reply | None
 
     def check_line(self, method: str, content_type: str, has_body: bool) -> None:
-        """Before the body is read. Raises `MethodNotAllowed`, `UnsupportedMediaType`."""
+        """Before the body is read. Raises `MethodNotAllowed`, `UnsupportedMediaType`, `TooMany`."""
+        if self.limit is not None:
+            self.limit.check(self.trigger.id)
         if method not in self.methods:
             raise MethodNotAllowed(method, self.methods)
         if self.content_types and has_body and content_type not in self.content_types:
@@ -55,35 +55,42 @@ class Endpoint:
         try:
             self.verifier.verify(headers, raw, now_s)
         except NotBelieved as bad:
-            raise Unauthenticated(str(bad), headers={"WWW-Authenticate": "Signature"}) from bad
+            raise Unauthenticated(str(bad), headers={"WWW-Authenticate": self.verifier.challenge}) from bad
 
-    def check_required(self, query: Mapping[str, Any], headers: Mapping[str, str], body: Any) -> None:
-        """Raises `Unprocessable` with every name that is missing."""
-        required = self.required
-        if required is None:
-            return
-        missing = [("query", name) for name in required.query if name not in query]
-        missing += [("headers", name) for name in required.headers if name not in headers]
-        missing += [("body", path) for path in required.body if not lookup(body, path)[0]]
-        if missing:
-            rows = [{"node": None, "field": f"{where}.{name}", "why": "missing"} for where, name in missing]
-            names = ", ".join(f"{where}.{name}" for where, name in missing)
-            raise Unprocessable(f"required but missing: {names}", errors=rows)
+    def take(
+        self, query: Mapping[str, Any], headers: Mapping[str, str], body: Any, size_bytes: int, is_form: bool
+    ) -> Taken:
+        """The parts of a request in their types. Raises `Unprocessable` with all that is wrong."""
+        if self.parameters is None:
+            return Taken(query, _NONE, body)
+        taken, wrong = self.parameters.take(query, headers, body, size_bytes, is_form=is_form)
+        if wrong:
+            rows = [{"node": None, "field": one.field, "why": one.why} for one in wrong]
+            names = ", ".join(dict.fromkeys(one.field for one in wrong))
+            raise Unprocessable(f"missing, or not as they should be: {names}", errors=rows)
+        return taken
 
 
-def compile_endpoint(trigger: AppTrigger, secrets: SecretBox | None) -> Endpoint:
+_NONE: Mapping[str, Any] = {}
+
+
+def compile_endpoint(trigger: AppTrigger, secrets: SecretBox | None, limits: Limits) -> Endpoint:
     """Raises `SecretUnreadable` when the trigger's secrets were encrypted under another key."""
     config = WebhookConfig.model_validate(trigger.config)
+    own_header = config.signature.secret_header if config.signature else None
     return Endpoint(
         trigger=trigger,
         webhook_id=config.webhook_id,
         source=f"/triggers/webhook/{config.webhook_id}",
         methods=frozenset(config.allowed_methods),
         content_types=frozenset(t.lower() for t in config.content_types),
-        required=config.required if config.required != RequiredParameters() else None,
+        limit=limits.endpoint(config.rate_limit),
         verifier=_verifier(trigger.tenant_id, config, secrets),
+        secret_headers=SECRET_HEADERS | {own_header} if own_header else SECRET_HEADERS,
+        parameters=compile_parameters(config.required, config.parameters),
+        naming=config.naming,
         window_override_s=config.dedup_window_s,
-        reply=_reply(config.response) if config.response else None,
+        reply=compile_reply(config.response),
     )
 
 
@@ -94,11 +101,3 @@ def _verifier(tenant_id: str, config: WebhookConfig, secrets: SecretBox | None) 
         raise SecretUnreadable("HOPLINE_SECRET_KEY is not set")
     clear = [secrets.decrypt(tenant_id, secret) for secret in config.signature.secrets]
     return build_verifier(config.signature, clear)
-
-
-def _reply(response: WebhookResponse) -> Reply:
-    if response.body is None:
-        return Reply(response.status, b"", "text/plain")
-    if isinstance(response.body, str):
-        return Reply(response.status, response.body.encode(), "text/plain")
-    return Reply(response.status, orjson.dumps(response.body), "application/json")

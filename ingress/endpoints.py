@@ -4,6 +4,7 @@ import logging
 
 from ingress.endpoint import Endpoint, compile_endpoint
 from ingress.errors import NotFound, Unavailable
+from ingress.limits import Limits
 from schemas.secrets import SecretBox, SecretUnreadable
 from schemas.triggers.webhook import WebhookConfig
 from transport.definitions import Definitions
@@ -16,25 +17,27 @@ _SLACK = 64
 
 
 class Endpoints:
-    """A cache keyed by webhook id, checked against the definitions at each look-up: constant time."""
+    """A cache keyed by trigger, checked against the definitions at each look-up: constant time."""
 
-    def __init__(self, definitions: Definitions, secrets: SecretBox | None) -> None:
+    def __init__(self, definitions: Definitions, secrets: SecretBox | None, limits: Limits) -> None:
         self._definitions = definitions
         self._secrets = secrets
+        self._limits = limits
         self._compiled: dict[str, Endpoint] = {}
 
-    def find(self, webhook_id: str) -> Endpoint:
-        """Raises `NotFound`, and `Unavailable` when the trigger's secrets cannot be read."""
-        trigger = self._definitions.at(WebhookConfig.type, webhook_id)
+    def find(self, address: str) -> Endpoint:
+        """By webhook_id or webhook_path. Raises `NotFound`, and `Unavailable` when the trigger's secrets
+        cannot be read."""
+        trigger = self._definitions.at(WebhookConfig.type, address)
         if trigger is None:
             raise NotFound("no webhook has this address; it may have been deleted")
-        found = self._compiled.get(webhook_id)
+        found = self._compiled.get(trigger.id)
         # The feed replaces a trigger by a new object, so that identity tells whether it has changed.
         if found is not None and found.trigger is trigger:
             return found
         self._forget_deleted()
         try:
-            found = self._compiled[webhook_id] = compile_endpoint(trigger, self._secrets)
+            found = self._compiled[trigger.id] = compile_endpoint(trigger, self._secrets, self._limits)
         except SecretUnreadable as unreadable:
             _log.error("trigger %s refuses everything: its secrets are %s", trigger.id, unreadable)
             raise Unavailable(

@@ -3,12 +3,16 @@
 Problem
 ├── Malformed             400  send something else
 ├── Unauthenticated       401  credentials or signature
+├── Forbidden             403  somebody else may
 ├── NotFound              404
 ├── MethodNotAllowed      405  one of `Allow`
+├── TooSlow               408  send it faster
 ├── Conflict              409  the state of the thing forbids it
+├── Gone                  410  it was here, and is over
 ├── TooLarge              413  send less
 ├── UnsupportedMediaType  415  another content type
 ├── Unprocessable         422  `errors` names each field
+├── TooMany               429  the same request again, after `Retry-After`
 └── Unavailable           503  the same request again, after `Retry-After`
 """
 
@@ -58,6 +62,12 @@ class Unauthenticated(Problem):
     status = 401
 
 
+class Forbidden(Problem):
+    """The caller is known, and may not."""
+
+    status = 403
+
+
 class NotFound(Problem):
     """Nothing is there, or it belongs to somebody else."""
 
@@ -74,10 +84,26 @@ class MethodNotAllowed(Problem):
         super().__init__(f"{method} is not taken here; use one of {names}", headers={"Allow": names})
 
 
+class TooSlow(Problem):
+    """The body has not come in the time that it is given."""
+
+    status = 408
+
+    def __init__(self, detail: str) -> None:
+        # What has not come of the body would be read as the next request.
+        super().__init__(detail, headers={"Connection": "close"})
+
+
 class Conflict(Problem):
     """What is asked does not fit the state of the thing."""
 
     status = 409
+
+
+class Gone(Problem):
+    """It was here, and is over."""
+
+    status = 410
 
 
 class TooLarge(Problem):
@@ -96,6 +122,15 @@ class Unprocessable(Problem):
     """Readable, but not what is wanted: `errors` has a row for each field."""
 
     status = 422
+
+
+class TooMany(Problem):
+    """A rate limit is reached."""
+
+    status = 429
+
+    def __init__(self, detail: str, retry_after_s: int) -> None:
+        super().__init__(detail, headers={"Retry-After": str(retry_after_s)})
 
 
 class Unavailable(Problem):

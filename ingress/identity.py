@@ -1,10 +1,11 @@
 """Which deliveries are the same event? Pure: headers and content in, trigger_id and window out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 
 from schemas.ids import bytes_id, content_id
+from schemas.paths import lookup
 
 DELIVERY_WINDOW_MS = 24 * 3_600_000
 """A producer that names its deliveries repeats a name only to repeat the delivery."""
@@ -12,7 +13,7 @@ DELIVERY_WINDOW_MS = 24 * 3_600_000
 CONTENT_WINDOW_MS = 30_000
 """Equal content may be two events, unless one follows the other closely."""
 
-_DELIVERY_HEADERS = ("webhook-id", "x-github-delivery", "idempotency-key")
+_DELIVERY_HEADERS = ("webhook-id", "x-github-delivery", "idempotency-key", "svix-id")
 _MAX_ID_CHARS = 200
 
 
@@ -24,13 +25,31 @@ class Identity(NamedTuple):
 
 
 def delivery_id(headers: Mapping[str, str]) -> str | None:
-    """The producer's own name for the delivery: Standard Webhooks, GitHub, Idempotency-Key, CloudEvents."""
+    """The producer's own name for the delivery: Standard Webhooks and Svix, GitHub, Idempotency-Key,
+    CloudEvents."""
     for name in _DELIVERY_HEADERS:
         if given := headers.get(name):
             return bounded(given)
     event_id, source = headers.get("ce-id"), headers.get("ce-source")
     # A URI reference has no space, so that two different pairs cannot give the same text.
     return bounded(f"{source} {event_id}") if event_id and source else None
+
+
+def named_by(paths: Sequence[str], event: Mapping[str, Any]) -> str | None:
+    """The values at the dotted paths into the event, as one name: a single text or integer as it is, else the
+    SHA-256 of their JSON. None where one of them is not there, or null."""
+    values = []
+    for path in paths:
+        found, value = lookup(event, path)
+        if not found or value is None:
+            return None
+        values.append(value)
+    if not values:
+        return None
+    single = values[0]
+    if len(values) == 1 and isinstance(single, str | int) and not isinstance(single, bool) and single != "":
+        return bounded(str(single))
+    return content_id(values)
 
 
 def content_identity(parsed: Any, raw: bytes, request_line: Mapping[str, Any]) -> str:

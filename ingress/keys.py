@@ -5,8 +5,10 @@ from aiohttp import web
 
 from ingress.accept import Door
 from ingress.auth import Authenticator
+from ingress.connections.accounts import Accounts
 from ingress.endpoints import Endpoints
 from ingress.history import History
+from ingress.limits import Limits
 from ingress.metrics import Metrics
 from ingress.settings import IngressSettings
 from ingress.sql import Sql
@@ -28,6 +30,8 @@ FILES = web.AppKey("files", FileStore)
 STORE = web.AppKey("store", DefinitionsStore)
 DOOR = web.AppKey("door", Door)
 ENDPOINTS = web.AppKey("endpoints", Endpoints)
+ACCOUNTS = web.AppKey("accounts", Accounts)
+LIMITS = web.AppKey("limits", Limits)
 AUTHENTICATOR = web.AppKey("authenticator", Authenticator)
 PROBE = web.AppKey("probe", BrokerProbe)
 CLICKHOUSE: web.AppKey[ClickHouse | None] = web.AppKey("clickhouse", ClickHouse)

@@ -20,6 +20,8 @@ Json = dict[str, Any]
 
 _REFERENCE = "#/components/schemas/{model}"
 _PARAMETER = re.compile(r"\{(\w+)\}")
+_PATTERN = re.compile(r"\{(\w+):[^{}]*\}")
+"""A parameter of a route that says what it matches, here with slashes."""
 _BODILESS = frozenset({"GET", "HEAD", "DELETE"})
 
 
@@ -30,7 +32,8 @@ def build_document(operations: Iterable[Operation]) -> Json:
     for operation in operations:
         methods = ANY_METHOD if operation.method == "*" else (operation.method,)
         for method in methods:
-            paths.setdefault(operation.path, {})[method.lower()] = _operation(operation, method)
+            path = _PATTERN.sub(r"{\1}", operation.path)
+            paths.setdefault(path, {})[method.lower()] = _operation(operation, method)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -84,14 +87,14 @@ def _operation(operation: Operation, method: str) -> Json:
 
 
 def _operation_id(operation: Operation, method: str) -> str:
-    words = re.findall(r"\w+", operation.path)
+    words = re.findall(r"\w+", _PATTERN.sub(r"{\1}", operation.path))
     return "_".join((method.lower(), *words))
 
 
 def _parameters(operation: Operation) -> list[Json]:
     path = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in _PARAMETER.findall(operation.path)
+        for name in _PARAMETER.findall(_PATTERN.sub(r"{\1}", operation.path))
     ]
     query = [
         {"name": q.name, "in": "query", "description": q.description, "schema": {"type": q.type}}

@@ -25,7 +25,16 @@ async def serve(
     """
     gc.set_threshold(*_COLLECT_AFTER)
     # An access log would cost a third of the throughput; metrics and trigger logs say more.
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_CLOSE_S)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        handle_signals=False,
+        shutdown_timeout=_CLOSE_S,
+        keepalive_timeout=settings.keepalive_timeout_s,
+        max_line_size=settings.max_header_bytes,
+        max_field_size=settings.max_header_bytes,
+        max_headers=settings.max_headers,
+    )
     try:
         await runner.setup()
         site = web.TCPSite(runner, settings.host, settings.port, backlog=_BACKLOG)

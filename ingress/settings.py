@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from schemas.models.connection import GITHUB_API, SLACK_API
 from schemas.secrets import MIN_KEY_BYTES
 
 MIB = 1024 * 1024
@@ -45,14 +46,66 @@ class IngressSettings(BaseSettings):
     drain_timeout_s: Annotated[float, Field(ge=0, le=300)] = 8.0
     """How long a stopping server lets requests that are under way finish."""
 
+    body_timeout_s: Annotated[float, Field(ge=0.1, le=3600)] = 30.0
+    """How long the body of a request may take; then 408. Uploads of files are not bounded by it."""
+
+    keepalive_timeout_s: Annotated[float, Field(ge=1, le=3600)] = 75.0
+    """How long a connection may be without a whole request head: idle, or sending one slowly. Longer than the
+    idle time-out of a proxy in front."""
+
+    max_header_bytes: Annotated[int, Field(ge=1024, le=65_536)] = 8190
+    """Of the request line, and of each header; else 400."""
+
+    max_headers: Annotated[int, Field(ge=16, le=1024)] = 128
+    """In number; else 400."""
+
+    endpoint_rate_per_s: Annotated[float, Field(ge=0)] = 0
+    """Requests to one webhook, on average; what is more is refused with 429. 0 is without a limit. These are
+    of the deployment as a whole."""
+
+    endpoint_burst: Annotated[int, Field(ge=0)] = 0
+    """How many at once; 0: what comes in one second."""
+
+    tenant_rate_per_s: Annotated[float, Field(ge=0)] = 0
+    """Events of one tenant over all that takes events from outside."""
+
+    tenant_burst: Annotated[int, Field(ge=0)] = 0
+    """Likewise."""
+
+    rate_share: Annotated[int, Field(ge=1, le=1000)] = 1
+    """How many ingresses share the limits: each allows this part of them."""
+
     api_key: SecretStr | None = None
     """A key of the control plane that exists without having been created: the first one."""
 
     secret_key: SecretStr | None = None
     """At least 32 random bytes, as text: what secrets at rest are encrypted under. The same in all roles."""
 
+    github_webhook_secret: SecretStr | None = None
+    """Of the deployment's own GitHub App or webhook, whose events are the default tenant's."""
+
+    github_app_id: str = ""
+    """Of that app, to find its installations; so is its key."""
+
+    github_app_private_key: SecretStr | None = None
+    """In PEM."""
+
+    github_api_url: str = GITHUB_API
+    """Of GitHub Enterprise Server: https://HOST/api/v3."""
+
+    slack_signing_secret: SecretStr | None = None
+    """Of the deployment's own Slack app, whose events are the default tenant's."""
+
+    slack_bot_token: SecretStr | None = None
+    """Of that app, to find channels by their names."""
+
+    slack_api_url: str = SLACK_API
+
     egress_allow: Annotated[tuple[str, ...], NoDecode] = ()
     """What may be reached besides public addresses, when a model is asked for the vector of a query."""
+
+    subscriptions_per_tenant: Annotated[int, Field(ge=0)] = 100
+    """Plugin subscriptions that one tenant may have."""
 
     duplicate_memory: Annotated[int, Field(ge=0)] = 100_000
     """How many accepted events are remembered to tell a producer that it has sent one twice."""

@@ -1,6 +1,6 @@
 """What differs from kind to kind when a trigger is configured. Most kinds need nothing here."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import orjson
@@ -8,14 +8,25 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from ingress.auth import CALLER
+from ingress.claims import check_free
+from ingress.connections.asking import with_ids, with_installation
 from ingress.errors import Conflict, Unprocessable, invalid
-from ingress.keys import CODEC, FEED, PRODUCER, SECRETS, SETTINGS
+from ingress.keys import CODEC, PRODUCER, SECRETS, SETTINGS
+from ingress.reply import compile_reply
 from ingress.sealing import MASK, masked_config, seal_config
+from ingress.subscriptions.places import base_url
+from ingress.subscriptions.views import index_of
 from schemas.ids import endpoint_id, entity_id, new_id, now_us
-from schemas.models import AppTrigger, DeploymentStatus
+from schemas.models import AppTrigger, DeploymentStatus, TriggerSubscription
+from schemas.models.subscription import endpoint_url
+from schemas.plugins.registry import find_plugin
+from schemas.triggers.github import GitHubConfig
 from schemas.triggers.kinds import KINDS
+from schemas.triggers.parameters import compile_parameters
+from schemas.triggers.plugin import PluginConfig
 from schemas.triggers.schedule import ScheduleConfig, from_us, jitter_us
 from schemas.triggers.signatures import build_verifier
+from schemas.triggers.slack import SlackConfig
 from schemas.triggers.webhook import WebhookConfig
 from transport.producer import Send
 
@@ -52,6 +63,11 @@ class Desk:
     def hold(self, config: Config, stored: Config) -> None:
         """Against what no model knows. Raises `Unprocessable`, `Conflict`."""
 
+    async def resolve(self, request: web.Request, config: Config) -> Config:
+        """The checked config with what only its provider knows. Raises `Unprocessable`, and
+        `ProviderUnavailable` where it cannot be asked now."""
+        return config
+
     def show(self, request: web.Request, trigger: AppTrigger) -> Mapping[str, Any]:
         """`config` without secrets, and what else there is to show."""
         return {"config": masked_config(trigger.config, trigger.settings.sealed)}
@@ -63,26 +79,23 @@ class Desk:
 class WebhookDesk(Desk):
     """An address that is made up, unless one is given."""
 
-    def new_id(self, request: web.Request, config: Config) -> str:
-        """A new one each time. Raises `Conflict` for an address that is taken."""
-        webhook_id = config["webhook_id"]
-        if request.app[FEED].definitions.at(WebhookConfig.type, webhook_id):
-            raise Conflict(f"webhook_id {webhook_id} is taken; leave it out to get a new one")
-        return super().new_id(request, config)
+    def check(self, request: web.Request, kind: str, given: Config, before: AppTrigger | None) -> Config:
+        """With addresses that nobody else has."""
+        config = super().check(request, kind, given, before)
+        addresses = WebhookConfig.model_validate(config).addresses
+        check_free(request, kind, addresses, before.id if before else "")
+        return config
 
     def complete(self, given: Config, stored: Config) -> Config:
         """With an address."""
         return {"webhook_id": stored.get("webhook_id") or endpoint_id(), **given}
 
     def hold(self, config: Config, stored: Config) -> None:
-        """Whether the signing secrets are of their scheme, and the address is the old one."""
-        signature = WebhookConfig.model_validate(config).signature
-        try:
-            if signature is not None:
-                build_verifier(signature, [s for s in signature.secrets if s != MASK])
-        except ValueError as wrong:
-            row = {"node": None, "field": "config.signature.secrets", "why": str(wrong)}
-            raise Unprocessable("a signing secret cannot be used", errors=[row]) from wrong
+        """Whether secrets, schemas and template can be used, and the id is the old one."""
+        webhook = WebhookConfig.model_validate(config)
+        _hold("signature.secrets", lambda: _verifier(webhook))
+        _hold("parameters", lambda: compile_parameters(webhook.required, webhook.parameters))
+        _hold("response.template", lambda: compile_reply(webhook.response))
         if stored and config["webhook_id"] != stored["webhook_id"]:
             raise Conflict("a webhook_id stays with its trigger; create another trigger for a new address")
 
@@ -127,7 +140,79 @@ class ScheduleDesk(Desk):
         await tell_schedule(request, trigger, kind, trigger.model_dump(mode="json"))
 
 
-_OWN: Mapping[str, Desk] = {WebhookConfig.type: WebhookDesk(), ScheduleConfig.type: ScheduleDesk()}
+def _verifier(webhook: WebhookConfig) -> None:
+    if webhook.signature is not None:
+        build_verifier(webhook.signature, [s for s in webhook.signature.secrets if s != MASK])
+
+
+def _hold(field: str, use: Callable[[], object]) -> None:
+    """Raises `Unprocessable` for the field of a config where using it raises `ValueError`."""
+    try:
+        use()
+    except ValueError as wrong:
+        row = {"node": None, "field": f"config.{field}", "why": str(wrong)}
+        raise Unprocessable(f"{field} cannot be used: {wrong}", errors=[row]) from wrong
+
+
+class PluginDesk(Desk):
+    """A subscription of the tenant: by id or name; without one its only one at the provider."""
+
+    def check(self, request: web.Request, kind: str, given: Config, before: AppTrigger | None) -> Config:
+        """With the subscription's id and provider; filters as its plugin has them. See `Desk.check`."""
+        found = self._subscription(request, given)
+        plugin = find_plugin(found.provider_id)
+        if plugin is None:
+            raise Conflict(f"no plugin for {found.provider_id} is installed here")
+        try:
+            plugin.Filters.model_validate(given.get("event_parameters") or {})
+        except ValidationError as wrong:
+            raise invalid(wrong, "config.event_parameters") from wrong
+        complete = {**given, "subscription_id": found.id, "provider_id": found.provider_id}
+        return super().check(request, kind, complete, before)
+
+    def show(self, request: web.Request, trigger: AppTrigger) -> Mapping[str, Any]:
+        """With the endpoint of the subscription."""
+        found = index_of(request).get(trigger.config["subscription_id"])
+        url = endpoint_url(base_url(request), found.endpoint_id) if found else None
+        return {**super().show(request, trigger), "url": url}
+
+    def _subscription(self, request: web.Request, given: Config) -> TriggerSubscription:
+        wanted, provider = str(given.get("subscription_id") or ""), str(given.get("provider_id") or "")
+        index, tenant_id = index_of(request), request[CALLER].tenant_id
+        known = index.of_tenant(tenant_id)
+        if wanted:
+            found = [one for one in known if wanted in (one.id, one.name)]
+        else:
+            plugin = find_plugin(provider)
+            found = index.of_provider(tenant_id, plugin.provider_id) if plugin else []
+        if len(found) == 1:
+            return found[0]
+        names = ", ".join(sorted(one.name for one in found or known)) or "none"
+        why = f"names no subscription (there are: {names})"
+        if not wanted:
+            why = f"must name one: there are {len(found)} to {provider!r} ({names})"
+        row = {"node": None, "field": "config.subscription_id", "why": why}
+        raise Unprocessable("a plugin trigger needs a subscription", errors=[row])
+
+
+class AskingDesk(Desk):
+    """A kind whose provider is asked for what the user need not know."""
+
+    def __init__(self, ask: Callable[[web.Request, Config], Awaitable[Config]]) -> None:
+        self._ask = ask
+
+    async def resolve(self, request: web.Request, config: Config) -> Config:
+        """See `Desk.resolve`."""
+        return await self._ask(request, config)
+
+
+_OWN: Mapping[str, Desk] = {
+    GitHubConfig.type: AskingDesk(with_installation),
+    SlackConfig.type: AskingDesk(with_ids),
+    WebhookConfig.type: WebhookDesk(),
+    ScheduleConfig.type: ScheduleDesk(),
+    PluginConfig.type: PluginDesk(),
+}
 _ANY = Desk()
 
 

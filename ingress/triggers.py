@@ -7,6 +7,7 @@ from aiohttp import web
 from pydantic import AwareDatetime, Field
 
 from ingress.auth import CALLER
+from ingress.claims import put_claiming
 from ingress.errors import Conflict, Unprocessable
 from ingress.keys import CLICKHOUSE, FEED, STORE
 from ingress.operation import Operation, Query
@@ -99,7 +100,7 @@ async def create(request: web.Request) -> web.Response:
     definitions = request.app[FEED].definitions
     workflow = find_version(definitions, caller, wanted.workflow_id, None)
     desk = desk_of(wanted.type)
-    config = desk.check(request, wanted.type, wanted.config, None)
+    config = await desk.resolve(request, desk.check(request, wanted.type, wanted.config, None))
     trigger_id = desk.new_id(request, config)
     before = definitions.triggers.get(trigger_id)
     if before is not None:
@@ -120,7 +121,7 @@ async def create(request: web.Request) -> web.Response:
         created_by=caller.name,
         updated_by=caller.name,
     )
-    await request.app[STORE].put(TRIGGERS, trigger)
+    await put_claiming(request, trigger, None)
     await desk.announce(request, trigger)
     return json_answer(_view(request, trigger), 201, {"Location": f"{_PATH}/{trigger.id}"})
 
@@ -152,7 +153,9 @@ async def change(request: web.Request) -> web.Response:
     trigger = _named(request)
     update = wanted.model_dump(exclude_none=True)
     if wanted.config is not None:
-        update["config"] = desk_of(trigger.type).check(request, trigger.type, wanted.config, trigger)
+        desk = desk_of(trigger.type)
+        checked = desk.check(request, trigger.type, wanted.config, trigger)
+        update["config"] = await desk.resolve(request, checked)
     return await _replace(request, trigger, update)
 
 
@@ -196,7 +199,7 @@ def _named(request: web.Request) -> AppTrigger:
 async def _replace(request: web.Request, trigger: AppTrigger, update: dict[str, Any]) -> web.Response:
     stamped = {**update, "updated_at": utc_now(), "updated_by": request[CALLER].name}
     changed = trigger.model_copy(update=stamped)
-    await request.app[STORE].put(TRIGGERS, changed)
+    await put_claiming(request, changed, trigger)
     await desk_of(changed.type).announce(request, changed)
     return json_answer(_view(request, changed))
 

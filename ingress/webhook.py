@@ -1,6 +1,7 @@
-"""`ANY /triggers/webhook/{webhook_id}`: a request becomes an event. The hot path."""
+"""`ANY /triggers/webhook/{webhook_id}`, or a path of its own: a request becomes an event. The hot path."""
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -8,13 +9,14 @@ from aiohttp import web
 
 from ingress.accept import Acceptance, Arrival, iso
 from ingress.body import content_type, parse_body, read_body
-from ingress.capture import capture, capture_query
+from ingress.capture import capture, capture_query, dump_event
 from ingress.endpoint import Endpoint
 from ingress.errors import Malformed, Problem
 from ingress.form_files import FormFiles
-from ingress.identity import content_identity, delivery_id, window_ms
-from ingress.keys import DOOR, ENDPOINTS, FILES, METRICS
+from ingress.identity import Identity, content_identity, delivery_id, named_by, window_ms
+from ingress.keys import DOOR, ENDPOINTS, FILES, LIMITS, METRICS
 from ingress.operation import Operation
+from ingress.reply import Reply
 from ingress.wire import Answer
 from schemas.ids import new_id, now_us
 from schemas.triggers.webhook import WebhookConfig
@@ -46,41 +48,45 @@ async def receive(request: web.Request) -> web.Response:
 
 
 async def _receive(request: web.Request) -> web.Response:
-    app = request.app
+    app, headers = request.app, request.headers
     endpoint = app[ENDPOINTS].find(request.match_info["webhook_id"])
-    content = content_type(request.headers.get("Content-Type"))
+    content = content_type(headers.get("Content-Type"))
     endpoint.check_line(request.method, content.media_type, request.body_exists)
     raw = await read_body(request)
-    endpoint.check_signature(request.headers, raw, time.time())
+    endpoint.check_signature(headers, raw, time.time())
+    # Counted for those who have proved who they are: nobody else can use up what the tenant may send.
+    app[LIMITS].check_tenant(endpoint.trigger.tenant_id)
     files = FormFiles(app[FILES], endpoint.trigger.tenant_id)
     body = await parse_body(request, content, raw, files.keep)
     query = capture_query(request.query) if request.query_string else {}
-    endpoint.check_required(query, request.headers, body)
-    arrival = _arrival(request, endpoint, query, body, raw, files)
-    acceptance = await app[DOOR].accept(arrival, request.headers)
-    return _answer(endpoint, arrival, acceptance)
+    taken = endpoint.take(query, headers, body, len(raw), content.is_form)
+    received_at = now_us()
+    metadata = {"webhook_id": endpoint.webhook_id, "received_at": iso(received_at)}
+    event = capture(request, taken, metadata, endpoint.secret_headers)
+    named = (named_by(endpoint.naming, event) if endpoint.naming else None) or delivery_id(headers)
+    identity = Identity(
+        named or _content_identity(request, query, body, raw),
+        window_ms(named is not None, endpoint.window_override_s),
+    )
+    files.link()
+    arrival = _arrival(endpoint, identity, event, headers, received_at)
+    acceptance = await app[DOOR].accept(arrival, headers)
+    return _answer(endpoint.reply, arrival, acceptance, event)
 
 
 def _arrival(
-    request: web.Request, endpoint: Endpoint, query: dict[str, Any], body: Any, raw: bytes, files: FormFiles
+    endpoint: Endpoint, identity: Identity, event: Mapping[str, Any], headers: Mapping[str, str], at_us: int
 ) -> Arrival:
-    headers = request.headers
-    received_at = now_us()
-    named = delivery_id(headers)
-    trigger_id = named or _content_identity(request, query, body, raw)
-    files.link()
-    at = iso(received_at)
-    metadata = {"webhook_id": endpoint.webhook_id, "received_at": at}
     return Arrival(
         event_id=new_id(),
         tenant_id=endpoint.trigger.tenant_id,
         trigger_type=WebhookConfig.type,
         index_key=endpoint.webhook_id,
-        trigger_id=trigger_id,
-        window_ms=window_ms(named is not None, endpoint.window_override_s),
-        received_at=received_at,
-        time=at,
-        data=capture(request, query, body, metadata),
+        trigger_id=identity.trigger_id,
+        window_ms=identity.window_ms,
+        received_at=at_us,
+        time=event["metadata"]["received_at"],
+        data=dump_event(event),
         source=endpoint.source,
         event_type=next((v for name in _EVENT_TYPE_HEADERS if (v := headers.get(name))), "webhook"),
         subject=headers.get("ce-subject"),
@@ -95,22 +101,23 @@ def _content_identity(request: web.Request, query: dict[str, Any], body: Any, ra
         raise Malformed("the body is nested too deeply; at most 250 levels are taken") from wrong
 
 
-def _answer(endpoint: Endpoint, arrival: Arrival, acceptance: Acceptance) -> web.Response:
-    reply = endpoint.reply
+def _answer(
+    reply: Reply | None, arrival: Arrival, acceptance: Acceptance, event: Mapping[str, Any]
+) -> web.Response:
+    acknowledgement = {
+        "trigger_id": arrival.trigger_id,
+        "duplicate": acceptance.duplicate,
+        "event_id": arrival.event_id,
+    }
     if reply is not None:
-        return web.Response(status=reply.status, body=reply.body, content_type=reply.content_type)
-    body = orjson.dumps(
-        {
-            "trigger_id": arrival.trigger_id,
-            "duplicate": acceptance.duplicate,
-            "event_id": arrival.event_id,
-        }
-    )
+        body = reply.body_for(event, **acknowledgement)
+        if body is not None:
+            return web.Response(status=reply.status, body=body, headers=reply.headers)
     status = 200 if acceptance.duplicate else 202
-    return web.Response(status=status, body=body, content_type="application/json")
+    return web.Response(status=status, body=orjson.dumps(acknowledgement), content_type="application/json")
 
 
-_ERRORS = (400, 401, 404, 405, 413, 415, 422)
+_ERRORS = (400, 401, 404, 405, 408, 413, 415, 422, 429)
 
 OPERATIONS = tuple(
     Operation(
@@ -125,5 +132,5 @@ OPERATIONS = tuple(
         errors=_ERRORS,
         public=True,
     )
-    for path in ("/triggers/webhook/{webhook_id}", "/api/v1/public/webhook/{webhook_id}")
+    for path in ("/triggers/webhook/{webhook_id:.+}", "/api/v1/public/webhook/{webhook_id:.+}")
 )

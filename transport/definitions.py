@@ -14,13 +14,16 @@ from schemas.models import (
     DeploymentStatus,
     Entity,
     FlowControl,
+    GitHubConnection,
     ModelProvider,
     Provider,
     SandboxPolicy,
+    SlackConnection,
     ToolProvider,
     Workflow,
     WorkflowDeployment,
 )
+from transport.addresses import Addresses
 from transport.subscriptions import SUBSCRIPTION_MODELS, SubscriptionIndex
 
 APPS, WORKFLOWS, TRIGGERS, API_KEYS = (
@@ -32,8 +35,10 @@ FLOW_CONTROLS = "definitions.flow_controls"
 
 PROVIDERS: dict[str, type[Provider]] = {
     DATASETS: Dataset,
+    "definitions.github_connections": GitHubConnection,
     "definitions.model_providers": ModelProvider,
     "definitions.sandbox_policies": SandboxPolicy,
+    "definitions.slack_connections": SlackConnection,
     "definitions.tool_providers": ToolProvider,
 }
 """Topics of what is found by its name within a tenant."""
@@ -74,15 +79,22 @@ class Definitions:
         self._routes: dict[tuple[str, str, str], dict[str, DeployedTrigger]] = defaultdict(dict)
         """By tenant, type and index key: no tenant can make another one's events slow."""
         self._dependents: dict[str, dict[str, DeployedTrigger]] = defaultdict(dict)
-        self._addresses: dict[tuple[str, str], AppTrigger] = {}
+        self._addresses = Addresses()
         self._hashes: dict[str, str] = {}
+        self._accounts: dict[tuple[type[Provider], str], dict[str, Provider]] = defaultdict(dict)
         self._providers: dict[type[Provider], dict[str, Provider]] = {kind: {} for kind in PROVIDERS.values()}
 
     def route(self, tenant_id: str, trigger_type: str, index_key: str) -> Iterable[DeployedTrigger]:
         """The triggers to look at for an event, paused ones included; constant time."""
-        yield from self._routes.get((tenant_id, trigger_type, index_key), {}).values()
+        found = self._routes.get((tenant_id, trigger_type, index_key), {}).values()
+        # More than one, and they may be claiming the same address.
+        yield from found if len(found) < 2 else filter(self._addresses.is_held, found)
         if index_key:
             yield from self._routes.get((tenant_id, trigger_type, ""), {}).values()
+
+    def deployed(self, trigger_id: str) -> DeployedTrigger | None:
+        """The entry of a trigger that looks at events."""
+        return self._deployed.get(trigger_id)
 
     def dependents(self, trigger_id: str) -> Mapping[str, DeployedTrigger]:
         """The triggers that depend on that one, by their ids."""
@@ -94,7 +106,7 @@ class Definitions:
 
     def at(self, trigger_type: str, address: str) -> AppTrigger | None:
         """The trigger whose endpoint that is."""
-        return self._addresses.get((trigger_type, address))
+        return self._addresses.holder(trigger_type, address)
 
     def provider(self, kind: type[_P], tenant_id: str, name: str) -> _P | None:
         """The tenant's one of that name."""
@@ -107,14 +119,25 @@ class Definitions:
         ]
         return sorted(found, key=lambda one: one.created_at)
 
-    def apply(self, topic: str, key: str, entity: Entity | None) -> None:
-        """Puts, replaces or (None) removes one entity."""
+    def provider_by_id(self, kind: type[_P], provider_id: str) -> _P | None:
+        """Whoever's it is: for addresses that name it, of which nobody has shown yet who is calling."""
+        found = self._providers[kind].get(provider_id)
+        return found if isinstance(found, kind) else None
+
+    def providers_of_account(self, kind: type[_P], account: str) -> list[_P]:
+        """All tenants' with that `account`; with "" every one."""
+        if not account:
+            return [one for one in self._providers[kind].values() if isinstance(one, kind)]
+        return [one for one in self._accounts.get((kind, account), {}).values() if isinstance(one, kind)]
+
+    def apply(self, topic: str, key: str, entity: Entity | None, offset: int = 0) -> None:
+        """Puts, replaces or (None) removes one entity; `offset` is that of the record which says so."""
         if topic == APPS:
             _put(self.apps, key, entity)
         elif topic == WORKFLOWS:
             self._apply_workflow(key, entity)
         elif topic == TRIGGERS:
-            self._apply_trigger(key, entity)
+            self._apply_trigger(key, entity, offset)
         elif topic == DEPLOYMENTS:
             _put(self.deployments, key, entity)
         elif topic == FLOW_CONTROLS:
@@ -124,7 +147,7 @@ class Definitions:
         elif topic in SUBSCRIPTION_MODELS:
             self.subscriptions.apply(topic, key, entity)
         else:
-            _put(self._providers[PROVIDERS[topic]], key, entity)
+            self._apply_provider(PROVIDERS[topic], key, entity)
 
     def _apply_workflow(self, key: str, entity: Entity | None) -> None:
         workflow_id, version = key.split(":", 1)
@@ -135,18 +158,31 @@ class Definitions:
         if published:
             self.latest[workflow_id] = versions[max(published)]
 
-    def _apply_trigger(self, key: str, entity: Entity | None) -> None:
+    def _apply_trigger(self, key: str, entity: Entity | None, offset: int) -> None:
         before = self._deployed.pop(key, None)
         if before is not None:
             self._withdraw(before)
-        _put(self.triggers, key, entity)
         if isinstance(entity, AppTrigger) and entity.deployment_status is DeploymentStatus.DEPLOYED:
-            found = self._deployed[key] = DeployedTrigger.of(entity)
+            found = self._deployed[key] = DeployedTrigger.of(entity, offset)
+            entity = found.trigger
             self._routes[entity.tenant_id, entity.type, found.index_key][key] = found
-            if found.settings.address is not None:
-                self._addresses[entity.type, found.settings.address] = entity
+            self._addresses.claim(found)
             for one in _needed(found):
                 self._dependents[one][key] = found
+        elif isinstance(entity, AppTrigger) and entity.claims:
+            # Others may have its addresses meanwhile: deployed again, it comes after them.
+            entity = entity.model_copy(update={"claims": {}})
+        _put(self.triggers, key, entity)
+
+    def _apply_provider(self, kind: type[Provider], key: str, entity: Entity | None) -> None:
+        before = self._providers[kind].get(key)
+        if before is not None and before.account is not None:
+            self._accounts[kind, before.account].pop(key, None)
+            if not self._accounts[kind, before.account]:
+                del self._accounts[kind, before.account]
+        _put(self._providers[kind], key, entity)
+        if isinstance(entity, Provider) and entity.account is not None:
+            self._accounts[kind, entity.account][key] = entity
 
     def _withdraw(self, gone: DeployedTrigger) -> None:
         trigger = gone.trigger
@@ -158,8 +194,7 @@ class Definitions:
             self._dependents[one].pop(trigger.id, None)
             if not self._dependents[one]:
                 del self._dependents[one]
-        if gone.settings.address is not None:
-            self._addresses.pop((trigger.type, gone.settings.address), None)
+        self._addresses.release(gone)
 
     def _apply_api_key(self, key: str, entity: Entity | None) -> None:
         self.api_keys.pop(self._hashes.pop(key, ""), None)

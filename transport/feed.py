@@ -141,9 +141,8 @@ class DefinitionsFeed:
         try:
             body = None if value is None else orjson.loads(self._codec.decode("Definition", value)["body"])
             entity = None if body is None else MODELS[topic].model_validate(body)
+            self.definitions.apply(topic, key, entity, message.offset() or 0)
         except (SchemaError, ValidationError, orjson.JSONDecodeError) as unreadable:
             # The entity stays as it was: one bad record must not take every role down.
             _log.error("definition %s at %s/%s is unreadable: %s", key, topic, message.offset(), unreadable)
-        else:
-            self.definitions.apply(topic, key, entity)
         self._offsets[topic] = (message.offset() or 0) + 1

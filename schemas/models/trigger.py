@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, WithJsonSchema
+from pydantic import AfterValidator, Field, WithJsonSchema
 
 from schemas.models.deployment import DeploymentStatus
 from schemas.models.entity import Entity
@@ -46,6 +46,9 @@ class AppTrigger(Entity):
     deployment_status: DeploymentStatus = DeploymentStatus.DEPLOYED
     from_node: bool = False
     """Whether it was made of a trigger node of the workflow; else it was configured by itself."""
+    claims: dict[str, int] = Field(default_factory=dict)
+    """Address -> where in definitions.triggers it was claimed: the first one has it. Noted by who reads the
+    record; a change repeats it."""
 
     @property
     def settings(self) -> TriggerConfig:
@@ -67,7 +70,13 @@ class DeployedTrigger:
         return self.settings.address is not None or self.index_key == self.trigger.id
 
     @classmethod
-    def of(cls, trigger: AppTrigger) -> "DeployedTrigger":
-        """Raises `ValidationError` for a config that is none of its type."""
+    def of(cls, trigger: AppTrigger, offset: int = 0) -> "DeployedTrigger":
+        """Notes `offset`, of the record that says so, for each address that is claimed for the first time.
+
+        Raises `ValidationError` for a config that is none of its type.
+        """
         settings = trigger.settings
+        claims = {address: trigger.claims.get(address, offset) for address in settings.addresses}
+        if claims != trigger.claims:
+            trigger = trigger.model_copy(update={"claims": claims})
         return cls(trigger, settings, settings.index_key(trigger.id))

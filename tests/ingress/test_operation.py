@@ -7,12 +7,13 @@ from openapi_spec_validator import validate
 
 from ingress.endpoints import Endpoints
 from ingress.errors import Unavailable
+from ingress.limits import Limits
 from ingress.openapi import build_document
 from ingress.operation import ANY_METHOD
 from ingress.routes import OPERATIONS
 from schemas.models import AppTrigger
 from schemas.secrets import SecretBox
-from tests.ingress.stand_ins import AUTHORIZED, Client, StandIns
+from tests.ingress.stand_ins import AUTHORIZED, Client, StandIns, new_settings
 from transport.definitions import TRIGGERS, Definitions
 
 WEBHOOK_ID = "w" * 16
@@ -95,18 +96,16 @@ def test_a_webhook_whose_secrets_cannot_be_read_takes_nothing(box: SecretBox | N
     trigger = _trigger(SecretBox(b"the key" * 8).encrypt("x", "secret"))
     definitions.apply(TRIGGERS, trigger.key, trigger)
     with pytest.raises(Unavailable, match="HOPLINE_SECRET_KEY"):
-        Endpoints(definitions, box).find(WEBHOOK_ID)
+        Endpoints(definitions, box, Limits(new_settings())).find(WEBHOOK_ID)
 
 
 def test_endpoints_are_compiled_once_and_forgotten_with_their_triggers() -> None:
     definitions, box = Definitions(), SecretBox(b"the key" * 8)
-    endpoints = Endpoints(definitions, box)
+    endpoints = Endpoints(definitions, box, Limits(new_settings()))
     for number in range(200):
         webhook_id = f"webhook-{number:010d}"
         config = {"webhook_id": webhook_id}
-        trigger = AppTrigger(
-            id=str(number), app_id="a", workflow_id="w", type="WEBHOOK", config=config
-        )
+        trigger = AppTrigger(id=str(number), app_id="a", workflow_id="w", type="WEBHOOK", config=config)
         definitions.apply(TRIGGERS, trigger.key, trigger)
         assert endpoints.find(webhook_id) is endpoints.find(webhook_id)
         definitions.apply(TRIGGERS, trigger.key, None)
