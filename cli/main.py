@@ -16,6 +16,7 @@ from cli.storage import storage
 from cli.tool_provider import tool_provider
 from cli.topics import topics
 from cli.trigger import trigger
+from cli.trigger_log import trigger_log
 from cli.up import up
 from cli.workflow import workflow
 from transport.errors import TransportError
@@ -38,7 +39,7 @@ def main() -> None:
 
 
 for _command in (
-    up, broker, ingress, worker, sink, sandbox, topics, workflow, trigger, model_provider,
+    up, broker, ingress, worker, sink, sandbox, topics, workflow, trigger, trigger_log, model_provider,
     tool_provider, dataset, run, dlq, sql, storage,
 ):  # fmt: skip
     main.add_command(_command)

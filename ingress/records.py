@@ -138,6 +138,13 @@ class TriggerLogView(Answer):
     revision: int
 
 
+class TriggerLogDetail(TriggerLogView):
+    """One trigger log, put together again where parts of it are in the object storage."""
+
+    queue_latency: float | None
+    """Seconds from the acceptance of the event to the start of its run."""
+
+
 class TriggerLogPage(Answer):
     """The newest first."""
 

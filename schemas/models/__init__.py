@@ -2,6 +2,7 @@
 
 from schemas.models.api_key import ApiKey
 from schemas.models.app import App, AppMode
+from schemas.models.connection import Connection, GitHubConnection, SlackConnection
 from schemas.models.dataset import Dataset
 from schemas.models.deployment import DeploymentRecord, DeploymentStatus, WorkflowDeployment
 from schemas.models.entity import DEFAULT_TENANT, Entity, utc_now
@@ -20,6 +21,7 @@ from schemas.models.trigger import (
     AppTriggerType,
     DeployedTrigger,
 )
+from schemas.models.trigger_log import WorkflowTriggerLog
 from schemas.models.workflow import DRAFT, Workflow, WorkflowType
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "AppTriggerStatus",
     "AppTriggerType",
     "Batch",
+    "Connection",
     "Dataset",
     "Debounce",
     "DeployedTrigger",
@@ -39,10 +42,12 @@ __all__ = [
     "DeploymentStatus",
     "Entity",
     "FlowControl",
+    "GitHubConnection",
     "ModelProvider",
     "Provider",
     "RateLimit",
     "SandboxPolicy",
+    "SlackConnection",
     "SubscriptionState",
     "Throttle",
     "ToolProvider",
@@ -54,6 +59,7 @@ __all__ = [
     "WorkflowNodeExecution",
     "WorkflowPause",
     "WorkflowRun",
+    "WorkflowTriggerLog",
     "WorkflowType",
     "utc_now",
 ]
