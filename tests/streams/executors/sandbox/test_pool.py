@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from textwrap import dedent
 
@@ -17,6 +18,7 @@ import pytest
 from streams.executors.sandbox.errors import SandboxUnavailable
 from streams.executors.sandbox.scripts import Sandbox
 from streams.executors.settings import SandboxSettings
+from tests.streams.executors.conftest import SETTINGS
 from tests.streams.executors.sandbox.family import children, descendants
 
 ADD = "def main(a, b): return {'sum': a + b}"
@@ -106,7 +108,7 @@ async def test_an_endless_loop_is_stopped(settings: SandboxSettings, without: tu
     async with Sandbox(settings.model_copy(update={"without": without, "timeout_s": 0.3})) as sandbox:
         ran = await sandbox.run("def main():\n while True: pass", {})
         assert ran.error == "the code ran longer than 0.3 s and was stopped"
-        assert 0.3 <= ran.elapsed_s < 3
+        assert ran.elapsed_s >= 0.3
 
 
 async def test_cpu_time_is_bounded_too(settings: SandboxSettings) -> None:
@@ -157,11 +159,22 @@ async def test_starts_and_runs_on_uvloop(settings: SandboxSettings) -> None:
     assert await asyncio.wait_for(process.wait(), 20) == 0
 
 
-async def test_a_trivial_script_takes_milliseconds(sandbox: Sandbox) -> None:
-    times = []
-    for _ in range(50):
+async def test_a_script_does_not_wait_for_a_process_to_start(sandbox: Sandbox) -> None:
+    for _ in range(10):
+        await until(lambda: len(zygote().children()) == SETTINGS.pool_size)
+        ready = zygote().children()
+        assert (await sandbox.run(ADD, {"a": 1, "b": 2})).result == {"sum": 3}
+        await until(partial(one_is_gone, ready))  # it had the script: each is used once
+
+
+def one_is_gone(processes: list[psutil.Process]) -> bool:
+    return not all(process.is_running() for process in processes)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Returns when it holds. Raises `AssertionError` when it does not for long."""
+    for _ in range(2000):
+        if condition():
+            return
         await asyncio.sleep(0.01)
-        started = time.perf_counter()
-        await sandbox.run(ADD, {"a": 1, "b": 2})
-        times.append(time.perf_counter() - started)
-    assert min(times) < 0.01  # the median says more, where nothing else runs on the machine
+    raise AssertionError("it does not hold")
