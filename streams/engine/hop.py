@@ -116,7 +116,7 @@ class Hop:
             self._tell(conversation.over(state, self._system(), outputs, self.now_us))
             self._end(outputs)
             return
-        if self._pauses.freeze() or self._is_first:
+        if self._pauses.freeze(has_tasks=bool(self._attempts.tasks)) or self._is_first:
             self._report(None)
             if state.status == PAUSED:
                 self._tell(conversation.over(state, self._system(), None, self.now_us))

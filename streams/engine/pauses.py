@@ -77,10 +77,14 @@ class Pauses:
             state.paused_us += max(0, self.hop.now_us - state.paused_at)
             state.status = RUNNING
 
-    def freeze(self) -> bool:
-        """Pauses the run if nothing but answers can let it go on. Says whether its status is another now."""
+    def freeze(self, *, has_tasks: bool) -> bool:
+        """Pauses the run if nothing but answers can let it go on. Says whether its status is another now.
+
+        `has_tasks`: the hop gives nodes to executors. Then there is no need to look at all that waits, of
+        which a large run has much.
+        """
         state = self.hop.state
-        if state.pauses and not self._goes_on():
+        if state.pauses and not (has_tasks or state.retries or self._goes_on()):
             state.status, state.paused_at = PAUSED, self.hop.now_us
         return state.status != self.was
 
