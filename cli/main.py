@@ -3,6 +3,7 @@
 import click
 
 from cli.broker import broker
+from cli.connections import github_connection, slack_connection
 from cli.dataset import dataset
 from cli.dlq import dlq
 from cli.errors import CommandFailed
@@ -40,7 +41,7 @@ def main() -> None:
 
 for _command in (
     up, broker, ingress, worker, sink, sandbox, topics, workflow, trigger, trigger_log, model_provider,
-    tool_provider, dataset, run, dlq, sql, storage,
+    tool_provider, github_connection, slack_connection, dataset, run, dlq, sql, storage,
 ):  # fmt: skip
     main.add_command(_command)
 

@@ -78,7 +78,7 @@ async def deploy(request: web.Request) -> web.Response:
     workflow = _version(request, await read_model(request, Deploy))
     course = _Course(request, workflow, "deploy")
     await course.note(DeploymentStatus.DEPLOYING)
-    triggers, errors = _triggers_of(request, workflow)
+    triggers, errors = await _triggers_of(request, workflow)
     if errors:
         await course.note(DeploymentStatus.DEPLOYMENT_FAILED, errors=errors)
         raise Unprocessable(f"the workflow cannot be deployed: {len(errors)} problem(s)", errors=errors)
@@ -157,7 +157,7 @@ def _version(request: web.Request, wanted: Deploy) -> Workflow:
     return workflow
 
 
-def _triggers_of(request: web.Request, workflow: Workflow) -> tuple[list[AppTrigger], Rows]:
+async def _triggers_of(request: web.Request, workflow: Workflow) -> tuple[list[AppTrigger], Rows]:
     """Those of its nodes and those that were configured by themselves; and what is wrong with the nodes."""
     app = request.app[FEED].definitions.apps.get(workflow.app_id)
     problems = check(workflow.graph, app.mode if app else workflow.type)
@@ -167,7 +167,7 @@ def _triggers_of(request: web.Request, workflow: Workflow) -> tuple[list[AppTrig
         if data.get("type") not in TRIGGER_NODES:
             continue
         try:
-            triggers.append(_trigger_of(request, workflow, node_id, data))
+            triggers.append(await _trigger_of(request, workflow, node_id, data))
         except Problem as wrong:
             rows: Rows = list(wrong.extensions.get("errors", [])) or [{"field": "", "why": wrong.detail}]
             errors += [{**row, "node": node_id} for row in rows]
@@ -175,14 +175,15 @@ def _triggers_of(request: web.Request, workflow: Workflow) -> tuple[list[AppTrig
     return [*triggers, *_changed(configured, DeploymentStatus.DEPLOYED)], errors
 
 
-def _trigger_of(request: web.Request, workflow: Workflow, node_id: str, data: Any) -> AppTrigger:
+async def _trigger_of(request: web.Request, workflow: Workflow, node_id: str, data: Any) -> AppTrigger:
     """Its id, and with it its address, stays from deployment to deployment. Raises `Problem`."""
     kind, given = _config_of(data)
     caller, trigger_id = request[CALLER], entity_id("node-trigger", workflow.id, node_id)
     before = request.app[FEED].definitions.triggers.get(trigger_id)
     if before is not None and before.type != kind:
         before = None
-    config = desk_of(kind).check(request, kind, given, before)
+    desk = desk_of(kind)
+    config = await desk.resolve(request, desk.check(request, kind, given, before))
     made = AppTrigger(
         id=trigger_id,
         tenant_id=workflow.tenant_id,

@@ -1,6 +1,6 @@
 """The operations on one kind of provider, declared once: create, list, show, replace, delete."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from ingress.sealing import MASK, seal_credentials
 from ingress.wire import Answer, RequestBody
 from schemas.ids import new_id
 from schemas.models import Provider, utc_now
+from transport.definitions import Definitions
 
 
 class ProviderBody(RequestBody):
@@ -40,6 +41,8 @@ class Resource:
     """`data`: a list of `view`."""
     path: str
     tag: str
+    check: Callable[[Definitions, Provider], None] = lambda _definitions, _wanted: None
+    """Against what else there is, before it is stored. Raises `Problem`."""
 
     def operations(self) -> tuple[Operation, ...]:
         """Five of them under `path`."""
@@ -107,6 +110,7 @@ class Resource:
             updated_by=caller.name,
             **self._fields(request, wanted, None),
         )
+        self.check(request.app[FEED].definitions, entity)
         await request.app[STORE].put(self.topic, entity)
         return json_answer(self._view(entity), 201, {"Location": f"{self.path}/{name}"})
 
@@ -133,6 +137,7 @@ class Resource:
             updated_by=request[CALLER].name,
             **self._fields(request, wanted, stored),
         )
+        self.check(request.app[FEED].definitions, entity)
         await request.app[STORE].put(self.topic, entity)
         return json_answer(self._view(entity))
 

@@ -2,11 +2,13 @@
 
 from ingress import (
     api_keys,
+    cloudevents,
     dead_letters,
     deployments,
     drafts,
     files,
     flow_control,
+    github,
     health,
     imports,
     manual,
@@ -17,17 +19,22 @@ from ingress import (
     runs,
     sandbox_policies,
     single_step,
+    slack,
     tool_providers,
     trigger_logs,
     triggers,
     webhook,
     workflows,
 )
+from ingress.connections import resources as connections
 from ingress.knowledge import datasets, documents, retrieval
 from ingress.operation import Operation
 
 _DESCRIBED: tuple[Operation, ...] = (
     *webhook.OPERATIONS,
+    *github.OPERATIONS,
+    *slack.OPERATIONS,
+    *cloudevents.OPERATIONS,
     *manual.OPERATIONS,
     *imports.OPERATIONS,
     *workflows.OPERATIONS,
@@ -44,6 +51,7 @@ _DESCRIBED: tuple[Operation, ...] = (
     *sandbox_policies.OPERATIONS,
     *model_providers.OPERATIONS,
     *tool_providers.OPERATIONS,
+    *connections.OPERATIONS,
     *queries.OPERATIONS,
     *datasets.OPERATIONS,
     *documents.OPERATIONS,

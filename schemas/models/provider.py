@@ -11,3 +11,8 @@ class Provider(Entity):
     name: str = Field(min_length=1, max_length=200)
     credentials: dict[str, str] = Field(default_factory=dict)
     """Each encrypted for the tenant; in the clear nowhere but in the executor that uses it."""
+
+    @property
+    def account(self) -> str | None:
+        """What requests from outside name, whose tenant is not known yet; several may have the same."""
+        return None

@@ -17,6 +17,7 @@ GITHUB: Final = "GITHUB"
 REDELIVERY_S: Final = 3 * 86_400.0
 """How long GitHub offers to deliver again what it has delivered, under the same id."""
 
+_REPOSITORY = r"^([A-Za-z0-9_-]+(/[A-Za-z0-9._-]*[A-Za-z0-9_-][A-Za-z0-9._-]*)?)?$"
 _FORM = "application/x-www-form-urlencoded"
 _PONG = Reply(200, b'{"pong":true}')
 
@@ -29,7 +30,7 @@ class GitHubConfig(TriggerConfig):
     connection: str = ""
     """Name of the connection whose deliveries are looked at; "": of every one of the tenant."""
     repository: Annotated[
-        str, StringConstraints(strip_whitespace=True, pattern=r"^([A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)?)?$")
+        str, StringConstraints(strip_whitespace=True, max_length=200, pattern=_REPOSITORY)
     ] = ""
     """`owner/name`; `owner` for everything of an organisation or user; "" for everything that comes."""
     github_app_installation_id: Annotated[

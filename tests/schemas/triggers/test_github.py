@@ -167,8 +167,9 @@ def test_it_is_looked_up_by_its_repository(repository: str, key: str) -> None:
 
 @pytest.mark.parametrize(
     "config",
-    [{"repository": "a/b/c"}, {"repository": "https://github.com/a/b"}, {"event_config": {"Push": {}}},
-     {"event_config": {"issues": {"branches": ["main"]}}}, {"github_app_installation_id": 1.5}],
+    [{"repository": "a/b/c"}, {"repository": "a/.."}, {"repository": "https://github.com/a/b"},
+     {"event_config": {"Push": {}}}, {"event_config": {"issues": {"branches": ["main"]}}},
+     {"github_app_installation_id": 1.5}],
 )  # fmt: skip
 def test_what_cannot_be_is_refused(config: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):

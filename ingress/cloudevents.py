@@ -1,0 +1,37 @@
+"""`POST /api/v1/events`: CloudEvents 1.0 in binary, structured and batched mode."""
+
+from aiohttp import web
+
+from ingress.auth import CALLER
+from ingress.deliveries import DeliveryAccepted, accept_all, read_delivery, refusals
+from ingress.errors import UnsupportedMediaType
+from ingress.operation import Operation
+from schemas.cloudevents import UnknownFormat
+from schemas.triggers.cloudevents import receive_cloudevents
+
+
+async def receive(request: web.Request) -> web.Response:
+    """202 once every event is durable. Of a batch with a bad one nothing is accepted."""
+    delivery = await read_delivery(request)
+    try:
+        with refusals():
+            received = receive_cloudevents(delivery, request[CALLER].tenant_id)
+    except UnknownFormat as unknown:
+        raise UnsupportedMediaType(str(unknown)) from unknown
+    return await accept_all(request, delivery, received)
+
+
+OPERATIONS = (
+    Operation(
+        method="POST",
+        path="/api/v1/events",
+        handler=receive,
+        summary="Send CloudEvents",
+        tag="events",
+        body="*/*",
+        answer=DeliveryAccepted,
+        status=202,
+        permission="run",
+        errors=(400, 413, 415),
+    ),
+)

@@ -1,0 +1,56 @@
+"""`POST /api/v1/github/webhook`: deliveries of GitHub, for whoever's secret signs them."""
+
+from collections.abc import Iterable
+
+from aiohttp import web
+
+from ingress.connections.resources import GITHUB_PATH
+from ingress.deliveries import DeliveryAccepted, accept_all, read_delivery, refusals
+from ingress.keys import ACCOUNTS
+from ingress.operation import Operation
+from schemas.models import GitHubConnection
+from schemas.triggers.accounts import Account
+from schemas.triggers.github import receive_github
+
+_APP = "integration"
+
+
+async def receive(request: web.Request) -> web.Response:
+    """At the common address the app is told by GitHub's headers; other webhooks have one of their own."""
+    delivery = await read_delivery(request)
+    with refusals():
+        received = receive_github(delivery, _accounts(request))
+    return await accept_all(request, delivery, received)
+
+
+def _accounts(request: web.Request) -> Iterable[Account]:
+    accounts, connection_id = request.app[ACCOUNTS], request.match_info.get("connection_id")
+    if connection_id is not None:
+        return [accounts.named(GitHubConnection, connection_id)]
+    is_app = request.headers.get("X-GitHub-Hook-Installation-Target-Type") == _APP
+    app_id = request.headers.get("X-GitHub-Hook-Installation-Target-ID", "") if is_app else ""
+    return accounts.of_app(GitHubConnection, app_id) if app_id else accounts.of_deployment(GitHubConnection)
+
+
+OPERATIONS = tuple(
+    Operation(
+        method="POST",
+        path=path,
+        handler=receive,
+        summary=summary,
+        tag="events",
+        body="*/*",
+        answer=DeliveryAccepted,
+        status=202,
+        errors=errors,
+        public=True,
+    )
+    for path, summary, errors in (
+        (GITHUB_PATH, "Deliver an event of a GitHub App", (400, 401, 413)),
+        (
+            GITHUB_PATH + "/{connection_id}",
+            "Deliver an event by one connection to GitHub",
+            (400, 401, 404, 413),
+        ),
+    )
+)

@@ -1,0 +1,53 @@
+"""`POST /api/v1/slack/events`: events, interactions and slash commands of Slack."""
+
+import asyncio
+from collections.abc import Iterable
+
+from aiohttp import web
+
+from ingress.connections.resources import SLACK_PATH
+from ingress.deliveries import accept_all, read_delivery, refusals
+from ingress.keys import ACCOUNTS
+from ingress.operation import Operation
+from schemas.models import SlackConnection
+from schemas.triggers.accounts import Account
+from schemas.triggers.slack_requests import receive_slack
+
+ANSWER_S = 2.5
+"""Slack takes what has no answer after three seconds for lost, and says so to whoever has given a command."""
+
+
+async def receive(request: web.Request) -> web.Response:
+    """200 once the event is durable; 503 before Slack's three seconds are over, for it to be sent again."""
+    async with asyncio.timeout(ANSWER_S):
+        delivery = await read_delivery(request)
+        connection_id = request.match_info.get("connection_id")
+        accounts = request.app[ACCOUNTS]
+
+        def candidates(app_id: str) -> Iterable[Account]:
+            if connection_id is not None:
+                return [accounts.named(SlackConnection, connection_id)]
+            return accounts.of_app(SlackConnection, app_id)
+
+        with refusals():
+            received = receive_slack(delivery, candidates)
+        return await accept_all(request, delivery, received)
+
+
+OPERATIONS = tuple(
+    Operation(
+        method="POST",
+        path=path,
+        handler=receive,
+        summary=summary,
+        tag="events",
+        body="*/*",
+        answer="application/json",
+        errors=errors,
+        public=True,
+    )
+    for path, summary, errors in (
+        (SLACK_PATH, "Send an event of a Slack app", (400, 401, 413)),
+        (SLACK_PATH + "/{connection_id}", "Send an event by one connection to Slack", (400, 401, 404, 413)),
+    )
+)
