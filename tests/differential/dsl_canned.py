@@ -14,6 +14,7 @@ from tests.graphs import Json
 from transport.definitions import Definitions
 from transport.files import StoredFile
 
+_CONTENT = b'{"text": "text"}'
 _NUMBERS: Mapping[str, Any] = {"number": 1, "array[number]": [1], "boolean": True, "bool": True,
                                "array[boolean]": [True], "object": {}, "array[object]": [{}]}  # fmt: skip
 
@@ -45,15 +46,20 @@ def worlds(url: str) -> Sequence[Canned]:
 
 
 def uploaded(hopline: Hopline) -> Json:
-    """Type of file -> a file of it. Each is a text, whatever it is called: no node here looks into it."""
+    """Type of file -> a file of it. Each is a text, whatever it is called, and one that is JSON, too."""
     names = {"document": "a.txt", "image": "a.png", "audio": "a.mp3", "video": "a.mp4", "custom": "a.txt"}
     files = {
         kind: StoredFile(
-            id=kind, tenant_id="tenant", filename=name, mime_type="text/plain", size=4, created_at=0
+            id=kind,
+            tenant_id="tenant",
+            filename=name,
+            mime_type="text/plain",
+            size=len(_CONTENT),
+            created_at=0,
         )
         for kind, name in names.items()
     }
-    return {kind: {**hopline.save(file, b"text"), "type": kind} for kind, file in files.items()}
+    return {kind: {**hopline.save(file, _CONTENT), "type": kind} for kind, file in files.items()}
 
 
 def form_inputs(graph: Json, canned: Canned, url: str, files: Json) -> Json:
