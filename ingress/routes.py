@@ -28,10 +28,13 @@ from ingress import (
 )
 from ingress.connections import resources as connections
 from ingress.knowledge import datasets, documents, retrieval
+from ingress.oauth import authorizing, clients
 from ingress.operation import Operation
+from ingress.subscriptions import control, plugin_list, receiving
 
 _DESCRIBED: tuple[Operation, ...] = (
     *webhook.OPERATIONS,
+    *receiving.OPERATIONS,
     *github.OPERATIONS,
     *slack.OPERATIONS,
     *cloudevents.OPERATIONS,
@@ -43,6 +46,10 @@ _DESCRIBED: tuple[Operation, ...] = (
     *flow_control.OPERATIONS,
     *single_step.OPERATIONS,
     *triggers.OPERATIONS,
+    *control.OPERATIONS,
+    *plugin_list.OPERATIONS,
+    *clients.OPERATIONS,
+    *authorizing.OPERATIONS,
     *runs.OPERATIONS,
     *pauses.OPERATIONS,
     *files.OPERATIONS,

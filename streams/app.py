@@ -32,6 +32,7 @@ from streams.shell.stage import Record, Stage, TaskStage
 from streams.shell.worker import Worker
 from streams.sources.commands import TOPIC as source_commands
 from streams.sources.opening import open_sources
+from streams.subscriptions.app import open_subscriptions
 from transport.admin import partition_counts
 from transport.egress import EgressPolicy
 from transport.feed import DefinitionsFeed
@@ -85,6 +86,15 @@ async def run_worker(
             metrics=SourceMetrics(metrics.registry),
         )
         stages.append(await stack.enter_async_context(sources))
+        subscriptions = open_subscriptions(
+            producer,
+            codec,
+            feed.definitions.subscriptions,
+            secrets,
+            base_url=settings.public_url,
+            egress_allow=executors.egress.allow,
+        )
+        stages.append(await stack.enter_async_context(subscriptions))
 
         def bury(record: Record, error: BaseException) -> Send:
             stage = next((s.name for s in stages if s.source == record.topic), "executor")
@@ -130,7 +140,9 @@ def _stages(
         ttl_s=settings.conversation_ttl_s,
         wait_s=settings.conversation_wait_s,
     )
-    return [router.stage(), gates.stage(), conversations.stage(), runner.stage(), schedules.stage()], [executor.stage()]
+    return [router.stage(), gates.stage(), conversations.stage(), runner.stage(), schedules.stage()], [
+        executor.stage()
+    ]
 
 
 def _execute(executors: Executors) -> Execute:
