@@ -24,6 +24,7 @@ _VIEWS = (
     "workflow_runs",
     "workflow_node_executions",
     "trigger_events",
+    "github_webhook_events",
     "dead_letters",
     "knowledge_documents",
     "knowledge_chunks",
