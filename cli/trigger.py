@@ -4,16 +4,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
+import orjson
 
 from cli.client import connect
 from cli.files import JsonObject
 from cli.lookup import find_workflow, workflow_names
-from cli.output import json_option, moment, show_fields, show_json, show_table
+from cli.output import json_option, moment, one_line, show_fields, show_json, show_table
 from cli.signing import SCHEMES, Scheme, new_secret
 from schemas.triggers.kinds import KINDS
 
 # Each published workflow can be started by hand: nothing is configured for that.
 _TYPES = [kind.lower() for kind in KINDS]
+_BODY_CHARS = 60
+"""Of a body in a list."""
 
 Json = dict[str, Any]
 
@@ -24,9 +27,7 @@ def trigger() -> None:
 
 
 @trigger.command("create")
-@click.option(
-    "--type", "kind", type=click.Choice(_TYPES), default="webhook", show_default=True
-)
+@click.option("--type", "kind", type=click.Choice(_TYPES), default="webhook", show_default=True)
 @click.option("--workflow", required=True, metavar="WORKFLOW", help="Id, or name of the app.")
 @click.option("--name", default="", help="What it is called in lists.")
 @click.option(
@@ -36,6 +37,7 @@ def trigger() -> None:
     "--method", "methods", multiple=True, metavar="METHOD", help="HTTP method that is taken; repeatable."
 )
 @click.option("--content-type", "content_types", multiple=True, help="Media type that is taken; repeatable.")
+@click.option("--path", help="An address of its own, such as shop/orders, beside the one that is made up.")
 @click.option("--scheme", type=click.Choice(SCHEMES), help="How requests are signed.")
 @click.option(
     "--secret",
@@ -58,6 +60,7 @@ def create(
     config: Json,
     methods: Sequence[str],
     content_types: Sequence[str],
+    path: str | None,
     scheme: Scheme | None,
     secrets: Sequence[str],
     dedup_window: float | None,
@@ -72,6 +75,7 @@ def create(
     wanted = _unwrapped(config)
     wanted |= {"allowed_methods": [m.upper() for m in methods]} if methods else {}
     wanted |= {"content_types": list(content_types)} if content_types else {}
+    wanted |= {"webhook_path": path} if path else {}
     wanted |= {"dedup_window_s": dedup_window} if dedup_window is not None else {}
     timing = {"cron": cron, "interval_s": interval_s, "at": list(times), "timezone": timezone}
     wanted |= {name: value for name, value in timing.items() if value}
@@ -145,6 +149,30 @@ def backfill(trigger_id: str, start: str, end: str, backfill_id: str, as_json: b
         click.echo(f"backfill {started['backfill_id']} has begun")
 
 
+@trigger.command("requests")
+@click.argument("trigger_id", metavar="ID")
+@click.option("--limit", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many.")
+@json_option
+def requests(trigger_id: str, limit: int, as_json: bool) -> None:
+    """Show the last events that came to a trigger, also those that started nothing, and why."""
+    found = connect().get("triggers", trigger_id, "requests", limit=limit)["data"]
+    if as_json:
+        show_json(found)
+        return
+    rows = (
+        (
+            moment(one["received_at"]),
+            one["method"],
+            one["path"],
+            one["status"],
+            one["error"],
+            _clip(one["body"]),
+        )
+        for one in found
+    )
+    show_table(("received", "method", "path", "status", "error", "body"), rows)
+
+
 @trigger.command("pause")
 @click.argument("trigger_id", metavar="ID")
 @json_option
@@ -167,6 +195,13 @@ def delete(trigger_id: str) -> None:
     """Delete a trigger: its URL answers 404 from now on."""
     connect().delete("triggers", trigger_id)
     click.echo(f"deleted {trigger_id}")
+
+
+def _clip(body: Any) -> str | None:
+    if body is None:
+        return None
+    text = one_line(body if isinstance(body, str) else orjson.dumps(body).decode())
+    return text if len(text) <= _BODY_CHARS else f"{text[: _BODY_CHARS - 1]}…"
 
 
 def _next(one: Mapping[str, Any]) -> str | None:

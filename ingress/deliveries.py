@@ -5,6 +5,7 @@ The kinds are pure (`schemas.triggers.delivery`). Here is what they need of HTTP
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,7 +17,7 @@ from ingress.body import read_body
 from ingress.capture import capture_headers, capture_query, dump_event
 from ingress.errors import Malformed, Unauthenticated
 from ingress.identity import bounded, window_ms
-from ingress.keys import DOOR
+from ingress.keys import DOOR, LIMITS
 from ingress.responses import json_answer
 from ingress.wire import Answer
 from schemas.ids import bytes_id, new_id, now_us
@@ -61,7 +62,10 @@ def refusals() -> Iterator[None]:
 
 
 async def accept_all(request: web.Request, delivery: Delivery, received: Received) -> web.Response:
-    """Answers once every event is durable. Raises `TooLarge`, `Unavailable`: then send all of it again."""
+    """Answers once every event is durable. Raises `TooMany`, `TooLarge`, `Unavailable`: then send all of it
+    again."""
+    for tenant_id, events in Counter(event.tenant_id for event in received.events).items():
+        request.app[LIMITS].check_tenant(tenant_id, events)
     arrivals = [_arrival(delivery, event) for event in received.events]
     door = request.app[DOOR]
     accepted = await asyncio.gather(*(door.accept(one, request.headers) for one in arrivals))

@@ -8,11 +8,13 @@ from typing import Any
 from aiohttp import web
 
 from ingress.auth import CALLER
+from ingress.claims import check_free
 from ingress.errors import Conflict, Problem, Unprocessable
 from ingress.keys import FEED, STORE
 from ingress.operation import Operation
 from ingress.ownership import find_version
 from ingress.responses import json_answer, read_model
+from ingress.sealing import masked_config
 from ingress.trigger_desks import desk_of
 from ingress.wire import Answer, RequestBody
 from schemas.graph import TRIGGERS as TRIGGER_NODES
@@ -172,6 +174,11 @@ async def _triggers_of(request: web.Request, workflow: Workflow) -> tuple[list[A
             rows: Rows = list(wrong.extensions.get("errors", [])) or [{"field": "", "why": wrong.detail}]
             errors += [{**row, "node": node_id} for row in rows]
     configured = [one for one in _of(request, workflow) if not one.from_node]
+    for one in configured:
+        try:
+            check_free(request, one.type, one.settings.addresses, one.id)
+        except Conflict as taken:
+            errors.append({"node": None, "field": f"triggers.{one.id}", "why": taken.detail})
     return [*triggers, *_changed(configured, DeploymentStatus.DEPLOYED)], errors
 
 
@@ -183,6 +190,9 @@ async def _trigger_of(request: web.Request, workflow: Workflow, node_id: str, da
     if before is not None and before.type != kind:
         before = None
     desk = desk_of(kind)
+    if before is not None:
+        # What a node has no word for, such as a signature, is configured by itself and stays.
+        given = {**masked_config(before.config, KINDS[kind].sealed), **given}
     config = await desk.resolve(request, desk.check(request, kind, given, before))
     made = AppTrigger(
         id=trigger_id,
@@ -199,7 +209,7 @@ async def _trigger_of(request: web.Request, workflow: Workflow, node_id: str, da
     )
     if before is None:
         return made
-    kept = {name: getattr(before, name) for name in ("status", "created_by", "created_at")}
+    kept = {name: getattr(before, name) for name in ("status", "claims", "created_by", "created_at")}
     return made.model_copy(update=kept)
 
 

@@ -89,9 +89,11 @@ class TooSlow(Problem):
 
     status = 408
 
-    def __init__(self, detail: str) -> None:
-        # What has not come of the body would be read as the next request.
-        super().__init__(detail, headers={"Connection": "close"})
+    def response(self) -> web.Response:
+        """The document; the connection ends with it, since more of the body may come."""
+        response = super().response()
+        response.force_close()
+        return response
 
 
 class Conflict(Problem):

@@ -45,6 +45,7 @@ class LogFilter:
     status: str | None = None
     trigger_type: str | None = None
     event_id: str | None = None
+    app_trigger_id: str | None = None
     workflow_run_id: str | None = None
     since: datetime | None = None
     until: datetime | None = None

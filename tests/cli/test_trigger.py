@@ -65,11 +65,32 @@ def test_wrong_usage(hopline: Hopline, api: CannedApi, args: tuple[str, ...]) ->
     assert hopline("trigger", "create", "--workflow", "order-review", *args).exit_code == 2
 
 
+def test_a_path_of_its_own(hopline: Hopline, api: CannedApi) -> None:
+    _, sent = create(hopline, api, "--path", "shop/orders")
+    assert sent["config"]["webhook_path"] == "shop/orders"
+
+
 def test_list_names_the_workflow(hopline: Hopline, api: CannedApi) -> None:
     api.says("GET /api/v1/triggers", {"data": [CREATED]})
     result = hopline("trigger", "list", "--workflow", "order-review")
     assert api.seen[-2].query == {"workflow_id": "wf-1"}
     assert result.stdout.splitlines()[1].split("\t")[3] == "order-review"
+
+
+def test_requests_show_what_came_and_why_it_started_nothing(hopline: Hopline, api: CannedApi) -> None:
+    row = {
+        "received_at": "2026-01-31T12:00:00.123456Z", "method": "POST", "path": "/triggers/webhook/a",
+        "status": "STOPPED", "error": "the trigger is paused", "body": {"text": "a\u001b[2J" + "b" * 100},
+    }  # fmt: skip
+    api.says("GET /api/v1/triggers/t1/requests", {"data": [row], "next_cursor": None})
+    header, line = hopline("trigger", "requests", "t1", "--limit", "5").stdout.splitlines()
+    assert api.seen[-1].query == {"limit": "5"}
+    assert header.split("\t") == ["received", "method", "path", "status", "error", "body"]
+    cells = line.split("\t")
+    assert cells[:5] == ["2026-01-31 12:00:00Z", "POST", "/triggers/webhook/a", "STOPPED", row["error"]]
+    assert "\x1b" not in line
+    assert cells[5].endswith("b…")
+    assert orjson.loads(hopline("trigger", "requests", "t1", "--json").stdout) == [row]
 
 
 def test_pause_resume_delete(hopline: Hopline, api: CannedApi) -> None:
