@@ -59,3 +59,12 @@ class AgentData(NodeData):
                 "agent_strategy_name",
                 f"is {strategy}; there are function_calling and ReAct: the node will fail",
             )
+        given = self.agent_parameters.get("tools")
+        tools = given.value if given and isinstance(given.value, list) else ()
+        for i, tool in enumerate(tools):
+            if isinstance(tool, Mapping) and tool.get("enabled") and tool.get("type") == "workflow":
+                yield (
+                    f"agent_parameters.tools.{i}",
+                    "is a workflow, which an agent cannot call: the node will fail unless the provider of"
+                    " that name is something else",
+                )

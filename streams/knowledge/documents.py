@@ -60,6 +60,7 @@ async def open_indexer(
             catalog=catalog,
             session=session,
             concurrency=settings.documents.processes,
+            max_bytes=settings.documents.max_file_mb << 20,
         )
 
 
@@ -75,6 +76,8 @@ class Indexer:
     session: aiohttp.ClientSession
     """The guarded one."""
     concurrency: int
+    max_bytes: int
+    """Of a document."""
 
     def stage(self) -> TaskStage:
         """The declaration that the shell runs."""
@@ -106,7 +109,7 @@ class Indexer:
         return found
 
     async def _text(self, document: AvroRecord) -> str:
-        content = await self.files.read(document["tenant_id"], document["file_id"])
+        content = await self.files.read(document["tenant_id"], document["file_id"], self.max_bytes)
         return await self.parsers.text_of(content, document["extension"], document["mime_type"])
 
     async def _chunks(self, document: AvroRecord, dataset: Dataset, text: str) -> list[AvroRecord]:

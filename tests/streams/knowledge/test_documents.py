@@ -93,7 +93,7 @@ class Bench:
 async def bench() -> AsyncIterator[Bench]:
     files = FileStore(Storage(MemoryStore()), FileLinks("", "", 60))
     settings = ExecutorSettings(
-        egress=EgressSettings(allow=("127.0.0.1",)), documents=DocumentSettings(processes=1)
+        egress=EgressSettings(allow=("127.0.0.1",)), documents=DocumentSettings(processes=1, max_file_mb=1)
     )
     async with running_library() as library:
         library.models()
@@ -116,6 +116,13 @@ async def test_a_text_becomes_chunks_with_their_words(bench: Bench) -> None:
     assert (chunks[0]["vector"], chunks[0]["embedding_model"]) == ([], "")
     assert (done["status"], done["chunk_count"], done["revision"]) == ("COMPLETED", 2, 101)
     assert done["version"] == chunks[0]["version"] == 100
+
+
+async def test_a_document_that_is_too_large_is_not_even_read(bench: Bench) -> None:
+    bench.library.dataset("faq", kind="index")
+    chunks, done = await bench.index(await bench.document(b"x" * ((1 << 20) + 1)))
+    assert (chunks, done["status"]) == ([], "FAILED")
+    assert "1048576" in done["error"]
 
 
 async def test_doing_it_again_gives_the_same_chunks(bench: Bench) -> None:

@@ -92,5 +92,17 @@ def test_strategies(name: str, strategy: str | None) -> None:
     assert bool(list(data.remarks())) == (strategy is None)
 
 
+def test_a_workflow_among_the_tools_is_remarked_on() -> None:
+    tools = [
+        {"enabled": True, "type": "mcp"},
+        {"enabled": True, "type": "workflow"},
+        {"type": "workflow"},
+        "?",
+    ]
+    [(field, why)] = parsed(tools).remarks()
+    assert field == "agent_parameters.tools.1"
+    assert "which an agent cannot call" in why
+
+
 def test_an_agent_without_parameters_can_be_imported() -> None:
     assert parsed(agent_parameters=[]).agent_parameters == {}
