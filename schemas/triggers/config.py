@@ -100,8 +100,17 @@ class TriggerConfig(BaseModel):
     @classmethod
     def from_node(cls, data: Mapping[str, Any]) -> dict[str, Any] | None:
         """The config that the `data` of a trigger node of a workflow stands for; None where it is not of
-        this kind. What cannot be is found when it is validated."""
-        return None
+        this kind. What cannot be is found when it is validated.
+
+        Dify has nodes for three kinds. A node of any type may name a kind in words of our own: its `config`,
+        beside a `trigger_type`. Raises `ValueError` for a config that is no object.
+        """
+        if data.get("trigger_type") != cls.type:
+            return None
+        config = data.get("config") or {}
+        if not isinstance(config, Mapping):
+            raise ValueError("config must be an object")
+        return dict(config)
 
     def mapping(self) -> Mapping[str, str]:
         """Start variable -> dotted path into the event."""

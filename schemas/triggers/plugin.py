@@ -51,8 +51,8 @@ class PluginConfig(TriggerConfig):
     def from_node(cls, data: Mapping[str, Any]) -> dict[str, Any] | None:
         """Of a node as Dify has it. An export of Dify names no subscription: one that is the tenant's only
         one at the provider is found where the trigger is configured."""
-        if data.get("type") != cls.node_type:
-            return None
+        if data.get("type") != cls.node_type or "trigger_type" in data:
+            return super().from_node(data)
         given = data.get("event_parameters") or {}
         event = data.get("event_name")
         return {
