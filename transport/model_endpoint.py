@@ -13,6 +13,7 @@ from tenacity.wait import wait_random_exponential
 from yarl import URL
 
 from schemas.models.model_provider import ModelProvider
+from transport.bounded import ReplyTooLong, whole
 from transport.egress import EgressRefused
 from transport.errors import ModelRefused
 
@@ -80,9 +81,11 @@ class ModelEndpoint:
                 ),
                 allow_redirects=False,  # another host must not get the key
             ) as response:
-                reply, status = await _read(response), response.status
+                reply, status = await whole(response, _MAX_REPLY_BYTES), response.status
         except EgressRefused as refused:
             raise ModelRefused(f"{self._who}: {refused}") from refused
+        except ReplyTooLong as too_long:
+            raise ModelRefused(f"{self._who}: {too_long}") from too_long
         except (aiohttp.ClientError, OSError) as error:  # TimeoutError is one
             raise _Passing(f"{self._who} cannot be reached: {error or 'no answer in time'}") from error
         if status != 200:
@@ -100,12 +103,3 @@ class ModelEndpoint:
     def _shown(self, reply: bytes) -> str:
         text = self.without_key(reply).decode("utf-8", "replace")
         return " ".join(text[:_SHOWN_CHARS].split())
-
-
-async def _read(response: aiohttp.ClientResponse) -> bytes:
-    reply = bytearray()
-    async for piece in response.content.iter_any():
-        reply += piece
-        if len(reply) > _MAX_REPLY_BYTES:
-            raise ModelRefused(f"the reply of the model is longer than {_MAX_REPLY_BYTES >> 20} MB")
-    return bytes(reply)

@@ -13,6 +13,7 @@ from yarl import URL
 from schemas.models.dataset import Dataset
 from streams.executors.knowledge.errors import ExternalKnowledgeError
 from streams.executors.knowledge.passages import Passage
+from transport.bounded import ReplyTooLong, whole
 from transport.egress import EgressRefused
 
 _MAX_ANSWER_BYTES = 16 << 20
@@ -46,11 +47,13 @@ class RetrievalApi:
                 timeout=self._timeout,
                 allow_redirects=False,  # another host must not get the key
             ) as response:
-                answer = _without(token, await _read(response))
+                answer = _without(token, await whole(response, _MAX_ANSWER_BYTES))
                 if response.status != 200:
                     raise ExternalKnowledgeError(f"{_who(dataset)}: {_refusal(response.status, answer)}")
         except EgressRefused as refused:
             raise ExternalKnowledgeError(f"{_who(dataset)}: {refused}") from refused
+        except ReplyTooLong as too_long:
+            raise ExternalKnowledgeError(f"{_who(dataset)}: {too_long}") from too_long
         except TimeoutError as late:
             raise ExternalKnowledgeError(f"{_who(dataset)} did not answer in time") from late
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -68,15 +71,6 @@ def request_body(
         "retrieval_setting": {"top_k": top_k, "score_threshold": threshold or 0.0},
     }
     return {**body, "metadata_condition": dict(condition)} if condition else body
-
-
-async def _read(response: aiohttp.ClientResponse) -> bytes:
-    answer = bytearray()
-    async for piece in response.content.iter_any():
-        answer += piece
-        if len(answer) > _MAX_ANSWER_BYTES:
-            raise ValueError(f"the answer is longer than {_MAX_ANSWER_BYTES >> 20} MB")
-    return bytes(answer)
 
 
 def _without(token: str | None, answer: bytes) -> bytes:

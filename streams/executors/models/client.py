@@ -20,6 +20,7 @@ from streams.executors.models.refusals import explained, refusal
 from streams.executors.models.stream import END, EventDecoder
 from streams.executors.models.usage import Usage, priced
 from streams.executors.models.wire import chat_body, completion_body
+from transport.bounded import ReplyTooLong, pieces, whole
 from transport.egress import EgressRefused
 from transport.model_endpoint import ModelEndpoint
 
@@ -97,13 +98,15 @@ class ChatModel:
                 allow_redirects=False,  # another host must not get the key
             ) as response:
                 if response.status != 200:
-                    told = self._endpoint.without_key(await _read(response))
+                    told = self._endpoint.without_key(await whole(response, _MAX_REPLY_BYTES))
                     raise refusal(response.status, response.headers, told, self._who)
                 if response.content_type == "text/event-stream":
                     return await self._streamed(response)
-                return self._whole(await _read(response)), None
+                return self._whole(await whole(response, _MAX_REPLY_BYTES)), None
         except EgressRefused as error:
             raise InvokeConnectionError(f"{self._who}: {error}") from error
+        except ReplyTooLong as error:
+            raise InvokeError(f"{self._who}: {error}") from error
         except TimeoutError as error:
             raise InvokeConnectionError(f"{self._who} did not answer in time", passing=True) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -181,21 +184,8 @@ class ChatModel:
 
 async def _events(response: aiohttp.ClientResponse) -> AsyncIterator[str]:
     decoder = EventDecoder()
-    async for piece in _pieces(response):
+    async for piece in pieces(response, _MAX_REPLY_BYTES):
         for payload in decoder.feed(piece):
             yield payload
     for payload in decoder.close():
         yield payload
-
-
-async def _read(response: aiohttp.ClientResponse) -> bytes:
-    return b"".join([piece async for piece in _pieces(response)])
-
-
-async def _pieces(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-    size = 0
-    async for piece in response.content.iter_any():
-        size += len(piece)
-        if size > _MAX_REPLY_BYTES:
-            raise InvokeError(f"the reply of the model is longer than {_MAX_REPLY_BYTES >> 20} MB")
-        yield piece
