@@ -63,9 +63,13 @@ class Client:
             form = FileForm(path.name, file)
             return _json(self._call("POST", ("files",), {}, form, form.content_type, form.size))
 
-    def delete(self, *path: str) -> None:
+    def patch(self, *path: str, body: Any) -> Any:
+        """Changes what `body` names."""
+        return _json(self._call("PATCH", path, {}, orjson.dumps(body)))
+
+    def delete(self, *path: str, **query: Any) -> None:
         """Returns once it is gone."""
-        self._call("DELETE", path, {})
+        self._call("DELETE", path, query)
 
     def _call(
         self,

@@ -9,11 +9,13 @@ from cli.dlq import dlq
 from cli.errors import CommandFailed
 from cli.flow import COMMANDS as FLOW
 from cli.model_provider import model_provider
+from cli.oauth_client import oauth_client
 from cli.roles import ingress, sink, worker
 from cli.run import run
 from cli.sandbox import sandbox
 from cli.sql import sql
 from cli.storage import storage
+from cli.subscription import subscription
 from cli.tool_provider import tool_provider
 from cli.topics import topics
 from cli.trigger import trigger
@@ -41,7 +43,8 @@ def main() -> None:
 
 for _command in (
     up, broker, ingress, worker, sink, sandbox, topics, workflow, trigger, trigger_log, model_provider,
-    tool_provider, github_connection, slack_connection, dataset, run, dlq, sql, storage,
+    tool_provider, github_connection, slack_connection, subscription, oauth_client, dataset, run, dlq, sql,
+    storage,
 ):  # fmt: skip
     main.add_command(_command)
 

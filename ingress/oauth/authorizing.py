@@ -40,7 +40,7 @@ _PAGE_HEADERS = {
 
 
 class Authorization(Answer):
-    """The body of the redirect, for callers that do not follow it."""
+    """Beside the redirect, for callers that do not follow it."""
 
     authorize_url: str
     """Where the user agrees, in a browser."""
@@ -61,6 +61,8 @@ async def authorize(request: web.Request) -> web.Response:
         raise Conflict("the subscription has an API key, and needs no authorization")
     url = authorization(request, plugin, subscription)
     body = Authorization(authorize_url=url, expires_in_s=LIFETIME_S)
+    if request.query.get("redirect") == "false":
+        return json_answer(body, headers={"Cache-Control": "no-store"})
     return json_answer(body, 302, {"Location": url, "Cache-Control": "no-store"})
 
 
@@ -159,7 +161,10 @@ OPERATIONS = (
         tag="oauth",
         answer=Authorization,
         status=302,
-        query=(Query("subscription_id", "of the subscription"),),
+        query=(
+            Query("subscription_id", "of the subscription"),
+            Query("redirect", "false answers 200, and the URL in the body alone", "boolean"),
+        ),
         errors=(404, 409, 422),
     ),
     Operation(

@@ -16,7 +16,9 @@ from schemas.triggers.delivery import Delivery, Reply
 class PluginModel(BaseModel):
     """What users give a plugin. A field that is not known is refused: it would be a misspelt one."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, coerce_numbers_to_str=True
+    )
 
 
 class EventFilters(PluginModel):
