@@ -53,8 +53,8 @@ class Replay:
     def __init__(self, epoch: Epoch = NO_EPOCH) -> None:
         """`epoch`: the greatest before the first row that will be read."""
         self.epoch = epoch
-        self.left_out: set[str] = set()
-        """Keys whose newest row does not count."""
+        self.left_out: dict[str, int] = {}
+        """Keys whose newest row does not count, each with the offset of the first such row."""
         self._group: list[Recovered] = []
         """Rows of which is not known yet whether the rest of their group is there."""
         self._through = -1
@@ -71,7 +71,7 @@ class Replay:
         for row in rows:
             epoch = row.epoch or self.epoch
             if epoch < self.epoch:
-                self.left_out.add(row.key)
+                self.left_out.setdefault(row.key, row.offset)
                 self._through += 1
                 continue
             if epoch > self.epoch:
@@ -94,10 +94,10 @@ class Replay:
         return counts
 
     def _close(self, counts: dict[str, bytes | None], *, whole: bool) -> None:
-        keys = {row.key for row in self._group}
-        if whole:
-            counts.update((row.key, row.value) for row in self._group)
-            self.left_out -= keys
-        else:
-            self.left_out |= keys
+        for row in self._group:
+            if whole:
+                counts[row.key] = row.value
+                self.left_out.pop(row.key, None)
+            else:
+                self.left_out.setdefault(row.key, row.offset)
         self._group.clear()

@@ -133,9 +133,10 @@ class Table:
         expected = self._marks[partition].offset + 1
         if offsets[0] != expected or offsets[-1] != expected + len(offsets) - 1:
             raise ForeignWriter(f"{self.changelog}/{partition}: expected offset {expected}, got {offsets[0]}")
-        self._apply(partition, writes, Mark(offsets[-1], self._epochs[partition]))
         if left_out := self._replays[partition].left_out:
-            left_out.difference_update(key for key, _ in writes)
+            for key, _ in writes:
+                left_out.pop(key, None)
+        self._apply(partition, writes, Mark(offsets[-1], self._epochs[partition]))
 
     def due(self, now: float, limit: int) -> list[tuple[int, str]]:
         """At most `limit` rows, as partition and key, whose time may have come; each is named once.
@@ -163,7 +164,10 @@ class Table:
         return min((heap.next for heap in self._heaps.values() if heap.next is not None), default=None)
 
     def _apply(self, partition: int, writes: Sequence[Write], mark: Mark) -> None:
-        self._rows.apply(partition, writes, mark)
+        # Until a row that does not count has been corrected, whoever comes next must find it again.
+        left_out = self._replays[partition].left_out.values()
+        kept = Mark(min(left_out) - 1, mark.epoch) if left_out else mark
+        self._rows.apply(partition, writes, kept)
         self._marks[partition] = mark
         if self._due_of is None:
             return
