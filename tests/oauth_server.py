@@ -73,7 +73,9 @@ class _Code(AuthorizationCodeMixin):  # type: ignore[misc]
 
 
 @dataclass
-class _Token(TokenMixin):  # type: ignore[misc]
+class IssuedToken(TokenMixin):  # type: ignore[misc]
+    """A token that the server knows."""
+
     issued: dict[str, Any]
     at_s: float
     revoked: bool = False
@@ -93,7 +95,7 @@ class OAuthServer:
     expires_in: int = 7200
     auth: str = "client_secret_basic"
     codes: dict[str, _Code] = field(default_factory=dict)
-    tokens: list[_Token] = field(default_factory=list)
+    tokens: list[IssuedToken] = field(default_factory=list)
     requests: list[dict[str, str]] = field(default_factory=list)
     """Forms at the token endpoint."""
     failing: int = 0
@@ -189,14 +191,14 @@ def _grants(state: OAuthServer) -> tuple[Any, Any]:
         INCLUDE_NEW_REFRESH_TOKEN = True
         TOKEN_ENDPOINT_AUTH_METHODS = ["client_secret_basic", "client_secret_post", "none"]
 
-        def authenticate_refresh_token(self, refresh_token: str) -> _Token | None:
+        def authenticate_refresh_token(self, refresh_token: str) -> IssuedToken | None:
             known = (t for t in state.tokens if t.issued.get("refresh_token") == refresh_token)
             return next((token for token in known if not token.revoked), None)
 
-        def authenticate_user(self, token: _Token) -> str:
+        def authenticate_user(self, token: IssuedToken) -> str:
             return USER
 
-        def revoke_old_credential(self, token: _Token) -> None:
+        def revoke_old_credential(self, token: IssuedToken) -> None:
             token.revoked = True
 
     return CodeGrant, RefreshGrant
@@ -220,7 +222,7 @@ class _Server(AuthorizationServer):  # type: ignore[misc]
         return _Client(self._state.auth) if client_id == CLIENT_ID else None
 
     def save_token(self, token: dict[str, Any], request: _Request) -> None:
-        self._state.tokens.append(_Token(token, time.time()))
+        self._state.tokens.append(IssuedToken(token, time.time()))
 
     def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:
         pass
