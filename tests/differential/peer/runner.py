@@ -17,6 +17,7 @@ sys.modules["pandas"] = types.ModuleType("pandas")
 sys.modules["odfdo"] = types.ModuleType("odfdo")
 sys.modules["odfdo"].Document = object  # type: ignore[attr-defined]
 
+import patches  # noqa: E402
 from canned import CannedModel, CannedPerson, CannedTool, Scripts, Templates, Verbatim  # noqa: E402
 from canned_files import NoFiles, RemoteFiles, with_files  # noqa: E402
 from graphon.dsl import importer  # noqa: E402
@@ -64,9 +65,6 @@ from graphon.runtime.init_params import InitParams  # noqa: E402
 from graphon.runtime.runtime_state import RuntimeState  # noqa: E402
 from graphon.runtime.variable_pool import VariablePool  # noqa: E402
 from graphon.workflow_type_encoder import WorkflowRuntimeTypeConverter  # noqa: E402
-
-# This importer, which is not Dify's, shortens "langgenius/openai/openai".
-importer._canonical_vendor = lambda provider: provider
 
 Json = dict[str, Any]
 
@@ -293,6 +291,7 @@ def plain(value: Any) -> Any:
 def main() -> None:
     """One line in, one line out. What graphon prints goes to stderr."""
     answers, sys.stdout = sys.stdout, sys.stderr
+    patches.apply()
     with use_workflow_file_runtime(RemoteFiles()):
         for line in sys.stdin:
             answers.write(json.dumps(run(json.loads(line))) + "\n")
