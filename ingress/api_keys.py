@@ -13,7 +13,7 @@ from ingress.operation import Operation
 from ingress.responses import json_answer, read_model
 from ingress.wire import Answer, RequestBody
 from schemas.ids import new_id
-from schemas.models import ApiKey, utc_now
+from schemas.models import PERMISSIONS, ApiKey, Permission, utc_now
 from transport.definitions import API_KEYS
 
 _PATH = "/api/v1/api-keys"
@@ -26,6 +26,8 @@ class NewApiKey(RequestBody):
 
     name: str = Field(min_length=1, max_length=100)
     """Whom it is for: `initiated_by` of what is started with it."""
+    permissions: list[Permission] = Field(default=list(PERMISSIONS), min_length=1)
+    """What it may: `read` shows, `run` starts, answers and stops runs, `admin` changes what is configured."""
 
 
 class ApiKeyView(Answer):
@@ -33,6 +35,7 @@ class ApiKeyView(Answer):
 
     id: str
     name: str
+    permissions: list[Permission]
     created_by: str | None
     created_at: datetime
 
@@ -59,6 +62,7 @@ async def create(request: web.Request) -> web.Response:
         tenant_id=caller.tenant_id,
         name=wanted.name,
         sha256=ApiKey.digest(token),
+        permissions=tuple(dict.fromkeys(wanted.permissions)),
         created_by=caller.name,
         updated_by=caller.name,
     )

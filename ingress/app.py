@@ -41,6 +41,7 @@ from ingress.operation import add_routes
 from ingress.routes import OPERATIONS
 from ingress.settings import IngressSettings
 from ingress.sql import Sql
+from ingress.tokens import TokenVerifier
 from schemas.codec import Codec
 from schemas.secrets import SecretBox
 from transport.clickhouse import ClickHouse
@@ -127,7 +128,14 @@ def connect(app: web.Application, to: Connections) -> None:
     app[ENDPOINTS] = Endpoints(definitions, app[SECRETS], app[LIMITS])
     app[ACCOUNTS] = Accounts(definitions, app[SECRETS], settings)
     bootstrap = settings.api_key.get_secret_value() if settings.api_key else None
-    app[AUTHENTICATOR] = Authenticator(definitions, bootstrap, app[SECRETS])
+    jwt = settings.jwt
+    app[AUTHENTICATOR] = Authenticator(
+        definitions,
+        bootstrap,
+        app[SECRETS],
+        tokens=TokenVerifier(jwt) if jwt.believed else None,
+        tenant_claim=jwt.tenant_claim,
+    )
     metrics.gauge("unacknowledged", "Messages not yet acknowledged.", lambda: to.producer.queued)
     metrics.gauge("triggers", "Configured triggers.", lambda: len(definitions.triggers))
     metrics.gauge("workflows", "Workflows with a published version.", lambda: len(definitions.latest))

@@ -1,56 +1,102 @@
-"""Who is calling the control plane? API keys as bearer tokens (RFC 6750)."""
+"""Who is calling the control plane? API keys and JSON Web Tokens, as bearer tokens (RFC 6750)."""
 
 import hmac
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from aiohttp import web
 
-from ingress.errors import Unauthenticated
-from schemas.models import DEFAULT_TENANT, ApiKey
+from ingress.errors import Forbidden, Unauthenticated
+from ingress.tokens import BadToken, Claims, TokenVerifier
+from schemas.models import DEFAULT_TENANT, PERMISSIONS, ApiKey, Permission
 from schemas.secrets import SecretBox
 from transport.definitions import Definitions
 from transport.service_token import tenant_of
 
+_SEGMENTS = 3
+"""Of a JSON Web Token; no API key has dots."""
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whom the key was made for. Sees and changes what belongs to its tenant."""
+    """Whom the key or token was made for. Sees and changes what belongs to its tenant."""
 
     name: str
     tenant_id: str
+    permissions: frozenset[Permission] = frozenset(PERMISSIONS)
+    is_person: bool = False
+    """Whether it came with a token of its own: a key is no user."""
+
+    def check(self, needed: Permission) -> None:
+        """Raises `Forbidden`."""
+        if needed not in self.permissions:
+            has = ", ".join(sorted(self.permissions)) or "none"
+            raise Forbidden(f"this needs the permission `{needed}`; {self.name} has {has}")
 
 
 CALLER = web.RequestKey("caller", Caller)
 
 
 class Authenticator:
-    """Knows the keys that exist, and the deployment's own first key."""
+    """Knows the keys that exist, the deployment's own first key, and who signs tokens."""
 
     def __init__(
-        self, definitions: Definitions, bootstrap_key: str | None, secrets: SecretBox | None = None
+        self,
+        definitions: Definitions,
+        bootstrap_key: str | None,
+        secrets: SecretBox | None = None,
+        *,
+        tokens: TokenVerifier | None = None,
+        tenant_claim: str = "tenant_id",
     ) -> None:
         """`secrets`: to know the tokens of other roles by, which act for a tenant."""
         self._definitions = definitions
         self._secrets = secrets
         self._bootstrap_digest = ApiKey.digest(bootstrap_key) if bootstrap_key else None
+        self._tokens = tokens
+        self._tenant_claim = tenant_claim
 
-    def authenticate(self, request: web.Request) -> Caller:
-        """The caller of the request. Raises `Unauthenticated`."""
+    async def authenticate(self, request: web.Request) -> Caller:
+        """The caller of the request. Raises `Unauthenticated`, `Unavailable`."""
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        token = token.strip()
         if scheme.lower() != "bearer" or not token:
-            raise _challenge('Bearer realm="hopline"', "send `Authorization: Bearer <API key>`")
-        digest = ApiKey.digest(token.strip())
+            raise _challenge('Bearer realm="hopline"', "send `Authorization: Bearer <API key or JWT>`")
+        digest = ApiKey.digest(token)
         if self._bootstrap_digest and hmac.compare_digest(digest, self._bootstrap_digest):
             return Caller("bootstrap", DEFAULT_TENANT)
-        if self._secrets and (tenant_id := tenant_of(self._secrets, token.strip(), time.time())):
+        if self._secrets and (tenant_id := tenant_of(self._secrets, token, time.time())):
             return Caller("worker", tenant_id)
         key = self._definitions.api_keys.get(digest)
-        if key is None:
-            raise _challenge(
-                'Bearer realm="hopline", error="invalid_token"', "the API key is unknown or has been revoked"
-            )
-        return Caller(key.name, key.tenant_id)
+        if key is not None:
+            return Caller(key.name, key.tenant_id, frozenset(key.permissions))
+        if self._tokens is not None and token.count(".") == _SEGMENTS - 1:
+            return await self._person(self._tokens, token)
+        raise _refused("the API key is unknown or has been revoked")
+
+    async def _person(self, tokens: TokenVerifier, token: str) -> Caller:
+        try:
+            claims = await tokens.claims(token)
+        except BadToken as wrong:
+            raise _refused(str(wrong)) from wrong
+        tenant_id = claims.get(self._tenant_claim) or DEFAULT_TENANT
+        if not isinstance(tenant_id, str):
+            raise _refused(f"the claim {self._tenant_claim} of the token is no text")
+        return Caller(str(claims["sub"]), tenant_id, _permissions(claims), is_person=True)
+
+
+def _permissions(claims: Claims) -> frozenset[Permission]:
+    """Those of the claim `permissions`, a list, or `scope`, words (RFC 9068). A token without has none."""
+    given = claims.get("permissions")
+    if given is None:
+        given = str(claims.get("scope") or "").split()
+    named: Iterable[object] = given if isinstance(given, list) else ()
+    return frozenset(known for known in PERMISSIONS if known in named)
+
+
+def _refused(detail: str) -> Unauthenticated:
+    return _challenge('Bearer realm="hopline", error="invalid_token"', detail)
 
 
 def _challenge(challenge: str, detail: str) -> Unauthenticated:

@@ -144,6 +144,7 @@ OPERATIONS = (
     Operation(
         method="POST",
         path=_PATH,
+        permission="run",
         handler=upload,
         summary="Upload a file",
         tag="files",

@@ -13,7 +13,7 @@ from ingress.ownership import find_version
 from ingress.responses import json_answer, read_model
 from ingress.wire import Answer, RequestBody
 from schemas.ids import gate_key, now_us
-from schemas.models import Batch, Debounce, FlowControl, RateLimit, Throttle, Workflow, WorkflowType, utc_now
+from schemas.models import Batch, Debounce, FlowControl, ManualStarts, RateLimit, Throttle, Workflow, WorkflowType, utc_now
 from transport.definitions import FLOW_CONTROLS
 from transport.producer import Send
 
@@ -21,12 +21,13 @@ _PATH = "/api/v1/workflows/{workflow_id}"
 
 
 class FlowControlBody(RequestBody):
-    """All of it: what is left out does not limit."""
+    """All of it: what is left out is as if it had never been said."""
 
     rate_limit: RateLimit | None = None
     debounce: Debounce | None = None
     batch: Batch | None = None
     throttle: Throttle | None = None
+    manual: ManualStarts = ManualStarts()
 
 
 class FlowControlView(Answer):
@@ -38,6 +39,7 @@ class FlowControlView(Answer):
     debounce: Debounce | None
     batch: Batch | None
     throttle: Throttle | None
+    manual: ManualStarts
     updated_at: datetime | None
     """None where it has never been set."""
 

@@ -56,11 +56,27 @@ class Limits:
         self._now = now
         self._endpoint = self._of(settings.endpoint_rate_per_s, settings.endpoint_burst)
         self._tenant = self._of(settings.tenant_rate_per_s, settings.tenant_burst)
+        self._starts: dict[float, Rate] = {}
+        """By their intervals: those that operators and workflows have set."""
 
     def check_tenant(self, tenant_id: str, events: int = 1) -> None:
         """Raises `TooMany`."""
         if self._tenant is not None:
             _check(self._tenant, tenant_id, events, "of this tenant")
+
+    def check_start(self, workflow_id: str, user: str, interval_s: float) -> None:
+        """By hand, by a person. The stream holds all ingresses together to it; here it is said at once.
+
+        Raises `TooMany`.
+        """
+        rate = self._starts.get(interval_s)
+        if rate is None:
+            rate = self._starts[interval_s] = Rate(1 / interval_s, 1, self._now)
+        if wait_s := rate.wait_s(f"{workflow_id}/{user}"):
+            raise TooMany(
+                f"{user} may start this workflow once in {interval_s:g} s; try again in {wait_s:.0f} s",
+                math.ceil(wait_s),
+            )
 
     def endpoint(self, own: RateLimit | None) -> "EndpointLimit | None":
         """Of one endpoint, which may have a limit of its own; None where there is neither."""

@@ -13,13 +13,13 @@ from ingress.errors import Conflict, Malformed
 from ingress.file_inputs import complete_files
 from ingress.form_inputs import check_inputs
 from ingress.identity import delivery_id, window_ms
-from ingress.keys import DOOR, FEED
+from ingress.keys import DOOR, FEED, LIMITS, SETTINGS
 from ingress.operation import Operation
 from ingress.ownership import find_versions
 from ingress.responses import json_answer, read_model
 from ingress.wire import Answer, RequestBody
 from schemas.ids import conversation_id, new_id, now_us, workflow_run_id
-from schemas.models import DRAFT, Workflow, WorkflowType
+from schemas.models import DRAFT, ManualStarts, Workflow, WorkflowType
 from schemas.triggers.kinds import MANUAL
 from transport.definitions import Definitions
 
@@ -39,6 +39,10 @@ class ManualStart(RequestBody):
     """Of a chat: `sys.conversation_id`."""
     files: list[dict[str, Any]] = Field(default_factory=list)
     """`sys.files`."""
+    user: str = Field(default="", max_length=200)
+    """For whom a key acts: `initiated_by`. A person is who their token says."""
+    confirmed: bool = False
+    """For workflows that want to be confirmed."""
 
 
 class ManualStarted(Answer):
@@ -60,11 +64,30 @@ async def start(request: web.Request) -> web.Response:
     wanted = await read_model(request, ManualStart)
     version = wanted.version or (DRAFT if wanted.draft else "")
     workflow = check_startable(request.app[FEED].definitions, caller, workflow_id, version)
-    metadata = {"initiated_by": caller.name, "version": version}
     inputs = await complete_files(request, wanted.inputs)
     check_inputs(workflow, inputs)
+    user = caller.name if caller.is_person else wanted.user
+    interval_s = _interval_s(request, workflow, wanted, user)
+    metadata = {"initiated_by": user or caller.name, "version": version, "interval_s": interval_s}
     system = await _system(request, wanted)
     return await launch(request, workflow, inputs, metadata, system=system)
+
+
+def _interval_s(request: web.Request, workflow: Workflow, wanted: ManualStart, user: str) -> float:
+    """How often the user may start it; 0 is as often as they like. Raises `Conflict`, `TooMany`."""
+    control = request.app[FEED].definitions.flow_controls.get(workflow.id)
+    manual = control.manual if control else ManualStarts()
+    if not manual.enabled:
+        raise Conflict("this workflow is not to be started by hand")
+    if manual.require_confirmation and not wanted.confirmed:
+        raise Conflict("this workflow wants to be confirmed; send `confirmed: true`")
+    interval_s = request.app[SETTINGS].manual_interval_s if manual.interval_s is None else manual.interval_s
+    if not user or not interval_s:
+        return 0
+    if delivery_id(request.headers) is None:
+        # What is told again under its key is a duplicate, and none too many.
+        request.app[LIMITS].check_start(workflow.id, user, interval_s)
+    return interval_s
 
 
 async def launch(
@@ -160,6 +183,7 @@ OPERATIONS = (
         body=ManualStart,
         answer=ManualStarted,
         status=202,
-        errors=(400, 404, 409, 413, 422),
+        permission="run",
+        errors=(400, 404, 409, 413, 422, 429),
     ),
 )

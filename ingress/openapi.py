@@ -108,7 +108,7 @@ def _responses(operation: Operation) -> Json:
     if operation.answer is not None:
         answer["content"] = _content(operation.answer)
     problem = {"content": {PROBLEM_JSON: {"schema": _reference(ProblemDocument)}}}
-    statuses = {*operation.errors, 503} if operation.public else {*operation.errors, 401, 503}
+    statuses = {*operation.errors, 503} if operation.public else {*operation.errors, 401, 403, 503}
     return {
         str(operation.status): answer,
         **{str(s): {"description": HTTPStatus(s).phrase, **problem} for s in sorted(statuses)},

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from ingress.auth import CALLER
 from ingress.keys import AUTHENTICATOR
+from schemas.models import Permission
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -45,18 +46,28 @@ class Operation:
     """Problem documents that it may answer with, besides 401 and 503."""
     public: bool = False
     """Whether it can be called without an API key."""
+    permission: Permission | None = None
+    """What the caller needs; None: `read` for a GET, else `admin`."""
+
+    @property
+    def needs(self) -> Permission:
+        """What the caller needs."""
+        return self.permission or ("read" if self.method == "GET" else "admin")
 
 
 def add_routes(app: web.Application, operations: Iterable[Operation]) -> None:
     """Adds the routes; those that are not public find out first who is calling."""
     for operation in operations:
-        handler = operation.handler if operation.public else _authenticated(operation.handler)
+        handler = operation.handler if operation.public else _authenticated(operation)
         app.router.add_route(operation.method, operation.path, handler)
 
 
-def _authenticated(handler: Handler) -> Handler:
+def _authenticated(operation: Operation) -> Handler:
+    handler, needed = operation.handler, operation.needs
+
     async def authenticate(request: web.Request) -> web.StreamResponse:
-        request[CALLER] = request.app[AUTHENTICATOR].authenticate(request)
+        caller = request[CALLER] = await request.app[AUTHENTICATOR].authenticate(request)
+        caller.check(needed)
         return await handler(request)
 
     return authenticate

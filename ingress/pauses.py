@@ -165,6 +165,7 @@ OPERATIONS = (
         body=Resumption,
         answer=Resumed,
         status=202,
+        permission="run",
         errors=(400, 404, 409, 413, 422),
     ),
     Operation(
@@ -176,6 +177,7 @@ OPERATIONS = (
         body=NodeAnswer,
         answer=Resumed,
         status=202,
+        permission="run",
         errors=(400, 404, 409, 413, 422),
     ),
 )

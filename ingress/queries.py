@@ -45,6 +45,7 @@ OPERATIONS = (
     Operation(
         method="POST",
         path="/api/v1/sql",
+        permission="read",
         handler=run,
         summary="Query the run history",
         tag="runs",

@@ -152,6 +152,7 @@ OPERATIONS = (
         body=Cancellation,
         answer=Cancelled,
         status=202,
+        permission="run",
         errors=(400, 404, 409, 422),
     ),
     Operation(
@@ -163,6 +164,7 @@ OPERATIONS = (
         body=Replay,
         answer=ManualStarted,
         status=202,
+        permission="run",
         errors=(400, 404, 409, 413, 422),
     ),
 )

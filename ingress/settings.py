@@ -11,6 +11,35 @@ from schemas.secrets import MIN_KEY_BYTES
 MIB = 1024 * 1024
 
 
+class TokenSettings(BaseSettings):
+    """Whose JSON Web Tokens are believed: those of nobody, unless one of the three is set."""
+
+    model_config = SettingsConfigDict(env_prefix="HOPLINE_JWT_", frozen=True)
+
+    secret: Annotated[SecretStr, Field(min_length=32)] | None = None
+    """Of tokens with HS256."""
+
+    public_key: str = ""
+    """In PEM, of tokens with RS256."""
+
+    jwks_url: str = ""
+    """A JSON Web Key Set (RFC 7517), read again every five minutes and for keys that it did not have."""
+
+    issuer: str = ""
+    """What `iss` must be."""
+
+    audience: str = ""
+    """What `aud` must have."""
+
+    tenant_claim: str = "tenant_id"
+    """Which claim names the tenant; a token without it is of the default tenant."""
+
+    @property
+    def believed(self) -> bool:
+        """Whether any token may be valid."""
+        return bool(self.secret or self.public_key or self.jwks_url)
+
+
 class IngressSettings(BaseSettings):
     """Resolved once by the composition root and passed in."""
 
@@ -74,6 +103,11 @@ class IngressSettings(BaseSettings):
 
     rate_share: Annotated[int, Field(ge=1, le=1000)] = 1
     """How many ingresses share the limits: each allows this part of them."""
+
+    jwt: TokenSettings = Field(default_factory=TokenSettings)
+
+    manual_interval_s: Annotated[float, Field(ge=0, le=86_400)] = 10
+    """A person may start a workflow by hand once in so many seconds; 0 as often as they like."""
 
     api_key: SecretStr | None = None
     """A key of the control plane that exists without having been created: the first one."""

@@ -111,6 +111,7 @@ OPERATIONS = (
         body=StepInputs,
         answer=StepStarted,
         status=202,
+        permission="run",
         errors=(400, 404, 422),
     ),
     Operation(

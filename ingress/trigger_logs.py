@@ -140,6 +140,7 @@ OPERATIONS = (
         body=Reinvocation,
         answer=ManualStarted,
         status=202,
+        permission="run",
         errors=(400, 404, 409, 413, 422),
     ),
 )

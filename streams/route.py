@@ -20,7 +20,7 @@ from schemas.models import (
 )
 from schemas.triggers.kinds import MANUAL
 from streams.errors import Unroutable
-from streams.gates.entry import condition_refusal, gates_of
+from streams.gates.entry import condition_refusal, gates_of, manual_gates
 from streams.gates.ticket import Gate
 from streams.inputs import event_inputs, map_inputs, map_system
 from streams.roots import root_node
@@ -99,9 +99,7 @@ def start_command(arrival: Arrival, route: Route, log: AvroRecord, now_us: int, 
 def trigger_log(arrival: Arrival, route: Route, now_us: int) -> AvroRecord:
     """The first state of the log: PENDING for a run that will start, else STOPPED with the reason."""
     event, workflow, trigger = arrival.event, route.workflow, route.trigger
-    root = (
-        root_node(workflow, event["trigger_type"], _node_id(arrival, trigger)) if workflow else None
-    )
+    root = root_node(workflow, event["trigger_type"], _node_id(arrival, trigger)) if workflow else None
     starts = workflow is not None and route.refusal is None
     return {
         "id": trigger_log_id(event["event_id"], _way(route)),
@@ -165,7 +163,7 @@ def _manual_route(workflow_id: str, data: Mapping[str, Any], definitions: Defini
         workflow = definitions.latest.get(workflow_id)
     if workflow is None:
         raise Unroutable(f"workflow {workflow_id!r} is unknown, or has no {version or 'published'} version")
-    return Route(workflow)
+    return Route(workflow, gates=manual_gates(workflow_id, metadata))
 
 
 def _trigger_route(deployed: DeployedTrigger, data: Mapping[str, Any], definitions: Definitions) -> Route:

@@ -157,6 +157,7 @@ OPERATIONS = (
     Operation(
         method="POST",
         path="/api/v1/knowledge/retrieval",
+        permission="read",
         handler=retrieve,
         summary="Search an index, as Dify's external knowledge API",
         tag=TAG,
@@ -167,6 +168,7 @@ OPERATIONS = (
     Operation(
         method="POST",
         path=PATH + "/{name}/search",
+        permission="read",
         handler=search_one,
         summary="Search an index",
         tag=TAG,

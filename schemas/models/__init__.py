@@ -1,12 +1,12 @@
 """What people configure: apps, workflow versions, triggers, providers, API keys; and what has run."""
 
-from schemas.models.api_key import ApiKey
+from schemas.models.api_key import PERMISSIONS, ApiKey, Permission
 from schemas.models.app import App, AppMode
 from schemas.models.connection import Connection, GitHubConnection, SlackConnection
 from schemas.models.dataset import Dataset
 from schemas.models.deployment import DeploymentRecord, DeploymentStatus, WorkflowDeployment
 from schemas.models.entity import DEFAULT_TENANT, Entity, utc_now
-from schemas.models.flow_control import Batch, Debounce, FlowControl, RateLimit, Throttle
+from schemas.models.flow_control import Batch, Debounce, FlowControl, ManualStarts, RateLimit, Throttle
 from schemas.models.model_provider import ModelProvider
 from schemas.models.oauth_client import TriggerOAuthSystemClient, TriggerOAuthTenantClient
 from schemas.models.pause import WorkflowPause
@@ -27,6 +27,7 @@ from schemas.models.workflow import DRAFT, Workflow, WorkflowType
 __all__ = [
     "DEFAULT_TENANT",
     "DRAFT",
+    "PERMISSIONS",
     "ApiKey",
     "App",
     "AppMode",
@@ -43,7 +44,9 @@ __all__ = [
     "Entity",
     "FlowControl",
     "GitHubConnection",
+    "ManualStarts",
     "ModelProvider",
+    "Permission",
     "Provider",
     "RateLimit",
     "SandboxPolicy",

@@ -1,8 +1,14 @@
 """Bearer tokens of the control plane."""
 
 import hashlib
+from typing import Final, Literal
 
 from schemas.models.entity import Entity
+
+Permission = Literal["read", "run", "admin"]
+"""`read` shows, `run` starts, answers and stops runs, `admin` changes what is configured."""
+
+PERMISSIONS: Final[tuple[Permission, ...]] = ("read", "run", "admin")
 
 
 class ApiKey(Entity):
@@ -11,6 +17,7 @@ class ApiKey(Entity):
     name: str
     sha256: str
     revoked: bool = False
+    permissions: tuple[Permission, ...] = PERMISSIONS
 
     @staticmethod
     def digest(token: str) -> str:

@@ -55,12 +55,25 @@ class Batch(_Gate):
     """After the first event of a batch it starts, however many there are."""
 
 
+class ManualStarts(BaseModel):
+    """Starts by hand."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    enabled: bool = True
+    require_confirmation: bool = False
+    """Whoever starts it says `confirmed`."""
+    interval_s: Annotated[float, Field(ge=0, le=86_400)] | None = None
+    """A person may start it once in so many seconds; None: as the deployment says."""
+
+
 class FlowControl(Entity):
-    """Of one workflow, under its id. Holds for all its triggers; not for starts by hand.
+    """Of one workflow, under its id. Holds for all its triggers; for starts by hand `manual` alone does.
 
     They combine in this order: what is held, rate limit, debounce, batch, throttle.
     """
 
+    manual: ManualStarts = ManualStarts()
     paused: Literal["", "hold", "ignore"] = ""
     """Events of a paused workflow are kept until it is resumed, or ignored."""
     rate_limit: RateLimit | None = None

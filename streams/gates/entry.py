@@ -41,6 +41,15 @@ def gates_of(
     return tuple(_gates(deployed, control, event, chat))
 
 
+def manual_gates(workflow_id: str, metadata: Mapping[str, Any]) -> tuple[Gate, ...]:
+    """Of a start by hand: how often a person may, if the door has said so."""
+    interval_s = metadata.get("interval_s")
+    if not interval_s:
+        return ()
+    config = {"limit": 1, "period_s": interval_s}
+    return (Gate.of(workflow_id, "rate_limit", f"start by {metadata['initiated_by']}", config),)
+
+
 def retry_gate(deployed: DeployedTrigger, run_id: str) -> tuple[Gate, ...]:
     """The last one, of the run alone."""
     retry = deployed.settings.retry

@@ -130,7 +130,8 @@ async def test_a_turn_is_replayed_in_a_conversation_of_its_own(
     outputs = {"sys.query": "hello", "sys.files": [], "sys.conversation_id": "c", "sys.dialogue_count": 4}
     begun = records.node(workflow_run_id=run["id"], node_type="start", outputs=orjson.dumps(outputs).decode())
     await write(clickhouse, "runs", run)
-    await write(clickhouse, "node.executions", begun, records.node(workflow_run_id=run["id"]))
+    said = records.node(workflow_run_id=run["id"], node_type="answer", index=2)
+    await write(clickhouse, "node.executions", begun, said)
     replayed = await call(client, "POST", f"/runs/{run['id']}/replay", 202)
     (event,) = stand_ins.sent.events()
     assert orjson.loads(event["data"])["system"] == {"query": "hello"}
