@@ -17,7 +17,7 @@ from streams.calls import WorkflowCalls
 from streams.engine.pure import is_pure
 from streams.errors import UnknownVersion
 from streams.executors.errors import NodeExecutorError, TooLate
-from streams.executors.masking import concealed, written_forms
+from streams.executors.masking import concealed, secrets_in
 from streams.executors.outcome import NodeCall, Outcome
 from streams.executors.tools.errors import ToolParameterError
 from streams.offload import Owner, packed, packed_outputs
@@ -203,13 +203,13 @@ def _masked(outcome: Outcome, secrets: Mapping[str, str]) -> Outcome:
     """Without the secrets that the node has used."""
     if not secrets:
         return outcome
-    forms = written_forms(secrets.values())
+    used = secrets_in(secrets.values())
     return replace(
         outcome,
-        outputs={name: concealed(value, forms) for name, value in outcome.outputs.items()},
-        process_data=concealed(outcome.process_data, forms),
-        error=concealed(outcome.error, forms),
-        execution_metadata=concealed(outcome.execution_metadata, forms),
+        outputs={name: concealed(value, used) for name, value in outcome.outputs.items()},
+        process_data=concealed(outcome.process_data, used),
+        error=concealed(outcome.error, used),
+        execution_metadata=concealed(outcome.execution_metadata, used),
     )
 
 

@@ -1,34 +1,46 @@
 """Keeps secrets out of what is recorded: services like to say what they were sent."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote
 
 MASK = "******"
 
-
-def written_forms(secrets: Iterable[str]) -> list[str]:
-    """The secrets, and what they look like in URLs and in JSON; longest first."""
-    found = {secret for secret in secrets if secret}
-    return sorted({form for secret in found for form in _forms(secret)}, key=len, reverse=True)
+Secrets = re.Pattern[str]
+"""What finds secrets, however they are written."""
 
 
-def concealed(value: Any, forms: Sequence[str]) -> Any:
+def secrets_in(values: Iterable[str]) -> Secrets | None:
+    """As they are, as in URLs (of whose characters every library encodes others), and as in JSON.
+
+    None where there is nothing to be masked.
+    """
+    patterns = sorted({"".join(map(_written, value)) for value in values if value}, key=len, reverse=True)
+    return re.compile("|".join(patterns)) if patterns else None
+
+
+def concealed(value: Any, secrets: Secrets | None) -> Any:
     """The JSON value with secrets masked in its texts, names of members included."""
-    if not forms:
+    if secrets is None:
         return value
     if isinstance(value, str):
-        for form in forms:
-            value = value.replace(form, MASK)
-        return value
+        return secrets.sub(MASK, value)
     if isinstance(value, Mapping):
-        return {concealed(key, forms): concealed(one, forms) for key, one in value.items()}
+        return {concealed(key, secrets): concealed(one, secrets) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)(concealed(one, forms) for one in value)
+        return type(value)(concealed(one, secrets) for one in value)
     return value
 
 
-def _forms(secret: str) -> tuple[str, ...]:
-    in_json = (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
-    return (secret, quote(secret, safe=""), quote(secret), quote_plus(secret), *in_json)
+def _written(sign: str) -> str:
+    """One character, as a pattern for all that may stand for it."""
+    if sign.isascii() and sign.isalnum():
+        return sign
+    percents = "".join(f"%{byte:02X}" for byte in sign.encode("utf-8", "surrogatepass"))
+    forms = [sign, quote(sign, safe="", errors="surrogatepass"), percents, percents.lower()]
+    forms += [json.dumps(sign)[1:-1], json.dumps(sign, ensure_ascii=False)[1:-1]]
+    if sign == " ":
+        forms.append("+")
+    return f"(?:{'|'.join(map(re.escape, sorted(set(forms), key=len, reverse=True)))})"

@@ -3,11 +3,12 @@
 import asyncio
 import json
 from typing import Any, cast
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import orjson
 import pytest
 from obstore.store import MemoryStore
+from yarl import URL
 
 from schemas.models import DEFAULT_TENANT, Workflow, WorkflowType
 from schemas.secrets import SecretBox
@@ -61,7 +62,8 @@ class Secretive(Bench):
     async def repeat(self, call: NodeCall) -> Outcome:
         self.given.append(call.inputs["text"])
         said = call.inputs["text"].partition(" with ")[2]
-        sent = {"request": f"GET /?q={quote(said, safe='')}", "body": json.dumps({"q": said})}
+        urls = [f"/?q={quote(said, safe='')}", f"/?q={quote(said)}", f"/?{urlencode({'q': said}, safe='/')}"]
+        sent = {"request": [*urls, str(URL("/").with_query(q=said))], "body": json.dumps({"q": said})}
         return Outcome("succeeded", outputs={"text": f"heard: {call.inputs['text']}"}, process_data=sent)
 
     def run(self, said: str) -> list[dict[str, Any]]:
@@ -94,7 +96,7 @@ def test_whoever_starts_a_run_cannot_have_a_secret_sent_along() -> None:
         assert bench.given == [f"{said} with {SECRET}"]
 
 
-@pytest.mark.parametrize("secret", ["a", "0", 'q"u\\ote', "s3 cret/&ü", "******"])
+@pytest.mark.parametrize("secret", ["a", "0", 'q"u\\ote', "s3 cret/&ü:;+%25", "******"])
 def test_a_secret_of_any_kind_is_masked_in_all_that_it_looks_like(secret: str) -> None:
     bench = Secretive({**TOKEN, "value": BOX.encrypt(DEFAULT_TENANT, secret)})
     records = bench.run("x")
@@ -102,7 +104,7 @@ def test_a_secret_of_any_kind_is_masked_in_all_that_it_looks_like(secret: str) -
     heard = orjson.loads(ended["outputs"])["text"]
     assert heard.endswith("with ******")
     [shown] = [one["process_data"] for one in records if one.get("process_data")]
-    assert orjson.loads(shown) == {"request": "GET /?q=******", "body": '{"q": "******"}'}
+    assert orjson.loads(shown) == {"request": ["/?q=******"] * 4, "body": '{"q": "******"}'}
 
 
 def test_a_node_that_is_pure_passes_a_secret_on_without_seeing_it() -> None:

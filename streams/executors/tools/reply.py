@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from schemas.models import ToolProvider
-from streams.executors.masking import concealed
+from streams.executors.masking import Secrets, concealed
 
 Json = Mapping[str, Any]
 
@@ -40,7 +40,7 @@ class ToolReply:
     sent: str = ""
     """The call, for the reader of the run."""
 
-    def without(self, hide: Sequence[str]) -> "ToolReply":
+    def without(self, hide: Secrets | None) -> "ToolReply":
         """The same with every secret masked."""
         return ToolReply(
             concealed(self.text, hide),

@@ -12,7 +12,7 @@ from schemas.models.tool_provider import ToolProviderKind
 from streams.executors.catalog import Catalog
 from streams.executors.errors import FileUnreadable
 from streams.executors.files import Files
-from streams.executors.masking import concealed, written_forms
+from streams.executors.masking import Secrets, concealed, secrets_in
 from streams.executors.tools.arguments import fit_arguments
 from streams.executors.tools.errors import (
     ToolFileError,
@@ -95,7 +95,7 @@ class Toolbox:
                 reply = await self._sources[tool.provider.kind].call(call)
         except (ToolNodeError, TimeoutError) as error:
             raise self._told(error, tool.provider, tool.credentials) from error
-        return await self._kept(reply.without(_forms_of(tool.credentials)), tool, key)
+        return await self._kept(reply.without(_secrets_of(tool.credentials)), tool, key)
 
     async def _kept(self, reply: ToolReply, tool: Tool, key: str) -> ToolOutput:
         files = [
@@ -145,13 +145,13 @@ class Toolbox:
             limit = self._timeout_s(provider)
             return ToolRuntimeInvocationError(f"{provider.name} did not answer within {limit:g} s")
         kind = type(error) if isinstance(error, ToolNodeError) else ToolRuntimeInvocationError
-        return kind(concealed(str(error), _forms_of(credentials)))
+        return kind(concealed(str(error), _secrets_of(credentials)))
 
 
-def _forms_of(credentials: Mapping[str, str]) -> list[str]:
+def _secrets_of(credentials: Mapping[str, str]) -> Secrets | None:
     """What is to be masked: all but the name of a user, and what the two are in basic authorization."""
     secrets = [value for name, value in credentials.items() if name != "username"]
     if "username" in credentials:
         pair = f"{credentials['username']}:{credentials.get('password', '')}"
         secrets.append(base64.b64encode(pair.encode()).decode())
-    return written_forms(secrets)
+    return secrets_in(secrets)
