@@ -21,7 +21,7 @@ from transport.settings import KafkaSettings
 from transport.store import DefinitionsStore
 
 CODEC = SingleObjectCodec()
-TIMEOUT_S = 60
+TIMEOUT_S = 120
 """Of everything that is waited for."""
 
 
