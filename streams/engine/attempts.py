@@ -12,7 +12,8 @@ from streams.engine.containers import Containers, spend
 from streams.engine.definition import NodePlan
 from streams.engine.effects import NodeExecuted, Record, TaskScheduled
 from streams.engine.errors import NodeFailure
-from streams.engine.frames import Frame, Frames
+from streams.engine.frame import Frame
+from streams.engine.frames import Frames
 from streams.engine.nodes import LOOP_END
 from streams.engine.nodes.protocol import Outcome, Writes
 from streams.engine.pure import pure_task

@@ -8,7 +8,8 @@ from typing import Any, Protocol
 from streams.engine.definition import NodePlan
 from streams.engine.effects import NodeExecuted, Record
 from streams.engine.errors import NodeFailure
-from streams.engine.frames import Frame, Frames, Rounds
+from streams.engine.frame import Frame, Rounds
+from streams.engine.frames import Frames
 from streams.engine.nodes.protocol import Opened
 from streams.engine.options import Options
 from streams.engine.records import US, add_metadata, as_json, execution_record

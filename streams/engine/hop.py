@@ -12,7 +12,8 @@ from streams.engine.containers import Containers
 from streams.engine.definition import Definition, NodePlan
 from streams.engine.effects import Effect, Record
 from streams.engine.errors import NodeFailure
-from streams.engine.frames import Frame, Frames
+from streams.engine.frame import Frame
+from streams.engine.frames import Frames
 from streams.engine.nodes import LOOP_END, UNRECORDED
 from streams.engine.nodes.protocol import Writes
 from streams.engine.options import Options

@@ -8,7 +8,8 @@ from schemas.pauses import PAUSE, Answer, BadAnswer, read_answer
 from streams.engine.commands import Resume
 from streams.engine.definition import Definition, NodePlan
 from streams.engine.effects import NodeExecuted, Record
-from streams.engine.frames import Frame, Frames
+from streams.engine.frame import Frame
+from streams.engine.frames import Frames
 from streams.engine.nodes.protocol import Outcome
 from streams.engine.records import US, add_metadata, as_json, execution_record
 from streams.engine.state import PAUSED, RUNNING, Pending, RunState, Waiting

@@ -1,7 +1,7 @@
 """Which nodes become ready when a node is left: edges are taken or skipped, joins wait for all of theirs."""
 
 from streams.engine.definition import Edge, NodePlan
-from streams.engine.frames import Frame, Join
+from streams.engine.frame import Frame, Join
 
 _SKIPPED = -1
 _OPEN = -2
