@@ -28,7 +28,8 @@ differential: $(VENV)/.installed graphon ## the same graphs on Dify's engine and
 	DIFFERENTIAL_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/differential $(ARGS)
 
 corpus: $(VENV)/.installed ## how many DSL files of a folder import and run; DSL=folder
-	$(BIN)/python -m tests.differential.dsl '$(DSL)'
+	@[ -n '$(DSL)' ] || { echo "make corpus: DSL=folder is missing" >&2; exit 2; }
+	$(BIN)/python -m tests.differential.dsl '$(DSL)' $(ARGS)
 
 # Dify's engine wants a newer Python than Hopline; where there is none, the tests that need it are skipped.
 graphon:

@@ -5,10 +5,10 @@ services are one local server with canned replies; all else is Hopline's own, wi
 The files are other people's and no part of this repository.
 """
 
+import argparse
 import re
-import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +28,7 @@ NO_GRAPH = "an app without a graph"
 REFUSED = "is refused"
 FAILED = "fails"
 PAUSED = "waits for a person"
+_MAX_REASONS = 25
 _BEST_FIRST = (RAN, RAN_WITH_CANNED_CODE, PAUSED, FAILED)
 _ASKING = ("llm", "question-classifier", "parameter-extractor", "agent")
 
@@ -128,9 +129,9 @@ def _general(reason: str) -> str:
     return re.sub(r"'[^']*'|\"[^\"]*\"|\b\d[\w-]*|\bnode \S+", "…", reason)[:160]
 
 
-def report(verdicts: Iterable[Verdict]) -> str:
-    """The figures, for a terminal."""
-    lines: list[str] = []
+def report(verdicts: Sequence[Verdict]) -> str:
+    """The figures, for a terminal: those of all files, then by origin and mode with the reasons."""
+    lines = [_total(verdicts)]
     groups: defaultdict[tuple[bool, str], list[Verdict]] = defaultdict(list)
     for verdict in verdicts:
         groups[(verdict.exported, verdict.mode)].append(verdict)
@@ -139,23 +140,37 @@ def report(verdicts: Iterable[Verdict]) -> str:
         for result, count in Counter(one.result for one in group).most_common():
             lines.append(f"  {count:4} {result}")
             reasons = Counter(reason for one in group if one.result == result for reason in one.reasons)
-            lines += [f"       {times:4} {reason}" for reason, times in reasons.most_common(25)]
+            lines += [f"       {times:4} {reason}" for reason, times in reasons.most_common(_MAX_REASONS)]
     return "\n".join(lines)
 
 
-def main(folder: str) -> None:
+def _total(verdicts: Sequence[Verdict]) -> str:
+    mine = [one for one in verdicts if one.exported and one.result != NO_GRAPH]
+    imported = [one for one in mine if one.result != REFUSED]
+    ran = [one for one in mine if one.result in (RAN, RAN_WITH_CANNED_CODE)]
+    return (
+        f"{len(verdicts)} files; of {len(mine)} workflows from Dify's editor"
+        f" {len(imported)} import and {len(ran)} run to their end"
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
     """Prints the report."""
-    files = sorted(path for path in Path(folder).rglob("*") if path.suffix in (".yml", ".yaml", ".json"))
+    parser = argparse.ArgumentParser(prog="make corpus", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("folder", type=Path, help="DSL= a folder of DSL files, searched with its subfolders")
+    parser.add_argument("--each", action="store_true", help="show what becomes of each file")
+    given = parser.parse_args(arguments)
+    if not given.folder.is_dir():
+        parser.error(f"{given.folder} is no folder")
+    files = sorted(path for path in given.folder.rglob("*") if path.suffix in (".yml", ".yaml", ".json"))
     verdicts = []
     with Hopline() as hopline:
-        for number, path in enumerate(files, 1):
-            print(f"\r{number} of {len(files)}", end="", file=sys.stderr, flush=True)
-            verdicts.append(judge(path.read_text(), hopline))
-            if len(sys.argv) > 2:
-                print(f"\n{path.name}: {verdicts[-1].result} {verdicts[-1].reasons}", file=sys.stderr)
-    print(file=sys.stderr)
+        for path in files:
+            verdicts.append(judge(path.read_text(errors="replace"), hopline))
+            if given.each:
+                print(f"{path.name}: {verdicts[-1].result} {'; '.join(verdicts[-1].reasons)}", flush=True)
     print(report(verdicts))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()
