@@ -93,6 +93,7 @@ class OAuthServer:
 
     url: str = ""
     expires_in: int = 7200
+    """Of what it gives for a code; what it gives for a refresh token lives for two hours."""
     auth: str = "client_secret_basic"
     codes: dict[str, _Code] = field(default_factory=dict)
     tokens: list[IssuedToken] = field(default_factory=list)
@@ -211,7 +212,7 @@ class _Server(AuthorizationServer):  # type: ignore[misc]
         generator = BearerTokenGenerator(
             lambda *_, **__: secrets.token_hex(16),
             lambda *_, **__: secrets.token_hex(16),
-            lambda *_: state.expires_in,
+            lambda _, grant: state.expires_in if grant == "authorization_code" else 7200,
         )
         self.register_token_generator("default", generator)
         code_grant, refresh_grant = _grants(state)
