@@ -9,7 +9,7 @@ from streams.engine.effects import (
     RunChanged,
     TaskScheduled,
 )
-from streams.offload import Owner, packed, slim
+from streams.offload import Owner, brief, packed, slim
 from transport.values import Upload
 
 _NODE_FIELDS = ("inputs", "process_data", "outputs")
@@ -22,7 +22,11 @@ def fitting(effect: Effect, owner: Owner, limit: int, uploads: list[Upload]) -> 
     `Offload.limit`."""
     match effect:
         case NodeExecuted(record):
-            return slim(record, _NODE_FIELDS, owner, limit, uploads)
+            slimmed = slim(record, _NODE_FIELDS, owner, limit, uploads)
+            told = brief(record["execution_metadata"])
+            return (
+                slimmed if told is record["execution_metadata"] else {**slimmed, "execution_metadata": told}
+            )
         case RunChanged(record):
             return slim(record, _RUN_FIELDS, owner, limit, uploads)
         case LogChanged(record):

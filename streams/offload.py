@@ -104,6 +104,19 @@ def _slimmed(document: str, owner: Owner, limit: int, uploads: list[Upload]) -> 
     return orjson.dumps(offloaded(summary(shown), owner.id, digest_of(content), total)).decode()
 
 
+def brief(metadata: str | None) -> str | None:
+    """The `execution_metadata` of a record. It is told, not kept: the values that loops had in each round may
+    be too large, and are cut to summaries for good. Counts stay."""
+    if not metadata or (size_of(metadata) <= MOST_BYTES and not may_have_references(metadata)):
+        return metadata
+    told = orjson.loads(metadata)
+    shown = resolved(told, {found[MARK]: found.get("summary") for found in references_in(told)})
+    shortened = orjson.dumps(shown)
+    if len(shortened) > MOST_BYTES:
+        shortened = orjson.dumps({name: summary(value) for name, value in shown.items()})
+    return shortened.decode()
+
+
 def packed(document: str, owner: Owner, uploads: list[Upload]) -> str:
     """A document as a message carries it: itself, or a reference to it; adds to `uploads`."""
     if size_of(document) <= DOCUMENT_BYTES:

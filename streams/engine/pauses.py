@@ -8,6 +8,7 @@ from schemas.pauses import PAUSE, Answer, BadAnswer, read_answer
 from streams.engine.commands import Resume
 from streams.engine.definition import Definition, NodePlan
 from streams.engine.effects import NodeExecuted, Record
+from streams.engine.errors import NodeFailure
 from streams.engine.frame import Frame
 from streams.engine.frames import Frames
 from streams.engine.nodes.protocol import Outcome
@@ -16,6 +17,10 @@ from streams.engine.state import PAUSED, RUNNING, Pending, RunState, Waiting
 
 _PART = "p:"
 """What is kept of a pause is a part of the state under this and its execution id."""
+
+
+MOST_FORM_BYTES = 512 * 1024
+"""Of what a node asks, as JSON. It travels whole in each record of the node: whoever answers needs it."""
 
 
 class Found(NamedTuple):
@@ -95,6 +100,10 @@ class Pauses:
         assert plan.pause is not None
         asked = plan.pause.ask(frame.pool)
         metadata = {**asked.metadata, "node_id": plan.id, "node_title": plan.title}
+        if (size := len(as_json(metadata).encode())) > MOST_FORM_BYTES:
+            raise NodeFailure(
+                f"the form has {size} bytes, at most {MOST_FORM_BYTES} can be asked", "HumanInputError"
+            )
         expires_at = self.hop.now_us + asked.timeout_s * US
         record = execution_record(hop.base, plan, execution_id, waiting)
         record["status"] = "paused"

@@ -22,6 +22,7 @@ from streams.fetching import Fetcher
 from streams.offload import DOCUMENT_BYTES, MOST_BYTES, Mode, Offload
 from streams.runner import Runner
 from streams.shell.stage import Decision, NotYet, Record
+from tests.graphs import graph, loop, loop_variable, template
 from tests.streams.kept import KeptRows
 from transport.definitions import WORKFLOWS, Definitions
 from transport.feed import DefinitionsFeed
@@ -244,6 +245,29 @@ async def test_a_round_of_an_iteration_reads_a_large_list_by_pages() -> None:
     assert run["status"] == "SUCCEEDED", run["error"]
     assert orjson.loads(run["outputs"]) == {"o": ["100000"] * 40}
     assert plant.largest() < 110_000
+
+
+async def test_a_loop_may_have_large_variables() -> None:
+    """What they were in each round is in the record of the loop: together more than a message holds."""
+    fill = template("fill", "{{ 'x' * 300000 }}")
+    item = {
+        "variable_selector": ["again", "text"], "input_type": "variable", "operation": "over-write",
+        "value": ["fill", "output"],
+    }  # fmt: skip
+    keep = node("keep", "assigner", version="2", items=[item])
+    nodes = loop("again", 60, fill, keep, loop_variables=[loop_variable("text", "string", "")])
+    edges = [("start", "again"), ("againstart", "fill"), ("fill", "keep"), ("again", "end")]
+    last = node("end", "end", outputs=[read("o", "again", "loop_round")])
+    plant = Plant(graph([START, *nodes, last], *edges))
+    run = await plant.run()
+    assert (run["status"], orjson.loads(run["outputs"])) == ("SUCCEEDED", {"o": 60})
+    assert plant.largest() < 3_000_000
+    (record,) = [
+        one for one in plant.records("node.executions") if one["node_id"] == "again" and one["outputs"]
+    ]
+    metadata = orjson.loads(record["execution_metadata"])
+    assert metadata["completed_reason"] == "loop_completed"
+    assert metadata["loop_variable_map"]["0"]["text"].startswith("xxx")
 
 
 async def test_a_value_that_is_gone_fails_the_node_that_looks_at_it() -> None:

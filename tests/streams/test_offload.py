@@ -14,6 +14,7 @@ from streams.offload import (
     Mode,
     Offload,
     Owner,
+    brief,
     packed,
     packed_outputs,
     packed_row,
@@ -162,3 +163,23 @@ def test_the_same_content_of_two_runs_is_two_objects() -> None:
     other = Owner("t", "0b9e2d6c-0000-5000-8000-000000000002")
     assert OWNER.upload(b"1").key != other.upload(b"1").key
     assert OWNER.upload(b"1") == OWNER.upload(b"1")
+
+
+def test_metadata_is_cut_where_it_fits_into_no_message() -> None:
+    small = orjson.dumps({"total_tokens": 3}).decode()
+    assert brief(small) is small
+    assert brief(None) is None
+    rounds = {str(index): {"text": "x" * 100_000} for index in range(100)}
+    large = orjson.dumps({"loop_variable_map": rounds, "total_tokens": 3, "loop_id": "l"}).decode()
+    told = orjson.loads(brief(large) or "")
+    assert (told["total_tokens"], told["loop_id"]) == (3, "l")
+    assert told["loop_variable_map"]["0"]["text"].endswith("...")
+    assert len(orjson.dumps(told)) < 2 * SUMMARY_BYTES
+
+
+def test_metadata_shows_what_references_stand_for() -> None:
+    value = orjson.dumps("x" * VALUE_BYTES)
+    given = {"loop_variable_map": {"0": {"text": reference(value, "x" * VALUE_BYTES)}}}
+    text = orjson.loads(brief(orjson.dumps(given).decode()) or "")["loop_variable_map"]["0"]["text"]
+    assert text.startswith("xxx")
+    assert text.endswith("...")

@@ -256,3 +256,10 @@ def test_a_round_of_an_iteration_may_ask() -> None:
         )
     assert run.run["status"] == "SUCCEEDED"
     assert set(outputs(run)["out"]) == asking
+
+
+def test_a_form_that_nobody_could_read_is_not_asked() -> None:
+    run = Run(SIMPLE).start({"who": "x" * 600_000})
+    assert run.run["status"] == "FAILED"
+    assert "the form has 600" in run.run["error"]
+    assert "at most 524288 can be asked" in run.run["error"]
