@@ -11,12 +11,13 @@ from typing import NamedTuple
 from ingress.duplicates import RecentlyAccepted
 from ingress.errors import TooLarge, Unavailable
 from ingress.metrics import Metrics
+from ingress.outlet import Outlet
 from schemas.codec import Codec
 from schemas.ids import dedup_key
 from transport.definitions import TRIGGERS, WORKFLOWS
 from transport.errors import SendFailed
 from transport.feed import DefinitionsFeed
-from transport.producer import MAX_MESSAGE_BYTES, Producer, Send
+from transport.producer import MAX_MESSAGE_BYTES, Send
 
 _TOPIC, _SCHEMA = "trigger.events", "TriggerEvent"
 _ENVELOPE_BYTES = 64 * 1024
@@ -74,7 +75,7 @@ class Door:
 
     def __init__(
         self,
-        producer: Producer,
+        outlet: Outlet,
         feed: DefinitionsFeed,
         codec: Codec,
         recently: RecentlyAccepted,
@@ -82,8 +83,8 @@ class Door:
         *,
         timeout_s: float,
     ) -> None:
-        """`timeout_s` is the message time-out that `producer` was made with."""
-        self._producer = producer
+        """`timeout_s` is the message time-out of the producer behind `outlet`."""
+        self._outlet = outlet
         self._feed = feed
         self._codec = codec
         self._recently = recently
@@ -91,7 +92,8 @@ class Door:
         self._metrics = metrics
 
     async def accept(self, arrival: Arrival, headers: Mapping[str, str]) -> Acceptance:
-        """Returns once all in-sync replicas have the event; duplicates are published too, the stream decides.
+        """Returns once all in-sync replicas have the event, or the spool; duplicates are published too, the
+        stream decides.
 
         `headers` of the request: its W3C trace context goes along. Raises `TooLarge`, and `Unavailable` when
         the producer's message time-out is over (librdkafka looks once a second).
@@ -108,7 +110,7 @@ class Door:
     async def _send(self, send: Send) -> None:
         started = time.perf_counter()
         try:
-            await self._producer.send(send)
+            await self._outlet.send(send)
         except SendFailed as failed:
             raise Unavailable(
                 f"the broker has not taken the event within {self._timeout_s:g} s; send it again"

@@ -28,6 +28,7 @@ from ingress.keys import (
     HISTORY,
     LIMITS,
     METRICS,
+    OUTLET,
     PROBE,
     PRODUCER,
     SECRETS,
@@ -38,8 +39,10 @@ from ingress.keys import (
 from ingress.limits import Limits
 from ingress.metrics import Metrics
 from ingress.operation import add_routes
+from ingress.outlet import Outlet
 from ingress.routes import OPERATIONS
 from ingress.settings import IngressSettings
+from ingress.spool import Spool
 from ingress.sql import Sql
 from ingress.tokens import TokenVerifier
 from schemas.codec import Codec
@@ -74,12 +77,19 @@ def build_app(
         async with DefinitionsFeed(kafka, codec) as feed:
             producer = Producer(kafka, message_timeout_s=settings.accept_timeout_s)
             store = DefinitionsStore(producer, feed, codec)
-            connect(app, Connections(codec, feed, producer, store, BrokerProbe(kafka)))
-            yield
+            spool = await asyncio.to_thread(_open_spool, settings)
+            async with Outlet(producer, spool).running() as outlet:
+                connect(app, Connections(codec, feed, producer, store, BrokerProbe(kafka), outlet))
+                yield
             await producer.close()
 
     app.cleanup_ctx.append(connections)
     return app
+
+
+def _open_spool(settings: IngressSettings) -> Spool | None:
+    """Raises `SpoolFull` for a folder that cannot be used."""
+    return Spool(settings.spool_dir, settings.spool_max_bytes) if settings.spool_dir else None
 
 
 @dataclass(frozen=True)
@@ -91,6 +101,7 @@ class Connections:
     producer: Producer
     store: DefinitionsStore
     probe: BrokerProbe
+    outlet: Outlet
 
 
 def new_app(settings: IngressSettings, storage: Storage, clickhouse: ClickHouse | None) -> web.Application:
@@ -122,9 +133,9 @@ def connect(app: web.Application, to: Connections) -> None:
     """Puts the connections into the application, and what stands on them."""
     settings, metrics, definitions = app[SETTINGS], app[METRICS], to.feed.definitions
     app[CODEC], app[FEED], app[PRODUCER], app[STORE] = to.codec, to.feed, to.producer, to.store
-    app[PROBE] = to.probe
+    app[PROBE], app[OUTLET] = to.probe, to.outlet
     recently = RecentlyAccepted(settings.duplicate_memory)
-    app[DOOR] = Door(to.producer, to.feed, to.codec, recently, metrics, timeout_s=settings.accept_timeout_s)
+    app[DOOR] = Door(to.outlet, to.feed, to.codec, recently, metrics, timeout_s=settings.accept_timeout_s)
     app[ENDPOINTS] = Endpoints(definitions, app[SECRETS], app[LIMITS])
     app[ACCOUNTS] = Accounts(definitions, app[SECRETS], settings)
     bootstrap = settings.api_key.get_secret_value() if settings.api_key else None
@@ -136,6 +147,7 @@ def connect(app: web.Application, to: Connections) -> None:
         tokens=TokenVerifier(jwt) if jwt.believed else None,
         tenant_claim=jwt.tenant_claim,
     )
+    metrics.gauge("spooled", "Events on the disk that the broker lacks.", lambda: to.outlet.spooled)
     metrics.gauge("unacknowledged", "Messages not yet acknowledged.", lambda: to.producer.queued)
     metrics.gauge("triggers", "Configured triggers.", lambda: len(definitions.triggers))
     metrics.gauge("workflows", "Workflows with a published version.", lambda: len(definitions.latest))

@@ -5,7 +5,7 @@ import asyncio
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from ingress.keys import CLICKHOUSE, FEED, METRICS, PROBE
+from ingress.keys import CLICKHOUSE, FEED, METRICS, OUTLET, PROBE
 from ingress.operation import Operation
 from ingress.responses import json_answer
 from ingress.wire import Answer
@@ -30,7 +30,8 @@ class Component(Answer):
 
 
 class DetailedHealth(Health):
-    """`unhealthy`, with status 503, when events cannot be accepted; `degraded` when they cannot be read."""
+    """`unhealthy`, with status 503, when events cannot be accepted; `degraded` when they cannot be read,
+    or go to the local disk."""
 
     components: dict[str, Component]
 
@@ -43,9 +44,15 @@ async def live(_request: web.Request) -> web.Response:
 async def detailed(request: web.Request) -> web.Response:
     """For readiness checks."""
     broker, history = await asyncio.gather(_broker(request), _history(request))
-    components = {"broker": broker, "definitions": _definitions(request), "history": history}
-    accepts, reads = broker.status == _HEALTHY, history.status != _UNHEALTHY
-    status = (_HEALTHY if reads else _DEGRADED) if accepts else _UNHEALTHY
+    components = {
+        "broker": broker,
+        "spool": _spool(request),
+        "definitions": _definitions(request),
+        "history": history,
+    }
+    reads, sends = history.status != _UNHEALTHY, broker.status == _HEALTHY
+    accepts = sends or request.app[OUTLET].has_room
+    status = (_HEALTHY if reads and sends else _DEGRADED) if accepts else _UNHEALTHY
     health = DetailedHealth(status=status, components=components)
     return json_answer(health, 200 if accepts else 503)
 
@@ -54,6 +61,15 @@ async def _broker(request: web.Request) -> Component:
     if await request.app[PROBE].reachable(_PROBE_TIMEOUT_S):
         return Component(status=_HEALTHY, detail="answers")
     return Component(status=_UNHEALTHY, detail=f"no answer within {_PROBE_TIMEOUT_S:g} s: see HOPLINE_KAFKA")
+
+
+def _spool(request: web.Request) -> Component:
+    outlet = request.app[OUTLET]
+    if outlet.spooled:
+        return Component(status=_DEGRADED, detail=f"{outlet.spooled} events wait here for the broker")
+    if outlet.has_room:
+        return Component(status=_HEALTHY, detail="empty")
+    return Component(status=_ABSENT, detail="events are refused while the broker is away: HOPLINE_SPOOL_DIR")
 
 
 def _definitions(request: web.Request) -> Component:

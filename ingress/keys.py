@@ -10,6 +10,7 @@ from ingress.endpoints import Endpoints
 from ingress.history import History
 from ingress.limits import Limits
 from ingress.metrics import Metrics
+from ingress.outlet import Outlet
 from ingress.settings import IngressSettings
 from ingress.sql import Sql
 from schemas.codec import Codec
@@ -32,6 +33,7 @@ DOOR = web.AppKey("door", Door)
 ENDPOINTS = web.AppKey("endpoints", Endpoints)
 ACCOUNTS = web.AppKey("accounts", Accounts)
 LIMITS = web.AppKey("limits", Limits)
+OUTLET = web.AppKey("outlet", Outlet)
 AUTHENTICATOR = web.AppKey("authenticator", Authenticator)
 PROBE = web.AppKey("probe", BrokerProbe)
 CLICKHOUSE: web.AppKey[ClickHouse | None] = web.AppKey("clickhouse", ClickHouse)

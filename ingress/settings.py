@@ -1,5 +1,6 @@
 """What the operator decides about the door, from `HOPLINE_*`."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, SecretStr, field_validator
@@ -71,6 +72,13 @@ class IngressSettings(BaseSettings):
 
     accept_timeout_s: Annotated[float, Field(ge=0.1, le=300)] = 5.0
     """How long an event is retried towards the broker before the producer is told 503."""
+
+    spool_dir: Path | None = None
+    """A folder of its own on a disk that lasts. Events go there while the broker is away, and follow once it
+    is back. None: they are refused with 503."""
+
+    spool_max_bytes: Annotated[int, Field(ge=MIB)] = 256 * MIB
+    """What is more is refused with 503."""
 
     drain_timeout_s: Annotated[float, Field(ge=0, le=300)] = 8.0
     """How long a stopping server lets requests that are under way finish."""

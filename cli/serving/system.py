@@ -156,6 +156,7 @@ class System:
             api_key=SecretStr(self._settings.api_key),
             secret_key=SecretStr(self._settings.secret_key),
             drain_timeout_s=_DRAIN_S,
+            spool_dir=self._settings.data_dir / "spool",
         )
         storage = Storage.open(self._settings.storage)
         app = build_app(settings, kafka, storage, clickhouse)

@@ -10,6 +10,7 @@ from obstore.store import MemoryStore
 from pydantic import SecretStr
 
 from ingress.app import Connections, connect, new_app
+from ingress.outlet import Outlet
 from ingress.settings import IngressSettings
 from schemas.codec import SingleObjectCodec
 from schemas.models import Entity
@@ -113,6 +114,8 @@ def assemble(
 ) -> web.Application:
     """The application with `stand_ins` in the place of Kafka."""
     app = new_app(settings, stand_ins.storage, clickhouse)
-    parts = (SingleObjectCodec(), stand_ins.configured, stand_ins.sent, stand_ins.configured, stand_ins.probe)
+    outlet = Outlet(cast(Any, stand_ins.sent), None)
+    kept, sent = stand_ins.configured, stand_ins.sent
+    parts = (SingleObjectCodec(), kept, sent, kept, stand_ins.probe, outlet)
     connect(app, Connections(*cast(Any, parts)))
     return app

@@ -1,0 +1,101 @@
+"""Events while the broker is away, and when it is back."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from ingress.outlet import Outlet
+from ingress.spool import Spool
+from transport.errors import SendFailed
+from transport.producer import Send
+
+MIB = 1024 * 1024
+
+
+class Broker:
+    """Takes messages, or is away."""
+
+    def __init__(self) -> None:
+        self.away = False
+        self.taken: list[Send] = []
+
+    async def send(self, send: Send) -> None:
+        await self.send_all([send])
+
+    async def send_all(self, sends: Sequence[Send]) -> None:
+        await asyncio.sleep(0)
+        if self.away:
+            raise SendFailed("Local: Message timed out")
+        self.taken.extend(sends)
+
+
+@pytest.fixture(autouse=True)
+def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingress.outlet._AGAIN_S", 0.01)
+
+
+def event(number: int) -> Send:
+    return Send("trigger.events", b"k", str(number).encode())
+
+
+def outlet(broker: Broker, folder: Path, max_bytes: int = MIB) -> Outlet:
+    return Outlet(cast(Any, broker), Spool(folder, max_bytes))
+
+
+async def until_empty(out: Outlet) -> None:
+    async with asyncio.timeout(30):
+        while out.spooled:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def test_events_wait_on_the_disk_and_follow_in_order(tmp_path: Path) -> None:
+    broker = Broker()
+    async with outlet(broker, tmp_path).running() as out:
+        await out.send(event(0))
+        broker.away = True
+        for number in range(1, 6):
+            await out.send(event(number))
+        await asyncio.gather(*(out.send(event(number)) for number in range(6, 9)))
+        assert (out.spooled, broker.taken) == (8, [event(0)])
+        broker.away = False
+        await out.send(event(9))
+        await until_empty(out)
+        await out.send(event(10))
+    assert broker.taken == [event(n) for n in range(11)]
+
+
+async def test_what_is_left_follows_after_a_restart(tmp_path: Path) -> None:
+    broker = Broker()
+    broker.away = True
+    async with outlet(broker, tmp_path).running() as out:
+        await out.send(event(1))
+    broker.away = False
+    async with outlet(broker, tmp_path).running() as out:
+        await until_empty(out)
+    assert broker.taken == [event(1)]
+
+
+async def test_what_neither_takes_is_not_acknowledged(tmp_path: Path) -> None:
+    broker = Broker()
+    broker.away = True
+    async with outlet(broker, tmp_path, MIB).running() as out:
+        big = Send("trigger.events", b"k", b"x" * (MIB - 200))
+        await out.send(big)
+        with pytest.raises(SendFailed, match="the spool has its"):
+            await out.send(Send("trigger.events", b"k", b"y" * 1000))
+        assert not out.has_room
+        broker.away = False
+        await until_empty(out)
+    assert broker.taken == [big]
+
+
+async def test_without_a_spool_the_broker_alone_counts() -> None:
+    broker = Broker()
+    broker.away = True
+    async with Outlet(cast(Any, broker), None).running() as out:
+        with pytest.raises(SendFailed):
+            await out.send(event(0))
+    assert not out.has_room
