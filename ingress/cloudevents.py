@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from ingress.auth import CALLER
+from ingress.connections.paths import EVENTS_PATH
 from ingress.deliveries import DeliveryAccepted, accept_all, read_delivery, refusals
 from ingress.errors import UnsupportedMediaType
 from ingress.operation import Operation
@@ -24,7 +25,7 @@ async def receive(request: web.Request) -> web.Response:
 OPERATIONS = (
     Operation(
         method="POST",
-        path="/api/v1/events",
+        path=EVENTS_PATH,
         handler=receive,
         summary="Send CloudEvents",
         tag="events",

@@ -23,6 +23,9 @@ from ingress.wire import Answer
 from schemas.ids import bytes_id, new_id, now_us
 from schemas.triggers.delivery import Delivery, NotBelieved, NotUnderstood, Received, ReceivedEvent
 
+EVENT_IDS = "Hopline-Event-Ids"
+"""Of an answer whose body is as the provider wants it: `event_id` of its trigger logs."""
+
 
 class DeliveryAccepted(Answer):
     """Every event of the delivery is durable."""
@@ -71,7 +74,10 @@ async def accept_all(request: web.Request, delivery: Delivery, received: Receive
     accepted = await asyncio.gather(*(door.accept(one, request.headers) for one in arrivals))
     if received.reply is not None:
         reply = received.reply
-        return web.Response(status=reply.status, body=reply.body, content_type=reply.content_type)
+        headers = {EVENT_IDS: ",".join(one.event_id for one in arrivals)} if arrivals else None
+        return web.Response(
+            status=reply.status, body=reply.body, content_type=reply.content_type, headers=headers
+        )
     return _answer(arrivals, accepted)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
-from ingress.connections.resources import GITHUB_PATH
+from ingress.connections.paths import GITHUB_PATH
 from ingress.deliveries import DeliveryAccepted, accept_all, read_delivery, refusals
 from ingress.keys import ACCOUNTS
 from ingress.operation import Operation

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
-from ingress.connections.resources import SLACK_PATH
+from ingress.connections.paths import SLACK_PATH
 from ingress.deliveries import accept_all, read_delivery, refusals
 from ingress.keys import ACCOUNTS
 from ingress.operation import Operation

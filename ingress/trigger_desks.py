@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from ingress.auth import CALLER
 from ingress.claims import check_free
-from ingress.connections.asking import with_ids, with_installation
+from ingress.connections.asking import entrance, with_ids, with_installation
+from ingress.connections.paths import EVENTS_PATH
 from ingress.errors import Conflict, Unprocessable, invalid
 from ingress.keys import CODEC, PRODUCER, SECRETS, SETTINGS
 from ingress.reply import compile_reply
@@ -20,6 +21,7 @@ from schemas.ids import endpoint_id, entity_id, new_id, now_us
 from schemas.models import AppTrigger, DeploymentStatus, TriggerSubscription
 from schemas.models.subscription import endpoint_url
 from schemas.plugins.registry import find_plugin
+from schemas.triggers.cloudevents import CloudEventsConfig
 from schemas.triggers.github import GitHubConfig
 from schemas.triggers.kinds import KINDS
 from schemas.triggers.parameters import compile_parameters
@@ -205,10 +207,24 @@ class AskingDesk(Desk):
         """See `Desk.resolve`."""
         return await self._ask(request, config)
 
+    def show(self, request: web.Request, trigger: AppTrigger) -> Mapping[str, Any]:
+        """With the address of its connection, where it looks at one."""
+        path = entrance(request, trigger)
+        return {**super().show(request, trigger), "url": base_url(request) + path if path else None}
+
+
+class CloudEventsDesk(Desk):
+    """All events of a tenant come to one address."""
+
+    def show(self, request: web.Request, trigger: AppTrigger) -> Mapping[str, Any]:
+        """With that address."""
+        return {**super().show(request, trigger), "url": base_url(request) + EVENTS_PATH}
+
 
 _OWN: Mapping[str, Desk] = {
     GitHubConfig.type: AskingDesk(with_installation),
     SlackConfig.type: AskingDesk(with_ids),
+    CloudEventsConfig.type: CloudEventsDesk(),
     WebhookConfig.type: WebhookDesk(),
     ScheduleConfig.type: ScheduleDesk(),
     PluginConfig.type: PluginDesk(),

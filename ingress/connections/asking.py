@@ -1,22 +1,30 @@
 """What a user need not know of a GitHub or Slack trigger: its provider is asked when it is configured."""
 
 import re
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Mapping
 from typing import Any, NoReturn, TypeVar
 
 from aiohttp import web
 
 from ingress.auth import CALLER
+from ingress.connections.accounts import DEPLOYMENT
+from ingress.connections.paths import GITHUB_PATH, SLACK_PATH
 from ingress.errors import Unprocessable
 from ingress.keys import ACCOUNTS, EGRESS
-from schemas.models import Connection, GitHubConnection, SlackConnection
+from schemas.models import AppTrigger, Connection, GitHubConnection, SlackConnection
 from schemas.secrets import SecretUnreadable
+from schemas.triggers.github import GITHUB
+from schemas.triggers.slack_requests import SLACK
 from transport.github_api import GitHubApp
 from transport.provider_api import ProviderRefused
 from transport.slack_api import SlackApi
 
 Config = dict[str, Any]
 
+_ENTRANCES: Mapping[str, tuple[type[Connection], str]] = {
+    GITHUB: (GitHubConnection, GITHUB_PATH),
+    SLACK: (SlackConnection, SLACK_PATH),
+}
 _CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]{6,}")
 _C = TypeVar("_C", bound=Connection)
 _T = TypeVar("_T")
@@ -62,6 +70,17 @@ async def with_ids(request: web.Request, config: Config) -> Config:
     ids = [known.get(one) or one for one in config["channels"]]
     own = config["bot_user_id"] or identity.user_id
     return {**config, "workspace_id": workspace_id, "channels": ids, "bot_user_id": own}
+
+
+def entrance(request: web.Request, trigger: AppTrigger) -> str | None:
+    """The path that the provider sends to; None where a trigger looks at more than one connection."""
+    kind, path = _ENTRANCES[trigger.type]
+    known = request.app[ACCOUNTS].of_tenant(kind, trigger.tenant_id)
+    name = trigger.config["connection"]
+    found = [one for one in known if name in ("", one.name)]
+    if len(found) != 1:
+        return None
+    return path if found[0].name == DEPLOYMENT else f"{path}/{found[0].id}"
 
 
 async def _channels(slack: SlackApi, names: Iterable[str], workspace_id: str) -> dict[str, str]:

@@ -5,15 +5,13 @@ from typing import Self
 
 from pydantic import computed_field, model_validator
 
+from ingress.connections.paths import GITHUB_PATH, SLACK_PATH
 from ingress.errors import Conflict
 from ingress.resources import ProviderBody, Resource
 from ingress.wire import Answer
 from schemas.models import GitHubConnection, Provider, SlackConnection
 from schemas.models.connection import GitHubSource, SlackSource, check_credentials
 from transport.definitions import Definitions
-
-GITHUB_PATH = "/api/v1/github/webhook"
-SLACK_PATH = "/api/v1/slack/events"
 
 _MAX_TO_AN_APP = 20
 """Connections of a tenant to the same app: each of them is a signature to compute for every request of it."""

@@ -9,20 +9,35 @@ from typing import Any
 
 import orjson
 import pytest
+from multidict import CIMultiDict
 
 from cli.samples import Sample, load_samples, missing
+from cli.sampling.plugin import stripe_signature
+from cli.signing import new_secret
 from schemas.dsl import parse_dsl
 from schemas.graph import remarks
 from schemas.ids import endpoint_id
 from schemas.models import WorkflowType
+from schemas.models.subscription import TriggerSubscription
 from schemas.paths import lookup
+from schemas.plugins.opening import opened
+from schemas.plugins.received import received as received_by
+from schemas.plugins.registry import find_plugin
+from schemas.secrets import SecretBox
+from schemas.triggers.accounts import Account
+from schemas.triggers.cloudevents import receive_cloudevents
+from schemas.triggers.delivery import Delivery, Received, ReceivedEvent
+from schemas.triggers.github import receive_github
+from schemas.triggers.kinds import KINDS
 from schemas.triggers.schedule import ScheduleConfig
+from schemas.triggers.signatures import GitHubVerifier
+from schemas.triggers.slack_requests import receive_slack
 from schemas.triggers.webhook import WebhookConfig
 from streams.engine.advance import advance
 from streams.engine.commands import NodeResult, Start
 from streams.engine.definition import compile_definition
 from streams.engine.effects import NodeExecuted, RunChanged, TaskScheduled
-from streams.inputs import map_inputs
+from streams.inputs import event_inputs, map_inputs
 
 Json = dict[str, Any]
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -33,11 +48,53 @@ every_sample = pytest.mark.parametrize(
 )
 
 
+class Believing(GitHubVerifier):
+    """Who signs is not looked at here."""
+
+    def verify(self, *_: Any) -> None:
+        return
+
+
+def sent_by_stripe(sample: Sample, body: bytes) -> Received:
+    """As it comes to a subscription."""
+    box, secret = SecretBox(b"k" * 32), new_secret("stripe")
+    subscription = TriggerSubscription.model_validate(
+        {
+            "id": sample.name, "tenant_id": "t", "name": sample.name, "user_id": "u", "endpoint_id": "e",
+            "provider_id": sample.trigger.config["provider_id"], "credential_type": "api_key",
+            "credentials_id": "c", "agreement_id": "a",
+            "properties": {"signing_secret": box.encrypt("t", secret)},
+        }
+    )  # fmt: skip
+    plugin = find_plugin(subscription.provider_id)
+    assert plugin is not None
+    delivery = Delivery("POST", "/", CIMultiDict(stripe_signature(secret, body, 0)), {}, body, 0)
+    dispatch = plugin.receive(delivery, opened(plugin, subscription, box, ""))
+    return received_by(subscription, dispatch, {})
+
+
+def delivered(folder: Path, sample: Sample) -> ReceivedEvent:
+    """What its kind of trigger makes of the event of a sample."""
+    body, account = (folder / str(sample.event.body)).read_bytes(), Account("t", sample.name, Believing(()))
+    headers = CIMultiDict({"ce-id": "1", **sample.event.headers})
+    delivery = Delivery("POST", "/", headers, {}, body, 0)
+    received = {
+        "GITHUB": lambda: receive_github(delivery, [account]),
+        "SLACK": lambda: receive_slack(delivery, lambda _: [account]),
+        "CLOUDEVENTS": lambda: receive_cloudevents(delivery, "t"),
+        "PLUGIN": lambda: sent_by_stripe(sample, body),
+    }[sample.trigger.type]()
+    [event] = received.events
+    return event
+
+
 def event_data(folder: Path, sample: Sample) -> Json:
     if sample.trigger.type == "MANUAL":
         return {"inputs": sample.event.inputs}
     if sample.trigger.type == "SCHEDULE":
         return {"inputs": sample.trigger.config["inputs"]}
+    if sample.trigger.type != "WEBHOOK":
+        return dict(delivered(folder, sample).data)
     return {
         "method": sample.event.method,
         "headers": {name.lower(): value for name, value in sample.event.headers.items()},
@@ -81,9 +138,9 @@ def execute(app: Any, inputs: Mapping[str, Any]) -> tuple[Json, list[Json], list
 @every_sample
 def test_ends_as_expected(folder: Path, sample: Sample) -> None:
     app = parse_dsl((folder / sample.workflow).read_text())
-    start = next(n["data"] for n in app.graph["nodes"] if n["data"]["type"] == "start")
-    mapping = sample.trigger.config.get("inputs", {})
-    inputs = map_inputs(event_data(folder, sample), start["variables"], mapping)
+    data, mapping = event_data(folder, sample), sample.trigger.config.get("inputs", {})
+    form = next((n["data"] for n in app.graph["nodes"] if n["data"]["type"] == "start"), None)
+    inputs = map_inputs(data, form["variables"], mapping) if form else event_inputs(data)
 
     run, _, received = execute(app, inputs)
 
@@ -107,6 +164,13 @@ def test_config_is_what_the_api_takes(folder: Path, sample: Sample) -> None:
         return
     if sample.trigger.type == "SCHEDULE":
         assert ScheduleConfig.model_validate(sample.trigger.config).external_id == sample.name
+        return
+    if sample.trigger.type != "WEBHOOK":
+        named = {"subscription_id": sample.name} if sample.trigger.type == "PLUGIN" else {}
+        wanted = KINDS[sample.trigger.type].model_validate({**sample.trigger.config, **named})
+        event = delivered(folder, sample)
+        assert wanted.index_key("id") == event.index_key
+        assert wanted.refusal(event.data) is None
         return
     given = dict(sample.trigger.config)
     assert "webhook_id" not in given, "an id that is in the repository can be guessed"

@@ -99,6 +99,20 @@ async def test_nobody_is_asked_for_what_is_known_or_cannot_be(
     assert github.asked == []
 
 
+async def test_where_to_send_to_is_shown(client: Client, workflow_id: str) -> None:
+    shown: dict[str, Any] = {}
+    for kind, connect in (("GITHUB", connect_github), ("SLACK", connect_slack)):
+        assert (await create(client, workflow_id, kind))[1]["url"] is None
+        shown[kind] = await connect(client)
+        for config in ({}, {"connection": shown[kind]["name"]}):
+            _, trigger = await create(client, workflow_id, kind, **config)
+            assert trigger["url"] == str(client.make_url(shown[kind]["path"]))
+        await connect(client, "another")
+        assert (await create(client, workflow_id, kind))[1]["url"] is None
+    _, trigger = await create(client, workflow_id, "CLOUDEVENTS")
+    assert trigger["url"] == str(client.make_url("/api/v1/events"))
+
+
 async def test_a_connection_that_there_is_not(client: Client, workflow_id: str) -> None:
     await connect_github(client)
     for kind in ("GITHUB", "SLACK"):
@@ -165,5 +179,6 @@ async def test_the_connection_of_the_deployment(
             client, workflow_id, "GITHUB", repository="octo/hello", connection="deployment"
         )
         assert trigger["config"]["github_app_installation_id"] == "7"
+        assert trigger["url"].endswith("/api/v1/github/webhook")
         _, trigger = await create(client, workflow_id, "SLACK", channels=["deploys"])
         assert trigger["config"]["channels"] == ["C0DEPLOYS"]
