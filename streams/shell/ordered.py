@@ -14,7 +14,7 @@ from streams.shell.metrics import ShellMetrics
 from streams.shell.offsets import TopicPartition
 from streams.shell.outbox import DeadLetter, Outbox, check_size
 from streams.shell.overlay import Overlay
-from streams.shell.rows import Write
+from streams.shell.rows import BREAK, Write
 from streams.shell.settings import ShellSettings
 from streams.shell.stage import Decision, NotYet, Record, Stage
 from streams.shell.table import Table
@@ -195,10 +195,12 @@ class OrderedStage:
             return Decision()
         except Exception as error:
             # As a record that can't be decided: its bytes go to the dead letters and it is not tried again.
+            # Nobody would ever ask for the rows that belong to it.
             row = Record(
                 f"changelog.{self._stage.table}", partition, -1, key.encode(), value, (), int(turn.now * 1000)
             )
-            return Decision(sends=[self._bury(row, error)], writes={key: None})
+            parts = [] if BREAK in key else turn.overlay.of(partition).under(key + BREAK)
+            return Decision(sends=[self._bury(row, error)], writes=dict.fromkeys([key, *parts]))
         return decision
 
     def _bury(self, record: Record, error: Exception) -> Send:

@@ -298,6 +298,28 @@ async def test_a_turn_ends_when_there_is_much_to_upload(
     assert turns == [2, 2, 1]
 
 
+async def test_a_row_that_cannot_be_served_is_a_dead_letter_and_goes_with_its_parts(
+    producer: FakeProducer, assignment: Assignment
+) -> None:
+    def on_due(key: str, value: bytes, kept: Kept, now: float) -> Decision:
+        raise ValueError("bad")
+
+    def due(key: str, value: bytes) -> float | None:
+        return 1.0 if key == "r" else None
+
+    running = Running(Stage("s", "source", keep, "t", due=due, on_due=on_due), producer)
+    rows = [Recovered(key, b"x", None, offset) for offset, key in enumerate(("r", "r/a", "r/b", "s/a"))]
+    running.table.recover(0, rows, 3)
+    producer.ends["changelog.t"] = 3
+    running.runner.serve(assignment)
+    async with running.run():
+        async with asyncio.timeout(2):
+            while running.table.get(0, "r") is not None:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+    assert dict(running.table.items(0)) == {"s/a": b"x"}
+    assert _summary(producer.sent)[0] == ("dead.letters", b"ValueError")
+
+
 async def test_a_row_that_is_due_may_wait_for_what_it_needs(
     producer: FakeProducer, assignment: Assignment
 ) -> None:
