@@ -11,9 +11,10 @@ from rich.progress import Progress
 
 from cli.client import Client, Refused, connect
 from cli.errors import CommandFailed
-from cli.files import FILE, read_text
+from cli.files import FILE, secret_text
 from cli.output import json_option, show_fields, show_json, show_table
 from cli.pairs import Pair
+from cli.providers import replace_option, save
 
 _METHODS = ("full_text_search", "semantic_search", "hybrid_search")
 _POLL_S = 0.2
@@ -42,6 +43,7 @@ def dataset() -> None:
 @click.option("--chunk-chars", type=click.IntRange(50), help="Of a chunk at most.  [default: 1024]")
 @click.option("--overlap-chars", type=click.IntRange(0), help="What chunks share.  [default: 50]")
 @click.option("--metadata-field", "fields", multiple=True, help="What a model may filter by; repeatable.")
+@replace_option
 @json_option
 def create(
     *,
@@ -60,6 +62,7 @@ def create(
     chunk_chars: int | None,
     overlap_chars: int | None,
     fields: Sequence[str],
+    replace: bool,
     as_json: bool,
 ) -> None:
     """Create the dataset that nodes call NAME."""
@@ -76,17 +79,13 @@ def create(
         "aliases": list(aliases),
         "endpoint": endpoint,
         "knowledge_id": knowledge_id,
-        "credentials": {"api_key": _secret(api_key)} if api_key else {},
+        "credentials": {"api_key": secret_text(api_key)} if api_key else None if endpoint else {},
         "embedding": _embedding(embedding, dimensions),
         "retrieval": _given(retrieval),
         "chunking": _given({"max_chars": chunk_chars, "overlap_chars": overlap_chars}),
         "metadata_fields": list(fields),
     }
-    created = connect().post("datasets", body=_given(wanted))
-    if as_json:
-        show_json(created)
-    else:
-        click.echo(f"created {created['name']}")
+    save(connect(), "datasets", _given(wanted), replace=replace, as_json=as_json)
 
 
 @dataset.command("list")
@@ -243,10 +242,6 @@ def _model(one: Mapping[str, Any]) -> str:
 
 def _given(options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
-
-
-def _secret(value: str) -> str:
-    return read_text(Path(value[1:])).strip() if value.startswith("@") else value
 
 
 def _short(text: str) -> str:

@@ -6,10 +6,11 @@ from typing import Any
 
 import click
 
-from cli.client import Client, connect
+from cli.client import connect
 from cli.files import JsonObject, secret_text
 from cli.output import json_option, show_fields, show_json, show_table
 from cli.pairs import Pair
+from cli.providers import replace_option, save
 
 _PATH = "model-providers"
 
@@ -53,9 +54,7 @@ def model_provider() -> None:
 @click.option(
     "--config", type=JsonObject(), default="{}", help="All of its fields. Options win over what it says."
 )
-@click.option(
-    "--replace", is_flag=True, help="Replace the provider of this name; without --api-key its key stays."
-)
+@replace_option
 @json_option
 def create(
     *,
@@ -80,17 +79,7 @@ def create(
         wanted["models"] = {**models, model: {**models.get(model, {}), "pricing": pricing}}
     if "base_url" not in wanted:
         raise click.UsageError("give --base-url URL")
-    client = connect()
-    before = _stored(client, name) if replace else None
-    if before is None:
-        saved = client.post(_PATH, body=wanted)
-    else:
-        # As it is shown the key is masked, and the mask keeps what is stored.
-        saved = client.put(_PATH, name, body={"credentials": before["credentials"], **wanted})
-    if as_json:
-        show_json(saved)
-    else:
-        click.echo(f"{'replaced' if before else 'created'} {saved['name']}")
+    save(connect(), _PATH, wanted, replace=replace, as_json=as_json)
 
 
 @model_provider.command("list")
@@ -123,10 +112,6 @@ def delete(name: str) -> None:
     """Delete a provider: nodes that name it fail from now on, and say so."""
     connect().delete(_PATH, name)
     click.echo(f"deleted {name}")
-
-
-def _stored(client: Client, name: str) -> Json | None:
-    return next((one for one in client.get(_PATH)["data"] if one["name"] == name), None)
 
 
 def _cell(provider: Mapping[str, Any], column: str) -> Any:

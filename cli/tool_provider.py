@@ -11,6 +11,7 @@ from cli.files import FILE, read_text, secret_text
 from cli.lookup import find_workflow
 from cli.output import json_option, show_fields, show_json, show_table
 from cli.pairs import Pair
+from cli.providers import replace_option, save
 
 _TRANSPORTS = {"streamable-http": "streamable_http", "sse": "sse"}
 
@@ -44,6 +45,7 @@ def tool_provider() -> None:
     help="api_key=…, token=…, username=… or password=…; repeatable. NAME=@FILE reads it from a file.",
 )
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="For a call.")
+@replace_option
 @json_option
 def create(
     *,
@@ -61,12 +63,14 @@ def create(
     auth_prefix: str | None,
     credentials: Sequence[tuple[str, str]],
     timeout: float | None,
+    replace: bool,
     as_json: bool,
 ) -> None:
     """Create the provider that nodes call NAME."""
     if sum(given is not None for given in (document, url, workflow)) != 1:
         raise click.UsageError("give one of --openapi FILE, --mcp URL and --workflow NAME")
     client = connect()
+    given = {key: secret_text(value) for key, value in credentials}
     how = {"type": auth.replace("-", "_"), "location": auth_in, "name": auth_name, "prefix": auth_prefix}
     wanted = {
         "name": name,
@@ -79,14 +83,10 @@ def create(
         "description": description,
         "headers": dict(headers),
         "auth": _given(how),
-        "credentials": {key: secret_text(value) for key, value in credentials},
+        "credentials": given if given or auth == "none" else None,
         "timeout_s": timeout,
     }
-    created = client.post("tool-providers", body=_given(wanted))
-    if as_json:
-        show_json(created)
-    else:
-        click.echo(f"created {created['name']}")
+    save(client, "tool-providers", _given(wanted), replace=replace, as_json=as_json)
 
 
 @tool_provider.command("list")

@@ -45,6 +45,14 @@ def test_an_external_one_reads_its_key_from_a_file(hopline: Hopline, api: Canned
     assert sent["credentials"] == {"api_key": "secret"}
 
 
+def test_a_dataset_is_replaced_and_keeps_its_key(hopline: Hopline, api: CannedApi) -> None:
+    api.says("GET /api/v1/datasets", {"data": [{**INDEX, "credentials": {"api_key": "********"}}]})
+    api.says("PUT /api/v1/datasets/faq", INDEX)
+    replace = ("dataset", "create", "faq", "--external", "http://new", "--knowledge-id", "k", "--replace")
+    assert hopline(*replace).stdout == "replaced faq\n"
+    assert (api.seen[-1].method, api.seen[-1].json["credentials"]) == ("PUT", {"api_key": "********"})
+
+
 def test_an_embedding_without_a_model_is_wrong_usage(hopline: Hopline, api: CannedApi) -> None:
     assert hopline("dataset", "create", "faq", "--embedding", "openai").exit_code == 2
 

@@ -56,6 +56,18 @@ def test_a_workflow_is_created_by_its_name(hopline: Hopline, api: CannedApi) -> 
     assert (sent["kind"], sent["workflow_id"]) == ("workflow", "w-1")
 
 
+def test_a_provider_is_replaced_and_keeps_its_credentials(hopline: Hopline, api: CannedApi) -> None:
+    api.says("GET /api/v1/tool-providers", {"data": [ORDERS]})
+    api.says("PUT /api/v1/tool-providers/shop/orders", ORDERS)
+    replace = ("tool-provider", "create", "shop/orders", "--mcp", "http://new", "--replace")
+    assert hopline(*replace, "--auth", "bearer").stdout == "replaced shop/orders\n"
+    assert (api.seen[-1].method, api.seen[-1].json["credentials"]) == ("PUT", {"token": "********"})
+    hopline(*replace, "--auth", "bearer", "--credential", "token=new")
+    assert api.seen[-1].json["credentials"] == {"token": "new"}
+    hopline(*replace)
+    assert api.seen[-1].json["credentials"] == {}
+
+
 @pytest.mark.parametrize(
     "args", [[], ["--mcp", "http://s", "--openapi", "-"], ["--mcp", "x", "--workflow", "x"]]
 )
