@@ -11,7 +11,8 @@ COPY cli cli
 RUN python -m venv /opt/hopline && /opt/hopline/bin/pip install --no-cache-dir .
 
 FROM python:3.13-slim
-RUN useradd --create-home --uid 10001 hopline && install -d -o hopline /var/lib/hopline /var/lib/hopline/storage
+RUN useradd --create-home --uid 10001 hopline && install -d -o hopline /var/lib/hopline \
+    /var/lib/hopline/storage /var/lib/hopline/spool
 COPY --from=build /opt/hopline /opt/hopline
 ENV PATH=/opt/hopline/bin:$PATH HOPLINE_DATA_DIR=/var/lib/hopline PYTHONUNBUFFERED=1
 USER 10001
