@@ -1,4 +1,4 @@
-"""Workflows called as tools: from a tool node to the run that stands for it. See docs/adr/0014.
+"""Workflows called as tools: from a tool node to the run that stands for it. See docs/adr/0017.
 
 The executor of the node starts the run and gives no result. The engine gives it when that run ends
 (`streams.returns`), so that nothing waits in between: neither a worker nor one of its slots.
