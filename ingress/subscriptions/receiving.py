@@ -8,7 +8,7 @@ from aiohttp import web
 
 from ingress.deliveries import DeliveryAccepted, accept_all, captured_headers, read_delivery, refusals
 from ingress.errors import Gone, MethodNotAllowed, NotFound, Problem, Unavailable
-from ingress.keys import FEED, METRICS, SECRETS
+from ingress.keys import FEED, LIMITS, METRICS, SECRETS
 from ingress.operation import Operation
 from ingress.subscriptions.places import base_url
 from schemas.models import TriggerSubscription
@@ -46,6 +46,8 @@ async def _receive(request: web.Request) -> web.Response:
     subscription = request.app[FEED].definitions.subscriptions.at(request.match_info["endpoint_id"])
     if subscription is None:
         raise NotFound("no subscription has this address; it may have been deleted")
+    if limit := request.app[LIMITS].endpoint(None):
+        limit.check(subscription.endpoint_id)
     if subscription.is_expired(time.time()):
         raise Gone("the subscription has expired, and could not be renewed")
     plugin = _plugin_of(subscription)
@@ -111,7 +113,7 @@ OPERATIONS = (
         body="*/*",
         answer=DeliveryAccepted,
         status=202,
-        errors=(400, 401, 404, 405, 410, 413),
+        errors=(400, 401, 404, 405, 410, 413, 429),
         public=True,
     ),
 )

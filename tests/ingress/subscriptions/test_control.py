@@ -189,6 +189,30 @@ async def test_a_trigger_finds_the_only_subscription_at_its_provider(
     )
 
 
+async def test_a_deployed_node_of_dify_becomes_a_trigger(caller: Caller) -> None:
+    made = await caller.subscribe()
+    node = {
+        "type": "trigger-plugin", "title": "Paid", "plugin_id": "langgenius/stripe_trigger",
+        "provider_id": "langgenius/stripe_trigger/stripe", "provider_type": "trigger",
+        "event_name": "invoice.paid", "event_parameters": {}, "subscription_id": "",
+    }  # fmt: skip
+    end = {"type": "end", "title": "End", "outputs": []}
+    graph = {
+        "nodes": [{"id": "paid", "data": node}, {"id": "end", "data": end}],
+        "edges": [{"id": "e", "source": "paid", "target": "end", "sourceHandle": "source"}],
+    }
+    status, imported = await caller.call("POST", "/workflows/import?app=paid&publish=true", graph)
+    assert status == 201, imported
+    path = f"/deployment/workflows/{imported['workflow_id']}"
+    status, deployed = await caller.call("POST", f"{path}/deploy", {})
+    assert status == 200, deployed
+    [trigger] = deployed["triggers"]
+    assert (trigger["type"], trigger["node_id"], trigger["index_key"]) == ("PLUGIN", "paid", made["id"])
+    _, listed = await caller.call("GET", "/triggers")
+    [config] = [one["config"] for one in listed["data"]]
+    assert (config["provider_id"], config["event_types"]) == ("hopline/stripe", ["invoice.paid"])
+
+
 async def test_those_of_others_are_not_there(caller: Caller) -> None:
     made = await caller.subscribe()
     key = ApiKey(id="k", tenant_id="other", name="other", sha256=ApiKey.digest("other-key"))

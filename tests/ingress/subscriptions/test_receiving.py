@@ -7,11 +7,12 @@ from urllib.parse import urlsplit
 
 import orjson
 import pytest
+from aiohttp.test_utils import TestClient, TestServer
 
 from schemas.models import TriggerSubscription
 from schemas.models.subscription import SubscriptionStatus
 from schemas.secrets import SecretBox
-from tests.ingress.stand_ins import SECRET_KEY
+from tests.ingress.stand_ins import SECRET_KEY, assemble, new_settings
 from tests.ingress.subscriptions.conftest import Caller
 from transport.subscriptions import SUBSCRIPTIONS
 
@@ -126,6 +127,17 @@ async def test_a_fault_of_a_plugin_says_where_and_nothing_else(
     assert "KeyError at " in said[0]
     assert "plugins/stripe.py" in said[0]
     assert "KeyError" not in problem["detail"]
+
+
+async def test_so_many_requests_are_taken_of_an_endpoint(caller: Caller) -> None:
+    made = await caller.subscribe(credentials={"signing_secret": "s"})
+    settings = new_settings(endpoint_rate_per_s=0.01, endpoint_burst=2)
+    async with TestClient(TestServer(assemble(caller.stand_ins, settings))) as client:
+        limited = Caller(client, caller.stand_ins, caller.providers)
+        assert [(await send(limited, made, b"{}", {}))[0] for _ in range(2)] == [401, 401]
+        async with client.post(urlsplit(made["endpoint"]).path, data=b"{}") as answer:
+            assert answer.status == 429
+            assert int(answer.headers["Retry-After"]) > 60
 
 
 async def test_secrets_of_another_key_take_nothing(caller: Caller) -> None:
