@@ -1,12 +1,45 @@
-"""What a run waits for, drawn under its tree."""
+"""What a run, or a node that was run alone, waits for: where it is answered, and how it is shown."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 
-from cli.output import one_line
+from cli.client import Client, Refused
+from cli.output import duration, one_line, show_fields, show_json
+
+_NOT_FOUND = 404
+RUNS, EXECUTIONS = "runs", "node-executions"
+"""Paths of the API."""
+
+
+def find_pauses(client: Client, wanted: str) -> tuple[str, Sequence[Mapping[str, Any]]]:
+    """RUNS or EXECUTIONS, and what waits there. Raises `Refused` for an id of neither."""
+    try:
+        return RUNS, client.get(RUNS, wanted)["pauses"]
+    except Refused as no_run:
+        if no_run.status != _NOT_FOUND:
+            raise
+        try:
+            execution = client.get(EXECUTIONS, wanted)
+        except Refused:
+            raise no_run from None
+    pause = (execution["execution_metadata"] or {}).get("pause")
+    return EXECUTIONS, [pause] if pause and execution["status"] == "paused" else []
+
+
+def show_execution(execution: Mapping[str, Any], *, as_json: bool) -> None:
+    """What a node did that was run alone, or what it asks."""
+    if as_json:
+        show_json(execution)
+        return
+    shown = ("id", "node_type", "title", "status", "inputs", "process_data", "outputs", "error")
+    elapsed = duration(execution["elapsed_time"])
+    show_fields({name: execution[name] for name in shown} | {"elapsed": elapsed})
+    if execution["status"] == "paused":
+        show_pause(execution["execution_metadata"]["pause"])
+        click.echo(f"answer with: hopline run resume {execution['id']}")
 
 
 def show_pause(pause: Mapping[str, Any]) -> None:

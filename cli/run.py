@@ -11,9 +11,9 @@ from cli.files import JsonObject
 from cli.lookup import find_workflow, workflow_names
 from cli.output import duration, json_option, moment, one_line, show, show_json, show_table
 from cli.pairs import Pair, typed_inputs
-from cli.pause import show_pause
+from cli.pause import RUNS, find_pauses, show_execution, show_pause
 from cli.tree import run_tree
-from cli.wait import wait_for_run
+from cli.wait import wait_for_answer, wait_for_run
 
 _wait_option = click.option(
     "--wait", is_flag=True, help="Wait for the end and draw the run; exit code 1 unless it succeeded."
@@ -161,9 +161,10 @@ def resume(
     timeout_s: float,
     as_json: bool,
 ) -> None:
-    """Answer what a paused run waits for."""
+    """Answer what a paused run waits for, or a node that was run alone: ID is that of its execution."""
     client = connect()
-    fields = _asked(client.get("runs", run_id)["pauses"], node_id, pause_id) if pairs else []
+    place, pauses = find_pauses(client, run_id)
+    fields = _asked(pauses, node_id, pause_id)
     # Where nothing is asked, the API has the reason.
     given = (
         typed_inputs(pairs, fields, lambda path: client.upload_file(path)["file"]) if fields else dict(pairs)
@@ -171,7 +172,15 @@ def resume(
     answer: dict[str, Any] = {"inputs": {**inputs, **given}}
     named = {"action": action, "node_id": node_id, "pause_id": pause_id}
     answer |= {name: value for name, value in named.items() if value is not None}
-    _started(client, client.post("runs", run_id, "resume", body=answer), wait, timeout_s, as_json)
+    accepted = client.post(place, run_id, "resume", body=answer)
+    if place == RUNS:
+        _started(client, accepted, wait, timeout_s, as_json)
+    elif wait:
+        show_execution(wait_for_answer(client, run_id, timeout_s), as_json=as_json)
+    elif as_json:
+        show_json(accepted)
+    else:
+        click.echo(run_id)
 
 
 def _asked(

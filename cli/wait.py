@@ -1,7 +1,7 @@
 """Waiting for a run, with something to see on a terminal."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 from rich.console import Console
@@ -14,6 +14,7 @@ from cli.output import one_line
 _POLL_S = 0.2
 _NOT_FOUND = 404
 _UNDER_WAY = frozenset({"RUNNING", "PAUSED", "running"})
+_ANSWERED = _UNDER_WAY | {"paused"}
 
 
 def wait_for_run(client: Client, run_id: str, timeout_s: float) -> Mapping[str, Any]:
@@ -26,7 +27,18 @@ def wait_for_node(client: Client, execution_id: str, timeout_s: float) -> Mappin
     return _wait(client, ("node execution", "node-executions"), execution_id, timeout_s)
 
 
-def _wait(client: Client, what: tuple[str, str], wanted: str, timeout_s: float) -> Mapping[str, Any]:
+def wait_for_answer(client: Client, execution_id: str, timeout_s: float) -> Mapping[str, Any]:
+    """The same, once it has taken its answer."""
+    return _wait(client, ("node execution", "node-executions"), execution_id, timeout_s, _ANSWERED)
+
+
+def _wait(
+    client: Client,
+    what: tuple[str, str],
+    wanted: str,
+    timeout_s: float,
+    under_way: Set[str] = _UNDER_WAY,
+) -> Mapping[str, Any]:
     """Polls: what begins is visible only when the sink has written it, a moment later."""
     name, path = what
     deadline = time.monotonic() + timeout_s
@@ -38,7 +50,7 @@ def _wait(client: Client, what: tuple[str, str], wanted: str, timeout_s: float) 
         task = progress.add_task(f"waiting for the {name} to begin", total=None)
         while True:
             found = _look(client, path, wanted)
-            if found is not None and found["status"] not in _UNDER_WAY:
+            if found is not None and found["status"] not in under_way:
                 return found
             if time.monotonic() >= deadline:
                 raise CommandFailed(

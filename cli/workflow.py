@@ -12,9 +12,9 @@ from cli.environment import with_environment
 from cli.errors import CommandFailed
 from cli.files import FILE, JsonObject, read_text
 from cli.lookup import find_workflow
-from cli.output import duration, json_option, show_fields, show_json, show_table
+from cli.output import json_option, show_fields, show_json, show_table
 from cli.pairs import Pair
-from cli.pause import show_pause
+from cli.pause import show_execution
 from cli.wait import wait_for_node
 
 
@@ -133,17 +133,8 @@ def step(
     body = {"inputs": {**inputs, **dict(pairs)}}
     started = client.post("workflows", workflow_id, "draft", "nodes", node, "run", body=body)
     done = wait_for_node(client, started["node_execution_id"], timeout_s)
-    if as_json:
-        show_json(done)
-    else:
-        shown = ("id", "node_type", "title", "status", "inputs", "process_data", "outputs", "error")
-        show_fields({name: done[name] for name in shown} | {"elapsed": duration(done["elapsed_time"])})
-    if done["status"] == "paused":
-        if not as_json:
-            show_pause(done["execution_metadata"]["pause"])
-            click.echo(f"answer with POST /api/v1/node-executions/{done['id']}/resume")
-        return
-    if done["status"] != "succeeded":
+    show_execution(done, as_json=as_json)
+    if done["status"] not in ("succeeded", "paused"):
         raise CommandFailed(f"node {node} has ended {done['status']}")
 
 

@@ -125,4 +125,19 @@ def test_step_shows_what_a_node_asks_and_how_to_answer(hopline: Hopline, api: Ca
     result = hopline("workflow", "step", "order-review", "ask")
     assert result.exit_code == 0
     assert "waits at Ask until 2027-01-15 08:00:00 UTC, pause e1\n  | Fine?\n" in result.stdout
-    assert result.stdout.endswith("answer with POST /api/v1/node-executions/e1/resume\n")
+    assert result.stdout.endswith("answer with: hopline run resume e1\n")
+    api.refuses("GET /api/v1/runs/e1", 404, "no run has the id e1")
+    api.says("POST /api/v1/node-executions/e1/resume", {"workflow_run_id": "s", "pause_id": "e1"}, 202)
+    answered = hopline("run", "resume", "e1", "--action", "yes")
+    assert (answered.exit_code, answered.stdout) == (0, "e1\n")
+    assert api.seen[-1].json == {"inputs": {}, "action": "yes"}
+    stepping(api, status="succeeded", execution_metadata={"pause": pause}, outputs={"__action_id": "yes"})
+    assert "__action_id" in hopline("run", "resume", "e1", "--action", "yes", "--wait").stdout
+
+
+def test_what_is_neither_a_run_nor_a_node_cannot_be_answered(hopline: Hopline, api: CannedApi) -> None:
+    api.refuses("GET /api/v1/runs/x", 404, "no run has the id x")
+    api.refuses("GET /api/v1/node-executions/x", 404, "no node execution has the id x")
+    result = hopline("run", "resume", "x")
+    assert result.exit_code == 1
+    assert "no run has the id x" in result.stderr
