@@ -1,46 +1,27 @@
 """The second stage: tells the engine what has come for a run, keeps its state, sends what follows."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
 from schemas.codec import Codec
-from schemas.codec import Record as AvroRecord
 from schemas.models import DRAFT, Workflow
-from schemas.triggers.config import Retry
-from schemas.triggers.schedule import ScheduleConfig
 from streams.engine.advance import Advanced, advance, due_us
-from streams.engine.commands import Cancel, Command, NodeResult, Resume, Start, Timer, command_of
+from streams.engine.commands import Cancel, Command, NodeResult, Resume, Start, Timer
 from streams.engine.definition import Definition
-from streams.engine.effects import (
-    ConversationChanged,
-    Effect,
-    LogChanged,
-    NodeExecuted,
-    RunChanged,
-    TaskScheduled,
-)
 from streams.engine.errors import NeedsValue
 from streams.engine.options import Options
 from streams.engine.state import SPLIT_BYTES, RunState, decode, encode
 from streams.fetching import Fetcher
-from streams.fitting import fitting
-from streams.gates.answers import waits
-from streams.gates.retries import ended_run
+from streams.following import Following, Headers, Run
 from streams.library import Library
 from streams.offload import Offload, Owner, packed_row
-from streams.placeholders import without_placeholders
-from streams.returns import cancellation, result_for
+from streams.resumption import told
 from streams.run_rows import PINNED, RunParts, RunRow, is_workflow, part_key, row_due
-from streams.schedules import run_ended
 from streams.shell.stage import Decision, Kept, NotYet, Record, Stage
 from transport.definitions import WORKFLOWS
 from transport.feed import DefinitionsFeed
-from transport.producer import Send
-
-Headers = tuple[tuple[str, bytes], ...]
 
 Count = Callable[[str, str], None]
 """Told the kind of each command and its outcome: applied or stale."""
@@ -76,7 +57,7 @@ class Runner:
         self._finished_ttl_s = finished_ttl_s
         self._count = count
         self._fetcher = fetcher
-        self._offload = offload
+        self._following = Following(feed=feed, codec=codec, fetcher=fetcher, offload=offload)
 
     def stage(self) -> Stage:
         """The declaration that the shell runs."""
@@ -101,7 +82,7 @@ class Runner:
             standing = _Standing(workflow, None, _pin(workflow))
         else:
             standing = self._stand(RunRow.decode(row), run_id, kept)
-        return self._advance(standing, command_of(command_record), now, headers)
+        return self._advance(standing, told(command_record, self._fetcher), now, headers)
 
     def on_due(self, key: str, row: bytes, kept: Kept, now: float) -> Decision:
         """An attempt begins, the time of a pause or of the run is up, or a finished run is forgotten."""
@@ -128,21 +109,18 @@ class Runner:
             standing.workflow, _only(standing.state, command), _entry(standing.state, command)
         )
         advanced = self._bring_and_advance(definition, standing.state, command, round(now * 1e6))
-        decision = Decision()
-        effects = [_kept(effect, standing.workflow) for effect in advanced.effects]
-        if caller := _caller(standing.state, command):
-            self._return(caller, effects, headers, decision)
-        if advanced.state is not None:
-            self._fetcher.used(advanced.state.run_id)
-        kind = _KINDS[type(command)]
+        kind, decision = _KINDS[type(command)], Decision()
         if advanced.state is None or not advanced.effects:
             self._count(kind, "stale")
-            return Decision()
-        self._count(kind, "applied")
-        self._send_all(effects, advanced.state, headers, decision)
-        # A run that ends in its first hop leaves no row: told again, it gives the same records again.
-        if not (standing.state is None and advanced.state.ended):
-            self._write(advanced.state, standing.pinned, now, decision)
+        else:
+            run = Run(advanced.state, standing.workflow, _caller(standing.state, command), headers)
+            self._following.add(advanced.effects, run, decision)
+            # A run that ends in its first hop leaves no row: told again, it gives the same records again.
+            if not (standing.state is None and advanced.state.ended):
+                self._write(advanced.state, standing.pinned, now, decision)
+            self._count(kind, "applied")
+        if advanced.state is not None:
+            self._fetcher.used(advanced.state.run_id)
         return decision
 
     def _bring_and_advance(
@@ -171,43 +149,6 @@ class Runner:
             writes[part_key(state.run_id, PINNED)] = pinned
             pinned = hashlib.sha256(pinned).digest()
         writes[state.run_id] = RunRow(due / 1e6, pinned, head).encode()
-
-    def _send_all(
-        self,
-        effects: Sequence[Effect],
-        state: RunState,
-        headers: Headers,
-        decision: Decision,
-    ) -> None:
-        owner, limit = _owner(state), self._offload.limit(state.triggered_from)
-        sends = decision.sends
-        for effect in effects:
-            record = fitting(effect, owner, limit, decision.uploads)
-            sends.append(_send(self._codec, effect, record, headers))
-        for effect in effects:
-            if isinstance(effect, LogChanged) and _ends_scheduled_run(effect.record):
-                log = effect.record
-                ended = (log["tenant_id"], log["app_trigger_id"], log["workflow_run_id"], log["finished_at"])
-                sends.append(run_ended(self._codec, *ended))
-            elif isinstance(effect, NodeExecuted) and _leaves_a_call(effect.record):
-                sends.append(_command(self._codec, cancellation(effect.record), headers))
-            if isinstance(effect, LogChanged) and effect.record["finished_at"] is not None:
-                sends.extend(ended_run(self._codec, effect.record, self._retry(effect.record)))
-            if isinstance(effect, NodeExecuted):
-                sends.extend(waits(self._codec, effect.record))
-
-    def _retry(self, log: AvroRecord) -> Retry | None:
-        deployed = self._feed.definitions.deployed(log["app_trigger_id"] or "")
-        return deployed.settings.retry if deployed else None
-
-    def _return(
-        self, caller: Mapping[str, Any], effects: Sequence[Effect], headers: Headers, decision: Decision
-    ) -> None:
-        """Tells the caller once the run has ended. Raises `NotYet` while an output is under way."""
-        for effect in effects:
-            if isinstance(effect, RunChanged) and effect.record["finished_at"] is not None:
-                result = result_for(caller, effect.record, self._fetcher, decision.uploads)
-                decision.sends.append(_command(self._codec, result, headers))
 
 
 class _Standing(NamedTuple):
@@ -246,46 +187,6 @@ def _pin(workflow: Workflow) -> bytes:
     return workflow.model_dump_json(exclude={"graph_hash"}).encode()
 
 
-def _ends_scheduled_run(log: AvroRecord) -> bool:
-    return log["trigger_type"] == ScheduleConfig.type and log["finished_at"] is not None
-
-
-def _leaves_a_call(execution: AvroRecord) -> bool:
-    """Whether the run that a node may have started is to end with its own."""
-    return (execution["status"], execution["node_type"]) == ("stopped", "tool")
-
-
 def _owner(run: RunState | Start | None) -> Owner:
     assert run is not None
     return Owner(run.tenant_id, run.run_id)
-
-
-def _kept(effect: Effect, workflow: Workflow) -> Effect:
-    """Only a task may say which secret is meant."""
-    if isinstance(effect, TaskScheduled):
-        return effect
-    return replace(effect, record=without_placeholders(effect.record, workflow))
-
-
-def _command(codec: Codec, command: AvroRecord, headers: Headers) -> Send:
-    key = command["workflow_run_id"].encode()
-    return Send("run.commands", key, codec.encode("RunCommand", command), headers)
-
-
-def _send(codec: Codec, effect: Effect, record: AvroRecord, headers: Headers) -> Send:
-    match effect:
-        case NodeExecuted():
-            topic, schema, key = (
-                "node.executions",
-                "WorkflowNodeExecution",
-                record["workflow_run_id"] or record["id"],
-            )
-        case RunChanged():
-            topic, schema, key = "runs", "WorkflowRun", record["id"]
-        case LogChanged():
-            topic, schema, key = "trigger.logs", "WorkflowTriggerLog", record["id"]
-        case ConversationChanged():
-            topic, schema, key = "conversation.commands", "ConversationCommand", record["conversation_key"]
-        case TaskScheduled(queue=queue):
-            topic, schema, key = f"node.tasks.{queue}", "NodeTask", record["node_execution_id"]
-    return Send(topic, key.encode(), codec.encode(schema, record), headers)

@@ -1,0 +1,107 @@
+"""What follows from a command to a run: its records, and what these make other runs and stages do."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from schemas.codec import Codec
+from schemas.codec import Record as AvroRecord
+from schemas.models import Workflow
+from schemas.triggers.schedule import ScheduleConfig
+from streams.engine.effects import (
+    ConversationChanged,
+    Effect,
+    LogChanged,
+    NodeExecuted,
+    RunChanged,
+    TaskScheduled,
+)
+from streams.engine.state import RunState
+from streams.fetching import Fetcher
+from streams.fitting import fitting
+from streams.gates.answers import waits
+from streams.gates.retries import ended_run
+from streams.offload import Offload, Owner
+from streams.placeholders import without_placeholders
+from streams.returns import cancellation, result_for
+from streams.schedules import run_ended
+from streams.shell.stage import Decision
+from transport.feed import DefinitionsFeed
+from transport.producer import Send
+
+Headers = tuple[tuple[str, bytes], ...]
+
+
+class Run(NamedTuple):
+    """The run that a command was for, as it is afterwards."""
+
+    state: RunState
+    workflow: Workflow
+    caller: Mapping[str, Any] | None
+    """Who waits for its end: see `streams.calls`."""
+    headers: Headers
+
+
+@dataclass(frozen=True, kw_only=True)
+class Following:
+    """Turns effects into messages. Used by one stage, on the loop's thread."""
+
+    feed: DefinitionsFeed
+    codec: Codec
+    fetcher: Fetcher
+    offload: Offload
+
+    def add(self, effects: Sequence[Effect], run: Run, decision: Decision) -> None:
+        """All of it, to the sends and uploads of the decision. Raises `NotYet` while an output that a caller
+        gets is under way."""
+        owner = Owner(run.state.tenant_id, run.state.run_id)
+        limit = self.offload.limit(run.state.triggered_from)
+        kept = [_kept(effect, run.workflow) for effect in effects]
+        for effect in kept:
+            record = fitting(effect, owner, limit, decision.uploads)
+            decision.sends.append(_send(self.codec, effect, record, run.headers))
+        for effect in kept:
+            decision.sends.extend(self._consequences(effect, run, decision))
+
+    def _consequences(self, effect: Effect, run: Run, decision: Decision) -> Iterator[Send]:
+        match effect:
+            case RunChanged(record) if run.caller and record["finished_at"] is not None:
+                yield self._command(result_for(run.caller, record, self.fetcher, decision.uploads), run)
+            case LogChanged(record) if record["finished_at"] is not None:
+                if record["trigger_type"] == ScheduleConfig.type:
+                    ended = (record["tenant_id"], record["app_trigger_id"], record["workflow_run_id"])
+                    yield run_ended(self.codec, *ended, record["finished_at"])
+                deployed = self.feed.definitions.deployed(record["app_trigger_id"] or "")
+                yield from ended_run(self.codec, record, deployed.settings.retry if deployed else None)
+            case NodeExecuted(record):
+                if (record["status"], record["node_type"]) == ("stopped", "tool"):
+                    # What the node may have called is to end with it.
+                    yield self._command(cancellation(record), run)
+                yield from waits(self.codec, record)
+
+    def _command(self, command: AvroRecord, run: Run) -> Send:
+        key = command["workflow_run_id"].encode()
+        return Send("run.commands", key, self.codec.encode("RunCommand", command), run.headers)
+
+
+def _kept(effect: Effect, workflow: Workflow) -> Effect:
+    """Only a task may say which secret is meant."""
+    if isinstance(effect, TaskScheduled):
+        return effect
+    return replace(effect, record=without_placeholders(effect.record, workflow))
+
+
+def _send(codec: Codec, effect: Effect, record: AvroRecord, headers: Headers) -> Send:
+    match effect:
+        case NodeExecuted():
+            topic, schema = "node.executions", "WorkflowNodeExecution"
+            key = record["workflow_run_id"] or record["id"]
+        case RunChanged():
+            topic, schema, key = "runs", "WorkflowRun", record["id"]
+        case LogChanged():
+            topic, schema, key = "trigger.logs", "WorkflowTriggerLog", record["id"]
+        case ConversationChanged():
+            topic, schema, key = "conversation.commands", "ConversationCommand", record["conversation_key"]
+        case TaskScheduled(queue=queue):
+            topic, schema, key = f"node.tasks.{queue}", "NodeTask", record["node_execution_id"]
+    return Send(topic, key.encode(), codec.encode(schema, record), headers)
