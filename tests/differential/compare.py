@@ -99,10 +99,16 @@ def _outside_differences(peer: Result, hopline: Result) -> Iterator[str]:
     """In what models and tools were asked, but for words of the engines' own. Branches ask in any order."""
     asked, called = (
         [[one for one in result.asked if one["model"] != OWN_WORDING] for result in (peer, hopline)],
-        [result.called for result in (peer, hopline)],
+        [[_given(call) for call in result.called] for result in (peer, hopline)],
     )
     for what, (theirs, ours) in (("asked", asked), ("called", called)):
         yield from _value(what, sorted(theirs, key=orjson.dumps), sorted(ours, key=orjson.dumps))
+
+
+def _given(call: Json) -> Json:
+    """A call without arguments that are null: Hopline leaves them out, Dify leaves them to the tool."""
+    given = {name: value for name, value in call["arguments"].items() if value is not None}
+    return {**call, "arguments": given}
 
 
 def _run_differences(peer: Result, hopline: Result) -> Iterator[str]:

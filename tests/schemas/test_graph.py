@@ -107,7 +107,6 @@ NODE_PROBLEMS: list[tuple[Json, str]] = [
     (answer("x", "{{#gone.y#}}"), "node x, answer: refers to gone.y"),
     (http(headers="A: {{#gone.y#}}"), "node h, headers: refers to gone.y"),
     (http(body={"type": "binary", "data": [{"file": ["gone", "y"]}]}), "body.data.0.file: refers to"),
-    (http(body={"type": "json", "data": []}), "node h, body.data: a body of type json has exactly one item"),
     (http(method="BREW"), "node h, method: Input should be"),
     (http(authorization={"type": "api-key"}), "node h, authorization.config: is missing"),
     (compare(["gone", "y"], "is"), "node x, cases.0.conditions.0.variable_selector: refers to gone.y"),
@@ -175,6 +174,10 @@ def test_malformed_data_is_a_problem_and_never_an_exception(name: str, value: An
         (graph([FORM, end(), template("lost", "x")], ("start", "end")), "node lost, edges: is never reached"),
         (with_node(answer("a", "{{#start.a#}} {{#no-node.a#}}")), "{{#no-node.a#}} is no reference"),
         (graph([start(field("a"), field("a"))]), "node start, variables: 'a' is there several times"),
+        (
+            with_node(http(body={"type": "json", "data": []})),
+            "node h, body.data: a body of type json has exactly one item: the node will fail",
+        ),
         (with_node(answer("a", "")), "node a, type: answer is unusual in mode workflow"),
         (with_node(if_else("x", case("1"))), "'source', which is no case (there are: 1, false)"),
         (

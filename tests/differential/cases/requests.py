@@ -41,6 +41,7 @@ CASES: dict[str, Job] = {
     "json with a quote in a value": _body("json", {"value": '{"a": "{{#start.q#}}"}'}),
     "json with an object": _body("json", {"value": '{"a": {{#start.o#}}}'}),
     "json that is none": _body("json", {"value": "nothing like it"}),
+    "json without an item": _body("json", error_strategy="fail-branch"),
     "raw text": _body("raw-text", {"value": "say {{#start.q#}}"}),
     "form": _body(
         "x-www-form-urlencoded", {"key": "a", "value": "1 ü"}, {"key": "b", "value": "{{#start.q#}}"}
