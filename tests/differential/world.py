@@ -74,9 +74,8 @@ class World:
     async def _body(request: web.Request) -> Any:
         if request.content_type == "multipart/form-data":
             return {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
-        if request.content_type == "application/json":
-            return await request.json()
-        return await request.text()
+        text = await request.text()
+        return json.loads(text) if text and request.content_type == "application/json" else text
 
     async def _call(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]

@@ -104,6 +104,7 @@ DIFFERENCES: dict[str, Difference] = {
     ),
     "fields that are left out": _meant(_form(field("x", required=False)), "start inputs", "start outputs"),
     "parameters beside those of the URL": _meant(requests.PARAMETERS_TWICE, *_ENDS, "n outputs"),
+    "a JSON body that is null": _meant(requests.NULL_BODY, *_ENDS, "n outputs"),
     "the type of an extractor's failure": _meant(documents.UNKNOWN_TYPE, "n outputs"),
     "a template that is wrong": _meant(models.WRONG_TEMPLATE, REFUSED),
     "a script that does not compile": _meant(_script_that_does_not_compile(), REFUSED),

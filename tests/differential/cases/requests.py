@@ -32,7 +32,27 @@ def _key(kind: str, **config: Any) -> Job:
 
 PARAMETERS_TWICE = _job("/echo?z=1", params="a:1")
 
+_NEARLY_JSON = (
+    *(
+        "",
+        " ",
+        "{",
+        "{'a': 1}",
+        '{"a": 1,}',
+        '{"a": {{#start.q#}}}',
+        "1 2",
+        '"x"',
+        "[1",
+        '{"a": "b\nc"}',
+        "{}{}",
+    ),
+    *('{"a": True}', '{"a": "x"y"}', '```json\n{"a": 1}\n```'),
+)
+
+NULL_BODY = _body("json", {"value": "null"})
+
 CASES: dict[str, Job] = {
+    **{f"nearly JSON: {text!r}": _body("json", {"value": text}) for text in _NEARLY_JSON},
     **{method: _job(method=method) for method in ("get", "post", "put", "patch", "delete", "POST")},
     "parameters": _job(params="a:1\nb: {{#start.q#}}\nc\n\nd:x:y"),
     "headers": _job(headers="X-A: 1\nX-B:{{#start.q#}}\nX-C"),

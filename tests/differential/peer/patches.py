@@ -8,6 +8,7 @@ from typing import Any
 from graphon.dsl import importer
 from graphon.engine.ready_queue import InMemoryReadyQueue
 from graphon.runtime.variable_pool import VariablePool
+from httpx._transports import default
 
 _MAX_WAIT_S = 0.001
 
@@ -18,6 +19,8 @@ def apply() -> None:
     importer._canonical_vendor = lambda provider: provider
     _lock_the_pool()
     _stop_sooner()
+    # Each request has a client of its own, and each client reads all certificates.
+    default.create_ssl_context = functools.cache(default.create_ssl_context)
 
 
 def _lock_the_pool() -> None:
