@@ -3,6 +3,7 @@ FROM python:3.13-slim AS build
 WORKDIR /src
 COPY pyproject.toml README.md ./
 COPY schemas schemas
+COPY plugins plugins
 COPY transport transport
 COPY ingress ingress
 COPY streams streams

@@ -87,7 +87,9 @@ def authorization(request: web.Request, plugin: TriggerPlugin, subscription: Tri
         verifier=new_verifier(),
         until_s=time.time() + LIFETIME_S,
     )
-    return authorization_url(client.params(box), state.redirect_uri, state.sealed(box), state.verifier)
+    with provider_errors():
+        params = client.params(box)
+    return authorization_url(params, state.redirect_uri, state.sealed(box), state.verifier)
 
 
 def redirect_uri(request: web.Request, plugin: TriggerPlugin) -> str:

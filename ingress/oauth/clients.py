@@ -15,7 +15,7 @@ from ingress.oauth.authorizing import redirect_uri
 from ingress.operation import Operation
 from ingress.responses import json_answer, read_model
 from ingress.sealing import MASK
-from ingress.subscriptions.agreeing import needed_box, needed_plugin
+from ingress.subscriptions.agreeing import needed_box, needed_plugin, provider_errors
 from ingress.wire import Answer, RequestBody
 from schemas.models import DEFAULT_TENANT, TriggerOAuthSystemClient, TriggerOAuthTenantClient, utc_now
 from schemas.models.oauth_client import SYSTEM_TENANT, OAuthClient, OAuthParams
@@ -96,7 +96,8 @@ class _Level:
         stored = self._find(request, tenant_id, plugin)
         secret = wanted.client_secret
         if secret == MASK:
-            secret = stored.params(box).client_secret if stored else ""
+            with provider_errors():
+                secret = stored.params(box).client_secret if stored else ""
         params = _params(plugin, wanted, secret)
         caller = request[CALLER].name
         fields: dict[str, Any] = {
@@ -201,7 +202,8 @@ def _params(plugin: TriggerPlugin, wanted: OAuthClientBody, secret: str) -> OAut
 
 
 def _view(request: web.Request, client: OAuthClient, plugin: TriggerPlugin) -> OAuthClientView:
-    params = client.params(needed_box(request))
+    with provider_errors():
+        params = client.params(needed_box(request))
     shown = params.model_dump()
     shown["client_secret"] = MASK if params.client_secret else ""
     return OAuthClientView(

@@ -18,7 +18,7 @@ from schemas.plugins.contract import TriggerPlugin
 from schemas.plugins.errors import ProviderError, ProviderRefused, fault_of
 from schemas.plugins.opening import opened, sealed_properties
 from schemas.plugins.registry import find_plugin, plugins
-from schemas.secrets import SecretBox
+from schemas.secrets import SecretBox, SecretUnreadable
 from transport.errors import TransportError
 from transport.plugin_http import PluginHttp
 from transport.subscriptions import SUBSCRIPTIONS, subscription_command
@@ -26,6 +26,7 @@ from transport.subscriptions import SUBSCRIPTIONS, subscription_command
 _log = logging.getLogger(__name__)
 
 _RETRY_S = 10
+_CONFIGURATION_RETRY_S = 60
 
 
 def needed_box(request: web.Request) -> SecretBox:
@@ -48,9 +49,15 @@ def needed_plugin(name: str) -> TriggerPlugin:
 
 @contextmanager
 def provider_errors() -> Iterator[None]:
-    """What a provider says, as `Unprocessable` or `Unavailable`."""
+    """What a provider says, as `Unprocessable` or `Unavailable`; likewise secrets that cannot be read."""
     try:
         yield
+    except SecretUnreadable as unreadable:
+        raise Unavailable(
+            "a secret for this cannot be read: its operator must set HOPLINE_SECRET_KEY to the key that "
+            "it was stored under, or it must be stored again",
+            _CONFIGURATION_RETRY_S,
+        ) from unreadable
     except ProviderRefused as refused:
         raise Unprocessable(str(refused), errors=[]) from refused
     except ProviderError as error:
@@ -110,7 +117,7 @@ async def tell(
 def _faults(subscription: TriggerSubscription) -> Iterator[None]:
     try:
         yield
-    except ProviderError:
+    except (ProviderError, SecretUnreadable):
         raise
     except Exception as error:
         _log.error("subscription %s: %s", subscription.id, fault_of(error))

@@ -56,7 +56,9 @@ async def _receive(request: web.Request) -> web.Response:
     delivery = await read_delivery(request)
     with refusals():
         dispatch = _dispatch(request, plugin, subscription, delivery)
-        found = received(subscription, dispatch, captured_headers(delivery))
+        kept = captured_headers(delivery)
+        shown = {name: value for name, value in kept.items() if name not in plugin.secret_headers}
+        found = received(subscription, dispatch, shown)
     return await accept_all(request, delivery, found)
 
 

@@ -106,6 +106,8 @@ class TriggerPlugin:
     Filters: ClassVar[type[EventFilters]] = EventFilters
     secret_properties: ClassVar[frozenset[str]] = frozenset()
     """Names of properties that are texts nobody may see."""
+    secret_headers: ClassVar[frozenset[str]] = frozenset()
+    """Headers, in small letters, that prove who sends: they are not kept. The usual ones are known."""
     methods: ClassVar[tuple[str, ...]] = ("POST",)
     """That `receive` takes; some providers prove an endpoint with a GET."""
     renew_before_s: ClassVar[int] = 3600

@@ -24,6 +24,8 @@ from transport.subscriptions import SubscriptionIndex, subscription_command
 _log = logging.getLogger(__name__)
 
 _AT_ONCE = 50
+"""A deployment that comes back after a day must not call on a provider for all its tenants at once."""
+
 _PAUSE_S = 1.0
 _CLOSE_S = 10.0
 """How long an attempt that is under way may still take when the worker stops."""
@@ -61,7 +63,11 @@ class Refresher:
         self._begun: dict[str, int] = {}
         """Subscription id -> the last attempt."""
         self._tasks: set[asyncio.Task[None]] = set()
-        self._slots = asyncio.Semaphore(_AT_ONCE)
+
+    @property
+    def room(self) -> int:
+        """See `Attempts.room`."""
+        return _AT_ONCE - len(self._tasks)
 
     def begin(self, subscription: TriggerSubscription, lease: Lease) -> None:
         """See `Attempts.begin`."""
@@ -79,12 +85,11 @@ class Refresher:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+            if late:
+                _log.warning("%d attempts were cut off; their subscriptions are looked at again", len(late))
 
     async def _attempt(self, subscription: TriggerSubscription, lease: Lease) -> None:
-        async with self._slots:
-            if self._clock() >= lease.until_s - _CLOSE_S:
-                return  # It has waited for so long that the row is about to have another attempt.
-            kind, outcome = await self._outcome(subscription, lease)
+        kind, outcome = await self._outcome(subscription, lease)
         ids = {"credentials_id": subscription.credentials_id, "agreement_id": subscription.agreement_id}
         await self._tell(subscription, kind, {**ids, "attempt": lease.attempt, **outcome})
 

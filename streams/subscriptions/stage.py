@@ -31,6 +31,10 @@ _OUTCOMES = {"TOKEN": with_token, "RENEWED": with_renewal, "FAILED": with_failur
 class Attempts(Protocol):
     """`Refresher`, as far as the stage needs it."""
 
+    @property
+    def room(self) -> int:
+        """How many more can be made at this time."""
+
     def begin(self, subscription: TriggerSubscription, lease: Lease) -> None:
         """Makes the attempt beside everything else; asked for again it is the same one. Does not block."""
 
@@ -43,6 +47,8 @@ class Subscriptions:
         self._codec = codec
         self._attempts = attempts
         self._holder = holder or new_id()
+        self._reserved: dict[str, float] = {}
+        """Subscription id -> by when its attempt has ended, for those that are not kept yet, or not begun."""
 
     def stage(self) -> Stage:
         """The declaration that the shell runs."""
@@ -80,15 +86,28 @@ class Subscriptions:
     def on_due(self, key: str, row: bytes, kept: Kept, now: float) -> Decision:
         """Begins what is due. A row with an attempt is looked at every second: by its holder once the row is
         kept, by another owner until the holder has had its time."""
+        if key not in self._reserved and self._room(now) <= 0:
+            return Decision()  # It stays due. Rows are many when all have waited for a worker.
         found = SubscriptionRow.decode(row)
         lease = found.lease
         if lease is not None and now < lease.until_s:
             if lease.holder == self._holder:
                 self._attempts.begin(found.subscription.since(found.state), lease)
+                self._reserved.pop(key, None)
             return Decision()
         # What has expired meanwhile is looked at as it is now.
         after = leased(found, self._holder, now)
-        return self._kept(after, now) if after.lease is None else Decision(writes={key: after.encode()})
+        if after.lease is None:
+            return self._kept(after, now)
+        self._reserved[key] = after.lease.until_s
+        return Decision(writes={key: after.encode()})
+
+    def _room(self, now: float) -> int:
+        """An attempt whose row was never kept gives its place back when its time is over."""
+        room = self._attempts.room - len(self._reserved)
+        if room <= 0:
+            self._reserved = {key: until for key, until in self._reserved.items() if until > now}
+        return self._attempts.room - len(self._reserved)
 
     def _kept(self, row: SubscriptionRow, now: float) -> Decision:
         """The row, and its state for everybody to see."""

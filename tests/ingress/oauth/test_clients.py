@@ -9,6 +9,7 @@ from schemas.models.oauth_client import SYSTEM_TENANT
 from schemas.secrets import SecretBox
 from tests.ingress.stand_ins import SECRET_KEY
 from tests.ingress.subscriptions.conftest import Caller
+from transport.subscriptions import OAUTH_TENANT_CLIENTS
 
 BODY = {"client_id": "abc", "client_secret": "s3cret"}
 BOX = SecretBox(SECRET_KEY.encode())
@@ -45,6 +46,20 @@ async def test_the_secret_is_encrypted_and_the_mask_keeps_it(caller: Caller) -> 
     assert "s3cret" not in stored.model_dump_json()
     assert stored.params(BOX).client_secret == "s3cret"
     assert "s3cret" not in repr(stored.params(BOX))
+
+
+async def test_one_that_was_stored_under_another_key_says_so(caller: Caller) -> None:
+    _, made = await caller.call("PUT", "/oauth/tenant-clients/gitlab", BODY)
+    stored = caller.stand_ins.configured.definitions.subscriptions.oauth_clients[made["id"]]
+    other = SecretBox(b"x" * 32).encrypt(stored.tenant_id, "{}")
+    changed = stored.model_copy(update={"encrypted_oauth_params": other})
+    await caller.stand_ins.configured.put(OAUTH_TENANT_CLIENTS, changed)
+    parameters = {"project": "7", "events": ["push"], "url": caller.providers.url}
+    body = {"name": "n", "provider": "gitlab", "parameters": parameters}
+    for method, path in (("GET", "/oauth/tenant-clients/gitlab"), ("POST", "/subscriptions")):
+        status, problem = await caller.call(method, path, body)
+        assert (status, "HOPLINE_SECRET_KEY" in problem["detail"]) == (503, True)
+    assert (await caller.call("PUT", "/oauth/tenant-clients/gitlab", BODY))[0] == 200
 
 
 async def test_the_deployments_are_its_operators(caller: Caller, other: dict[str, str]) -> None:

@@ -9,6 +9,7 @@ import orjson
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
+from plugins.stripe import Stripe
 from schemas.models import TriggerSubscription
 from schemas.models.subscription import SubscriptionStatus
 from schemas.secrets import SecretBox
@@ -66,6 +67,17 @@ async def test_an_event_is_accepted_once(caller: Caller) -> None:
     assert (data["type"], data["body"]) == ("plugin", PAID)
     assert "stripe-signature" not in data["headers"]
     assert endpoint["secret"] not in event["data"]
+
+
+async def test_headers_that_a_plugin_keeps_to_itself(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Stripe, "secret_headers", frozenset({"x-shared-token"}))
+    made = await caller.subscribe(credentials={"signing_secret": "s"})
+    body = orjson.dumps(PAID)
+    sent = {**signature("s", body), "X-Shared-Token": "t0ken", "X-Other": "1"}
+    assert (await send(caller, made, body, sent))[0] == 202
+    [event] = caller.stand_ins.sent.events()
+    headers = orjson.loads(event["data"])["headers"]
+    assert ("x-shared-token" in headers, headers["x-other"]) == (False, "1")
 
 
 async def test_who_proves_nothing_is_refused(caller: Caller) -> None:
