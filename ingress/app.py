@@ -35,6 +35,7 @@ from ingress.keys import (
     SETTINGS,
     SQL,
     STORE,
+    VALUES,
 )
 from ingress.limits import Limits
 from ingress.metrics import Metrics
@@ -116,8 +117,9 @@ def new_app(settings: IngressSettings, storage: Storage, clickhouse: ClickHouse 
     secret = key.get_secret_value() if key else ""
     app[FILES] = FileStore(storage, FileLinks(secret, settings.public_url or "", settings.file_url_ttl_s))
     app[CLICKHOUSE] = clickhouse
+    app[VALUES] = ValueStore(storage)
     if clickhouse is not None:
-        app[HISTORY], app[SQL] = History(clickhouse, Assembler(ValueStore(storage))), Sql(clickhouse)
+        app[HISTORY], app[SQL] = History(clickhouse, Assembler(app[VALUES])), Sql(clickhouse)
     add_routes(app, OPERATIONS)
     app.cleanup_ctx.append(_egress)
     return app

@@ -21,6 +21,7 @@ from transport.files import FileStore
 from transport.probe import BrokerProbe
 from transport.producer import Producer
 from transport.store import DefinitionsStore
+from transport.values import ValueStore
 
 SETTINGS = web.AppKey("settings", IngressSettings)
 METRICS = web.AppKey("metrics", Metrics)
@@ -28,6 +29,7 @@ CODEC: web.AppKey[Codec] = web.AppKey("codec", Codec)
 PRODUCER = web.AppKey("producer", Producer)
 FEED = web.AppKey("feed", DefinitionsFeed)
 FILES = web.AppKey("files", FileStore)
+VALUES = web.AppKey("values", ValueStore)
 STORE = web.AppKey("store", DefinitionsStore)
 DOOR = web.AppKey("door", Door)
 ENDPOINTS = web.AppKey("endpoints", Endpoints)

@@ -103,21 +103,33 @@ async def launch(
 
     `system` are the variables of `sys` that the caller gives.
     """
-    system = system or {}
-    arrival = _arrival(request, workflow.id, _value(inputs, system, metadata), replay_of)
+    value = _value(inputs, system or {}, metadata)
+    started = await publish(request, workflow, value, replay_of)
+    return json_answer(started, 200 if started.duplicate else 202)
+
+
+async def publish(
+    request: web.Request,
+    workflow: Workflow,
+    value: dict[str, Any],
+    replay_of: str | None,
+    trigger_id: str | None = None,
+) -> ManualStarted:
+    """Likewise, with all that the event says. `trigger_id` is its name unless the request has one."""
+    system = value.get("system") or {}
+    arrival = _arrival(request, workflow.id, value, replay_of, trigger_id)
     acceptance = await request.app[DOOR].accept(arrival, request.headers)
     run_id = workflow_run_id(acceptance.dedup_key, acceptance.first_received_at, workflow.id)
     conversation = None
     if workflow.type is WorkflowType.CHAT:
         conversation = system.get("conversation_id") or conversation_id(run_id)
-    started = ManualStarted(
+    return ManualStarted(
         trigger_id=arrival.trigger_id,
         duplicate=acceptance.duplicate,
         event_id=arrival.event_id,
         workflow_run_id=run_id,
         conversation_id=conversation,
     )
-    return json_answer(started, 200 if acceptance.duplicate else 202)
 
 
 def check_startable(definitions: Definitions, caller: Caller, workflow_id: str, version: str) -> Workflow:
@@ -142,7 +154,13 @@ def _value(inputs: dict[str, Any], system: Mapping[str, Any], metadata: dict[str
     return {**value, "system": dict(system)} if system else value
 
 
-def _arrival(request: web.Request, workflow_id: str, event: dict[str, Any], replay_of: str | None) -> Arrival:
+def _arrival(
+    request: web.Request,
+    workflow_id: str,
+    event: dict[str, Any],
+    replay_of: str | None,
+    trigger_id: str | None,
+) -> Arrival:
     caller = request[CALLER]
     event_id, received_at = new_id(), now_us()
     time = iso(received_at)
@@ -160,7 +178,7 @@ def _arrival(request: web.Request, workflow_id: str, event: dict[str, Any], repl
         tenant_id=caller.tenant_id,
         trigger_type=MANUAL,
         index_key=workflow_id,
-        trigger_id=delivery_id(request.headers) or f"manual-{caller.name}-{event_id}",
+        trigger_id=delivery_id(request.headers) or trigger_id or f"manual-{caller.name}-{event_id}",
         window_ms=window_ms(True, None),
         received_at=received_at,
         time=time,

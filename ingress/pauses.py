@@ -1,9 +1,10 @@
-"""`POST /api/v1/runs/{run_id}/resume`, and of a node execution: the answer that a paused run waits for."""
+"""`POST /api/v1/runs/{run_id}/resume`, and of a node execution: the answer that a paused run waits for. A run
+that has failed is resumed there, too: see `ingress.resumption`."""
 
 from typing import Any, NamedTuple
 
 from aiohttp import web
-from pydantic import Field
+from pydantic import Field, RootModel
 
 from ingress.auth import CALLER
 from ingress.errors import Conflict, NotFound, Unprocessable
@@ -11,6 +12,7 @@ from ingress.file_inputs import complete_files
 from ingress.operation import Operation
 from ingress.reading import history
 from ingress.responses import json_answer, read_model
+from ingress.resumption import RunResumed, go_on
 from ingress.run_commands import Addressee, named_run, tell
 from ingress.wire import Answer, RequestBody
 from schemas.ids import entity_id
@@ -33,12 +35,19 @@ class NodeAnswer(RequestBody):
 
 
 class Resumption(NodeAnswer):
-    """An answer."""
+    """An answer; or, to a run that has failed, no answer."""
 
     node_id: str | None = None
     """Which node answers, where several wait."""
     pause_id: str | None = None
     """Which pause, where a node waits in several rounds of an iteration."""
+    version: str = ""
+    """Of a run that has failed: which version goes on, `latest` for the latest published; else its own."""
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether it says anything to a pause."""
+        return bool(self.model_fields_set - {"version"})
 
 
 class Resumed(Answer):
@@ -52,6 +61,10 @@ class Resumed(Answer):
     """Whether the run had this answer before."""
 
 
+class Continued(RootModel[Resumed | RunResumed]):
+    """Of a run that was paused, or of one that has failed."""
+
+
 async def pauses_of(request: web.Request, run: WorkflowRun) -> list[WorkflowPause]:
     """What the run waits for, in the order in which it began to."""
     if run.finished_at is not None:
@@ -62,9 +75,17 @@ async def pauses_of(request: web.Request, run: WorkflowRun) -> list[WorkflowPaus
 
 
 async def resume(request: web.Request) -> web.Response:
-    """202; 200 where the run had this answer before. A bad answer is refused, and the run stays paused."""
+    """202; 200 where the run had this answer before. A bad answer is refused, and the run stays paused.
+
+    A run that has failed is resumed by a new one, from the node that failed on.
+    """
     wanted = await read_model(request, Resumption)
     run = await named_run(request)
+    if run.status == "FAILED" and not wanted.is_answer:
+        resumed = await go_on(request, run, wanted.version)
+        return json_answer(resumed, 200 if resumed.duplicate else 202)
+    if wanted.version:
+        raise Conflict(f"only a run that has failed goes on in another version, this one is {run.status}")
     if known := await _known(request, run, wanted.interaction_id):
         return _answer(run, known.id, str(known.interaction_id), duplicate=True)
     return await _accept(request, run, _chosen(await pauses_of(request, run), wanted, run), wanted)
@@ -160,10 +181,10 @@ OPERATIONS = (
         method="POST",
         path="/api/v1/runs/{run_id}/resume",
         handler=resume,
-        summary="Answer what a paused run waits for",
+        summary="Answer what a paused run waits for, or go on where a run has failed",
         tag="runs",
         body=Resumption,
-        answer=Resumed,
+        answer=Continued,
         status=202,
         permission="run",
         errors=(400, 404, 409, 413, 422),

@@ -90,6 +90,7 @@ def start_command(arrival: Arrival, route: Route, log: AvroRecord, now_us: int, 
                 "inputs": orjson.loads(log["inputs"]),
                 "triggered_from": triggered_from(workflow),
                 "system": {"user_id": event["created_by"] or "", **system},
+                **_resumption(arrival),
             }
         ).decode(),
         "trigger_log": log,
@@ -125,6 +126,13 @@ def trigger_log(arrival: Arrival, route: Route, now_us: int) -> AvroRecord:
         "event_id": event["event_id"],
         "app_trigger_id": trigger.id if trigger else None,
     }
+
+
+def _resumption(arrival: Arrival) -> dict[str, Any]:
+    """Which run the one that begins goes on with. Only the API of the deployment may say so."""
+    if arrival.event["trigger_type"] != MANUAL or "resumption" not in arrival.data:
+        return {}
+    return {"resumption": arrival.data["resumption"]}
 
 
 def is_chat(workflow: Workflow | None) -> bool:

@@ -10,6 +10,7 @@ from streams.engine.effects import Effect
 from streams.engine.hop import NOTHING, Hop
 from streams.engine.options import DEFAULTS, Options
 from streams.engine.pauses import find_pause
+from streams.engine.pool import KEPT
 from streams.engine.records import US, as_json
 from streams.engine.state import DEFAULT_QUEUE, PAUSED, RunState
 
@@ -87,7 +88,8 @@ def _applies(state: RunState, command: Command, now_us: int, options: Options) -
 
 def _start(definition: Definition, command: Start, now_us: int, options: Options) -> Advanced:
     hop = Hop(definition, _new_state(definition, command, now_us), options, now_us)
-    hop.begin(command.inputs, _system(definition, command), command.values)
+    given = {**command.values, KEPT: command.kept} if command.kept else command.values
+    hop.begin(command.inputs, _system(definition, command), given)
     hop.settle()
     return Advanced(hop.state, hop.effects)
 

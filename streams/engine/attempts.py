@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import orjson
 
 from schemas.ids import node_execution_id
+from schemas.resumption import KeptNode
 from streams.engine.commands import NodeResult
 from streams.engine.containers import Containers, spend
 from streams.engine.definition import NodePlan
@@ -87,6 +88,23 @@ class Attempts:
             if plan.type == LOOP_END:
                 self.containers.stop_loop(frame)
             hop.proceed(frame, plan, outcome.outputs, outcome.handle)
+
+    def keep(self, frame: Frame, plan: NodePlan, execution_id: str, waiting: Waiting, kept: KeptNode) -> None:
+        """Takes the node as it was executed by the run that this one resumes: nothing is done again, and no
+        tokens are counted again."""
+        waiting = waiting._replace(inputs=as_json(kept["inputs"]))
+        record = execution_record(self.hop.base, plan, execution_id, waiting)
+        record["status"], record["error"] = kept["status"], kept["error"]
+        record["outputs"] = as_json(kept["outputs"])
+        record["process_data"] = as_json(kept["process_data"]) if kept["process_data"] else None
+        record["finished_at"] = waiting.created_at
+        add_metadata(record, kept["metadata"])
+        self.hop.state.exceptions += kept["status"] == "exception"
+        self.hop.emit(NodeExecuted(record))
+        if kept["writes"]:
+            written = {(node_id, name): value for node_id, name, value in kept["writes"]}
+            self.hop.write(frame, written, waiting.step)
+        self.hop.proceed(frame, plan, kept["outputs"], kept["handle"])
 
     def schedule(self, frame: Frame, plan: NodePlan, execution_id: str, waiting: Waiting) -> None:
         """Gives the node to an executor."""

@@ -6,6 +6,8 @@ from typing import Any
 
 import orjson
 
+from schemas.resumption import KeptNode, Resumption
+
 NOT_GIVEN: Mapping[str, Any] = {}
 
 
@@ -32,6 +34,10 @@ class Start:
     """Of a workflow that is called as a tool: which node execution waits for its end. See `streams.calls`."""
     values: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """What it finds in the variable pool: node id -> variable -> value."""
+    resumption: Resumption | None = None
+    """Of a run that goes on where another one has failed."""
+    kept: Mapping[str, KeptNode] = field(default_factory=dict)
+    """What `resumption` leads to: by node id what is not executed again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +131,7 @@ def _start(record: Mapping[str, Any], payload: Mapping[str, Any]) -> Start:
         single_step=payload.get("single_step") or "",
         caller=payload.get("caller"),
         values=payload.get("values") or {},
+        resumption=payload.get("resumption"),
     )
 
 

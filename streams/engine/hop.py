@@ -18,7 +18,7 @@ from streams.engine.nodes import LOOP_END, UNRECORDED
 from streams.engine.nodes.protocol import Writes
 from streams.engine.options import Options
 from streams.engine.pauses import Found, Pauses
-from streams.engine.pool import CONVERSATION, INPUTS, Pool
+from streams.engine.pool import CONVERSATION, INPUTS, KEPT, Pool
 from streams.engine.records import as_json, execution_base
 from streams.engine.reports import abandoned, report
 from streams.engine.responses import merged_outputs
@@ -69,7 +69,8 @@ class Hop:
         self._is_first = state.steps == 0
 
     def begin(self, inputs: Mapping[str, Any], system: Mapping[str, Any], given: Pool) -> None:
-        """Runs from the start node. `given`: what is in the variable pool already, for a single step."""
+        """Runs from the start node. `given`: what is in the variable pool already, for a single step or of
+        the run that this one resumes."""
         values: dict[str, Mapping[str, Any]] = {INPUTS: inputs, "sys": system}
         if self._definition.conversation:
             values[CONVERSATION] = self._definition.conversation
@@ -124,6 +125,8 @@ class Hop:
         self.effects += self._attempts.tasks
         if root.has(self._definition.root.plans[0].id):
             self.frames.forget(INPUTS)
+        if self._is_first and root.has(KEPT) and all(map(root.has, root.pool[KEPT])):
+            self.frames.forget(KEPT)
         self.frames.write()
 
     def reach(self, frame: Frame, plan: NodePlan, predecessor: str | None) -> None:
@@ -180,7 +183,9 @@ class Hop:
         is_hop = plan.pure is None or self.options.every_node_a_hop
         started_at = self.now_us if is_hop else self.now()
         waiting = Waiting(frame.path, plan.id, _FIRST, state.steps, predecessor, started_at, "{}", 1)
-        if plan.container is not None or plan.pause is not None:
+        if frame.rounds is None and frame.has(KEPT) and plan.id in frame.pool[KEPT]:
+            self._attempts.keep(frame, plan, execution_id, waiting, frame.pool[KEPT][plan.id])
+        elif plan.container is not None or plan.pause is not None:
             self._open(frame, plan, execution_id, waiting)
         elif is_hop and plan.type != LOOP_END:
             self._attempts.schedule(frame, plan, execution_id, waiting)

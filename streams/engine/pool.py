@@ -18,6 +18,9 @@ CONVERSATION = "conversation"
 INPUTS = "#inputs"
 """The name under which the start node finds what the run was given. No node id: it starts with #."""
 
+KEPT = "#kept"
+"""Where a run that resumes another one finds the nodes that it does not execute again, by id."""
+
 HISTORY, TURNS = "#history", "turns"
 """Where nodes with a memory find the turns of the conversation so far: a list of {query, answer}, the oldest
 first. There is none for a run that belongs to no conversation."""
