@@ -63,10 +63,10 @@ Keep = Callable[[str, str | None, bytes], Awaitable[dict[str, Any]]]
 """Stores a file of a form: name, content type and bytes to its value."""
 
 
-async def parse_body(request: web.Request, content: ContentType, raw: bytes, keep: Keep) -> Any:
+async def parse_body(request: web.Request, content: ContentType, raw: bytes, keep: Keep | None) -> Any:
     """JSON and forms become objects, text a string, anything else base64 with a marker, nothing None.
 
-    Raises `Malformed`, and what `keep` raises for a file in a form.
+    `keep` is needed for forms. Raises `Malformed`, and what `keep` raises for a file.
     """
     if not raw:
         return None
@@ -75,7 +75,7 @@ async def parse_body(request: web.Request, content: ContentType, raw: bytes, kee
         return parse_json(raw, charset)
     if media_type == _FORM:
         return parse_form(raw, charset)
-    if media_type == _MULTIPART:
+    if media_type == _MULTIPART and keep is not None:
         return await _parse_multipart(request.headers, raw, keep)
     if media_type.startswith("text/") or media_type.endswith(("/xml", "+xml")):
         return _decode(raw, charset)

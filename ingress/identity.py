@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any
 
 from schemas.ids import bytes_id, content_id
 from schemas.paths import lookup
@@ -15,13 +15,6 @@ CONTENT_WINDOW_MS = 30_000
 
 _DELIVERY_HEADERS = ("webhook-id", "x-github-delivery", "idempotency-key", "svix-id")
 _MAX_ID_CHARS = 200
-
-
-class Identity(NamedTuple):
-    """What tells an event from others of its endpoint, and for how long."""
-
-    trigger_id: str
-    window_ms: int
 
 
 def delivery_id(headers: Mapping[str, str]) -> str | None:

@@ -10,18 +10,15 @@ from aiohttp import web
 from ingress.accept import Acceptance, Arrival, iso
 from ingress.body import content_type, parse_body, read_body
 from ingress.capture import capture, capture_query, dump_event
-from ingress.endpoint import Endpoint
 from ingress.errors import Malformed, Problem
 from ingress.form_files import FormFiles
-from ingress.identity import Identity, content_identity, delivery_id, named_by, window_ms
+from ingress.identity import content_identity, delivery_id, named_by, window_ms
 from ingress.keys import DOOR, ENDPOINTS, FILES, LIMITS, METRICS
 from ingress.operation import Operation
 from ingress.reply import Reply
 from ingress.wire import Answer
 from schemas.ids import new_id, now_us
 from schemas.triggers.webhook import WebhookConfig
-
-_EVENT_TYPE_HEADERS = ("X-GitHub-Event", "ce-type")
 
 
 class Accepted(Answer):
@@ -56,41 +53,33 @@ async def _receive(request: web.Request) -> web.Response:
     endpoint.check_signature(headers, raw, time.time())
     # Counted for those who have proved who they are: nobody else can use up what the tenant may send.
     app[LIMITS].check_tenant(endpoint.trigger.tenant_id)
-    files = FormFiles(app[FILES], endpoint.trigger.tenant_id)
-    body = await parse_body(request, content, raw, files.keep)
+    files = FormFiles(app[FILES], endpoint.trigger.tenant_id) if content.is_form else None
+    body = await parse_body(request, content, raw, files.keep if files else None)
     query = capture_query(request.query) if request.query_string else {}
-    taken = endpoint.take(query, headers, body, len(raw), content.is_form)
+    taken = endpoint.take(query, headers, body, len(raw), files is not None)
     received_at = now_us()
     metadata = {"webhook_id": endpoint.webhook_id, "received_at": iso(received_at)}
     event = capture(request, taken, metadata, endpoint.secret_headers)
     named = (named_by(endpoint.naming, event) if endpoint.naming else None) or delivery_id(headers)
-    identity = Identity(
-        named or _content_identity(request, query, body, raw),
-        window_ms(named is not None, endpoint.window_override_s),
-    )
-    files.link()
-    arrival = _arrival(endpoint, identity, event, headers, received_at)
-    acceptance = await app[DOOR].accept(arrival, headers)
-    return _answer(endpoint.reply, arrival, acceptance, event)
-
-
-def _arrival(
-    endpoint: Endpoint, identity: Identity, event: Mapping[str, Any], headers: Mapping[str, str], at_us: int
-) -> Arrival:
-    return Arrival(
+    trigger_id = named or _content_identity(request, query, body, raw)
+    if files is not None:
+        files.link()
+    arrival = Arrival(
         event_id=new_id(),
         tenant_id=endpoint.trigger.tenant_id,
         trigger_type=WebhookConfig.type,
         index_key=endpoint.webhook_id,
-        trigger_id=identity.trigger_id,
-        window_ms=identity.window_ms,
-        received_at=at_us,
-        time=event["metadata"]["received_at"],
+        trigger_id=trigger_id,
+        window_ms=window_ms(named is not None, endpoint.window_override_s),
+        received_at=received_at,
+        time=metadata["received_at"],
         data=dump_event(event),
         source=endpoint.source,
-        event_type=next((v for name in _EVENT_TYPE_HEADERS if (v := headers.get(name))), "webhook"),
+        event_type=headers.get("X-GitHub-Event") or headers.get("ce-type") or "webhook",
         subject=headers.get("ce-subject"),
     )
+    acceptance = await app[DOOR].accept(arrival, headers)
+    return _answer(endpoint.reply, arrival, acceptance, event)
 
 
 def _content_identity(request: web.Request, query: dict[str, Any], body: Any, raw: bytes) -> str:
