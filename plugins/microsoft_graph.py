@@ -27,6 +27,8 @@ from schemas.triggers.delivery import Delivery, NotBelieved, NotUnderstood, Repl
 
 _STATE_BYTES = 32
 _ACCEPTED = Reply(202)
+_RENEWED_ON = frozenset({"reauthorizationRequired", "subscriptionRemoved"})
+"""Renewing authorizes it again, and makes anew what was removed."""
 
 
 class GraphParameters(PluginModel):
@@ -67,7 +69,8 @@ class MicrosoftGraph(TriggerPlugin):
             given = str(one.get("clientState") or "")
             if not expected or not hmac.compare_digest(given.encode(), expected.encode()):
                 raise NotBelieved("clientState is not that of the subscription")
-        return Dispatch(tuple(map(_event, notifications)), _ACCEPTED)
+        lifecycle = {one.get("lifecycleEvent") for one in notifications}
+        return Dispatch(tuple(map(_event, notifications)), _ACCEPTED, renew=bool(lifecycle & _RENEWED_ON))
 
     async def subscribe(self, http: Http, subscription: OpenSubscription) -> Subscribed:
         """See `TriggerPlugin.subscribe`."""

@@ -10,6 +10,7 @@ from ingress.deliveries import DeliveryAccepted, accept_all, captured_headers, r
 from ingress.errors import Gone, MethodNotAllowed, NotFound, Problem, Unavailable
 from ingress.keys import FEED, LIMITS, METRICS, SECRETS
 from ingress.operation import Operation
+from ingress.subscriptions.agreeing import tell
 from ingress.subscriptions.places import base_url
 from schemas.models import TriggerSubscription
 from schemas.models.subscription import SubscriptionStatus
@@ -59,7 +60,10 @@ async def _receive(request: web.Request) -> web.Response:
         kept = captured_headers(delivery)
         shown = {name: value for name, value in kept.items() if name not in plugin.secret_headers}
         found = received(subscription, dispatch, shown)
-    return await accept_all(request, delivery, found)
+    answer = await accept_all(request, delivery, found)
+    if dispatch.renew:
+        await tell(request, subscription, "RENEW", {})
+    return answer
 
 
 def _plugin_of(subscription: TriggerSubscription) -> TriggerPlugin:

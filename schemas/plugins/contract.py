@@ -87,6 +87,8 @@ class Dispatch:
 
     events: tuple[PluginEvent, ...] = ()
     reply: Reply | None = None
+    renew: bool = False
+    """Whether the provider says that the subscription must be renewed now."""
 
 
 class TriggerPlugin:

@@ -72,7 +72,7 @@ def with_token(row: SubscriptionRow, outcome: dict[str, Any], now_s: float) -> S
 def with_renewal(row: SubscriptionRow, outcome: dict[str, Any], now_s: float) -> SubscriptionRow:
     """Its end has been put off."""
     state = _refreshed(row, now_s, properties=outcome["properties"], expires_at=outcome["expires_at"])
-    return replace(_settled(row, outcome, state), renewed_from_s=now_s)
+    return replace(_settled(row, outcome, state), renewed_from_s=now_s, renewal_asked=False)
 
 
 def with_failure(row: SubscriptionRow, outcome: dict[str, Any], now_s: float) -> SubscriptionRow:

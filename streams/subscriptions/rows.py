@@ -49,6 +49,8 @@ class SubscriptionRow:
     settled: int = 0
     """The last attempt whose outcome is in `state`."""
     lease: Lease | None = None
+    renewal_asked: bool = False
+    """By its provider, whatever its end."""
     failed: What | None = None
     """What `state.retry_at` is about."""
     interrupted: bool = False
@@ -77,7 +79,11 @@ class SubscriptionRow:
     def _renewal_end_s(self) -> float:
         now = self.subscription.since(self.state)
         plugin = find_plugin(now.provider_id)
-        if now.expires_at == NEVER or plugin is None or not plugin.renews:
+        if plugin is None or not plugin.renews:
+            return _NEVER
+        if self.renewal_asked:
+            return 0.0
+        if now.expires_at == NEVER:
             return _NEVER
         return _before(now.expires_at, self.renewed_from_s, plugin.renew_before_s)
 
@@ -102,6 +108,7 @@ class SubscriptionRow:
             "attempts": self.attempts,
             "settled": self.settled,
             "lease": asdict(self.lease) if self.lease else None,
+            "renewal_asked": self.renewal_asked,
             "failed": self.failed,
             "interrupted": self.interrupted,
         }

@@ -5,6 +5,7 @@ make it; only when the row is kept does that process make it, and no other befor
 over. Its outcome comes back on the topic of the stage, in order with everything else.
 """
 
+from dataclasses import replace
 from typing import Protocol
 
 import orjson
@@ -77,6 +78,9 @@ class Subscriptions:
             return Decision(writes={key: after.encode()})
         if kind == "REMOVE":
             return Decision([Send(SUBSCRIPTION_STATES, key.encode(), None)], {key: None})
+        if kind == "RENEW":
+            asked = None if row is None else replace(row, renewal_asked=True).encode()
+            return Decision(writes={key: asked} if asked else {})
         if kind not in _OUTCOMES:
             raise ValueError(f"unknown kind of subscription command {kind}")
         if row is None or not counts(row, kind, payload):

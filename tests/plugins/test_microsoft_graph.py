@@ -45,6 +45,16 @@ def test_each_notification_is_an_event() -> None:
     assert "st4te" not in str([created, removed])
 
 
+@pytest.mark.parametrize(
+    ("word", "renew"),
+    [("reauthorizationRequired", True), ("subscriptionRemoved", True), ("missed", False), (None, False)],
+)
+def test_what_graph_wants_renewed(word: str | None, renew: bool) -> None:
+    one = {"changeType": "created", "lifecycleEvent": word, "clientState": "st4te"}
+    body = orjson.dumps({"value": [{"changeType": "updated", "clientState": "st4te"}, one]})
+    assert GRAPH.receive(delivery(body), SUBSCRIPTION).renew is renew
+
+
 def test_one_that_is_not_believed_takes_the_others_with_it() -> None:
     with pytest.raises(NotBelieved):
         notified({"changeType": "created"}, {"changeType": "created", "clientState": "guessed"})

@@ -186,5 +186,10 @@ async def test_graph_asks_whose_the_endpoint_is_before_it_agrees(caller: Caller)
     assert [event["event_type"] for event in events] == ["created", "deleted"]
     assert len({event["trigger_id"] for event in events}) == 2
     assert wanted["clientState"] not in str(events)
+    before = caller.commands()
+    removed = {"lifecycleEvent": "subscriptionRemoved", "clientState": wanted["clientState"]}
+    async with caller.client.post(path, json={"value": [removed]}) as answer:
+        assert answer.status == 202
+    assert caller.commands() == [*before, "RENEW"]
     async with caller.client.post(path, json={"value": [{**change, "clientState": "guessed"}]}) as answer:
         assert answer.status == 401

@@ -74,6 +74,28 @@ async def test_an_end_is_put_off_half_an_hour_before(
     assert "st4te" not in str(partition.published)
 
 
+async def test_a_provider_may_ask_for_it_at_any_time(
+    providers: Providers, session: aiohttp.ClientSession
+) -> None:
+    partition = Partition()
+    watching(providers, partition)
+    owner = Owner(partition, session)
+    owner.read()
+    partition.now_s += 10
+    partition.tell(subscription(), "RENEW", {})
+    await owner.work()
+    assert state(partition).refreshed_at == int(partition.now_s)
+    assert providers.subscriptions["0"]["expirationDateTime"] > "2026"
+    assert partition.due_in_s == pytest.approx(7200 - 1800, abs=12)
+    # GitLab's cannot be renewed, and one that is gone is gone.
+    other = Partition()
+    other.tell(subscription(), "RENEW", {})
+    other.tell(subscription(), "SET")
+    other.tell(subscription(), "RENEW", {})
+    Owner(other, session).read()
+    assert other.due_in_s == pytest.approx(7200 - 180, abs=2)
+
+
 async def test_what_has_ended_is_made_anew_under_the_same_endpoint(
     providers: Providers, session: aiohttp.ClientSession
 ) -> None:
