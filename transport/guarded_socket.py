@@ -7,6 +7,15 @@ from collections.abc import Sequence
 from transport.egress import EgressPolicy, EgressRefused
 
 
+async def check_host(policy: EgressPolicy, host: str, port: int) -> None:
+    """For clients that open their connections themselves: raises `EgressRefused` unless every address of the
+    host may be connected to, and `OSError` where it has none."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    for *_, address in found:
+        if why := policy.refusal(host, port, str(address[0])):
+            raise EgressRefused(why)
+
+
 async def open_guarded(policy: EgressPolicy, host: str, port: int, timeout_s: float) -> socket.socket:
     """A connected, blocking socket to the first address of the host that takes the connection.
 

@@ -10,6 +10,7 @@ from streams.shell.stage import Stage
 from streams.sources.email.mailbox import Connections
 from streams.sources.email.watcher import EmailSource
 from streams.sources.http import Http
+from streams.sources.kafka.watcher import KafkaSource
 from streams.sources.oauth import AccessTokens
 from streams.sources.settings import SourceSettings
 from streams.sources.stage import Sources
@@ -39,7 +40,12 @@ async def open_sources(
         http = Http(session, settings.timeout_s)
         tokens = AccessTokens(http)
         with closing(Connections(policy, settings.concurrency, settings.timeout_s)) as connections:
-            kinds = (EmailSource(connections, tokens, files, codec, settings.mail_max_bytes),)
+            kinds = (
+                EmailSource(connections, tokens, files, codec, settings.mail_max_bytes),
+                KafkaSource(
+                    policy, http, codec, most_consumers=settings.consumers, timeout_s=settings.timeout_s
+                ),
+            )
             watchers = Watchers(
                 feed, codec, producer, kinds,
                 secrets=secrets, partitions=partitions, settings=settings, metrics=metrics,

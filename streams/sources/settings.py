@@ -19,5 +19,7 @@ class SourceSettings(BaseSettings):
     """For one answer of a source."""
     concurrency: Annotated[int, Field(ge=1)] = 32
     """Mailboxes that one worker speaks with at the same time. Those that wait for mail do not count."""
+    consumers: Annotated[int, Field(ge=1)] = 64
+    """Consumers of other Kafkas in one worker, each with its threads and up to 16 MiB read ahead."""
     mail_max_bytes: Annotated[int, Field(ge=1024)] = 25 << 20
     """Of a message. Of a larger one the workflow gets the headers and the beginning of its text."""

@@ -44,6 +44,7 @@ class _Running:
     """A watcher that has been started."""
 
     trigger: AppTrigger
+    slot: int
     news: asyncio.Event = field(default_factory=asyncio.Event)
     task: "asyncio.Task[None] | None" = None
 
@@ -127,7 +128,7 @@ class Watchers:
         await asyncio.gather(*gone, return_exceptions=True)
         for at, trigger in wanted.items():
             if at not in self._running:
-                running = self._running[at] = _Running(trigger)
+                running = self._running[at] = _Running(trigger, at[1])
                 running.task = asyncio.create_task(self._watch(running))
         self._metrics.watched(len(self._running))
         await self._forget(held)
@@ -195,6 +196,7 @@ class Watchers:
         since = trigger.created_at if row is None or known else trigger.updated_at
         return Watch(
             trigger=trigger,
+            slot=running.slot,
             settings=settings,
             position=row.position if row is not None and known else None,
             since_s=since.timestamp(),
@@ -220,7 +222,11 @@ class Watchers:
     def _row(self, source_id: str) -> SourceRow | None:
         if source_id in self._positions:
             return self._positions[source_id]
-        stored = self._held.get(self._home(source_id), source_id) if self._held is not None else None
+        home = self._home(source_id)
+        # Another slot than the first may be watched without its row.
+        if self._held is None or home not in self._held.partitions:
+            return None
+        stored = self._held.get(home, source_id)
         return None if stored is None else SourceRow.decode(stored)
 
     async def _publish(self, trigger: AppTrigger, events: Sequence[SourceEvent]) -> None:

@@ -20,6 +20,8 @@ class Watch:
     """One watcher's view of what it watches."""
 
     trigger: AppTrigger
+    slot: int
+    """Which of its trigger's watchers this is."""
     settings: TriggerConfig
     """Of the trigger, with its secrets in the clear."""
     position: Mapping[str, Any] | None

@@ -5,10 +5,12 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from bench.fleet import Fleet
 from tests.graphs import Json, end, field, graph, start
@@ -17,6 +19,8 @@ from tests.streams.sources.imap_server import PASSWORD, USER, ImapServer, runnin
 pytestmark = pytest.mark.broker
 
 _MAILS = 40
+_ORDERS = 300
+_TOPIC = "orders"
 _PATIENCE_S = 150
 """Far more than it takes, so that only what never happens fails."""
 
@@ -77,18 +81,47 @@ async def _deliver(server: ImapServer) -> None:
         await asyncio.sleep(0.05)
 
 
+def _config_of_mail(server: ImapServer) -> Json:
+    return {
+        "host": "127.0.0.1", "port": server.port, "security": "none", "username": USER,
+        "password": PASSWORD, "check_interval": 1, "inputs": {"what": "body.subject"},
+    }  # fmt: skip
+
+
+class _Orders:
+    """A topic of another Kafka: the broker is the same, which nobody notices."""
+
+    def __init__(self, servers: str) -> None:
+        admin = AdminClient({"bootstrap.servers": servers})
+        for created in admin.create_topics([NewTopic(_TOPIC, 3, 1)]).values():
+            created.result(30)
+        self.config = {
+            "bootstrap_servers": servers, "topic": _TOPIC, "consumers": 2, "inputs": {"what": "body.order"},
+        }  # fmt: skip
+        self._producer = Producer({"bootstrap.servers": servers})
+
+    async def produce(self) -> None:
+        for number in range(_ORDERS):
+            self._producer.produce(_TOPIC, orjson.dumps({"order": f"order {number}"}), key=str(number))
+            self._producer.poll(0)
+            await asyncio.sleep(0.01)
+        assert await asyncio.to_thread(self._producer.flush, 30) == 0
+
+
 async def test_each_message_starts_one_run(fleet: Fleet) -> None:
     async with running_imap_server() as server, asyncio.timeout(_PATIENCE_S):
-        config: dict[str, Any] = {
-            "host": "127.0.0.1", "port": server.port, "security": "none", "username": USER,
-            "password": PASSWORD, "check_interval": 1, "inputs": {"what": "body.subject"},
-        }  # fmt: skip
-        mail = await _create(fleet, "EMAIL", config)
+        orders = await asyncio.to_thread(_Orders, fleet.kafka.bootstrap_servers)
+        mail = await _create(fleet, "EMAIL", _config_of_mail(server))
+        other = await _create(fleet, "KAFKA", orders.config)
         assert mail["config"]["password"] == "********"
-        delivering = asyncio.create_task(_deliver(server))
-        await _until(fleet, mail["workflow_id"], 1)
-        await _kill_and_restart(fleet)
-        await delivering
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_deliver(server))
+            group.create_task(orders.produce())
+            await _until(fleet, mail["workflow_id"], 1)
+            await _until(fleet, other["workflow_id"], 1)
+            await _kill_and_restart(fleet)
         await _until(fleet, mail["workflow_id"], _MAILS)
-        found = await _runs(fleet, mail["workflow_id"])
-    assert found == {f"mail {number}": 1 for number in range(_MAILS)}
+        await _until(fleet, other["workflow_id"], _ORDERS)
+        mails, messages = await _runs(fleet, mail["workflow_id"]), await _runs(fleet, other["workflow_id"])
+    assert mails == {f"mail {number}": 1 for number in range(_MAILS)}
+    assert messages == {f"order {number}": 1 for number in range(_ORDERS)}

@@ -20,6 +20,7 @@ class Watched:
     settings: TriggerConfig
     position: Mapping[str, Any] | None = None
     since_s: float = 0.0
+    slot: int = 0
     status: str = "ACTIVE"
     events: list[SourceEvent] = field(default_factory=list)
     sent: list[Send] = field(default_factory=list)
@@ -34,7 +35,8 @@ class Watched:
             id="t1", app_id="a", workflow_id="w", type=kind, config={}, status=self.status, tenant_id="tenant"
         )
         return Watch(
-            trigger=trigger, settings=self.settings, position=self.position, since_s=self.since_s,
+            trigger=trigger,
+            slot=self.slot, settings=self.settings, position=self.position, since_s=self.since_s,
             publish=self._publish, keep=self._keep, send=self._send, works=self._works, news=self._news,
         )  # fmt: skip
 

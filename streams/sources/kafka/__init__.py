@@ -1,0 +1,1 @@
+"""Topics of other Kafkas that are consumed."""
