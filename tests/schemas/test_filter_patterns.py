@@ -97,8 +97,17 @@ def test_patterns_that_only_take_out_are_refused() -> None:
         FilterPatterns(["a"] * (MAX_PATTERNS + 1))
 
 
-def test_a_pattern_that_backtracking_would_never_finish() -> None:
-    assert not FilterPatterns(["*a" * 60 + "z"]).match("a" * 4_000)
+@pytest.mark.parametrize("pattern", ["*a" * 60 + "z", "a?" * 100 + "a" * 50, "a+" * 60 + "z", "**a**z"])
+def test_a_pattern_that_backtracking_would_never_finish(pattern: str) -> None:
+    for length in (30, 300, 4_000):
+        assert not FilterPatterns([pattern]).match("a" * length + "b")
+
+
+def test_long_names_are_matched_like_short_ones() -> None:
+    for length in (10, 5_000):
+        name = "docs/" + "x" * length + "/a.md"
+        assert FilterPatterns(["docs/**/*.md"]).match(name)
+        assert not FilterPatterns(["docs/*.md"]).match(name)
 
 
 def fits(pattern: str, name: str, fresh: bool = True) -> bool:
