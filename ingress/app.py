@@ -152,4 +152,7 @@ def connect(app: web.Application, to: Connections) -> None:
     metrics.gauge("spooled", "Events on the disk that the broker lacks.", lambda: to.outlet.spooled)
     metrics.gauge("unacknowledged", "Messages not yet acknowledged.", lambda: to.producer.queued)
     metrics.gauge("triggers", "Configured triggers.", lambda: len(definitions.triggers))
+    index = definitions.subscriptions
+    metrics.gauge("subscriptions", "Plugin subscriptions.", lambda: index.size)
+    metrics.gauge("subscriptions_failing", "Those whose last refresh failed.", lambda: index.failing)
     metrics.gauge("workflows", "Workflows with a published version.", lambda: len(definitions.latest))

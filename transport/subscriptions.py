@@ -60,6 +60,17 @@ class SubscriptionIndex:
         """The oldest first."""
         return sorted(self._by_tenant.get(tenant_id, {}).values(), key=lambda one: one.created_at)
 
+    @property
+    def size(self) -> int:
+        """How many there are."""
+        return len(self._current)
+
+    @property
+    def failing(self) -> int:
+        """How many could not be refreshed when that was tried last; looks at all."""
+        states = (self.states.get(one.id) for one in self._current.values())
+        return sum(state is not None and state.error is not None for state in states)
+
     def client_for(self, tenant_id: str, plugin_id: str, provider: str) -> OAuthClient | None:
         """What a new authorization goes through: the tenant's own client, if enabled, else the system's."""
         own = self.oauth_clients.get(TriggerOAuthTenantClient.id_of(tenant_id, plugin_id, provider))

@@ -53,6 +53,11 @@ def test_in_whatever_order_they_come() -> None:
         assert now.credentials == {"access_token": "new"}
         assert definitions.subscriptions.at("e1") is now
         assert definitions.subscriptions.agreed("s1") is one
+    index = definitions.subscriptions
+    assert (index.size, index.failing) == (1, 0)
+    definitions.apply(SUBSCRIPTION_STATES, "s1", STATE.model_copy(update={"error": "no"}))
+    definitions.apply(SUBSCRIPTION_STATES, "s2", STATE.model_copy(update={"error": "gone", "id": "s2"}))
+    assert (index.size, index.failing) == (1, 1)
     definitions.apply(SUBSCRIPTION_STATES, "s1", None)
     now = definitions.subscriptions.get("s1")
     assert now is not None
