@@ -100,9 +100,14 @@ async def unsubscribe(request: web.Request, plugin: TriggerPlugin, subscription:
 
 
 async def keep(request: web.Request, subscription: TriggerSubscription) -> None:
-    """Durable, seen by this process, and told to the worker that keeps it alive. Twice is as good as once."""
+    """Durable, seen by this process, and told to the worker that keeps it alive. Twice is as good as once.
+
+    The worker is told first. If this process dies in between, everybody sees that it is not done; the
+    other way round a subscription that looks well would end with its first token.
+    """
+    if subscription.status is SubscriptionStatus.ACTIVE:
+        await tell(request, subscription, "SET", subscription.model_dump(mode="json"))
     await request.app[STORE].put(SUBSCRIPTIONS, subscription)
-    await tell(request, subscription, "SET", subscription.model_dump(mode="json"))
 
 
 async def tell(

@@ -91,7 +91,7 @@ class Refresher:
     async def _attempt(self, subscription: TriggerSubscription, lease: Lease) -> None:
         kind, outcome = await self._outcome(subscription, lease)
         if kind == "FAILED":
-            _log.warning("subscription %s (%s): %s", subscription.id, subscription.name, outcome["error"])
+            _log.warning("subscription %s (%r): %s", subscription.id, subscription.name, outcome["error"])
         ids = {"credentials_id": subscription.credentials_id, "agreement_id": subscription.agreement_id}
         await self._tell(subscription, kind, {**ids, "attempt": lease.attempt, **outcome})
 
