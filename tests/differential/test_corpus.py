@@ -36,6 +36,9 @@ MODULES = (
 ONE_BY_ONE = Options(every_node_a_hop=True)
 """As graphon's one worker does: no node overtakes another."""
 
+_CHAIN = 2
+"""Edges of most graphs here, which are a start, one node and an end: there is one order only."""
+
 DOCS = Path(__file__).parents[2] / "docs/compatibility.md"
 
 
@@ -50,7 +53,9 @@ def _found(job: Job, peer: Peer, hopline: Hopline) -> list[str]:
     job = hopline.placed(job)
     expected = peer.run(job)
     found = differences(expected, hopline.run(job))
-    return found + order_differences(expected, hopline.run(job, ONE_BY_ONE))
+    if len(job.graph["edges"]) > _CHAIN:
+        found += order_differences(expected, hopline.run(job, ONE_BY_ONE))
+    return found
 
 
 @pytest.mark.parametrize("job", list(_cases()))
