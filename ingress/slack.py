@@ -16,6 +16,10 @@ from schemas.triggers.slack_requests import receive_slack
 ANSWER_S = 2.5
 """Slack takes what has no answer after three seconds for lost, and says so to whoever has given a command."""
 
+_MAX_NAMELESS_BYTES = 2048
+"""Only challenges do not name their app. They are short, and held against the secrets of all connections: a
+stranger must not have that done for much more."""
+
 
 async def receive(request: web.Request) -> web.Response:
     """200 once the event is durable; 503 before Slack's three seconds are over, for it to be sent again."""
@@ -27,6 +31,8 @@ async def receive(request: web.Request) -> web.Response:
         def candidates(app_id: str) -> Iterable[Account]:
             if connection_id is not None:
                 return [accounts.named(SlackConnection, connection_id)]
+            if not app_id and len(delivery.body) > _MAX_NAMELESS_BYTES:
+                return accounts.of_deployment(SlackConnection)
             return accounts.of_app(SlackConnection, app_id)
 
         with refusals():

@@ -106,7 +106,9 @@ class Accounts:
 
 def _of_settings(settings: IngressSettings) -> Iterator[Connection]:
     if secret := _clear(settings.github_webhook_secret):
-        given = {"webhook_secret": secret, "private_key": _clear(settings.github_app_private_key)}
+        # An environment variable may have its line ends written out.
+        key = _clear(settings.github_app_private_key).replace("\\n", "\n")
+        given = {"webhook_secret": secret, "private_key": key}
         yield GitHubConnection(
             id=f"{DEPLOYMENT}/github",
             name=DEPLOYMENT,

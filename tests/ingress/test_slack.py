@@ -55,6 +55,13 @@ async def test_the_challenge_is_answered_to_who_knows_the_secret(client: Client,
     assert stand_ins.sent.events() == []
 
 
+async def test_a_long_request_that_names_no_app_is_held_against_no_tenants_secret(client: Client) -> None:
+    await connect_slack(client)
+    long = {"type": "url_verification", "challenge": "x" * 1900}
+    assert (await deliver_slack(client, PATH, {**long, "more": "x" * 200}, at_s=now_s()))[0] == 401
+    assert (await deliver_slack(client, PATH, long, at_s=now_s()))[0] == 200
+
+
 @pytest.mark.parametrize("away_s", [-320, 320])
 async def test_what_is_too_old_or_from_the_future_is_refused(client: Client, away_s: int) -> None:
     await connect_slack(client, app_id=APP)

@@ -167,8 +167,9 @@ async def test_the_connection_of_the_deployment(
 ) -> None:
     settings = new_settings(
         github_webhook_secret=SecretStr("s"), github_app_id=APP_ID, github_api_url=github.url,
-        github_app_private_key=SecretStr(key_pair()[0]), slack_signing_secret=SecretStr("s"),
-        slack_bot_token=SecretStr(BOT_TOKEN), slack_api_url=slack.url,
+        github_app_private_key=SecretStr(key_pair()[0].replace("\n", "\\n")),
+        slack_signing_secret=SecretStr("s"), slack_bot_token=SecretStr(BOT_TOKEN),
+        slack_api_url=slack.url,
         egress_allow=",".join(one.url.removeprefix("http://") for one in (github, slack)),
     )  # fmt: skip
     async with TestClient(TestServer(assemble(stand_ins, settings))) as client:
