@@ -54,6 +54,8 @@ class SubscriptionView(Answer):
     """PENDING until its user has authorized it, and the provider has agreed."""
     expired: bool
     """Whether the provider has stopped sending: its endpoint answers 410."""
+    credential_expired: bool
+    """Whether its token is no good any more, or in less than three minutes: a worker is about to refresh it."""
     credential_expires_at: int
     expires_at: int
     needs_authorization: bool = False

@@ -51,6 +51,7 @@ def view(request: web.Request, subscription: TriggerSubscription) -> Subscriptio
             **shown.model_dump(),
             **subscription.model_dump(include=_OWN),
             "expired": subscription.is_expired(time.time()),
+            "credential_expired": subscription.is_credential_expired(),
             **(state.model_dump(include=_OF_STATE) if state is not None and current else {}),
         }
     )

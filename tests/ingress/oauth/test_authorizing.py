@@ -39,6 +39,7 @@ async def test_a_user_agrees_and_the_subscription_is_made(caller: Caller) -> Non
     assert hook["url"] == made["endpoint"]
     _, shown = await caller.call("GET", f"/subscriptions/{made['id']}")
     assert shown["status"] == "ACTIVE"
+    assert (shown["credential_expired"], shown["expired"]) == (False, False)
     assert shown["credential_expires_at"] == pytest.approx(time.time() + 7200, abs=5)
     assert set(shown["credentials"]) == {"access_token", "refresh_token", "token_type", "scope"}
     stored = caller.stand_ins.configured.definitions.subscriptions.get(made["id"])

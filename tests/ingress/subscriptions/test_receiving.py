@@ -111,10 +111,11 @@ async def put(caller: Caller, made: Any, **update: Any) -> TriggerSubscription:
 
 async def test_one_that_has_expired_is_gone(caller: Caller) -> None:
     made = await caller.subscribe()
-    await put(caller, made, expires_at=int(time.time()) - 1)
+    await put(caller, made, expires_at=int(time.time()) - 1, credential_expires_at=int(time.time()) + 60)
     status, problem = await send(caller, made, b"{}", {})
     assert (status, "expired" in problem["detail"]) == (410, True)
-    assert (await caller.call("GET", f"/subscriptions/{made['id']}"))[1]["expired"] is True
+    _, shown = await caller.call("GET", f"/subscriptions/{made['id']}")
+    assert (shown["expired"], shown["credential_expired"]) == (True, True)
 
 
 async def test_while_it_is_set_up_nothing_can_be_proved(caller: Caller) -> None:
