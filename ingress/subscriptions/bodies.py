@@ -55,7 +55,7 @@ class SubscriptionView(Answer):
     expired: bool
     """Whether the provider has stopped sending: its endpoint answers 410."""
     credential_expired: bool
-    """Whether its token is no good any more, or in less than three minutes: a worker is about to refresh it."""
+    """Whether its token is no good any more, or in less than three minutes: it is about to be refreshed."""
     credential_expires_at: int
     expires_at: int
     needs_authorization: bool = False
