@@ -125,3 +125,14 @@ async def test_who_cannot_sign_uses_nothing_of_the_tenant_up(limited: Client) ->
     for n in range(2):
         async with limited.post(open_, data=str(n).encode()) as answer:
             assert answer.status == 202
+
+
+async def test_a_tenant_is_limited_wherever_events_come_in(limited: Client, stand_ins: StandIns) -> None:
+    kind = {"Content-Type": "application/cloudevents-batch+json", **AUTHORIZED}
+    batch = [{"specversion": "1.0", "id": str(n), "source": "/t", "type": "t"} for n in range(5)]
+    async with limited.post("/api/v1/events", json=batch, headers=kind) as answer:
+        assert answer.status == 202, await answer.text()
+    refused = await problem(limited, "POST", "/api/v1/events", 429, json=batch, headers=kind)
+    # Five were paid for with three: two more, and one each thousand seconds.
+    assert 2000 < int(refused["headers"]["Retry-After"]) <= 3000
+    assert len(stand_ins.sent.events()) == 5
