@@ -190,8 +190,8 @@ async def _trigger_of(request: web.Request, workflow: Workflow, node_id: str, da
     if before is not None and before.type != kind:
         before = None
     desk = desk_of(kind)
-    if before is not None:
-        # What a node has no word for, such as a signature, is configured by itself and stays.
+    if before is not None and "trigger_type" not in data:
+        # What a node of Dify has no word for, such as a signature, is configured by itself and stays.
         given = {**masked_config(before.config, KINDS[kind].sealed), **given}
     config = await desk.resolve(request, desk.check(request, kind, given, before))
     made = AppTrigger(

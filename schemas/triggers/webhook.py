@@ -132,8 +132,8 @@ class WebhookConfig(TriggerConfig):
 
         Raises `ValueError` for a method or a status that no webhook has.
         """
-        if data.get("type") != cls.node_type:
-            return None
+        if data.get("type") != cls.node_type or "trigger_type" in data:
+            return super().from_node(data)
         node = TriggerWebhookData.model_validate(data)
         method, media_type = node.method.upper(), node.content_type.partition(";")[0].strip().lower()
         if method not in METHODS:

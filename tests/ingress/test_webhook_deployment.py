@@ -10,6 +10,21 @@ NODE = {
 }  # fmt: skip
 
 
+async def test_a_node_with_a_config_of_our_own_says_everything(client: Client) -> None:
+    config = {"webhook_path": "own", "signature": {"scheme": "bearer", "secrets": ["s"]}}
+    node = {"type": "trigger-webhook", "trigger_type": "WEBHOOK"}
+    ids = set()
+    for given, status in ((config, 401), ({"webhook_path": "own"}, 202)):
+        workflow_id = await publish(client, {**node, "config": given})
+        deploy = f"/api/v1/deployment/workflows/{workflow_id}/deploy"
+        assert (await call(client, "POST", deploy, {}))[0] == 200
+        _, listed = await call(client, "GET", f"/api/v1/triggers?workflow_id={workflow_id}")
+        ids |= {one["id"] for one in listed["data"]}
+        async with client.post("/triggers/webhook/own", json={}) as answer:
+            assert answer.status == status
+    assert len(ids) == 1
+
+
 async def test_a_node_becomes_an_endpoint_that_stays(client: Client) -> None:
     workflow_id = await publish(client, NODE)
     deploy = f"/api/v1/deployment/workflows/{workflow_id}/deploy"

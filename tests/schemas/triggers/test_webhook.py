@@ -93,6 +93,12 @@ def test_a_node_of_another_kind_is_none_of_ours() -> None:
     assert WebhookConfig.from_node({"type": "trigger-schedule"}) is None
 
 
+def test_a_node_may_have_a_config_of_our_own() -> None:
+    own = {"type": "trigger-webhook", "trigger_type": "WEBHOOK", "config": {"webhook_path": "orders"}}
+    assert WebhookConfig.from_node(own) == {"webhook_path": "orders"}
+    assert WebhookConfig.from_node({**own, "trigger_type": "GITHUB"}) is None
+
+
 def test_a_node_of_json() -> None:
     found = of_node(
         method="PUT",
