@@ -31,6 +31,8 @@ class RunFilter:
     workflow_id: str | None = None
     app_id: str | None = None
     status: str | None = None
+    error: str | None = None
+    """What its error has in it, in letters of either case."""
     since: datetime | None = None
     until: datetime | None = None
 
@@ -46,6 +48,7 @@ class LogFilter:
     trigger_type: str | None = None
     event_id: str | None = None
     app_trigger_id: str | None = None
+    trigger_id: str | None = None
     workflow_run_id: str | None = None
     since: datetime | None = None
     until: datetime | None = None
@@ -167,10 +170,13 @@ class History:
 
     async def _page(self, shown: "_List", chosen: Filter, limit: int, cursor: str | None) -> Page:
         limit = max(1, min(limit, MAX_LIMIT))
-        equal = {f.name: getattr(chosen, f.name) for f in fields(chosen) if f.name not in ("since", "until")}
+        equal = {f.name: getattr(chosen, f.name) for f in fields(chosen) if f.name not in _NOT_EQUAL}
         if any(equal.get(name) and not _is_uuid(equal[name]) for name in _UUIDS):
             return Page([], None)
         where, parameters = _equal(**equal)
+        if isinstance(chosen, RunFilter) and chosen.error:
+            parameters["error"] = chosen.error
+            where += " AND positionCaseInsensitiveUTF8(error, {error:String}) > 0"
         until = chosen.until
         if cursor is not None:
             until, parameters["after"] = _read_cursor(cursor)
@@ -210,6 +216,7 @@ _RUNS = _List("workflow_runs", "* EXCEPT graph", "event_at")
 _LOGS = _List("workflow_trigger_logs", "*", "created_at")
 _LETTERS = _List("dead_letters", "* EXCEPT (key, value, headers, stack)", "created_at")
 _UUIDS = frozenset({"id", "event_id", "workflow_run_id"})
+_NOT_EQUAL = ("since", "until", "error")
 _EMPTY_IS_ABSENT = ("tenant_id", "app_id", "workflow_id")
 _JSON = ("inputs", "outputs", "trigger_metadata", "trigger_data")
 _LETTER = (

@@ -115,7 +115,7 @@ async def publish(
     replay_of: str | None,
     trigger_id: str | None = None,
 ) -> ManualStarted:
-    """Likewise, with all that the event says. `trigger_id` is its name unless the request has one."""
+    """Likewise, with all that the event says. `trigger_id` is its name, whatever the request says."""
     system = value.get("system") or {}
     arrival = _arrival(request, workflow.id, value, replay_of, trigger_id)
     acceptance = await request.app[DOOR].accept(arrival, request.headers)
@@ -178,7 +178,7 @@ def _arrival(
         tenant_id=caller.tenant_id,
         trigger_type=MANUAL,
         index_key=workflow_id,
-        trigger_id=delivery_id(request.headers) or trigger_id or f"manual-{caller.name}-{event_id}",
+        trigger_id=trigger_id or delivery_id(request.headers) or f"manual-{caller.name}-{event_id}",
         window_ms=window_ms(True, None),
         received_at=received_at,
         time=time,

@@ -47,7 +47,7 @@ class Resumption(NodeAnswer):
     @property
     def is_answer(self) -> bool:
         """Whether it says anything to a pause."""
-        return bool(self.model_fields_set - {"version"})
+        return any((self.inputs, self.action, self.interaction_id, self.node_id, self.pause_id))
 
 
 class Resumed(Answer):

@@ -7,6 +7,8 @@ from aiohttp import web
 
 from ingress.auth import CALLER
 from ingress.errors import Conflict
+from ingress.history import MAX_LIMIT, LogFilter
+from ingress.identity import bounded
 from ingress.kept import kept_nodes
 from ingress.keys import FEED, VALUES
 from ingress.manual import check_startable, publish
@@ -36,10 +38,8 @@ class RunResumed(Answer):
     """The run that failed."""
     version: str
     """Which the new run is of."""
-    kept: int
-    """How many nodes are not executed again."""
     duplicate: bool
-    """Whether the run was resumed before, with this version or under this `Idempotency-Key`."""
+    """Whether the run was resumed in this version before: it goes on once."""
 
 
 async def go_on(request: web.Request, run: WorkflowRun, version: str) -> RunResumed:
@@ -50,6 +50,11 @@ async def go_on(request: web.Request, run: WorkflowRun, version: str) -> RunResu
     if run.type == WorkflowType.CHAT:
         raise Conflict("the run is a turn of a conversation, which has gone on without it: replay it")
     workflow = _workflow(request, run, version)
+    name = bounded(f"resume/{run.id}/{workflow.version}")
+    if (known := await _resumed_by(request, run, name)) is not None:
+        return RunResumed(
+            workflow_run_id=known, resumed_from=run.id, version=workflow.version, duplicate=True
+        )
     nodes = await history(request).node_executions(run.id, run.tenant_id)
     kept = kept_nodes(run, nodes, workflow)
     value = {
@@ -61,12 +66,11 @@ async def go_on(request: web.Request, run: WorkflowRun, version: str) -> RunResu
     said = next((node.outputs_dict for node in nodes if node.node_type == "start"), {})
     if system := {name: found for name in _SAID if (found := said.get(f"sys.{name}"))}:
         value["system"] = system
-    started = await publish(request, workflow, value, run.id, f"resume/{run.id}/{workflow.version}")
+    started = await publish(request, workflow, value, run.id, name)
     return RunResumed(
         workflow_run_id=started.workflow_run_id,
         resumed_from=run.id,
         version=workflow.version,
-        kept=len(kept),
         duplicate=started.duplicate,
     )
 
@@ -74,6 +78,15 @@ async def go_on(request: web.Request, run: WorkflowRun, version: str) -> RunResu
 def _workflow(request: web.Request, run: WorkflowRun, version: str) -> Workflow:
     wanted = "" if version == LATEST else version or run.version
     return check_startable(request.app[FEED].definitions, request[CALLER], run.workflow_id, wanted)
+
+
+async def _resumed_by(request: web.Request, run: WorkflowRun, name: str) -> str | None:
+    """The run that the event of that name has started. What repeats it has started none."""
+    named = LogFilter(
+        tenant_id=run.tenant_id, workflow_id=run.workflow_id, trigger_id=name, since=run.event_at
+    )
+    logs = (await history(request).trigger_logs(named, MAX_LIMIT)).rows
+    return next((log["workflow_run_id"] for log in logs if log["workflow_run_id"]), None)
 
 
 async def _metadata(request: web.Request, run: WorkflowRun, workflow: Workflow) -> dict[str, Any]:

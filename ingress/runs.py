@@ -53,6 +53,7 @@ async def list_all(request: web.Request) -> web.Response:
         workflow_id=request.query.get("workflow_id"),
         app_id=request.query.get("app_id"),
         status=request.query.get("status"),
+        error=request.query.get("error"),
         since=time_of(request, "since"),
         until=time_of(request, "until"),
     )
@@ -121,6 +122,7 @@ OPERATIONS = (
             Query("workflow_id", "of this workflow"),
             Query("app_id", "of this app"),
             Query("status", "RUNNING, SUCCEEDED, FAILED, STOPPED, PARTIAL_SUCCEEDED or PAUSED"),
+            Query("error", "whose error has this in it, in letters of either case"),
             *PAGE_QUERY,
         ),
         errors=(400,),

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 import pytest
@@ -60,6 +61,20 @@ async def test_runs_are_listed_page_by_page_and_shown(client: Client, clickhouse
     assert shown["inputs"] == {"a": 1}
     for run_id in (other["id"], new_id(), "no-uuid"):
         await call(client, "GET", f"/runs/{run_id}", 404)
+
+
+async def test_runs_are_found_by_their_error(client: Client, clickhouse: ClickHouse) -> None:
+    errors = ("node 'Pay' (pay): Timed out after 5 s", "node 'Pay' (pay): 100% refused", None)
+    runs = [records.run(status="FAILED", error=error) for error in errors]
+    await write(clickhouse, "runs", *runs)
+    for text, expected in (
+        ("timed OUT", runs[:1]),
+        ("0% r", runs[1:2]),
+        ("(pay)", runs[:2]),
+        ("%", runs[1:2]),
+    ):
+        found = (await call(client, "GET", f"/runs?error={quote(text)}"))["data"]
+        assert {row["id"] for row in found} == {run["id"] for run in expected}
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=x", "limit=1001", "since=yesterday", "cursor=x"])
