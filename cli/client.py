@@ -13,6 +13,7 @@ from cli.forms import FileForm
 from cli.settings import ClientSettings, resolve
 
 _API = "/api/v1"
+_NO_HEADERS: Mapping[str, str] = {}
 
 
 class Refused(CommandFailed):
@@ -44,9 +45,11 @@ class Client:
         """What is there, as text."""
         return self._call("GET", path, query).decode()
 
-    def post(self, *path: str, body: Any = None, **query: Any) -> Any:
-        """Sends `body` as JSON; None where the answer is empty."""
-        return _json(self._call("POST", path, query, orjson.dumps({} if body is None else body)))
+    def post(self, *path: str, body: Any = None, idempotency_key: str | None = None, **query: Any) -> Any:
+        """Sends `body` as JSON; None where the answer is empty. Under one key, it is done once."""
+        content = orjson.dumps({} if body is None else body)
+        more = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        return _json(self._call("POST", path, query, content, more=more))
 
     def put(self, *path: str, body: Any) -> Any:
         """Replaces what is there by `body`, as JSON."""
@@ -79,10 +82,11 @@ class Client:
         content: bytes | Iterable[bytes] | None = None,
         content_type: str = "application/json",
         size: int | None = None,
+        more: Mapping[str, str] = _NO_HEADERS,
     ) -> bytes:
         given = {name: value for name, value in query.items() if value is not None}
         target = self._url.path.rstrip("/") + "/".join((_API, *(quote(part, safe="") for part in path)))
-        headers = dict(self._authorization)
+        headers = {**self._authorization, **more}
         if content is not None:
             headers["Content-Type"] = content_type
         if size is not None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from cli.bulk import CANCEL, REPLAY, RESUME, Bulk, selectable, selected, tell_all
 from cli.client import Client, connect
 from cli.errors import CommandFailed
 from cli.files import JsonObject
@@ -117,70 +118,101 @@ def show_one(run_id: str, as_json: bool) -> None:
 
 
 @run.command("cancel")
-@click.argument("run_id", metavar="ID")
+@selectable
 @json_option
-def cancel(run_id: str, as_json: bool) -> None:
-    """Ask a run to stop. What is under way in it ends first."""
-    answer = connect().post("runs", run_id, "cancel")
+def cancel(run_id: str | None, as_json: bool, **chosen: Any) -> None:
+    """Ask a run to stop, or with --all each that fits. Nothing begins in it any more; what an executor has
+    begun is left to its end, and what it gives is ignored."""
+    client = connect()
+    which = selected(client, run_id, chosen)
+    if isinstance(which, Bulk):
+        tell_all(client, which, CANCEL, as_json=as_json)
+        return
+    answer = client.post("runs", which, "cancel")
     if as_json:
         show_json(answer)
     else:
-        click.echo(f"asked {run_id} to stop")
+        click.echo(f"asked {which} to stop")
 
 
 @run.command("replay")
-@click.argument("run_id", metavar="ID")
+@selectable
 @_wait_option
 @_timeout_option
 @json_option
-def replay(run_id: str, wait: bool, timeout_s: float, as_json: bool) -> None:
-    """Start a new run with the inputs of this one."""
+def replay(run_id: str | None, wait: bool, timeout_s: float, as_json: bool, **chosen: Any) -> None:
+    """Start a new run with the inputs of this one, or with --all of each that fits."""
     client = connect()
-    _started(client, client.post("runs", run_id, "replay"), wait, timeout_s, as_json)
+    which = selected(client, run_id, chosen)
+    if isinstance(which, Bulk):
+        _check_alone("--wait", wait)
+        tell_all(client, which, REPLAY, as_json=as_json)
+        return
+    _started(client, client.post("runs", which, "replay"), wait, timeout_s, as_json)
 
 
 @run.command("resume")
-@click.argument("run_id", metavar="ID")
+@selectable
 @click.option("--action", metavar="ACTION", help="What to choose; not needed where there is one action.")
 @click.option("--input", "-i", "pairs", type=Pair(), multiple=True, help="One field of the form; repeatable.")
 @click.option("--inputs", type=JsonObject(), default="{}", help="All fields; --input wins.")
 @click.option("--node", "node_id", metavar="NODE", help="Which node answers, where several wait.")
 @click.option("--pause", "pause_id", metavar="ID", help="Which pause, where a node waits several times.")
+@click.option(
+    "--version", default="", help="Of a failed run: which version goes on, or `latest`; else its own."
+)
 @_wait_option
 @_timeout_option
 @json_option
 def resume(
     *,
-    run_id: str,
+    run_id: str | None,
     action: str | None,
     pairs: Sequence[tuple[str, str]],
     inputs: dict[str, Any],
     node_id: str | None,
     pause_id: str | None,
+    version: str,
     wait: bool,
     timeout_s: float,
     as_json: bool,
+    **chosen: Any,
 ) -> None:
-    """Answer what a paused run waits for, or a node that was run alone: ID is that of its execution."""
+    """Answer what a paused run waits for, or a node that was run alone: ID is that of its execution.
+
+    A run that has failed needs no answer: a new run goes on where it has failed, and does not execute again
+    what succeeded. With --all, each failed run that fits.
+    """
     client = connect()
-    place, pauses = find_pauses(client, run_id)
+    which = selected(client, run_id, chosen)
+    if isinstance(which, Bulk):
+        _check_alone("--wait", wait)
+        _check_alone("an answer", action or pairs or inputs or node_id or pause_id)
+        tell_all(client, which, RESUME, {"version": version} if version else {}, as_json=as_json)
+        return
+    place, pauses = find_pauses(client, which)
     fields = _asked(pauses, node_id, pause_id)
     # Where nothing is asked, the API has the reason.
     given = (
         typed_inputs(pairs, fields, lambda path: client.upload_file(path)["file"]) if fields else dict(pairs)
     )
     answer: dict[str, Any] = {"inputs": {**inputs, **given}}
-    named = {"action": action, "node_id": node_id, "pause_id": pause_id}
+    named = {"action": action, "node_id": node_id, "pause_id": pause_id, "version": version or None}
     answer |= {name: value for name, value in named.items() if value is not None}
-    accepted = client.post(place, run_id, "resume", body=answer)
+    accepted = client.post(place, which, "resume", body=answer)
     if place == RUNS:
         _started(client, accepted, wait, timeout_s, as_json)
     elif wait:
-        show_execution(wait_for_answer(client, run_id, timeout_s), as_json=as_json)
+        show_execution(wait_for_answer(client, which, timeout_s), as_json=as_json)
     elif as_json:
         show_json(accepted)
     else:
-        click.echo(run_id)
+        click.echo(which)
+
+
+def _check_alone(what: str, given: object) -> None:
+    if given:
+        raise click.UsageError(f"{what} is for one run, not for --all")
 
 
 def _asked(
@@ -203,6 +235,8 @@ def _variables(client: Client, workflow_id: str, version: str) -> list[dict[str,
 
 def _started(client: Client, started: dict[str, Any], wait: bool, timeout_s: float, as_json: bool) -> None:
     run_id, conversation_id = started["workflow_run_id"], started.get("conversation_id")
+    if started.get("resumed_from") and started["duplicate"] and not as_json:
+        click.echo(f"{started['resumed_from']} was resumed by this run before", err=True)
     if conversation_id and not as_json:
         click.echo(f"conversation {conversation_id}", err=True)
     if wait:

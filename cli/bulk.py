@@ -1,0 +1,184 @@
+"""Telling many runs at once: those that fit a filter, one after the other."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+import click
+from rich.console import Console
+from rich.progress import track
+
+from cli.client import Client
+from cli.errors import CommandFailed
+from cli.lookup import find_workflow, workflow_names
+from cli.output import moment, show_json, show_table
+
+_PAGE = 500
+_AGO = re.compile(r"(\d+)([smhd])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+class Moment(click.ParamType):
+    """A time in RFC 3339, without a zone in UTC, or how long ago: 90s, 15m, 2h, 1d."""
+
+    name = "time"
+
+    def convert(
+        self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """In UTC."""
+        if isinstance(value, datetime):
+            return value
+        if ago := _AGO.fullmatch(value):
+            return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+        try:
+            at = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no time like 2026-01-31T12:00:00Z, and no span like 2h", param, ctx)
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+class Telling(NamedTuple):
+    """What runs can be told."""
+
+    path: str
+    done: str
+    statuses: tuple[str, ...]
+    """Of the runs that are meant where none is named."""
+    others: bool = False
+    """Whether runs of other statuses can be told it."""
+
+
+CANCEL = Telling("cancel", "cancelled", ("RUNNING", "PAUSED"))
+REPLAY = Telling("replay", "replayed", ("FAILED",), others=True)
+RESUME = Telling("resume", "resumed", ("FAILED",))
+
+
+@dataclass(frozen=True)
+class Bulk:
+    """Which runs, and under which name they are told."""
+
+    began_at: datetime
+    """The name as well: told again under it, a run is not told twice, and younger runs are not meant."""
+    query: Mapping[str, Any]
+    """For the list of runs."""
+    status: str | None
+    is_rehearsal: bool
+
+    @property
+    def name(self) -> str:
+        """For people, and for `Idempotency-Key`."""
+        return _rfc3339(self.began_at)
+
+
+_OPTIONS: Sequence[Callable[[Any], Any]] = (
+    click.argument("run_id", metavar="[ID]", required=False),
+    click.option("--all", "everything", is_flag=True, help="Each run that fits the options below."),
+    click.option("--workflow", metavar="WORKFLOW", help="With --all: of this workflow."),
+    click.option("--status", metavar="STATUS", help="With --all: FAILED, STOPPED, RUNNING, ..."),
+    click.option(
+        "--since",
+        type=Moment(),
+        help="With --all: whose event came then or later; a time, or a span like 2h.",
+    ),
+    click.option("--until", type=Moment(), help="With --all: whose event came before that."),
+    click.option("--error", metavar="TEXT", help="With --all: whose error has this in it."),
+    click.option("--dry-run", is_flag=True, help="With --all: show which runs fit, and leave them alone."),
+    click.option(
+        "--bulk",
+        "began_at",
+        type=Moment(),
+        help="With --all: go on with the bulk of this time. No run is told twice in one bulk.",
+    ),
+)
+
+
+def selectable(command: Callable[..., None]) -> Callable[..., None]:
+    """Lets a command take one run, or many: `selected` says which."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def selected(client: Client, run_id: str | None, chosen: Mapping[str, Any]) -> str | Bulk:
+    """The run, if one is named. `chosen`: the other options of `selectable`. Raises `UsageError`."""
+    if run_id is not None and not any(chosen.values()):
+        return run_id
+    if run_id is not None or not chosen["everything"]:
+        raise click.UsageError("name a run by its id, or say --all and which")
+    began_at = chosen["began_at"] or datetime.now(UTC)
+    workflow, since = chosen["workflow"], chosen["since"]
+    query = {
+        "workflow_id": find_workflow(client, workflow)["id"] if workflow else None,
+        "since": _rfc3339(since) if since else None,
+        "until": _rfc3339(min(chosen["until"] or began_at, began_at)),
+        "error": chosen["error"],
+    }
+    status = chosen["status"].upper() if chosen["status"] else None
+    return Bulk(began_at, query, status, chosen["dry_run"])
+
+
+def tell_all(
+    client: Client, bulk: Bulk, telling: Telling, body: Mapping[str, Any] | None = None, *, as_json: bool
+) -> None:
+    """Tells each run that fits, or shows which do. Raises `CommandFailed` if one could not be told."""
+    statuses = (bulk.status,) if bulk.status else telling.statuses
+    if not telling.others and (wrong := set(statuses) - set(telling.statuses)):
+        known = " or ".join(telling.statuses)
+        raise click.UsageError(f"runs that are {wrong.pop()} cannot be {telling.done}: only {known}")
+    # All of them are known before the first one is told: what comes of it must not be told as well.
+    runs = [run for status in statuses for run in _pages(client, {**bulk.query, "status": status})]
+    if bulk.is_rehearsal:
+        _show(client, runs, telling, as_json=as_json)
+        return
+    quiet = Console(stderr=True)
+    told, failures = [], []
+    for run in track(runs, telling.path, console=quiet, transient=True, disable=not quiet.is_terminal):
+        try:
+            key = f"bulk/{run['id']}/{bulk.name}"
+            told.append(client.post("runs", run["id"], telling.path, body=body, idempotency_key=key))
+        except CommandFailed as failed:
+            failures.append(f"{run['id']}: {failed.message}")
+    if as_json:
+        show_json({"bulk": bulk.name, telling.done: told, "failed": failures})
+    else:
+        click.echo(f"{telling.done} {len(told)} of {len(runs)}")
+    if failures:
+        raise CommandFailed(
+            f"{len(failures)} could not be {telling.done}, the first: {failures[0]}\n"
+            f"go on with --bulk {bulk.name}"
+        )
+
+
+def _pages(client: Client, query: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    cursor: Any = None
+    while True:
+        page = client.get("runs", **query, limit=_PAGE, cursor=cursor)
+        yield from page["data"]
+        cursor = page.get("next_cursor")
+        if not cursor:
+            return
+
+
+def _show(client: Client, runs: Sequence[Mapping[str, Any]], telling: Telling, *, as_json: bool) -> None:
+    if as_json:
+        show_json(runs)
+        return
+    names = workflow_names(client)
+    columns = ("id", "workflow", "status", "created_at", "error")
+    rows = (
+        {
+            **run,
+            "workflow": names.get(run["workflow_id"], run["workflow_id"]),
+            "created_at": moment(run["created_at"]),
+        }
+        for run in runs
+    )
+    show_table(columns, ([row[column] for column in columns] for row in rows))
+    click.echo(f"{len(runs)} would be {telling.done}", err=True)
+
+
+def _rfc3339(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
