@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from ingress.auth import CALLER
 from ingress.claims import check_free
+from ingress.confidants import hold_secrets
 from ingress.connections.asking import entrance, with_ids, with_installation
 from ingress.connections.paths import EVENTS_PATH
 from ingress.errors import Conflict, Unprocessable, invalid
@@ -22,7 +23,11 @@ from schemas.models import AppTrigger, DeploymentStatus, TriggerSubscription
 from schemas.models.subscription import endpoint_url
 from schemas.plugins.registry import find_plugin
 from schemas.triggers.cloudevents import CloudEventsConfig
+from schemas.triggers.config import TriggerConfig
+from schemas.triggers.email import EmailConfig
 from schemas.triggers.github import GitHubConfig
+from schemas.triggers.google_calendar import GoogleCalendarConfig
+from schemas.triggers.kafka import KafkaConfig
 from schemas.triggers.kinds import KINDS
 from schemas.triggers.parameters import compile_parameters
 from schemas.triggers.plugin import PluginConfig
@@ -221,7 +226,23 @@ class CloudEventsDesk(Desk):
         return {**super().show(request, trigger), "url": base_url(request) + EVENTS_PATH}
 
 
+class SourceDesk(Desk):
+    """What Hopline goes to by itself, with secrets."""
+
+    def __init__(self, kind: type[TriggerConfig], told: tuple[str, ...]) -> None:
+        """`told`: the fields that say who is told the secrets."""
+        self._kind = kind
+        self._told = told
+
+    def hold(self, config: Config, stored: Config) -> None:
+        """Whether a stored secret would go somewhere else."""
+        hold_secrets(config, stored, self._kind.sealed, self._told)
+
+
 _OWN: Mapping[str, Desk] = {
+    EmailConfig.type: SourceDesk(EmailConfig, ("host", "port", "security", "oauth.token_url")),
+    KafkaConfig.type: SourceDesk(KafkaConfig, ("bootstrap_servers", "security.protocol", "registry.url")),
+    GoogleCalendarConfig.type: SourceDesk(GoogleCalendarConfig, ("api_url", "oauth.token_url")),
     GitHubConfig.type: AskingDesk(with_installation),
     SlackConfig.type: AskingDesk(with_ids),
     CloudEventsConfig.type: CloudEventsDesk(),

@@ -82,6 +82,8 @@ async def run_worker(
             producer,
             files=files,
             secrets=secrets,
+            secret_key=settings.secret_key,
+            public_url=settings.public_url,
             partitions=partial(_partitions, kafka, source_commands),
             metrics=SourceMetrics(metrics.registry),
         )

@@ -7,6 +7,7 @@ from schemas.codec import Codec
 from schemas.secrets import SecretBox
 from streams.metrics import SourceMetrics
 from streams.shell.stage import Stage
+from streams.sources.calendar.watcher import CalendarSource
 from streams.sources.email.mailbox import Connections
 from streams.sources.email.watcher import EmailSource
 from streams.sources.http import Http
@@ -32,10 +33,13 @@ async def open_sources(
     *,
     files: FileStore,
     secrets: SecretBox | None,
+    secret_key: str,
+    public_url: str,
     partitions: Callable[[], Awaitable[int]],
     metrics: SourceMetrics,
 ) -> AsyncIterator[Stage]:
-    """The stage of the sources, good inside the block. `partitions`: how many `source.commands` has."""
+    """The stage of the sources, good inside the block. `partitions`: how many `source.commands` has;
+    `secret_key`: that of `secrets`, or ""."""
     async with EgressGuard(policy).session() as session:
         http = Http(session, settings.timeout_s)
         tokens = AccessTokens(http)
@@ -45,9 +49,10 @@ async def open_sources(
                 KafkaSource(
                     policy, http, codec, most_consumers=settings.consumers, timeout_s=settings.timeout_s
                 ),
+                CalendarSource(http, tokens, codec, public_url=public_url, secret_key=secret_key),
             )
             watchers = Watchers(
                 feed, codec, producer, kinds,
                 secrets=secrets, partitions=partitions, settings=settings, metrics=metrics,
             )  # fmt: skip
-            yield Sources(codec, watchers).stage()
+            yield Sources(feed, codec, watchers).stage()

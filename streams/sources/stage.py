@@ -4,21 +4,32 @@ import orjson
 
 from schemas.codec import Codec
 from streams.shell.stage import Decision, Kept, Record, Stage
+from streams.sources.calendar import rows as calendars
 from streams.sources.commands import SCHEMA, TOPIC
 from streams.sources.rows import SourceRow, prefix_of, row_due
 from streams.sources.watchers import Watchers
+from transport.feed import DefinitionsFeed
 
 
 class Sources:
     """Reads `source.commands`; keeps `sources`. Its companion are the watchers, which publish events."""
 
-    def __init__(self, codec: Codec, watchers: Watchers) -> None:
+    def __init__(self, feed: DefinitionsFeed, codec: Codec, watchers: Watchers) -> None:
+        self._feed = feed
         self._codec = codec
         self._watchers = watchers
 
     def stage(self) -> Stage:
         """The declaration that the shell runs."""
-        return Stage("sources", TOPIC, self.decide, table="sources", due=row_due, companion=self._watchers)
+        return Stage(
+            "sources",
+            TOPIC,
+            self.decide,
+            table="sources",
+            due=row_due,
+            on_due=self.on_due,
+            companion=self._watchers,
+        )
 
     def decide(self, record: Record, kept: Kept, now: float) -> Decision:
         """One command."""
@@ -27,6 +38,8 @@ class Sources:
         match told["kind"]:
             case "POSITION":
                 return Decision(writes={key: SourceRow(**orjson.loads(told["payload"])).encode()})
+            case "SYNCED":
+                return calendars.install(key, orjson.loads(told["payload"]), kept)
             case "REMOVE":
                 gone = [key, *kept.under(prefix_of(key))]
                 return Decision(writes=dict.fromkeys(gone))
@@ -36,3 +49,7 @@ class Sources:
                 return Decision()
             case kind:
                 raise ValueError(f"unknown kind of source command {kind}")
+
+    def on_due(self, key: str, row: bytes, kept: Kept, now: float) -> Decision:
+        """The time of an event in a calendar has come."""
+        return calendars.fire(key, row, self._feed, self._codec)

@@ -200,7 +200,7 @@ async def test_events_and_positions_are_confirmed_before_a_watcher_goes_on(world
     assert (kept["source_id"], kept["kind"]) == ("t1", "POSITION")
     # What the stage makes of it is where the next watcher goes on.
     record = Record("source.commands", 0, 0, b"t1", world.sent[-1].value, (), 0)
-    decision = Sources(CODEC, world.watchers).decide(record, KeptRows(), 0)
+    decision = Sources(cast(DefinitionsFeed, world.feed), CODEC, world.watchers).decide(record, KeptRows(), 0)
     world.rows = {key: row for key, row in decision.writes.items() if row is not None}
     await world.watchers.end()
     world.kind.watches.clear()
@@ -282,4 +282,6 @@ async def test_rows_of_triggers_that_are_gone_go(world: World) -> None:
     assert (command["source_id"], command["kind"]) == ("gone", "REMOVE")
     kept = KeptRows(world.rows)
     record = Record("source.commands", 0, 0, b"gone", world.sent[0].value, (), 0)
-    assert Sources(CODEC, world.watchers).decide(record, kept, 0).writes == {"gone": None, "gone/e": None}
+    assert Sources(cast(DefinitionsFeed, world.feed), CODEC, world.watchers).decide(
+        record, kept, 0
+    ).writes == {"gone": None, "gone/e": None}
