@@ -13,7 +13,17 @@ from ingress.ownership import find_version
 from ingress.responses import json_answer, read_model
 from ingress.wire import Answer, RequestBody
 from schemas.ids import gate_key, now_us
-from schemas.models import Batch, Debounce, FlowControl, ManualStarts, RateLimit, Throttle, Workflow, WorkflowType, utc_now
+from schemas.models import (
+    Batch,
+    Debounce,
+    FlowControl,
+    ManualStarts,
+    RateLimit,
+    Throttle,
+    Workflow,
+    WorkflowType,
+    utc_now,
+)
 from transport.definitions import FLOW_CONTROLS
 from transport.producer import Send
 

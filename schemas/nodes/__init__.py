@@ -58,10 +58,12 @@ NODE_DATA: Mapping[str, type[NodeData]] = {
 LEGACY_NAMES: Mapping[str, str] = {"variable-assigner": "variable-aggregator"}
 """Names of earlier releases of Dify."""
 
-NOT_SUPPORTED_YET = frozenset({
-    "datasource",
-    "knowledge-index",
-})
+NOT_SUPPORTED_YET = frozenset(
+    {
+        "datasource",
+        "knowledge-index",
+    }
+)
 """Known to Dify, and not to this release."""
 
 

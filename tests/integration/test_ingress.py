@@ -76,7 +76,9 @@ async def ingress(kafka: KafkaSettings, accept_timeout_s: float = 5.0) -> AsyncI
     )
     stopping, listening = asyncio.Event(), asyncio.get_running_loop().create_future()
     serving = asyncio.create_task(
-        serve(build_app(settings, kafka, Storage(MemoryStore())), settings, stopping, ready=listening.set_result)
+        serve(
+            build_app(settings, kafka, Storage(MemoryStore())), settings, stopping, ready=listening.set_result
+        )
     )
     await asyncio.wait({listening, serving}, return_when=asyncio.FIRST_COMPLETED)
     if serving.done():
