@@ -133,6 +133,7 @@ def tell_all(
     if bulk.is_rehearsal:
         _show(client, runs, telling, as_json=as_json)
         return
+    click.echo(f"bulk {bulk.name}", err=True)
     quiet = Console(stderr=True)
     told, failures = [], []
     for run in track(runs, telling.path, console=quiet, transient=True, disable=not quiet.is_terminal):

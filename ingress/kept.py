@@ -1,4 +1,4 @@
-"""Which nodes a run that resumes a failed one need not execute again. Pure; see docs/adr/0017."""
+"""Which nodes a run that resumes a failed one need not execute again. Pure; see docs/adr/0020."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Going on with a run that has failed: what succeeded is kept, the rest is executed. See docs/adr/0017."""
+"""Going on with a run that has failed: what succeeded is kept, the rest is executed. See docs/adr/0020."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A run that goes on where another one has failed: what it is told of that one. See docs/adr/0017."""
+"""A run that goes on where another one has failed: what it is told of that one. See docs/adr/0020."""
 
 from typing import Any, TypedDict
 

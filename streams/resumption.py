@@ -1,4 +1,4 @@
-"""The command of a message, with what it refers to. See docs/adr/0017."""
+"""The command of a message, with what it refers to. See docs/adr/0020."""
 
 from dataclasses import replace
 

@@ -35,6 +35,7 @@ def told(api: CannedApi) -> list[Seen]:
 def test_failed_runs_are_told_one_by_one(hopline: Hopline, failing: CannedApi, verb: str, done: str) -> None:
     result = hopline("run", verb, "--all", "--bulk", BULK)
     assert (result.exit_code, result.stdout) == (0, f"{done} 3 of 3\n")
+    assert result.stderr == f"bulk {BULK}\n"
     assert [seen.path for seen in told(failing)] == [f"/api/v1/runs/r{n}/{verb}" for n in range(3)]
     keys = [seen.headers["Idempotency-Key"] for seen in told(failing)]
     assert keys == [f"bulk/r{n}/{BULK}" for n in range(3)]
