@@ -13,6 +13,8 @@ _LEFT_US = 60_000_000
 """A head that has little to remember stays for so long."""
 _DRAINED = 2_000
 """Held events that go on before others have their turn."""
+MOST_PENDING = 2_000
+"""Events that wait for a decision at one gate: their names are in its head, which is written with each."""
 _REMEMBERED_US = 86_400_000_000
 """A router that reads late may hold an event for so long after its workflow has been resumed."""
 
@@ -48,9 +50,13 @@ class Depends(GateKind):
         if _met(config, place.state.get("fired", {}), ticket.at_us):
             place.pass_(ticket)
             return
+        pending = place.state.setdefault("pending", [])
+        if len(pending) >= MOST_PENDING:
+            place.refuse(ticket, f"{MOST_PENDING} events wait for the triggers it depends on already")
+            return
         until = ticket.at_us + round(config["window_s"] * 1e6)
         place.wait(name, ticket, until)
-        place.state.setdefault("pending", []).append(name)
+        pending.append(name)
         place.head.due_us = max(until, place.head.due_us or 0)
 
     def note(self, payload: Config, at_us: int, place: Place) -> None:
@@ -106,20 +112,23 @@ class Hold(GateKind):
     def resume(self, at_us: int, place: Place) -> None:
         """In portions, so that others have their turn."""
         place.state["resumed"] = max(at_us, place.state.get("resumed", 0))
+        # It may have been paused again since it was resumed last.
+        place.state["drained"] = False
         place.head.due_us = place.soon()
         place.keep()
 
     def due(self, place: Place) -> None:
-        """The next portion, in the order in which they came."""
+        """The next portion, in the order in which they came. Those of a later pause stay."""
         if place.state.get("drained"):
             place.forget()
             return
-        names = place.waiting(_DRAINED)
+        names, released = place.waiting(_DRAINED), 0
         for name in names:
             waiting = place.get(name)
             if waiting is not None and self._may_pass(waiting, place):
                 place.release(name, waiting)
-        place.state["drained"] = len(names) < _DRAINED
+                released += 1
+        place.state["drained"] = len(names) < _DRAINED or not released
         place.head.due_us = place.now_us + _REMEMBERED_US if place.state["drained"] else place.soon()
         place.keep()
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from streams.gates.rows import Head
 from streams.gates.ticket import Gate
 from tests.streams.gates.driver import (
     BATCH,
@@ -141,6 +142,49 @@ def test_more_held_events_than_a_portion_go_on(monkeypatch: pytest.MonkeyPatch) 
     driver.advance(100_000)
     assert [name for _, name, _ in driver.started] == [str(n) for n in range(10)]
     assert driver.rows == {}
+
+
+def test_each_pause_of_a_day_lets_its_events_go_on(driver: Driver) -> None:
+    for number in range(3):
+        paused = gate("hold", since=driver.now_us)
+        driver.event(f"held {number}", paused)
+        driver.advance(driver.at_s + 60)
+        assert len(driver.started) == number
+        driver.resume(paused)
+        driver.advance(driver.at_s + 60)
+        assert driver.started[-1][1] == f"held {number}"
+    driver.advance(100_000)
+    assert driver.rows == {}
+
+
+def test_a_workflow_that_is_paused_again_while_it_goes_on_is_left_in_peace(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("streams.gates.kinds._DRAINED", 3)
+    driver = Driver()
+    feed(driver, HOLD, *range(4), until_s=10)
+    again = gate("hold", since=driver.now_us + 1_000_000)
+    for number in range(3):
+        driver.event(f"again {number}", again)
+    driver.resume(HOLD)
+    driver.advance(15)
+    assert [name for _, name, _ in driver.started] == ["0", "1", "2", "3"]
+    head = Head.decode(driver.rows[HOLD.gate_key])
+    assert head.due_us is not None
+    assert head.due_us > driver.now_us + 1_000_000, "nothing is to be done until it is resumed"
+    driver.resume(again)
+    driver.advance(30)
+    assert [name for _, name, _ in driver.started[4:]] == ["again 0", "again 1", "again 2"]
+
+
+def test_so_many_events_wait_for_another_trigger(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.gates.kinds.MOST_PENDING", 2)
+    for name in ("a", "b", "c"):
+        driver.event(name, DEPENDS)
+    assert driver.refused == {"c": "2 events wait for the triggers it depends on already"}
+    driver.advance(5)
+    driver.note(DEPENDS, "other", 20)
+    assert [name for _, name, _ in driver.started] == ["a", "b"]
 
 
 def test_a_trigger_waits_for_another_whichever_comes_first(driver: Driver) -> None:
