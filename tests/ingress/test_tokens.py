@@ -30,7 +30,7 @@ def pem(key: rsa.RSAPrivateKey) -> str:
 
 
 def token(key: Any = SECRET, algorithm: str = "HS256", kid: str | None = None, **claims: Any) -> str:
-    given = {"sub": "ada", "exp": time.time() + 60, "scope": "read run", **claims}
+    given = {"sub": "ada", "exp": time.time() + 86_400, "scope": "read run", **claims}
     claimed = {name: value for name, value in given.items() if value is not None}
     return jwt.encode(claimed, key, algorithm=algorithm, headers={"kid": kid} if kid else None)
 
@@ -57,7 +57,7 @@ async def test_a_token_with_the_private_key_is_believed() -> None:
         ({"secret": SECRET}, token(ONE, "RS256"), "no key is configured for a token with alg 'RS256'"),
         ({"secret": SECRET}, jwt.encode({"sub": "a"}, "", algorithm="none"), "alg 'none'"),
         ({"secret": SECRET}, token(exp=time.time() - 60), "expired"),
-        ({"secret": SECRET}, token(nbf=time.time() + 600), "not yet valid"),
+        ({"secret": SECRET}, token(nbf=time.time() + 86_000), "not yet valid"),
         ({"secret": SECRET}, token(exp=None), '"exp"'),
         ({"secret": SECRET}, token(sub=None), '"sub"'),
         ({"secret": SECRET, "issuer": "https://id"}, token(iss="https://else"), "issuer"),
