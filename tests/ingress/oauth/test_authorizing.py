@@ -40,7 +40,7 @@ async def test_a_user_agrees_and_the_subscription_is_made(caller: Caller) -> Non
     _, shown = await caller.call("GET", f"/subscriptions/{made['id']}")
     assert shown["status"] == "ACTIVE"
     assert (shown["credential_expired"], shown["expired"]) == (False, False)
-    assert shown["credential_expires_at"] == pytest.approx(time.time() + 7200, abs=5)
+    assert shown["credential_expires_at"] == pytest.approx(time.time() + 7200, abs=60)
     assert set(shown["credentials"]) == {"access_token", "refresh_token", "token_type", "scope"}
     stored = caller.stand_ins.configured.definitions.subscriptions.get(made["id"])
     assert stored is not None
@@ -170,7 +170,7 @@ async def test_graph_asks_whose_the_endpoint_is_before_it_agrees(caller: Caller)
     assert (await caller.agree(made["authorize_url"]))[0] == 200
     assert caller.providers.validated == ["Validation: Testing client application reachability & more"]
     _, shown = await caller.call("GET", f"/subscriptions/{made['id']}")
-    assert shown["expires_at"] == pytest.approx(time.time() + 3600, abs=5)
+    assert shown["expires_at"] == pytest.approx(time.time() + 3600, abs=60)
     [(number, wanted)] = caller.providers.subscriptions.items()
     assert (wanted["changeType"], wanted["resource"]) == ("created,deleted", "me/events")
     change = {"subscriptionId": number, "changeType": "created", "resource": "me/events/1", "tenantId": "t"}
