@@ -35,7 +35,7 @@ def secret_text(value: str) -> str:
 
 
 class JsonObject(click.ParamType):
-    """An option whose value is a JSON object, or `@FILE` with one in it."""
+    """An option whose value is a JSON object, or `@FILE` or `FILE.json` with one in it."""
 
     name = "json|@file"
 
@@ -43,7 +43,8 @@ class JsonObject(click.ParamType):
         """Wrong usage unless it is an object."""
         if isinstance(value, dict):
             return value
-        text = self._file(value[1:], param, ctx) if value.startswith("@") else value
+        is_file = value.startswith("@") or value.endswith(".json")
+        text = self._file(value.removeprefix("@"), param, ctx) if is_file else value
         try:
             parsed = orjson.loads(text)
         except orjson.JSONDecodeError as wrong:

@@ -130,7 +130,8 @@ def show_one(trigger_id: str, as_json: bool) -> None:
         return
     last = found["last_triggered_at"]
     fields = {name: found[name] for name in ("id", "type", "status", "name", "url")}
-    show_fields({**fields, "last": moment(last) if last else None, "next": _next(found)})
+    shown = {"source": _source(found), "last": moment(last) if last else None, "next": _next(found)}
+    show_fields({**fields, **shown})
 
 
 @trigger.command("backfill")
@@ -202,6 +203,15 @@ def _clip(body: Any) -> str | None:
         return None
     text = one_line(body if isinstance(body, str) else orjson.dumps(body).decode())
     return text if len(text) <= _BODY_CHARS else f"{text[: _BODY_CHARS - 1]}…"
+
+
+def _source(one: Mapping[str, Any]) -> str | None:
+    """How what it watches by itself is doing."""
+    state = one.get("source")
+    if not state:
+        return None
+    why = f": {state['error']}" if state["error"] else ""
+    return f"{state['status']} since {moment(state['since'])}{why}"
 
 
 def _next(one: Mapping[str, Any]) -> str | None:

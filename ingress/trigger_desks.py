@@ -13,7 +13,7 @@ from ingress.confidants import hold_secrets
 from ingress.connections.asking import entrance, with_ids, with_installation
 from ingress.connections.paths import EVENTS_PATH
 from ingress.errors import Conflict, Unprocessable, invalid
-from ingress.keys import CODEC, PRODUCER, SECRETS, SETTINGS
+from ingress.keys import CODEC, FEED, PRODUCER, SECRETS, SETTINGS
 from ingress.reply import compile_reply
 from ingress.sealing import MASK, masked_config, seal_config
 from ingress.subscriptions.places import base_url
@@ -237,6 +237,12 @@ class SourceDesk(Desk):
     def hold(self, config: Config, stored: Config) -> None:
         """Whether a stored secret would go somewhere else."""
         hold_secrets(config, stored, self._kind.sealed, self._told)
+
+    def show(self, request: web.Request, trigger: AppTrigger) -> Mapping[str, Any]:
+        """With how its watcher is doing."""
+        state = request.app[FEED].definitions.source_states.get(trigger.id)
+        seen = {"status": state.status, "error": state.error, "since": state.updated_at} if state else None
+        return {**super().show(request, trigger), "source": seen}
 
 
 _OWN: Mapping[str, Desk] = {

@@ -48,6 +48,16 @@ class TriggerChange(RequestBody):
     status: AppTriggerStatus | None = None
 
 
+class SourceView(Answer):
+    """How a source is doing that Hopline watches by itself."""
+
+    status: str
+    """WATCHING or FAILING."""
+    error: str
+    """Why it fails."""
+    since: datetime
+
+
 class TriggerView(Answer):
     """A trigger as it is shown: secrets masked."""
 
@@ -63,6 +73,8 @@ class TriggerView(Answer):
     """Where producers send to, for one that takes requests."""
     next_times: list[datetime] | None = None
     """The next five of a schedule."""
+    source: SourceView | None = None
+    """Of a mailbox, a calendar or a topic, once somebody has looked at it."""
     last_triggered_at: datetime | None = None
     """When the last event came that started a run; only where one trigger is shown."""
     created_by: str | None

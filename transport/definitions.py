@@ -19,6 +19,7 @@ from schemas.models import (
     Provider,
     SandboxPolicy,
     SlackConnection,
+    SourceState,
     ToolProvider,
     Workflow,
     WorkflowDeployment,
@@ -32,6 +33,7 @@ APPS, WORKFLOWS, TRIGGERS, API_KEYS = (
 DATASETS = "definitions.datasets"
 DEPLOYMENTS = "definitions.deployments"
 FLOW_CONTROLS = "definitions.flow_controls"
+SOURCE_STATES = "definitions.source_states"
 
 PROVIDERS: dict[str, type[Provider]] = {
     DATASETS: Dataset,
@@ -50,6 +52,7 @@ MODELS: dict[str, type[Entity]] = {
     API_KEYS: ApiKey,
     DEPLOYMENTS: WorkflowDeployment,
     FLOW_CONTROLS: FlowControl,
+    SOURCE_STATES: SourceState,
     **SUBSCRIPTION_MODELS,
     **PROVIDERS,
 }
@@ -72,6 +75,8 @@ class Definitions:
         """By workflow id."""
         self.flow_controls: dict[str, FlowControl] = {}
         """By workflow id."""
+        self.source_states: dict[str, SourceState] = {}
+        """By trigger id."""
         self.subscriptions = SubscriptionIndex()
         self.latest: dict[str, Workflow] = {}
         """Workflow id -> its latest published version."""
@@ -142,6 +147,8 @@ class Definitions:
             _put(self.deployments, key, entity)
         elif topic == FLOW_CONTROLS:
             _put(self.flow_controls, key, entity)
+        elif topic == SOURCE_STATES:
+            _put(self.source_states, key, entity)
         elif topic == API_KEYS:
             self._apply_api_key(key, entity)
         elif topic in SUBSCRIPTION_MODELS:

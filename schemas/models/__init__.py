@@ -13,6 +13,7 @@ from schemas.models.pause import WorkflowPause
 from schemas.models.provider import Provider
 from schemas.models.run import WorkflowNodeExecution, WorkflowRun
 from schemas.models.sandbox_policy import SandboxPolicy
+from schemas.models.source_state import SourceState
 from schemas.models.subscription import SubscriptionState, TriggerSubscription
 from schemas.models.tool_provider import ToolProvider
 from schemas.models.trigger import (
@@ -51,6 +52,7 @@ __all__ = [
     "RateLimit",
     "SandboxPolicy",
     "SlackConnection",
+    "SourceState",
     "SubscriptionState",
     "Throttle",
     "ToolProvider",

@@ -21,6 +21,7 @@ from transport.feed import DefinitionsFeed
 from transport.files import FileStore
 from transport.guarded_session import EgressGuard
 from transport.producer import Producer
+from transport.store import DefinitionsStore
 
 
 @asynccontextmanager
@@ -52,7 +53,7 @@ async def open_sources(
                 CalendarSource(http, tokens, codec, public_url=public_url, secret_key=secret_key),
             )
             watchers = Watchers(
-                feed, codec, producer, kinds,
+                feed, codec, producer, DefinitionsStore(producer, feed, codec), kinds,
                 secrets=secrets, partitions=partitions, settings=settings, metrics=metrics,
             )  # fmt: skip
             yield Sources(feed, codec, watchers).stage()

@@ -24,11 +24,13 @@ from streams.sources.commands import command
 from streams.sources.events import SourceEvent, event_send
 from streams.sources.rows import SourceRow, source_of
 from streams.sources.settings import SourceSettings
+from streams.sources.states import States
 from streams.sources.watching import SourceKind, Unavailable, Watch
 from transport.definitions import TRIGGERS
 from transport.errors import BrokerUnreachable, SendFailed
 from transport.feed import DefinitionsFeed
 from transport.producer import Producer, Send
+from transport.store import DefinitionsStore
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +59,7 @@ class Watchers:
         feed: DefinitionsFeed,
         codec: Codec,
         producer: Producer,
+        store: DefinitionsStore,
         kinds: Sequence[SourceKind],
         *,
         secrets: SecretBox | None,
@@ -68,6 +71,7 @@ class Watchers:
         self._feed = feed
         self._codec = codec
         self._producer = producer
+        self._states = States(feed.definitions, store)
         self._kinds: Mapping[str, SourceKind] = {kind.type: kind for kind in kinds}
         self._secrets = secrets
         self._partitions = partitions
@@ -75,7 +79,7 @@ class Watchers:
         self._settings = settings
         self._metrics = metrics
         self._held: Held | None = None
-        self._following: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._running: dict[tuple[str, int], _Running] = {}
         self._positions: dict[str, SourceRow] = {}
         """Newer than what is in the table, whose command may be under way."""
@@ -83,20 +87,19 @@ class Watchers:
     def begin(self, held: Held) -> None:
         """See `Companion`."""
         self._held = held
-        self._following = asyncio.create_task(self._follow())
+        self._tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._states.tell())]
 
     async def end(self) -> None:
         """See `Companion`."""
         self._held = None
-        tasks = [one.task for one in self._running.values() if one.task is not None]
-        if self._following is not None:
-            tasks.append(self._following)
+        watching = [one.task for one in self._running.values() if one.task is not None]
+        tasks = [*watching, *self._tasks]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._running.clear()
         self._positions.clear()
-        self._following = None
+        self._tasks.clear()
 
     def look(self, source_id: str) -> None:
         """There is news for a source that is watched here, if it is."""
@@ -110,7 +113,7 @@ class Watchers:
             try:
                 self._count = self._count or await self._partitions()
                 await self._compare(self._held)
-            except (SendFailed, BrokerUnreachable) as failed:
+            except (SendFailed, BrokerUnreachable, TimeoutError) as failed:
                 log.warning("sources are compared with their triggers later: %s", failed)
             try:
                 await self._feed.reach(TRIGGERS, self._feed.offset(TRIGGERS) + 1, _LOOK_S)
@@ -151,6 +154,7 @@ class Watchers:
                 if is_gone and SourceRow.decode(value).triggers_offset <= read:
                     sends.append(command(self._codec, "", key, "REMOVE", {}))
         await self._producer.send_all(sends)
+        await self._states.forget(lambda key: self._home(key) in held.partitions)
 
     # One watcher --------------------------------------------------------------------------------------
 
@@ -164,6 +168,7 @@ class Watchers:
             if last:
                 log.info("%s trigger %s: watching again", trigger.type, trigger.id)
             failures, last = 0, ""
+            self._states.note(running.trigger, running.slot, "")
 
         while True:
             try:
@@ -178,6 +183,7 @@ class Watchers:
                 log.exception("%s trigger %s", trigger.type, trigger.id)
             failures, last = failures + 1, why
             self._metrics.failed(trigger.type)
+            self._states.note(trigger, running.slot, why)
             await asyncio.sleep(self._pause_s(failures))
 
     def _pause_s(self, failures: int) -> float:

@@ -100,3 +100,27 @@ def test_pause_resume_delete(hopline: Hopline, api: CannedApi) -> None:
     assert hopline("trigger", "pause", "t1").stdout == "t1 is PAUSED\n"
     assert orjson.loads(hopline("trigger", "resume", "t1", "--json").stdout)["status"] == "ACTIVE"
     assert hopline("trigger", "delete", "t1").stdout == "deleted t1\n"
+
+
+def test_config_of_a_file(hopline: Hopline, api: CannedApi, tmp_path: Path) -> None:
+    path = tmp_path / "mailbox.json"
+    path.write_bytes(orjson.dumps({"host": "mail.example.com"}))
+    _, sent = create(hopline, api, "--type", "email", "--config", str(path))
+    assert (sent["type"], sent["config"]) == ("EMAIL", {"host": "mail.example.com"})
+
+
+def test_show_tells_how_a_source_is_doing(hopline: Hopline, api: CannedApi) -> None:
+    state = {"status": "FAILING", "error": "mail.example.com:993 is away", "since": "2026-11-21T10:00:00Z"}
+    shown = {
+        **CREATED,
+        "type": "EMAIL",
+        "url": None,
+        "next_times": None,
+        "last_triggered_at": None,
+        "source": state,
+    }
+    api.says("GET /api/v1/triggers/t1", shown)
+    assert (
+        "FAILING since 2026-11-21 10:00:00Z: mail.example.com:993 is away"
+        in hopline("trigger", "show", "t1").stdout
+    )

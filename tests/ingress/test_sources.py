@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 
 from schemas.codec import SingleObjectCodec
+from schemas.models import SourceState
 from schemas.triggers.google_calendar import channel_token
 from tests.ingress.stand_ins import AUTHORIZED, SECRET_KEY, Client, StandIns
+from transport.definitions import SOURCE_STATES
 
 Json = dict[str, Any]
 
@@ -104,3 +106,14 @@ async def test_nobody_else_tells(client: Client, workflow_id: str, stand_ins: St
     ):
         await notify(client, trigger_id, 401, token)
     assert [s for s in stand_ins.sent.sends if s.topic == "source.commands"] == []
+
+
+async def test_a_trigger_shows_how_its_source_is_doing(
+    client: Client, workflow_id: str, stand_ins: StandIns
+) -> None:
+    created = await create(client, workflow_id, "EMAIL", EMAIL)
+    assert created["source"] is None
+    state = SourceState(id=created["id"], status="FAILING", error="mail.example.com:993 is away")
+    await stand_ins.configured.put(SOURCE_STATES, state)
+    source = (await call(client, "GET", f"/triggers/{created['id']}", 200))["source"]
+    assert (source["status"], source["error"]) == ("FAILING", "mail.example.com:993 is away")

@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from schemas.codec import SingleObjectCodec
-from schemas.models import AppTrigger, DeploymentStatus
+from schemas.models import AppTrigger, DeploymentStatus, SourceState
 from schemas.secrets import SecretBox
 from schemas.triggers.email import EmailConfig
 from streams.metrics import SourceMetrics
@@ -27,6 +27,7 @@ from tests.streams.kept import KeptRows
 from transport.definitions import Definitions
 from transport.feed import DefinitionsFeed
 from transport.producer import Producer, Send
+from transport.store import DefinitionsStore
 
 CODEC = SingleObjectCodec()
 BOX = SecretBox(b"k" * 32)
@@ -63,6 +64,26 @@ class Sent(list[Send]):
 
     def of(self, topic: str, schema: str) -> list[dict[str, Any]]:
         return [CODEC.decode(schema, send.value or b"") for send in self if send.topic == topic]
+
+
+class Store:
+    """Writes what the feed reads."""
+
+    def __init__(self, feed: Feed) -> None:
+        self.feed = feed
+        self.put_states: list[tuple[str, str]] = []
+        self.changed = asyncio.Event()
+
+    async def put(self, topic: str, *states: SourceState) -> None:
+        for state in states:
+            self.put_states.append((state.status, state.error))
+            self.feed.definitions.apply(topic, state.id, state)
+        self.changed.set()
+
+    async def delete(self, topic: str, *keys: str) -> None:
+        for key in keys:
+            self.feed.definitions.apply(topic, key, None)
+        self.changed.set()
 
 
 class Held:
@@ -116,9 +137,11 @@ class Kind:
 class World:
     def __init__(self) -> None:
         self.feed, self.sent, self.kind = Feed(), Sent(), Kind()
+        self.store = Store(self.feed)
         self.rows: dict[str, bytes] = {}
         self.watchers = Watchers(
-            cast(DefinitionsFeed, self.feed), CODEC, cast(Producer, self.sent), [self.kind],
+            cast(DefinitionsFeed, self.feed), CODEC, cast(Producer, self.sent),
+            cast(DefinitionsStore, self.store), [self.kind],
             secrets=BOX, partitions=self._count, settings=SourceSettings(retry_min_s=0.001, retry_max_s=0.01),
             metrics=SourceMetrics(CollectorRegistry()),
         )  # fmt: skip
@@ -133,6 +156,7 @@ class World:
 @pytest.fixture
 async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
     monkeypatch.setattr("streams.sources.watchers._SETTLE_S", 0)
+    monkeypatch.setattr("streams.sources.states._PAUSE_S", 0)
     world = World()
     yield world
     await world.watchers.end()
@@ -285,3 +309,33 @@ async def test_rows_of_triggers_that_are_gone_go(world: World) -> None:
     assert Sources(cast(DefinitionsFeed, world.feed), CODEC, world.watchers).decide(
         record, kept, 0
     ).writes == {"gone": None, "gone/e": None}
+
+
+async def test_how_a_source_is_doing_is_told_when_it_changes(world: World) -> None:
+    go_on = asyncio.Event()
+
+    async def does(watch: Watch) -> None:
+        if len(world.kind.watches) < 3:
+            raise Unavailable("away")
+        await go_on.wait()
+        watch.works()
+        watch.works()
+        await asyncio.Event().wait()
+
+    async def until(states: list[tuple[str, str]]) -> None:
+        async with asyncio.timeout(20):
+            while world.store.put_states != states:
+                world.store.changed.clear()
+                await world.store.changed.wait()
+
+    world.kind.does = does
+    world.feed.put(trigger())
+    world.begin()
+    await until([("FAILING", "away")])
+    go_on.set()
+    await until([("FAILING", "away"), ("WATCHING", "")])
+    world.feed.drop("t1")
+    async with asyncio.timeout(20):
+        while world.feed.definitions.source_states:
+            world.store.changed.clear()
+            await world.store.changed.wait()
