@@ -6,12 +6,17 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from pydantic import SecretStr
 
 from cli.kafka.broker import EmbeddedBroker
 from cli.kafka.settings import BrokerSettings
 from transport.clickhouse import ClickHouse
 from transport.settings import ClickHouseSettings
+
+# How long an example takes says nothing on a machine with other work to do.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 _LONGEST_FIRST = ("test_soak", "test_crash")
 """Files of minutes: begun last, they would keep one process busy when the other has ended."""
