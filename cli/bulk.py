@@ -145,7 +145,10 @@ def tell_all(
     if as_json:
         show_json({"bulk": bulk.name, telling.done: told, "failed": failures})
     else:
-        click.echo(f"{telling.done} {len(told)} of {len(runs)}")
+        before = sum(bool(answer.get("duplicate")) for answer in told)
+        click.echo(
+            f"{telling.done} {len(told)} of {len(runs)}" + (f", {before} of them before" if before else "")
+        )
     if failures:
         raise CommandFailed(
             f"{len(failures)} could not be {telling.done}, the first: {failures[0]}\n"

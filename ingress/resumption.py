@@ -8,7 +8,6 @@ from aiohttp import web
 from ingress.auth import CALLER
 from ingress.errors import Conflict
 from ingress.history import MAX_LIMIT, LogFilter
-from ingress.identity import bounded
 from ingress.kept import kept_nodes
 from ingress.keys import FEED, VALUES
 from ingress.manual import check_startable, publish
@@ -36,10 +35,10 @@ class RunResumed(Answer):
     """Of the new run, or of the one that has gone on before where this is a duplicate."""
     resumed_from: str
     """The run that failed."""
-    version: str
-    """Which the new run is of."""
+    version: str | None
+    """Which the new run is of; None for a duplicate."""
     duplicate: bool
-    """Whether the run was resumed in this version before: it goes on once."""
+    """Whether the run was resumed before. It goes on once: if the new run has failed as well, resume that."""
 
 
 async def go_on(request: web.Request, run: WorkflowRun, version: str) -> RunResumed:
@@ -50,11 +49,9 @@ async def go_on(request: web.Request, run: WorkflowRun, version: str) -> RunResu
     if run.type == WorkflowType.CHAT:
         raise Conflict("the run is a turn of a conversation, which has gone on without it: replay it")
     workflow = _workflow(request, run, version)
-    name = bounded(f"resume/{run.id}/{workflow.version}")
+    name = f"resume/{run.id}"
     if (known := await _resumed_by(request, run, name)) is not None:
-        return RunResumed(
-            workflow_run_id=known, resumed_from=run.id, version=workflow.version, duplicate=True
-        )
+        return RunResumed(workflow_run_id=known, resumed_from=run.id, version=None, duplicate=True)
     nodes = await history(request).node_executions(run.id, run.tenant_id)
     kept = kept_nodes(run, nodes, workflow)
     value = {
@@ -70,7 +67,7 @@ async def go_on(request: web.Request, run: WorkflowRun, version: str) -> RunResu
     return RunResumed(
         workflow_run_id=started.workflow_run_id,
         resumed_from=run.id,
-        version=workflow.version,
+        version=None if started.duplicate else workflow.version,
         duplicate=started.duplicate,
     )
 

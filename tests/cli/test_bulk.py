@@ -43,6 +43,11 @@ def test_failed_runs_are_told_one_by_one(hopline: Hopline, failing: CannedApi, v
     assert lists(failing) == [page, {**page, "cursor": "more"}]
 
 
+def test_those_that_were_told_before_are_counted(hopline: Hopline, failing: CannedApi) -> None:
+    failing.says("POST /api/v1/runs/r2/resume", {"workflow_run_id": "old", "duplicate": True})
+    assert hopline("run", "resume", "--all").stdout == "resumed 3 of 3, 1 of them before\n"
+
+
 def test_the_filter_is_that_of_the_api(hopline: Hopline, failing: CannedApi) -> None:
     options = ["--workflow", "order-review", "--status", "stopped", "--error", "timed out"]
     times = ["--since", "2026-01-01T01:00:00+01:00", "--until", "2026-02-01"]
