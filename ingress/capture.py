@@ -31,7 +31,13 @@ SECRET_HEADERS = frozenset(
 
 def capture_headers(headers: Mapping[str, str], secret: frozenset[str] = SECRET_HEADERS) -> dict[str, Any]:
     """Lower-case names; several of one name joined as RFC 9110, section 5.3 says; without `secret`."""
-    captured: dict[str, Any] = {}
+    captured: dict[str, Any] = {
+        lower: value for name, value in headers.items() if (lower := name.lower()) not in secret
+    }
+    if len(captured) == len(headers):
+        return captured
+    # Some are secret, or there several times.
+    captured = {}
     for name, value in headers.items():
         name = name.lower()
         if name in secret:
@@ -51,9 +57,8 @@ def capture(
     """TriggerEvent.data of a request to a webhook, to be dumped. `secret`: headers that are not kept."""
     headers = request.headers
     captured = capture_headers(headers, secret)
-    for name, value in taken.headers.items():
-        if name in captured:
-            captured[name] = value
+    if taken.headers:
+        captured |= {name: value for name, value in taken.headers.items() if name in captured}
     return {
         "type": "webhook",
         "source": {"ip": request.remote, "user_agent": headers.get("User-Agent")},

@@ -28,6 +28,8 @@ class Endpoint:
     methods: frozenset[str]
     content_types: frozenset[str]
     limit: EndpointLimit | None
+    tenant_limits: Limits | None
+    """None where there are none."""
     verifier: Verifier | None
     secret_headers: frozenset[str]
     """In lower case: what of a request is not kept."""
@@ -48,14 +50,17 @@ class Endpoint:
             taken = ", ".join(sorted(self.content_types))
             raise UnsupportedMediaType(f"{content_type} is not taken here; send one of {taken}")
 
-    def check_signature(self, headers: Mapping[str, str], raw: bytes, now_s: float) -> None:
-        """Raises `Unauthenticated`."""
-        if self.verifier is None:
-            return
-        try:
-            self.verifier.verify(headers, raw, now_s)
-        except NotBelieved as bad:
-            raise Unauthenticated(str(bad), headers={"WWW-Authenticate": self.verifier.challenge}) from bad
+    def check_sender(self, headers: Mapping[str, str], raw: bytes, now_s: float) -> None:
+        """Raises `Unauthenticated`; then `TooMany`, counted for those who have proved who they are: nobody
+        else can use up what the tenant may be sent."""
+        if self.verifier is not None:
+            try:
+                self.verifier.verify(headers, raw, now_s)
+            except NotBelieved as bad:
+                challenge = {"WWW-Authenticate": self.verifier.challenge}
+                raise Unauthenticated(str(bad), headers=challenge) from bad
+        if self.tenant_limits is not None:
+            self.tenant_limits.check_tenant(self.trigger.tenant_id)
 
     def take(
         self, query: Mapping[str, Any], headers: Mapping[str, str], body: Any, size_bytes: int, is_form: bool
@@ -85,6 +90,7 @@ def compile_endpoint(trigger: AppTrigger, secrets: SecretBox | None, limits: Lim
         methods=frozenset(config.allowed_methods),
         content_types=frozenset(t.lower() for t in config.content_types),
         limit=limits.endpoint(config.rate_limit),
+        tenant_limits=limits if limits.of_tenants else None,
         verifier=_verifier(trigger.tenant_id, config, secrets),
         secret_headers=SECRET_HEADERS | {own_header} if own_header else SECRET_HEADERS,
         parameters=compile_parameters(config.required, config.parameters),

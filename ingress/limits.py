@@ -59,6 +59,11 @@ class Limits:
         self._starts: dict[float, Rate] = {}
         """By their intervals: those that operators and workflows have set."""
 
+    @property
+    def of_tenants(self) -> bool:
+        """Whether there is a limit for them."""
+        return self._tenant is not None
+
     def check_tenant(self, tenant_id: str, events: int = 1) -> None:
         """Raises `TooMany`."""
         if self._tenant is not None:

@@ -13,7 +13,7 @@ from ingress.capture import capture, capture_query, dump_event
 from ingress.errors import Malformed, Problem
 from ingress.form_files import FormFiles
 from ingress.identity import content_identity, delivery_id, named_by, window_ms
-from ingress.keys import DOOR, ENDPOINTS, FILES, LIMITS, METRICS
+from ingress.keys import DOOR, ENDPOINTS, FILES, METRICS
 from ingress.operation import Operation
 from ingress.reply import Reply
 from ingress.wire import Answer
@@ -50,9 +50,7 @@ async def _receive(request: web.Request) -> web.Response:
     content = content_type(headers.get("Content-Type"))
     endpoint.check_line(request.method, content.media_type, request.body_exists)
     raw = await read_body(request)
-    endpoint.check_signature(headers, raw, time.time())
-    # Counted for those who have proved who they are: nobody else can use up what the tenant may send.
-    app[LIMITS].check_tenant(endpoint.trigger.tenant_id)
+    endpoint.check_sender(headers, raw, time.time())
     files = FormFiles(app[FILES], endpoint.trigger.tenant_id) if content.is_form else None
     body = await parse_body(request, content, raw, files.keep if files else None)
     query = capture_query(request.query) if request.query_string else {}
