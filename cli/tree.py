@@ -43,7 +43,10 @@ def _node_line(node: Mapping[str, Any]) -> Text:
     line = Text(one_line(str(node.get("title") or node["node_id"])))
     line.append(f"  {one_line(kind)}  ", "dim")
     line.append(_status(str(node.get("status", ""))))
-    line.append(f"  {duration(node.get('elapsed_time'))}")
+    if (origin := (node.get("execution_metadata") or {}).get("resumed_from")) is not None:
+        line.append(f"  in run {one_line(str(origin['workflow_run_id']))}", "dim")
+    else:
+        line.append(f"  {duration(node.get('elapsed_time'))}")
     return _with_error(line, node)
 
 

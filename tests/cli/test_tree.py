@@ -78,3 +78,12 @@ def test_long_chain_stays_on_the_screen() -> None:
     lines = drawn(chain)
     assert [line.split()[1] for line in lines[1:]] == [f"N{i}" for i in range(80)]
     assert max(map(len, lines)) < 80
+
+
+def test_what_was_kept_says_which_run_has_executed_it() -> None:
+    origin = {"resumed_from": {"workflow_run_id": "r0", "node_execution_id": "n0"}}
+    nodes = [node(1, "a", None, execution_metadata=origin), node(2, "b", "a", execution_metadata=None)]
+    assert drawn(nodes)[1:] == [
+        "└── A  code  succeeded  in run r0",
+        "    └── B  code  succeeded  4.2 ms",
+    ]
