@@ -55,18 +55,22 @@ class Schema:
         """Everything that is wrong with a JSON value, at most `MAX_MISFITS`; only the first thing where the
         value was large. `size_bytes` is about what it takes as JSON."""
         try:
-            if self._validator.is_valid(value):
-                return []
+            return [] if self._validator.is_valid(value) else self._found(value, size_bytes)
         except UnicodeEncodeError:
             return [Misfit((), "it has bytes that are no text")]
+        except ValueError:
+            return [Misfit((), "it is nested too deeply")]
+
+    def _found(self, value: Any, size_bytes: int) -> list[Misfit]:
         if size_bytes <= _MAX_LISTED_BYTES:
-            errors = islice(self._validator.iter_errors(value), MAX_MISFITS)
-            return [Misfit(tuple(one.instance_path), _first_line(one.message)) for one in errors]
-        try:
-            self._validator.validate(value)
-        except jsonschema_rs.ValidationError as one:
-            return [Misfit(tuple(one.instance_path), _first_line(one.message))]
-        return []
+            errors = list(islice(self._validator.iter_errors(value), MAX_MISFITS))
+        else:
+            errors = []
+            try:
+                self._validator.validate(value)
+            except jsonschema_rs.ValidationError as first:
+                errors.append(first)
+        return [Misfit(tuple(one.instance_path), _first_line(one.message)) for one in errors]
 
 
 def _first_line(message: str) -> str:

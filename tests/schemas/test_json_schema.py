@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import orjson
 import pytest
 
 from schemas.json_schema import MAX_MISFITS, MAX_SUBSCHEMAS, Misfit, Schema
@@ -98,6 +99,17 @@ def test_a_schema_that_is_nested_too_deeply() -> None:
         document = {"items": document}
     with pytest.raises(ValueError, match="nested too deeply"):
         Schema(document)
+
+
+@pytest.mark.parametrize(
+    "document", [{"const": [1]}, {"items": {"items": {"type": "string"}}}, {"type": "object"}]
+)
+def test_a_value_that_is_nested_deeply_is_held_against_the_schema_or_refused(
+    document: dict[str, Any],
+) -> None:
+    for levels in (200, 250, 300, 1000):
+        value = orjson.loads("[" * levels + "]" * levels)
+        assert Schema(document).misfits(value, SMALL)
 
 
 def test_patterns_take_linear_time() -> None:
