@@ -4,13 +4,14 @@ from aiohttp import web
 
 from ingress.auth import CALLER
 from ingress.connections.paths import EVENTS_PATH
-from ingress.deliveries import DeliveryAccepted, accept_all, read_delivery, refusals
+from ingress.deliveries import DeliveryAccepted, accept_all, counted, read_delivery, refusals
 from ingress.errors import UnsupportedMediaType
 from ingress.operation import Operation
 from schemas.cloudevents import UnknownFormat
 from schemas.triggers.cloudevents import receive_cloudevents
 
 
+@counted
 async def receive(request: web.Request) -> web.Response:
     """202 once every event is durable. Of a batch with a bad one nothing is accepted."""
     delivery = await read_delivery(request)

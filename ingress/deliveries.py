@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import wraps
 from typing import Any
 
 from aiohttp import web
@@ -15,9 +16,10 @@ from aiohttp import web
 from ingress.accept import Acceptance, Arrival, iso
 from ingress.body import read_body
 from ingress.capture import capture_headers, capture_query, dump_event
-from ingress.errors import Malformed, Unauthenticated
+from ingress.errors import Malformed, Problem, Unauthenticated, Unavailable
 from ingress.identity import bounded, window_ms
-from ingress.keys import DOOR, LIMITS
+from ingress.keys import DOOR, LIMITS, METRICS
+from ingress.operation import Handler
 from ingress.responses import json_answer
 from ingress.wire import Answer
 from schemas.ids import bytes_id, new_id, now_us
@@ -49,6 +51,29 @@ async def read_delivery(request: web.Request) -> Delivery:
         received_s=time.time(),
         remote=request.remote,
     )
+
+
+def counted(handler: Handler) -> Handler:
+    """The handler of a door: what it refuses is in the metrics."""
+
+    @wraps(handler)
+    async def count(request: web.Request) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except Problem as problem:
+            request.app[METRICS].refused.labels(str(problem.status)).inc()
+            raise
+        except TimeoutError:
+            request.app[METRICS].refused.labels(str(Unavailable.status)).inc()
+            raise
+
+    return count
+
+
+def limit_endpoint(request: web.Request, endpoint_id: str) -> None:
+    """Counts a request to an address of its own. Raises `TooMany`."""
+    if limit := request.app[LIMITS].endpoint(None):
+        limit.check(endpoint_id)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from aiohttp import web
 
 from ingress.connections.paths import GITHUB_PATH
-from ingress.deliveries import DeliveryAccepted, accept_all, read_delivery, refusals
+from ingress.deliveries import DeliveryAccepted, accept_all, counted, limit_endpoint, read_delivery, refusals
 from ingress.keys import ACCOUNTS
 from ingress.operation import Operation
 from schemas.models import GitHubConnection
@@ -15,18 +15,22 @@ from schemas.triggers.github import receive_github
 _APP = "integration"
 
 
+@counted
 async def receive(request: web.Request) -> web.Response:
     """At the common address the app is told by GitHub's headers; other webhooks have one of their own."""
+    accounts = _accounts(request)
     delivery = await read_delivery(request)
     with refusals():
-        received = receive_github(delivery, _accounts(request))
+        received = receive_github(delivery, accounts)
     return await accept_all(request, delivery, received)
 
 
 def _accounts(request: web.Request) -> Iterable[Account]:
     accounts, connection_id = request.app[ACCOUNTS], request.match_info.get("connection_id")
     if connection_id is not None:
-        return [accounts.named(GitHubConnection, connection_id)]
+        named = accounts.named(GitHubConnection, connection_id)
+        limit_endpoint(request, connection_id)
+        return [named]
     is_app = request.headers.get("X-GitHub-Hook-Installation-Target-Type") == _APP
     app_id = request.headers.get("X-GitHub-Hook-Installation-Target-ID", "") if is_app else ""
     return accounts.of_app(GitHubConnection, app_id) if app_id else accounts.of_deployment(GitHubConnection)

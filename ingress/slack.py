@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from aiohttp import web
 
 from ingress.connections.paths import SLACK_PATH
-from ingress.deliveries import accept_all, read_delivery, refusals
+from ingress.deliveries import accept_all, counted, limit_endpoint, read_delivery, refusals
 from ingress.keys import ACCOUNTS
 from ingress.operation import Operation
 from schemas.models import SlackConnection
@@ -21,16 +21,17 @@ _MAX_NAMELESS_BYTES = 2048
 stranger must not have that done for much more."""
 
 
+@counted
 async def receive(request: web.Request) -> web.Response:
     """200 once the event is durable; 503 before Slack's three seconds are over, for it to be sent again."""
     async with asyncio.timeout(ANSWER_S):
+        own = _named(request)
         delivery = await read_delivery(request)
-        connection_id = request.match_info.get("connection_id")
-        accounts = request.app[ACCOUNTS]
 
         def candidates(app_id: str) -> Iterable[Account]:
-            if connection_id is not None:
-                return [accounts.named(SlackConnection, connection_id)]
+            accounts = request.app[ACCOUNTS]
+            if own is not None:
+                return [own]
             if not app_id and len(delivery.body) > _MAX_NAMELESS_BYTES:
                 return accounts.of_deployment(SlackConnection)
             return accounts.of_app(SlackConnection, app_id)
@@ -38,6 +39,16 @@ async def receive(request: web.Request) -> web.Response:
         with refusals():
             received = receive_slack(delivery, candidates)
         return await accept_all(request, delivery, received)
+
+
+def _named(request: web.Request) -> Account | None:
+    """The connection whose address it is, at one of those."""
+    connection_id = request.match_info.get("connection_id")
+    if connection_id is None:
+        return None
+    named = request.app[ACCOUNTS].named(SlackConnection, connection_id)
+    limit_endpoint(request, connection_id)
+    return named
 
 
 OPERATIONS = tuple(

@@ -145,6 +145,25 @@ async def test_a_deleted_connection_is_gone(client: Client, stand_ins: StandIns)
     assert (await deliver_github(client, shown["path"], "push", PUSH))[0] == 404
 
 
+async def test_an_address_takes_so_many_and_what_is_refused_is_counted(stand_ins: StandIns) -> None:
+    settings = new_settings(endpoint_rate_per_s=0.001, endpoint_burst=2)
+    async with TestClient(TestServer(assemble(stand_ins, settings))) as client:
+        one, other = [(await connect_github(client, name))["path"] for name in ("one", "other")]
+        good = WEBHOOK_SECRET
+        for path, secret, expected in (
+            (one, good, 202),
+            (one, "x", 401),
+            (one, good, 429),
+            (other, good, 202),
+        ):
+            status, _ = await deliver_github(client, path, "push", PUSH, secret=secret, delivery_id=path)
+            assert status == expected
+        async with client.get("/metrics") as answer:
+            shown = await answer.text()
+        for status in (401, 429):
+            assert f'hopline_ingress_refusals_total{{status="{status}"}} 1.0' in shown
+
+
 async def test_a_broker_that_takes_nothing(client: Client, stand_ins: StandIns) -> None:
     path = (await connect_github(client))["path"]
     stand_ins.sent.fails = True
