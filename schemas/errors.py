@@ -3,6 +3,8 @@
 SchemaError
 ├── UndecodableValue  the bytes are not a value of a known schema: dead-letter
 ├── UnencodableValue  the record does not fit its schema: a bug, crash
+├── NoCloudEvent      what a producer sends is none: refuse with everything that is wrong (cloudevents)
+├── UnknownFormat     it is in an event format that is not read: refuse (cloudevents)
 └── InvalidDefinition what a user configured has problems: refuse with the whole list
 """
 
