@@ -9,6 +9,9 @@ from schemas.triggers.config import TriggerConfig
 from schemas.triggers.credentials import OAuthRefresh
 from schemas.triggers.texts import TextFilter, passes, shown
 
+_LINE = r"^[^\x00-\x1f\x7f]*$"
+"""What does not end a command to the server."""
+
 _PORTS = {"tls": 993, "starttls": 143, "none": 143}
 
 
@@ -19,19 +22,19 @@ class EmailConfig(TriggerConfig):
     type: ClassVar[str] = "EMAIL"
     sealed: ClassVar[tuple[str, ...]] = ("password", "oauth.client_secret", "oauth.refresh_token")
 
-    host: str = Field(min_length=1, max_length=253)
+    host: str = Field(pattern=r"^[A-Za-z0-9._:-]{1,253}$")
     port: Annotated[int, Field(ge=1, le=65535)] | None = None
     """None: 993 with `tls`, else 143."""
     security: Literal["tls", "starttls", "none"] = "tls"
     """`none` sends the password as it is: for a server on the same machine."""
     certificate: str = ""
     """PEM: of the server, or of the authority that has signed it, where the machine does not know it."""
-    username: str = Field(min_length=1)
-    password: str = ""
+    username: str = Field(pattern=_LINE, min_length=1)
+    password: str = Field(default="", pattern=_LINE)
     oauth: OAuthRefresh | None = None
     """Instead of a password: XOAUTH2, for Gmail, Microsoft 365 and the like."""
 
-    folder: str = Field(default="INBOX", min_length=1)
+    folder: str = Field(default="INBOX", pattern=_LINE, min_length=1)
     mark_as_read: bool = True
     """Those that pass the filters below."""
     check_interval: Annotated[float, Field(ge=1, le=1740)] = 60

@@ -12,6 +12,7 @@ from transport.egress import EgressRefused
 
 _CHUNK_BYTES = 65_536
 _MOST_BYTES = 16 << 20
+_TYPES = {"data": "application/x-www-form-urlencoded", "json": "application/json"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +37,14 @@ class Http:
     ) -> Answer:
         """Any answer, without redirects. Raises `Unavailable` where there is none, or one that is too long.
 
-        `content`: params, data, json or auth, as aiohttp takes them.
+        `content`: params, data (a form) or json, as aiohttp takes them.
         """
+        # The session, which nodes share, adds no Content-Type of its own.
+        types = [kind for name, kind in _TYPES.items() if name in content]
+        told = {**(headers or {}), **({"Content-Type": types[0]} if types else {})}
         try:
             async with self._session.request(
-                method, url, headers=headers, timeout=self._timeout, allow_redirects=False, **content
+                method, url, headers=told, timeout=self._timeout, allow_redirects=False, **content
             ) as response:
                 body = await _read(response)
                 return Answer(response.status, _json(body))

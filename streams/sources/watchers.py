@@ -115,6 +115,8 @@ class Watchers:
                 await self._compare(self._held)
             except (SendFailed, BrokerUnreachable, TimeoutError) as failed:
                 log.warning("sources are compared with their triggers later: %s", failed)
+            except Exception:  # or nothing would be watched any more, and nobody would know
+                log.exception("sources cannot be compared with their triggers")
             try:
                 await self._feed.reach(TRIGGERS, self._feed.offset(TRIGGERS) + 1, _LOOK_S)
             except TimeoutError:

@@ -72,7 +72,10 @@ class CalendarSource:
         self._http = http
         self._tokens = tokens
         self._codec = codec
-        self._address = f"{public_url.rstrip('/')}{CALENDAR_PATH}" if secret_key and public_url else ""
+        is_reached = bool(secret_key) and public_url.startswith("https://")
+        self._address = f"{public_url.rstrip('/')}{CALENDAR_PATH}" if is_reached else ""
+        self._refused_s: dict[str, float] = {}
+        """Trigger id -> when Google refused to tell of changes."""
         self._secret_key = secret_key
         self._clock = clock
 
@@ -142,13 +145,17 @@ class CalendarSource:
             return position
         if before is not None and before.expires_s - self._clock() > _RENEW_S:
             return position
+        if self._clock() - self._refused_s.get(watch.trigger.id, 0) < _RENEW_S:
+            return position
         address = f"{self._address}/{watch.trigger.id}"
         token = channel_token(self._secret_key, watch.trigger.id)
         try:
             channel = await calendar.watch(new_id(), address, token, _CHANNEL_S)
         except Unavailable as refused:
             log.warning("calendar trigger %s is not told of changes: %s", watch.trigger.id, refused)
+            self._refused_s[watch.trigger.id] = self._clock()
             return position
+        self._refused_s.pop(watch.trigger.id, None)
         position = replace(position, channel=(channel.id, channel.resource_id, channel.expires_s))
         await watch.keep(asdict(position))
         if before is not None:

@@ -6,6 +6,7 @@ needs none: the event loop watches its socket.
 
 import asyncio
 import imaplib
+import logging
 import socket
 import ssl
 from collections.abc import Callable, Iterable
@@ -26,7 +27,7 @@ from transport.guarded_socket import open_guarded
 _T = TypeVar("_T")
 
 _CONNECT_S = 15.0
-_HEADER = "BODY.PEEK[HEADER]"
+_HEADER = "BODY.PEEK[HEADER]<0.65536>"
 _MOST_UIDS = 10_000
 """Of one search; the next one finds the rest."""
 
@@ -40,6 +41,7 @@ class Head:
     arrived_s: float
     """INTERNALDATE as unix time: when the server got it, to the second."""
     header: bytes
+    """Its beginning, if it is very long."""
 
 
 class Connections:
@@ -47,6 +49,8 @@ class Connections:
 
     def __init__(self, policy: EgressPolicy, concurrency: int, timeout_s: float) -> None:
         """`concurrency`: commands at the same time. `timeout_s`: of one answer."""
+        # It writes down what is said, in part, and a line for each connection that ends.
+        logging.getLogger("imapclient").setLevel(logging.WARNING)
         self.policy = policy
         self.timeout_s = timeout_s
         self.pool = ThreadPoolExecutor(concurrency, thread_name_prefix="imap")

@@ -52,6 +52,10 @@ def test_an_expression_takes_no_longer_for_being_wicked() -> None:
         ({"oauth": {"client_id": "c", "refresh_token": "r"}}, "give one of password and oauth"),
         ({"subject": {"regex": "(?=x)"}}, "no regular expression as RE2"),
         ({"check_interval": 0}, "check_interval"),
+        ({"folder": "INBOX\r\nA1 DELETE INBOX"}, "folder"),
+        ({"username": "u\n"}, "username"),
+        ({"password": "p\r\nx"}, "password"),
+        ({"host": "http://mail.example.com/"}, "host"),
         ({"oauth": {"client_id": "c", "refresh_token": "r", "token_url": "file:///x"}}, "token_url"),
     ],
 )

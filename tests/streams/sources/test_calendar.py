@@ -24,7 +24,9 @@ from tests.streams.kept import KeptRows
 from tests.streams.sources.google import Google, running_google
 from tests.streams.sources.watched import Watched
 from transport.definitions import Definitions
+from transport.egress import EgressPolicy
 from transport.feed import DefinitionsFeed
+from transport.guarded_session import EgressGuard
 
 CODEC = SingleObjectCodec()
 SECRET = "k" * 32
@@ -117,7 +119,7 @@ def told(watched: Watched) -> list[tuple[str, str]]:
 
 @pytest.fixture
 async def diary() -> AsyncIterator[Diary]:
-    async with running_google() as google, aiohttp.ClientSession() as session:
+    async with running_google() as google, EgressGuard(EgressPolicy(["127.0.0.1"])).session() as session:
         yield Diary(google, session)
 
 
@@ -317,9 +319,18 @@ async def test_without_notifications_it_looks(diary: Diary) -> None:
     watched = diary.watched(events=ALL)
     async with watched.by(diary.source("https://hopline.example.com")):
         await watched.at_rest()
+        diary.google.refuses_channels = False
         diary.google.put("a", diary.now)
         watched.news.set()
         await watched.until(1)
+    # It is not asked again for an hour.
+    assert diary.google.channels == []
+
+
+async def test_an_address_that_google_does_not_post_to_is_not_given(diary: Diary) -> None:
+    watched = diary.watched(events=ALL)
+    async with watched.by(diary.source("http://hopline.example.com")):
+        await watched.at_rest()
     assert diary.google.channels == []
 
 

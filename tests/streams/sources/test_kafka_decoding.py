@@ -18,6 +18,8 @@ from streams.sources.http import Http
 from streams.sources.kafka.decoding import Undecodable, decode
 from streams.sources.kafka.registry import Registry
 from streams.sources.watching import Unavailable
+from transport.egress import EgressPolicy
+from transport.guarded_session import EgressGuard
 
 MONEY = {"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2}
 ORDER: dict[str, Any] = {
@@ -73,7 +75,7 @@ class Server:
 async def server() -> AsyncIterator[tuple[Server, Registry]]:
     stand_in, app = Server(), web.Application()
     app.router.add_get("/{path:.*}", stand_in.answer)
-    async with TestServer(app) as running, aiohttp.ClientSession() as session:
+    async with TestServer(app) as running, EgressGuard(EgressPolicy(["127.0.0.1"])).session() as session:
         config = SchemaRegistry(url=str(running.make_url("/")), username="u", password="p")
         yield stand_in, Registry(Http(session, 10), config)
 
