@@ -5,10 +5,12 @@ from aiohttp import web
 from ingress.auth import CALLER
 from ingress.connections.paths import EVENTS_PATH
 from ingress.deliveries import DeliveryAccepted, accept_all, counted, read_delivery, refusals
-from ingress.errors import UnsupportedMediaType
+from ingress.errors import Malformed, UnsupportedMediaType
 from ingress.operation import Operation
 from schemas.cloudevents import UnknownFormat
 from schemas.triggers.cloudevents import receive_cloudevents
+
+_ORIGIN = "WebHook-Request-Origin"
 
 
 @counted
@@ -23,7 +25,29 @@ async def receive(request: web.Request) -> web.Response:
     return await accept_all(request, delivery, received)
 
 
+async def consent(request: web.Request) -> web.Response:
+    """Whoever has a key may send: that is asked before a source sends to an address that it was given.
+
+    HTTP 1.1 Web Hooks for Event Delivery, section 4 "Abuse Protection".
+    """
+    origin = request.headers.get(_ORIGIN)
+    if not origin:
+        raise Malformed(f"{_ORIGIN} is missing: it says who wants to send")
+    rate = {"WebHook-Allowed-Rate": "*"} if "WebHook-Request-Rate" in request.headers else {}
+    return web.Response(headers={"Allow": "POST", "WebHook-Allowed-Origin": "*", **rate})
+
+
 OPERATIONS = (
+    Operation(
+        method="OPTIONS",
+        path=EVENTS_PATH,
+        handler=consent,
+        summary="Ask whether CloudEvents may be sent",
+        tag="events",
+        answer="text/plain",
+        errors=(400,),
+        public=True,
+    ),
     Operation(
         method="POST",
         path=EVENTS_PATH,

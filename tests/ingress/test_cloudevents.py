@@ -130,3 +130,13 @@ async def test_other_formats_and_strangers(client: Client) -> None:
     assert (await send(client, message))[0] == 415
     async with client.post(PATH, data=b"{}") as answer:
         assert answer.status == 401
+
+
+async def test_a_source_that_asks_first_may_send(client: Client) -> None:
+    asked = {"WebHook-Request-Origin": "eventemitter.example.com", "WebHook-Request-Rate": "120"}
+    async with client.options(PATH, headers=asked) as answer:
+        assert (answer.status, answer.headers["Allow"]) == (200, "POST")
+        assert answer.headers["WebHook-Allowed-Origin"] == "*"
+        assert answer.headers["WebHook-Allowed-Rate"] == "*"
+    async with client.options(PATH) as answer:
+        assert answer.status == 400
