@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -14,12 +15,14 @@ from confluent_kafka.cimpl import NewTopic
 
 from bench.fleet import Fleet
 from tests.graphs import Json, end, field, graph, start
+from tests.streams.sources.google import Google, running_google
 from tests.streams.sources.imap_server import PASSWORD, USER, ImapServer, running_imap_server
 
 pytestmark = pytest.mark.broker
 
 _MAILS = 40
 _ORDERS = 300
+_MEETINGS = 5
 _TOPIC = "orders"
 _PATIENCE_S = 150
 """Far more than it takes, so that only what never happens fails."""
@@ -108,11 +111,27 @@ class _Orders:
         assert await asyncio.to_thread(self._producer.flush, 30) == 0
 
 
+def _config_of_calendar(google: Google) -> Json:
+    begin = datetime.now(UTC) + timedelta(seconds=8)
+    for number in range(_MEETINGS):
+        google.put(f"m{number}", begin + timedelta(seconds=number), summary=f"meeting {number}")
+    oauth = {"client_id": "c", "refresh_token": "good", "token_url": f"{google.url}/token"}
+    return {
+        "oauth": oauth, "api_url": f"{google.url}/calendar/v3", "events": ["started"], "check_interval": 1,
+        "inputs": {"what": "body.summary"},
+    }  # fmt: skip
+
+
 async def test_each_message_starts_one_run(fleet: Fleet) -> None:
-    async with running_imap_server() as server, asyncio.timeout(_PATIENCE_S):
+    async with (
+        running_imap_server() as server,
+        running_google() as google,
+        asyncio.timeout(_PATIENCE_S),
+    ):
         orders = await asyncio.to_thread(_Orders, fleet.kafka.bootstrap_servers)
         mail = await _create(fleet, "EMAIL", _config_of_mail(server))
         other = await _create(fleet, "KAFKA", orders.config)
+        calendar = await _create(fleet, "GOOGLE_CALENDAR", _config_of_calendar(google))
         assert mail["config"]["password"] == "********"
         async with asyncio.TaskGroup() as group:
             group.create_task(_deliver(server))
@@ -122,6 +141,9 @@ async def test_each_message_starts_one_run(fleet: Fleet) -> None:
             await _kill_and_restart(fleet)
         await _until(fleet, mail["workflow_id"], _MAILS)
         await _until(fleet, other["workflow_id"], _ORDERS)
+        await _until(fleet, calendar["workflow_id"], _MEETINGS)
         mails, messages = await _runs(fleet, mail["workflow_id"]), await _runs(fleet, other["workflow_id"])
+        meetings = await _runs(fleet, calendar["workflow_id"])
     assert mails == {f"mail {number}": 1 for number in range(_MAILS)}
     assert messages == {f"order {number}": 1 for number in range(_ORDERS)}
+    assert meetings == {f"meeting {number}": 1 for number in range(_MEETINGS)}
