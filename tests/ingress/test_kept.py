@@ -340,7 +340,7 @@ def test_an_answer_inside_a_loop_cannot_be_put_together() -> None:
     assert (found, "answer" in why) == ("lo", True)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(plans(strategy=None), SEEDS, st.sampled_from([0, 16_384]))
 def test_any_run_ends_as_if_it_had_not_failed(plan: Plan, seed: int, split_bytes: int) -> None:
     """Whatever failed is repaired, attempt by attempt; what succeeded is executed by one run only."""
