@@ -65,6 +65,43 @@ async def test_the_installation_of_the_app_is_found(
         assert (await answer.json())["config"]["github_app_installation_id"] == "8"
 
 
+async def deploy(client: Client, **config: Any) -> tuple[int, Any]:
+    """A workflow whose trigger node names the kind."""
+    data = {"type": "trigger-plugin", "title": "Push", "trigger_type": "GITHUB", "config": config}
+    graph = {**GRAPH, "nodes": [{"id": "start", "data": data}, GRAPH["nodes"][1]]}
+    imported = "/api/v1/workflows/import?app=watch&publish=true"
+    async with client.post(imported, json=graph, headers=AUTHORIZED) as answer:
+        assert answer.status in (200, 201), await answer.text()
+        workflow_id = (await answer.json())["workflow_id"]
+    path = f"/api/v1/deployment/workflows/{workflow_id}/deploy"
+    async with client.post(path, json={}, headers=AUTHORIZED) as answer:
+        return answer.status, await answer.json()
+
+
+async def test_a_deployment_asks_for_its_nodes(
+    client: Client, github: GitHubApi, stand_ins: StandIns
+) -> None:
+    await connect_app(client, github)
+    status, shown = await deploy(
+        client, repository="octo/hello", event_config={"push": {"branches": ["main"]}}
+    )
+    assert (status, shown["deployment_status"]) == (200, "DEPLOYED")
+    [trigger] = shown["triggers"]
+    assert (trigger["type"], trigger["index_key"]) == ("GITHUB", "octo/hello")
+    stored = stand_ins.configured.definitions.triggers[trigger["id"]]
+    assert stored.config["github_app_installation_id"] == "7"
+    await deploy(client, repository="octo")
+    stored = stand_ins.configured.definitions.triggers[trigger["id"]]
+    assert stored.config["github_app_installation_id"] == "8"
+
+
+async def test_a_deployment_fails_where_the_app_is_not_installed(client: Client, github: GitHubApi) -> None:
+    await connect_app(client, github)
+    status, problem = await deploy(client, repository="octo/other")
+    assert (status, problem["errors"][0]["node"]) == (422, "start")
+    assert problem["errors"][0]["field"] == "config.repository"
+
+
 async def test_where_the_app_is_not_installed_there_is_no_trigger(
     client: Client, github: GitHubApi, workflow_id: str
 ) -> None:
