@@ -9,8 +9,8 @@ from streams.gates.ticket import Ticket
 
 Config = Mapping[str, Any]
 
-_LEFT_US = 60_000_000
-"""A head that has little to remember stays for so long."""
+LEFT_US = 60_000_000
+"""A head that has little to remember stays for so long: it knows which commands a crash may repeat."""
 _DRAINED = 2_000
 """Held events that go on before others have their turn."""
 MOST_PENDING = 2_000
@@ -64,7 +64,7 @@ class Depends(GateKind):
         fired = place.state.setdefault("fired", {})
         fired[payload["trigger_id"]] = max(at_us, fired.get(payload["trigger_id"], 0))
         window_us = round(payload["window_s"] * 1e6)
-        place.head.due_us = max(place.now_us, *fired.values()) + window_us
+        place.head.due_us = max(place.now_us, *fired.values()) + window_us + LEFT_US
         pending = []
         for name in place.state.pop("pending", []):
             waiting = place.get(name)
@@ -81,7 +81,7 @@ class Depends(GateKind):
     def due(self, place: Place) -> None:
         """All that has come is too long ago, but for those that are about to be refused."""
         if place.state.get("pending"):
-            place.head.due_us = place.now_us + _LEFT_US
+            place.head.due_us = place.now_us + LEFT_US
             place.keep()
         else:
             place.forget()
@@ -238,7 +238,7 @@ class Debounce(GateKind):
     def _close(name: str, waiting: Waiting, place: Place) -> None:
         place.put(name, waiting.ticket, place.soon(), closed=True)
         place.state.clear()
-        place.head.due_us = place.now_us + _LEFT_US
+        place.head.due_us = place.now_us + LEFT_US
 
 
 def _met(config: Config, fired: Mapping[str, int], at_us: int) -> bool:

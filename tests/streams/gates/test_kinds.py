@@ -115,6 +115,27 @@ def test_a_batch_that_is_not_full_starts_when_its_time_is_up(driver: Driver) -> 
     assert len(driver.started[0][2]["events"]) == 2
 
 
+def test_the_end_of_a_batch_that_is_repeated_begins_none() -> None:
+    driver = Driver()
+    feed(driver, BATCH, 0, 0, 0, until_s=1)
+    assert len(driver.started) == 1
+    driver.repeat_last()
+    driver.advance(200)
+    assert len(driver.started) == 1
+    assert driver.rows == {}
+
+
+def test_what_has_passed_at_the_end_of_a_window_is_not_refused_when_it_is_repeated() -> None:
+    driver = Driver()
+    driver.note(DEPENDS, "other", 20)
+    driver.advance(19.9)
+    driver.event("a", DEPENDS)
+    driver.advance(20.5)
+    driver.repeat_last()
+    driver.advance(200)
+    assert (len(driver.started), driver.refused, driver.rows) == (1, {}, {})
+
+
 def test_held_events_go_on_in_order_once_the_workflow_is_resumed(driver: Driver) -> None:
     feed(driver, HOLD, 0, 1, 2, until_s=50)
     assert (driver.started, driver.refused) == ([], {})
