@@ -68,8 +68,10 @@ def idle(monkeypatch: pytest.MonkeyPatch) -> Idle:
 
     async def readable(*arguments: Any) -> None:
         waits.set()
-        await wait(*arguments)
-        waits.clear()
+        try:
+            await wait(*arguments)
+        finally:
+            waits.clear()
 
     monkeypatch.setattr(mailbox, "_readable", readable)
     return waits
