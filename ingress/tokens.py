@@ -15,13 +15,14 @@ from jwt import PyJWK, PyJWKSet
 
 from ingress.errors import Unavailable
 from ingress.settings import TokenSettings
+from transport.bounded import whole
 
 _log = logging.getLogger(__name__)
 
 _FRESH_S = 300.0
 """A JWK set is read again after this time."""
 _COOL_DOWN_S = 10.0
-"""And no sooner than this for a key that it does not have."""
+"""And no sooner than this for a key that it does not have, or after it could not be read."""
 _TIMEOUT_S = 5.0
 _MOST_BYTES = 1024 * 1024
 _LEEWAY_S = 10
@@ -80,15 +81,18 @@ class JwkSet:
     def __init__(self, url: str) -> None:
         self._url = url
         self._keys: dict[str, PyJWK] = {}
-        self._read_at = float("-inf")
+        self._read_at = self._tried_at = float("-inf")
         self._reading = asyncio.Lock()
 
     async def find(self, kid: str) -> PyJWK | None:
         """The key of that id; the only one for "". Raises `Unavailable` while there are none to look at."""
         async with self._reading:
-            age_s = time.monotonic() - self._read_at
-            if age_s > _FRESH_S or (kid not in self._keys and age_s > _COOL_DOWN_S):
+            now = time.monotonic()
+            is_wanted = now - self._read_at > _FRESH_S or kid not in self._keys
+            if is_wanted and now - self._tried_at > _COOL_DOWN_S:
                 await self._read()
+        if not self._keys:
+            raise Unavailable("the keys that tokens are signed with cannot be read now")
         if not kid and len(self._keys) == 1:
             return next(iter(self._keys.values()))
         return self._keys.get(kid)
@@ -99,12 +103,13 @@ class JwkSet:
                 ClientSession(timeout=ClientTimeout(_TIMEOUT_S)) as session,
                 session.get(self._url, raise_for_status=True) as answer,
             ):
-                document = await answer.content.read(_MOST_BYTES)
+                document = await whole(answer, _MOST_BYTES)
             keys = PyJWKSet.from_json(document.decode()).keys
         except (ClientError, TimeoutError, ValueError, jwt.PyJWTError) as failed:
             _log.warning("the keys at %s cannot be read: %s", self._url, failed or type(failed).__name__)
-            if not self._keys:
-                raise Unavailable("the keys that tokens are signed with cannot be read now") from failed
-            return
-        self._keys = {str(key.key_id or ""): key for key in keys}
-        self._read_at = time.monotonic()
+        else:
+            self._keys = {str(key.key_id or ""): key for key in keys}
+            self._read_at = time.monotonic()
+        finally:
+            # Whoever sends tokens must not have us wait for the server again and again.
+            self._tried_at = time.monotonic()

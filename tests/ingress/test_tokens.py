@@ -1,5 +1,6 @@
 """People with JSON Web Tokens: whose are believed, and what they may."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -77,10 +78,13 @@ class KeyServer:
     def __init__(self) -> None:
         self.keys: dict[str, rsa.RSAPrivateKey] = {"one": ONE}
         self.asked = 0
+        self.fails = False
         self.url = ""
 
     async def answer(self, _request: web.Request) -> web.Response:
         self.asked += 1
+        if self.fails:
+            raise web.HTTPServiceUnavailable
         keys = [
             {**RSAAlgorithm.to_jwk(key.public_key(), as_dict=True), "kid": kid, "alg": "RS256", "use": "sig"}
             for kid, key in self.keys.items()
@@ -117,6 +121,48 @@ async def test_a_new_key_is_found_without_a_restart(keys: KeyServer, monkeypatch
     await tokens.claims(token(OTHER, "RS256", "two"))
     with pytest.raises(BadToken):
         await tokens.claims(token(ONE, "RS256", "one"))
+
+
+async def test_a_set_may_come_in_pieces() -> None:
+    served = KeyServer()
+
+    async def slowly(request: web.Request) -> web.StreamResponse:
+        content = (await served.answer(request)).body
+        assert isinstance(content, bytes)
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        for start in range(0, len(content), 100):
+            await answer.write(content[start : start + 100])
+            await asyncio.sleep(0.001)
+        return answer
+
+    app = web.Application()
+    app.router.add_get("/jwks", slowly)
+    async with TestServer(app) as server:
+        tokens = verifier(jwks_url=str(server.make_url("/jwks")))
+        assert (await tokens.claims(token(ONE, "RS256", "one")))["sub"] == "ada"
+
+
+async def test_a_server_that_fails_is_not_asked_for_each_token(
+    keys: KeyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingress.tokens._FRESH_S", -1.0)
+    tokens = verifier(jwks_url=keys.url)
+    keys.fails = True
+    for _ in range(3):
+        with pytest.raises(Unavailable):
+            await tokens.claims(token(ONE, "RS256", "one"))
+    assert keys.asked == 1
+    monkeypatch.setattr("ingress.tokens._COOL_DOWN_S", -1.0)
+    keys.fails = False
+    assert (await tokens.claims(token(ONE, "RS256", "one")))["sub"] == "ada"
+    keys.fails = True
+    await tokens.claims(token(ONE, "RS256", "one"))
+    assert keys.asked == 3
+    monkeypatch.setattr("ingress.tokens._COOL_DOWN_S", 10.0)
+    for _ in range(3):
+        assert (await tokens.claims(token(ONE, "RS256", "one")))["sub"] == "ada", "by the keys of before"
+    assert keys.asked == 3
 
 
 async def test_a_set_that_cannot_be_read_is_for_later() -> None:
