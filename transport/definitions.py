@@ -136,7 +136,10 @@ class Definitions:
         return [one for one in self._accounts.get((kind, account), {}).values() if isinstance(one, kind)]
 
     def apply(self, topic: str, key: str, entity: Entity | None, offset: int = 0) -> None:
-        """Puts, replaces or (None) removes one entity; `offset` is that of the record which says so."""
+        """Puts, replaces or (None) removes one entity; `offset` is that of the record which says so.
+
+        Raises `ValueError` for one that cannot be used; then all is as it was.
+        """
         if topic == APPS:
             _put(self.apps, key, entity)
         elif topic == WORKFLOWS:
@@ -166,11 +169,13 @@ class Definitions:
             self.latest[workflow_id] = versions[max(published)]
 
     def _apply_trigger(self, key: str, entity: Entity | None, offset: int) -> None:
+        # Also of one that looks at nothing: whoever shows it or deploys it relies on its config.
+        found = DeployedTrigger.of(entity, offset) if isinstance(entity, AppTrigger) else None
         before = self._deployed.pop(key, None)
         if before is not None:
             self._withdraw(before)
-        if isinstance(entity, AppTrigger) and entity.deployment_status is DeploymentStatus.DEPLOYED:
-            found = self._deployed[key] = DeployedTrigger.of(entity, offset)
+        if found is not None and found.trigger.deployment_status is DeploymentStatus.DEPLOYED:
+            self._deployed[key] = found
             entity = found.trigger
             self._routes[entity.tenant_id, entity.type, found.index_key][key] = found
             self._addresses.claim(found)

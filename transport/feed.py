@@ -8,10 +8,8 @@ from typing import Self
 
 import orjson
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
-from pydantic import ValidationError
 
 from schemas.codec import Codec
-from schemas.errors import SchemaError
 from transport.definitions import MODELS, Definitions
 from transport.errors import BrokerUnreachable
 from transport.settings import KafkaSettings
@@ -136,13 +134,14 @@ class DefinitionsFeed:
 
     def _apply_one(self, message: Message) -> None:
         topic = self._settings.short_name(message.topic() or "")
-        key = (message.key() or b"").decode()
+        key = (message.key() or b"").decode(errors="replace")
         value = message.value()
         try:
             body = None if value is None else orjson.loads(self._codec.decode("Definition", value)["body"])
             entity = None if body is None else MODELS[topic].model_validate(body)
             self.definitions.apply(topic, key, entity, message.offset() or 0)
-        except (SchemaError, ValidationError, orjson.JSONDecodeError) as unreadable:
-            # The entity stays as it was: one bad record must not take every role down.
+        except Exception as unreadable:
+            # The entity stays as it was: one bad record, whatever is wrong with it, must not take every role
+            # down. It may be of a later release.
             _log.error("definition %s at %s/%s is unreadable: %s", key, topic, message.offset(), unreadable)
         self._offsets[topic] = (message.offset() or 0) + 1
