@@ -1,6 +1,6 @@
 """`/api/v1/deployment/workflows/{workflow_id}`: the triggers of a workflow begin and cease to watch."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from ingress.auth import CALLER
-from ingress.claims import check_free
+from ingress.claims import check_free, put_claiming
 from ingress.errors import Conflict, Problem, Unprocessable
 from ingress.keys import FEED, STORE
 from ingress.operation import Operation
@@ -84,7 +84,12 @@ async def deploy(request: web.Request) -> web.Response:
     if errors:
         await course.note(DeploymentStatus.DEPLOYMENT_FAILED, errors=errors)
         raise Unprocessable(f"the workflow cannot be deployed: {len(errors)} problem(s)", errors=errors)
-    await _put(request, triggers)
+    try:
+        await _put(request, triggers)
+    except Conflict as taken:
+        row = {"node": None, "field": "", "why": taken.detail}
+        await course.note(DeploymentStatus.DEPLOYMENT_FAILED, errors=[row])
+        raise
     await _remove(request, _left_over(request, workflow, triggers))
     await course.note(DeploymentStatus.DEPLOYED, triggers=[one.id for one in triggers])
     return json_answer(_view(request, workflow))
@@ -242,11 +247,29 @@ def _changed(triggers: Iterable[AppTrigger], to: DeploymentStatus) -> list[AppTr
 
 
 async def _put(request: web.Request, triggers: list[AppTrigger]) -> None:
-    if triggers:
-        await request.app[STORE].put(TRIGGERS, *triggers)
+    """All or none of them. Raises `Conflict` for an address that another ingress has just given away."""
+    before = request.app[FEED].definitions.triggers
+    known = {one.id: before.get(one.id) for one in triggers}
+    for index, one in enumerate(triggers):
+        try:
+            await put_claiming(request, one, known[one.id])
+        except Conflict:
+            await _take_back(request, triggers[:index], known)
+            raise
     for one in triggers:
         removed = one.deployment_status is not DeploymentStatus.DEPLOYED
         await desk_of(one.type).announce(request, one, removed=removed)
+
+
+async def _take_back(
+    request: web.Request, triggers: Iterable[AppTrigger], known: Mapping[str, AppTrigger | None]
+) -> None:
+    for one in triggers:
+        before = known[one.id]
+        if before is None:
+            await request.app[STORE].delete(TRIGGERS, one.key)
+        else:
+            await request.app[STORE].put(TRIGGERS, before)
 
 
 async def _remove(request: web.Request, triggers: list[AppTrigger]) -> None:

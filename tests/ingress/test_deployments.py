@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
+from ingress.errors import Conflict
 from schemas.codec import SingleObjectCodec
 from schemas.models import DeploymentStatus
 from tests.ingress.stand_ins import AUTHORIZED, Client, StandIns
+from transport.definitions import TRIGGERS
 
 Json = dict[str, Any]
 
@@ -132,3 +134,23 @@ async def test_difys_visual_mode(client: Client, stand_ins: StandIns, data: Json
     status, shown = await call(client, "POST", f"/api/v1/deployment/workflows/{workflow_id}/deploy")
     assert status == 200, shown
     assert stand_ins.configured.definitions.triggers[shown["triggers"][0]["id"]].config["cron"] == cron
+
+
+async def test_an_address_that_is_lost_at_the_last_moment_takes_all_back(
+    client: Client, stand_ins: StandIns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = {"type": "trigger-webhook", "method": "post"}
+    workflow_id = await publish(client, CRON, hook)
+    path = f"/api/v1/deployment/workflows/{workflow_id}"
+
+    async def lost(request: Any, trigger: Any, before: Any) -> None:
+        if trigger.type == "WEBHOOK":
+            raise Conflict("the address x is taken")
+        await stand_ins.configured.put(TRIGGERS, trigger)
+
+    monkeypatch.setattr("ingress.deployments.put_claiming", lost)
+    status, problem = await call(client, "POST", f"{path}/deploy")
+    assert (status, problem["detail"]) == (409, "the address x is taken")
+    assert stand_ins.configured.definitions.triggers == {}
+    assert told(stand_ins) == []
+    assert (await call(client, "GET", f"{path}/status"))[1]["deployment_status"] == "DEPLOYMENT_FAILED"
