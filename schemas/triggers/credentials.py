@@ -13,5 +13,3 @@ class OAuthRefresh(BaseModel):
     client_id: str = Field(min_length=1)
     client_secret: str = ""
     refresh_token: str = Field(min_length=1)
-    scope: str = ""
-    """Left out where it is empty: then the token has the scope that was granted."""

@@ -10,7 +10,6 @@ from streams.shell.stage import Stage
 from streams.sources.calendar.watcher import CalendarSource
 from streams.sources.email.mailbox import Connections
 from streams.sources.email.watcher import EmailSource
-from streams.sources.http import Http
 from streams.sources.kafka.watcher import KafkaSource
 from streams.sources.oauth import AccessTokens
 from streams.sources.settings import SourceSettings
@@ -20,6 +19,7 @@ from transport.egress import EgressPolicy
 from transport.feed import DefinitionsFeed
 from transport.files import FileStore
 from transport.guarded_session import EgressGuard
+from transport.plugin_http import PluginHttp
 from transport.producer import Producer
 from transport.store import DefinitionsStore
 
@@ -42,7 +42,7 @@ async def open_sources(
     """The stage of the sources, good inside the block. `partitions`: how many `source.commands` has;
     `secret_key`: that of `secrets`, or ""."""
     async with EgressGuard(policy).session() as session:
-        http = Http(session, settings.timeout_s)
+        http = PluginHttp(session)
         tokens = AccessTokens(http)
         with closing(Connections(policy, settings.concurrency, settings.timeout_s)) as connections:
             kinds = (

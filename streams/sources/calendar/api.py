@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+from schemas.plugins.http import Http, HttpReply
 from schemas.triggers.google_calendar import GoogleCalendarConfig
-from streams.sources.http import Answer, Http
+from streams.sources.http import ask, object_of
 from streams.sources.oauth import AccessTokens
 from streams.sources.watching import Unavailable
 
-_PAGE = "2500"
-_MOST_PAGES = 1000
+_PAGE = "250"
+_MOST_PAGES = 4000
 
 
 class SyncTokenGone(Exception):
@@ -85,7 +86,7 @@ class Calendar:
         items: list[dict[str, Any]] = []
         page: dict[str, str] = {}
         for _ in range(_MOST_PAGES):
-            answer = await self._call("GET", self._events, params={**query, **page})
+            answer = await self._call("GET", self._events, query={**query, **page})
             if answer.status == 410:
                 raise SyncTokenGone
             found = self._good(answer)
@@ -100,16 +101,17 @@ class Calendar:
             page = {"pageToken": found["nextPageToken"]}
         raise Unavailable(f"calendar {self._config.calendar_id} has more than {_MOST_PAGES} pages")
 
-    async def _call(self, method: str, url: str, **content: Any) -> Answer:
-        token = await self._tokens.token(self._config.oauth)
-        answer = await self._http.call(method, url, headers={"Authorization": f"Bearer {token}"}, **content)
+    async def _call(self, method: str, url: str, **content: Any) -> HttpReply:
+        headers = {"Authorization": f"Bearer {await self._tokens.token(self._config.oauth)}"}
+        answer = await ask(self._http, method, url, headers=headers, **content)
         if answer.status == 401:
             self._tokens.forget(self._config.oauth)
         return answer
 
-    def _good(self, answer: Answer) -> dict[str, Any]:
+    def _good(self, answer: HttpReply) -> Mapping[str, Any]:
+        found = object_of(answer)
         if answer.status // 100 != 2:
-            error = (answer.body or {}).get("error", {}) if isinstance(answer.body, dict) else {}
+            error = found.get("error", {})
             said = error.get("message", "") if isinstance(error, dict) else error
             raise Unavailable(f"calendar {self._config.calendar_id}: {answer.status} {said}".rstrip())
-        return answer.body if isinstance(answer.body, dict) else {}
+        return found

@@ -15,12 +15,12 @@ from typing import Any, ClassVar
 
 from schemas.codec import Codec
 from schemas.ids import new_id
+from schemas.plugins.http import Http
 from schemas.triggers.google_calendar import CALENDAR_PATH, TIMES, GoogleCalendarConfig, channel_token
 from streams.sources.calendar.api import Calendar, Channel, Listing, SyncTokenGone
 from streams.sources.calendar.changes import Item, changed, later, moment, timers
 from streams.sources.calendar.rows import payload_of
 from streams.sources.commands import command
-from streams.sources.http import Http
 from streams.sources.oauth import AccessTokens
 from streams.sources.watching import Unavailable, Watch
 

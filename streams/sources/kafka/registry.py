@@ -7,8 +7,9 @@ from typing import Any
 import fastavro
 import orjson
 
+from schemas.plugins.http import Http
 from schemas.triggers.kafka import SchemaRegistry
-from streams.sources.http import Http
+from streams.sources.http import ask, object_of
 from streams.sources.kafka.decoding import Undecodable
 from streams.sources.kafka.emptiness import has_endless_list
 from streams.sources.watching import Unavailable
@@ -68,9 +69,10 @@ class Registry:
                 raise Undecodable(f"{path} is no Avro schema: {wrong}") from wrong
 
     async def _get(self, path: str) -> dict[str, Any]:
-        answer = await self._http.call("GET", self._url + path, headers=self._headers)
+        answer = await ask(self._http, "GET", self._url + path, headers=self._headers)
+        found = object_of(answer)
         if answer.status == 404:
             raise Undecodable(f"the registry at {self._url} has no {path}")
-        if answer.status != 200 or not isinstance(answer.body, dict) or "schema" not in answer.body:
+        if answer.status != 200 or "schema" not in found:
             raise Unavailable(f"the registry at {self._url} has answered {answer.status} to {path}")
-        return answer.body
+        return dict(found)

@@ -15,11 +15,11 @@ import orjson
 from confluent_kafka import Message
 
 from schemas.codec import Codec
+from schemas.plugins.http import Http
 from schemas.triggers.kafka import KafkaConfig
 from streams.dead_letters import dead_letter
 from streams.shell.stage import Record
 from streams.sources.events import SourceEvent
-from streams.sources.http import Http
 from streams.sources.kafka.consumer import GroupConsumer, begin_ms
 from streams.sources.kafka.decoding import Undecodable, decode
 from streams.sources.kafka.registry import Registry

@@ -14,7 +14,6 @@ from schemas.triggers.google_calendar import GoogleCalendarConfig, channel_token
 from streams.shell.stage import Record
 from streams.sources.calendar import watcher as watching
 from streams.sources.calendar.watcher import CalendarSource
-from streams.sources.http import Http
 from streams.sources.oauth import AccessTokens
 from streams.sources.rows import row_due
 from streams.sources.stage import Sources
@@ -27,6 +26,7 @@ from transport.definitions import Definitions
 from transport.egress import EgressPolicy
 from transport.feed import DefinitionsFeed
 from transport.guarded_session import EgressGuard
+from transport.plugin_http import PluginHttp
 
 CODEC = SingleObjectCodec()
 SECRET = "k" * 32
@@ -55,7 +55,7 @@ class Diary:
         self.fired: list[dict[str, Any]] = []
 
     def source(self, public_url: str = "") -> CalendarSource:
-        http = Http(self.session, 10)
+        http = PluginHttp(self.session)
         return CalendarSource(
             http, AccessTokens(http), CODEC, public_url=public_url, secret_key=SECRET, clock=self.clock
         )
@@ -145,7 +145,7 @@ async def test_changes_become_events(diary: Diary) -> None:
     await diary.look(watched)
     assert len(watched.events) == 4
     assert watched.position is not None
-    assert google.queries[-1] == {"maxResults": "2500", "syncToken": watched.position["sync_token"]}
+    assert google.queries[-1] == {"maxResults": "250", "syncToken": watched.position["sync_token"]}
 
 
 async def test_only_what_is_wanted_is_told(diary: Diary) -> None:

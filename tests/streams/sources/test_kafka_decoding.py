@@ -14,12 +14,12 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from schemas.triggers.kafka import SchemaRegistry
-from streams.sources.http import Http
 from streams.sources.kafka.decoding import Undecodable, decode
 from streams.sources.kafka.registry import Registry
 from streams.sources.watching import Unavailable
 from transport.egress import EgressPolicy
 from transport.guarded_session import EgressGuard
+from transport.plugin_http import PluginHttp
 
 MONEY = {"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2}
 ORDER: dict[str, Any] = {
@@ -77,7 +77,7 @@ async def server() -> AsyncIterator[tuple[Server, Registry]]:
     app.router.add_get("/{path:.*}", stand_in.answer)
     async with TestServer(app) as running, EgressGuard(EgressPolicy(["127.0.0.1"])).session() as session:
         config = SchemaRegistry(url=str(running.make_url("/")), username="u", password="p")
-        yield stand_in, Registry(Http(session, 10), config)
+        yield stand_in, Registry(PluginHttp(session), config)
 
 
 def avro(schema_id: int, *schemas: Any, value: Any) -> bytes:

@@ -15,11 +15,11 @@ from confluent_kafka.cimpl import NewTopic
 
 from schemas.codec import SingleObjectCodec
 from schemas.triggers.kafka import KafkaConfig
-from streams.sources.http import Http
 from streams.sources.kafka.watcher import KafkaSource
 from streams.sources.watching import Unavailable
 from tests.streams.sources.watched import Watched
 from transport.egress import EgressPolicy
+from transport.plugin_http import PluginHttp
 
 pytestmark = pytest.mark.broker
 
@@ -65,7 +65,7 @@ async def other(broker: str, topic_prefix: str) -> Other:
 async def source() -> AsyncIterator[KafkaSource]:
     async with aiohttp.ClientSession() as session:
         policy = EgressPolicy(["127.0.0.1", "localhost"])
-        yield KafkaSource(policy, Http(session, 10), CODEC, most_consumers=2, timeout_s=30)
+        yield KafkaSource(policy, PluginHttp(session), CODEC, most_consumers=2, timeout_s=30)
 
 
 def bodies(watched: Watched) -> list[Any]:
