@@ -163,6 +163,8 @@ OPERATIONS = (
         tag="oauth",
         answer=Authorization,
         status=302,
+        # Whoever agrees gives the subscription an account of theirs: it is changed by this.
+        permission="admin",
         query=(
             Query("subscription_id", "of the subscription"),
             Query("redirect", "false answers 200, and the URL in the body alone", "boolean"),

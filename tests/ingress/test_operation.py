@@ -45,6 +45,31 @@ def test_operations_have_unique_ids_and_say_what_they_take() -> None:
     assert "401" in put_draft["responses"]
 
 
+def test_nothing_else_can_be_done_by_anybody_or_by_whoever_may_read() -> None:
+    public = {f"{one.method} {one.path}" for one in OPERATIONS if one.public}
+    assert public == {
+        "* /api/v1/public/webhook/{webhook_id:.+}",
+        "* /triggers/plugin/{endpoint_id}",
+        "* /triggers/webhook/{webhook_id:.+}",
+        "GET /api/v1/oauth/{provider}/callback",
+        "GET /files/{file_id}",
+        "GET /health",
+        "GET /health/detailed",
+        "GET /metrics",
+        "GET /openapi.json",
+        "POST /api/v1/github/webhook",
+        "POST /api/v1/github/webhook/{connection_id}",
+        "POST /api/v1/google/calendar/{trigger_id}",
+        "POST /api/v1/slack/events",
+        "POST /api/v1/slack/events/{connection_id}",
+    }
+    asking = {one.path for one in OPERATIONS if one.needs == "read" and one.method != "GET"}
+    searches = {"/api/v1/datasets/{name}/search", "/api/v1/knowledge/retrieval"}
+    assert asking == {"/api/v1/sql", *searches}
+    doing = {one.path for one in OPERATIONS if one.needs != "read" and one.method == "GET"}
+    assert doing == {"/api/v1/oauth/{provider}/authorize"}
+
+
 @pytest.mark.parametrize(
     ("reachable", "status", "overall"), [(True, 200, "healthy"), (False, 503, "unhealthy")]
 )

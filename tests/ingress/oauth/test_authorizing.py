@@ -8,10 +8,11 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from ingress.oauth.state import AuthorizationState, opened_state
-from schemas.models import DEFAULT_TENANT
+from schemas.models import DEFAULT_TENANT, ApiKey
 from schemas.secrets import SecretBox
 from tests.ingress.stand_ins import SECRET_KEY, assemble, new_settings
 from tests.ingress.subscriptions.conftest import Caller
+from transport.definitions import API_KEYS
 
 BOX = SecretBox(SECRET_KEY.encode())
 
@@ -154,6 +155,15 @@ async def test_only_subscriptions_of_the_caller_that_need_it(caller: Caller) -> 
     assert (await caller.call("GET", "/oauth/gitlab/authorize?subscription_id=other"))[0] == 404
     bare = {"X-Nothing": "1"}
     assert (await caller.call("GET", "/oauth/gitlab/authorize", headers=bare))[0] == 401
+
+
+async def test_who_may_only_read_puts_no_account_of_theirs_in_the_place_of_another(caller: Caller) -> None:
+    made = await pending(caller)
+    key = ApiKey(id="k", name="reader", sha256=ApiKey.digest("weak"), permissions=("read", "run"))
+    await caller.stand_ins.configured.put(API_KEYS, key)
+    path, weak = f"/oauth/gitlab/authorize?subscription_id={made['id']}", {"Authorization": "Bearer weak"}
+    assert (await caller.call("GET", path, headers=weak))[0] == 403
+    assert (await caller.call("GET", path))[0] == 302
 
 
 async def test_graph_asks_whose_the_endpoint_is_before_it_agrees(caller: Caller) -> None:
