@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, cast
 
 import aiohttp
@@ -221,3 +222,10 @@ def test_credentials_become_settings_of_the_client() -> None:
 def test_what_cannot_be_is_refused(change: dict[str, Any], why: str) -> None:
     with pytest.raises(ValueError, match=why):
         KafkaConfig.model_validate({"bootstrap_servers": "h:9092", "topic": "t", **change})
+
+
+def test_the_sample_is_a_config() -> None:
+    sample = Path(__file__).parents[3] / "samples/order-review/kafka.json"
+    config = KafkaConfig.model_validate_json(sample.read_bytes())
+    assert config.group_of("t1") == "hopline-t1"
+    assert config.mapping() == {"customer": "body.customer.name"}
