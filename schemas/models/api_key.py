@@ -22,4 +22,4 @@ class ApiKey(Entity):
     @staticmethod
     def digest(token: str) -> str:
         """What is stored of a token. Tokens have 192 bits of entropy, so a plain hash is enough."""
-        return hashlib.sha256(token.encode()).hexdigest()
+        return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()

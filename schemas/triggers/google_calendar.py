@@ -63,4 +63,5 @@ def channel_token(secret_key: str, trigger_id: str) -> str:
 
 def is_channel_token(secret_key: str, trigger_id: str, given: str) -> bool:
     """In constant time."""
-    return hmac.compare_digest(channel_token(secret_key, trigger_id).encode(), given.encode())
+    sent = given.encode("utf-8", "surrogateescape")
+    return hmac.compare_digest(channel_token(secret_key, trigger_id).encode(), sent)

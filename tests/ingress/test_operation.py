@@ -1,5 +1,6 @@
 """Health, the OpenAPI document, and what happens when something is wrong inside."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -57,6 +58,7 @@ def test_nothing_else_can_be_done_by_anybody_or_by_whoever_may_read() -> None:
         "GET /health/detailed",
         "GET /metrics",
         "GET /openapi.json",
+        "OPTIONS /api/v1/events",
         "POST /api/v1/github/webhook",
         "POST /api/v1/github/webhook/{connection_id}",
         "POST /api/v1/google/calendar/{trigger_id}",
@@ -68,6 +70,15 @@ def test_nothing_else_can_be_done_by_anybody_or_by_whoever_may_read() -> None:
     assert asking == {"/api/v1/sql", *searches}
     doing = {one.path for one in OPERATIONS if one.needs != "read" and one.method == "GET"}
     assert doing == {"/api/v1/oauth/{provider}/authorize"}
+
+
+async def test_a_key_that_is_no_text_is_unknown(client: Client) -> None:
+    reader, writer = await asyncio.open_connection(client.server.host, client.server.port)
+    lines = b"GET /api/v1/workflows HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+    writer.write(lines + b"Authorization: Bearer \xff\r\n\r\n")
+    assert (await reader.readline()).startswith(b"HTTP/1.1 401")
+    writer.close()
+    await writer.wait_closed()
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from schemas.codec import SingleObjectCodec
 from schemas.models import SourceState
-from schemas.triggers.google_calendar import channel_token
+from schemas.triggers.google_calendar import channel_token, is_channel_token
 from tests.ingress.stand_ins import AUTHORIZED, SECRET_KEY, Client, StandIns
 from transport.definitions import SOURCE_STATES
 
@@ -106,6 +106,10 @@ async def test_nobody_else_tells(client: Client, workflow_id: str, stand_ins: St
     ):
         await notify(client, trigger_id, 401, token)
     assert [s for s in stand_ins.sent.sends if s.topic == "source.commands"] == []
+
+
+def test_a_token_that_is_no_text_is_none() -> None:
+    assert not is_channel_token(SECRET_KEY, "id", b"\xff".decode(errors="surrogateescape"))
 
 
 async def test_a_trigger_shows_how_its_source_is_doing(
