@@ -142,8 +142,9 @@ class ScheduleDesk(Desk):
         return {"config": trigger.config, "next_times": upcoming}
 
     async def announce(self, request: web.Request, trigger: AppTrigger, *, removed: bool = False) -> None:
-        """The stage of the clock keeps a row for each schedule."""
-        kind = "REMOVE" if removed else "SET"
+        """The stage of the clock keeps a row for each schedule that is deployed."""
+        live = not removed and trigger.deployment_status is DeploymentStatus.DEPLOYED
+        kind = "SET" if live else "REMOVE"
         await tell_schedule(request, trigger, kind, trigger.model_dump(mode="json"))
 
 

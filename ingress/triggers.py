@@ -17,7 +17,7 @@ from ingress.responses import json_answer, read_model
 from ingress.trigger_desks import desk_of, tell_schedule
 from ingress.wire import Answer, RequestBody
 from schemas.ids import entity_id, now_us
-from schemas.models import AppTrigger, AppTriggerStatus, AppTriggerType, utc_now
+from schemas.models import AppTrigger, AppTriggerStatus, AppTriggerType, DeploymentStatus, utc_now
 from schemas.triggers.schedule import ScheduleConfig, to_us
 from schemas.triggers.webhook import WebhookConfig
 from transport.definitions import TRIGGERS
@@ -115,6 +115,8 @@ async def create(request: web.Request) -> web.Response:
     config = await desk.resolve(request, desk.check(request, wanted.type, wanted.config, None))
     trigger_id = desk.new_id(request, config)
     before = definitions.triggers.get(trigger_id)
+    if before is not None and before.tenant_id != caller.tenant_id:
+        raise Conflict("this external_id is taken; choose another one")
     if before is not None:
         update = {**wanted.model_dump(include={"name", "node_id", "status"}), "config": config}
         return await _replace(
@@ -194,6 +196,8 @@ async def backfill(request: web.Request) -> web.Response:
     trigger, wanted = _named(request), await read_model(request, BackfillRange)
     if trigger.type != ScheduleConfig.type:
         raise Conflict(f"only a schedule has times; this trigger is of type {trigger.type}")
+    if trigger.deployment_status is not DeploymentStatus.DEPLOYED:
+        raise Conflict("the workflow of this schedule is not deployed, so that none of its times would fire")
     start, end = to_us(wanted.start), to_us(wanted.end)
     if end < start or end > now_us():
         row = {"node": None, "field": "end", "why": "must be after start, and not in the future"}

@@ -94,6 +94,25 @@ async def test_undeployed_triggers_look_at_nothing_and_come_back(client: Client,
     assert [one["action"] for one in shown["history"]] == ["deploy", "undeploy", "deploy"]
 
 
+async def test_a_schedule_that_is_undeployed_is_not_wound_up_by_a_change(
+    client: Client, stand_ins: StandIns
+) -> None:
+    workflow_id = await publish(client, CRON)
+    path = f"/api/v1/deployment/workflows/{workflow_id}"
+    _, shown = await call(client, "POST", f"{path}/deploy")
+    schedule = f"/api/v1/triggers/{shown['triggers'][0]['id']}"
+    await call(client, "POST", f"{path}/undeploy")
+    for change in (("PATCH", "", {"name": "other"}), ("POST", "/pause", None), ("POST", "/resume", None)):
+        assert (await call(client, change[0], schedule + change[1], change[2]))[0] == 200
+    assert set(told(stand_ins)[1:]) == {"REMOVE"}
+    span = {"start": "2026-01-01T00:00Z", "end": "2026-01-02T00:00Z"}
+    status, problem = await call(client, "POST", f"{schedule}/backfill", span)
+    assert (status, "not deployed" in problem["detail"]) == (409, True)
+    await call(client, "POST", f"{path}/deploy")
+    assert told(stand_ins)[-1] == "SET"
+    assert (await call(client, "POST", f"{schedule}/backfill", span))[0] == 202
+
+
 async def test_a_node_that_cannot_be_a_trigger_fails_the_deployment_whole(
     client: Client, stand_ins: StandIns
 ) -> None:

@@ -10,7 +10,7 @@ from schemas.ids import new_id
 from schemas.models import ApiKey
 from schemas.secrets import SecretBox
 from tests.ingress.stand_ins import API_KEY, SECRET_KEY, Client, StandIns
-from transport.definitions import API_KEYS
+from transport.definitions import API_KEYS, TRIGGERS
 
 Json = dict[str, Any]
 SIGNED = {"scheme": "github", "secrets": ["one", "two"]}
@@ -211,3 +211,19 @@ async def test_a_range_of_the_past_is_filled_once_under_one_id(
         409,
         json={**span, "end": "2026-01-02T00:00Z"},
     )
+
+
+async def test_nobody_replaces_a_schedule_of_another_tenant(
+    client: Client, workflow_id: str, stand_ins: StandIns
+) -> None:
+    wanted = {
+        "workflow_id": workflow_id,
+        "type": "SCHEDULE",
+        "config": {"interval_s": 60, "external_id": "b/c"},
+    }
+    created = await call(client, "POST", "/triggers", 201, json=wanted)
+    mine = stand_ins.configured.definitions.triggers[created["id"]]
+    theirs = mine.model_copy(update={"tenant_id": f"{mine.tenant_id}/b"})
+    await stand_ins.configured.put(TRIGGERS, theirs)
+    await call(client, "POST", "/triggers", 409, json=wanted)
+    assert stand_ins.configured.definitions.triggers[created["id"]] is theirs
