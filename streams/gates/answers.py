@@ -22,6 +22,8 @@ from transport.producer import Send
 KIND = "answers"
 MOST_WAITS = 1_000
 """Of one gate: older ones can be answered by their pause, their run or their key alone."""
+MOST_EARLY = 1_000
+"""Events that wait at one gate for a run to wait: their names are in its head, which is written with each."""
 
 _LEFT_US = 3_600_000_000
 """What has little to remember stays for so long."""
@@ -31,14 +33,19 @@ _FORM = "form."
 
 
 class Answers(GateKind):
-    """An event answers the run that began to wait last, else it waits for one itself, else it goes on."""
+    """An event answers the run that began to wait last, else it waits for one itself, else it goes on.
+
+    What becomes of one that has waited is kept in one step and done in the next: a crash in between must not
+    make it both an answer and a start.
+    """
 
     def enter(self, ticket: Ticket, name: str, place: Place) -> None:
         """An event without a key goes on at once where nothing waits."""
         config = ticket.gate.config
         if self._answer(ticket, place):
             return
-        if ticket.gate.key and config["look_back_s"]:
+        is_full = len(place.state.get("early", [])) >= MOST_EARLY
+        if ticket.gate.key and config["look_back_s"] and not is_full:
             until = ticket.at_us + round(config["look_back_s"] * 1e6)
             place.wait(name, ticket, max(until, place.soon()))
             place.state.setdefault("early", []).append(name)
@@ -62,7 +69,7 @@ class Answers(GateKind):
         place.state["waits"] = waits
         place.head.due_us = _forgotten_at(place, waits)
         if "form" in payload:
-            self._answer_early(place)
+            self._choose_early(place)
 
     def due(self, place: Place) -> None:
         """Waits that nobody said were over: their time is."""
@@ -71,26 +78,45 @@ class Answers(GateKind):
             if gone not in waits:
                 place.take(_FORM + gone["pause_id"])
         place.state["waits"] = waits
-        if waits or place.state.get("early"):
+        if waits or place.state.get("early") or place.state.get("chosen"):
             place.head.due_us = _forgotten_at(place, waits)
             place.keep()
         else:
             place.forget()
 
     def due_waiting(self, name: str, waiting: Waiting, place: Place) -> None:
-        """It came before no wait."""
-        self._not_early(name, place)
-        place.take(name)
+        """It came before no wait; or what becomes of it has been kept."""
+        if waiting.closed:
+            place.take(name)
+            self._carry_out(name, place.ticket(waiting), place)
+        else:
+            self._close(name, waiting, place)
         place.keep()
-        self._go_on(place.ticket(waiting), place)
 
-    def _answer_early(self, place: Place) -> None:
-        for name in place.state.get("early", []):
-            waiting = place.get(name)
-            if waiting is not None and self._answer(place.ticket(waiting), place):
-                place.take(name)
-                self._not_early(name, place)
+    def _carry_out(self, name: str, ticket: Ticket, place: Place) -> None:
+        wait = place.state.get("chosen", {}).pop(name, None)
+        # Where its wait has ended meanwhile there is no form of it.
+        if wait is not None and place.get(_FORM + wait["pause_id"]) is not None:
+            # The last one is answered first.
+            place.state["waits"] = [*place.state.get("waits", []), wait]
+            place.head.due_us = _forgotten_at(place, place.state["waits"])
+            if self._answer(ticket, place):
                 return
+        self._go_on(ticket, place)
+
+    def _choose_early(self, place: Place) -> None:
+        """The first that waits is for the run that has just begun to."""
+        for name in list(place.state.get("early", [])):
+            waiting = place.get(name)
+            if waiting is not None:
+                self._close(name, waiting, place)
+                place.state.setdefault("chosen", {})[name] = place.state["waits"].pop()
+                return
+
+    @staticmethod
+    def _close(name: str, waiting: Waiting, place: Place) -> None:
+        place.state["early"] = [one for one in place.state.get("early", []) if one != name]
+        place.put(name, waiting.ticket, place.soon(), closed=True)
 
     def _answer(self, ticket: Ticket, place: Place) -> bool:
         """Whether the event was an answer, be it one that does not fit."""
@@ -126,10 +152,6 @@ class Answers(GateKind):
             place.pass_(ticket)
         else:
             place.refuse(ticket, "no run waits for this answer")
-
-    @staticmethod
-    def _not_early(name: str, place: Place) -> None:
-        place.state["early"] = [one for one in place.state.get("early", []) if one != name]
 
 
 def waits(codec: Codec, execution: AvroRecord) -> Iterator[Send]:

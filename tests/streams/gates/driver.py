@@ -1,5 +1,7 @@
 """The gates under a clock of their own: commands in, starts and refusals out, with crashes if one likes."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -48,6 +50,8 @@ class Driver:
     released: list[str] = field(default_factory=list)
     """Schedules that were told that a run will not begin."""
     _records: list[Record] = field(default_factory=list)
+    _repeated: list[Record] = field(default_factory=list)
+    _is_dying: bool = False
 
     def __post_init__(self) -> None:
         self.stage = Gates(CODEC, cast(Fetcher, NoFetcher())).stage()
@@ -67,14 +71,33 @@ class Driver:
             self._send(send)
         self._settle()
 
-    def deliver(self, send: Send) -> None:
-        """A command of somebody else."""
-        self._send(send)
+    def deliver(self, *sends: Send) -> None:
+        """Commands of somebody else, all at once."""
+        for send in sends:
+            self._send(send)
         self._settle()
 
     def resume(self, gate: Gate) -> None:
         """The workflow goes on."""
         self._tell(gate, "RESUME", {})
+
+    @contextmanager
+    def dying(self) -> Iterator[None]:
+        """What is decided meanwhile is one turn: it is sent, but no row of it is kept."""
+        before, first = KeptRows(self.rows), len(self._records)
+        self._is_dying = True
+        yield
+        self.rows, self._repeated, self._is_dying = before, self._records[first:], False
+
+    def live_again(self) -> None:
+        """What is due is decided, and in the same turn what was decided last: it comes again."""
+        due = [key for key, row in self.rows.items() if self._due_us(key, row) <= self.now_us]
+        for key in due:
+            assert self.stage.on_due is not None
+            self._carry_out(self.stage.on_due(key, self.rows[key], self.rows, self.now_us / 1e6))
+        for one in self._repeated:
+            self._carry_out(self.stage.decide(one, self.rows, self.now_us / 1e6))
+        self._settle()
 
     def repeat_last(self) -> None:
         """The last command comes again: a worker had died before its offset was committed."""
@@ -99,6 +122,8 @@ class Driver:
         self._settle()
 
     def _settle(self) -> None:
+        if self._is_dying:
+            return
         for _ in range(10_000):
             due = [key for key, row in self.rows.items() if self._due_us(key, row) <= self.now_us]
             if not due:

@@ -5,8 +5,9 @@ from typing import Any
 import orjson
 import pytest
 
+from streams.gates.answers import waits
 from streams.gates.ticket import Gate
-from tests.streams.gates.driver import FLOW, START_US, TENANT, Driver
+from tests.streams.gates.driver import CODEC, FLOW, START_US, TENANT, Driver
 
 FORM = {
     "inputs_schema": {"comment": {"type": "text-input", "required": True}},
@@ -69,9 +70,52 @@ def test_an_answer_that_comes_before_its_wait_is_not_lost(driver: Driver) -> Non
     driver.advance(20)
     assert driver.started == []
     driver.execution(execution("r1", key="order 7"))
+    driver.advance(21)
     assert driver.answers == {"early": "r1"}
     driver.advance(20_000)
     assert (driver.started, driver.rows) == ([], {})
+
+
+@pytest.mark.parametrize("away_s", [0, 20])
+def test_an_early_answer_is_no_start_after_a_crash(away_s: float) -> None:
+    driver = Driver()
+    driver.event("early", answer("order 7", look_back_s=30))
+    driver.advance(29)
+    with driver.dying():
+        driver.execution(execution("r1", key="order 7"))
+    driver.now_us += round(away_s * 1e6)
+    driver.live_again()
+    driver.advance(20_000)
+    assert len(driver.answers) + len(driver.started) == 1, "either is right, both are not"
+    assert driver.rows == {}
+
+
+def test_an_early_answer_to_a_wait_that_is_over_at_once_goes_on(driver: Driver) -> None:
+    driver.event("early", answer("order 7", look_back_s=30))
+    told = [
+        *waits(CODEC, execution("r1", key="order 7")),
+        *waits(CODEC, execution("r1", "stopped", "order 7")),
+    ]
+    driver.deliver(*told)
+    driver.advance(20_000)
+    assert (driver.answers, [name for _, name, _ in driver.started]) == ({}, ["early"])
+    assert driver.rows == {}
+
+
+def test_an_early_answer_that_does_not_fit_leaves_the_run_waiting(driver: Driver) -> None:
+    driver.event("early", answer("order 7", look_back_s=30, action="maybe"))
+    driver.execution(execution("r1", key="order 7"))
+    driver.advance(1)
+    assert "action must be one of" in driver.refused["early"]
+    driver.event("b", answer("order 7"))
+    assert driver.answers == {"b": "r1"}
+
+
+def test_so_many_answers_wait_for_a_run(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.gates.answers.MOST_EARLY", 1)
+    driver.event("a", answer("order 7", look_back_s=30))
+    driver.event("b", answer("order 7", look_back_s=30))
+    assert [name for _, name, _ in driver.started] == ["b"]
 
 
 @pytest.mark.parametrize(("otherwise", "starts"), [("start", True), ("ignore", False)])
