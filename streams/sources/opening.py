@@ -44,7 +44,10 @@ async def open_sources(
     async with EgressGuard(policy).session() as session:
         http = PluginHttp(session)
         tokens = AccessTokens(http)
-        with closing(Connections(policy, settings.concurrency, settings.timeout_s)) as connections:
+        mailboxes = Connections(
+            policy, settings.concurrency, settings.timeout_s, mail_max_bytes=settings.mail_max_bytes
+        )
+        with closing(mailboxes) as connections:
             kinds = (
                 EmailSource(connections, tokens, files, codec, settings.mail_max_bytes),
                 KafkaSource(

@@ -28,6 +28,8 @@ _T = TypeVar("_T")
 
 _CONNECT_S = 15.0
 _HEADER = "BODY.PEEK[HEADER]<0.65536>"
+_MOST_BESIDES = 16 << 20
+"""Bytes of an answer that are no message: headers of several, and what the server has to say besides."""
 _MOST_UIDS = 10_000
 """Of one search; the next one finds the rest."""
 
@@ -47,12 +49,16 @@ class Head:
 class Connections:
     """What the mailboxes of a worker share."""
 
-    def __init__(self, policy: EgressPolicy, concurrency: int, timeout_s: float) -> None:
-        """`concurrency`: commands at the same time. `timeout_s`: of one answer."""
+    def __init__(
+        self, policy: EgressPolicy, concurrency: int, timeout_s: float, *, mail_max_bytes: int
+    ) -> None:
+        """`concurrency`: commands at the same time. `timeout_s`: of one answer. `mail_max_bytes`: the most
+        that is asked for of a message."""
         # It writes down what is said, in part, and a line for each connection that ends.
         logging.getLogger("imapclient").setLevel(logging.WARNING)
         self.policy = policy
         self.timeout_s = timeout_s
+        self.most_bytes = mail_max_bytes + _MOST_BESIDES
         self.pool = ThreadPoolExecutor(concurrency, thread_name_prefix="imap")
 
     def close(self) -> None:
@@ -161,7 +167,7 @@ class Mailbox:
         context = ssl.create_default_context(cadata=config.certificate or None)
         if config.security == "tls":
             self._socket = context.wrap_socket(self._socket, server_hostname=config.host)
-        client = _Client(self._socket, config.host, self._connections.timeout_s)
+        client = _Client(self._socket, config.host, self._connections)
         client.normalise_times = False
         if config.security == "starttls":
             client.starttls(context)
@@ -191,25 +197,49 @@ class Mailbox:
 
 
 class _Imap4(imaplib.IMAP4):
-    """Over a connection that is there already."""
+    """Over a connection that is there already. Reads no answer that is longer than what was asked for can be:
+    whoever names a server may be who runs it."""
 
-    def __init__(self, connected: socket.socket, host: str) -> None:
+    def __init__(self, connected: socket.socket, host: str, most_bytes: int) -> None:
         self._connected = connected
+        self._most_bytes = self._left = most_bytes
         super().__init__(host)
 
     def _create_socket(self, timeout: float | None = None) -> socket.socket:
         return self._connected
 
+    def _command(self, name: str, *arguments: Any) -> Any:
+        self._left = self._most_bytes
+        return super()._command(name, *arguments)  # type: ignore[misc]
+
+    def read(self, size: int) -> bytes:
+        """A literal, whose length the server has announced. Raises `abort`."""
+        self._spend(size)
+        return super().read(size)
+
+    def readline(self) -> bytes:
+        """Likewise."""
+        line = super().readline()
+        self._spend(len(line))
+        return line
+
+    def _spend(self, size: int) -> None:
+        self._left -= size
+        if self._left < 0:
+            raise self.abort(f"an answer has more than {self._most_bytes} bytes")
+
 
 class _Client(IMAPClient):  # type: ignore[misc]
     """Likewise."""
 
-    def __init__(self, connected: socket.socket, host: str, timeout_s: float) -> None:
+    def __init__(self, connected: socket.socket, host: str, connections: Connections) -> None:
         self._connected = connected
+        self._most_bytes = connections.most_bytes
+        timeout_s = connections.timeout_s
         super().__init__(host, ssl=False, timeout=SocketTimeout(timeout_s, timeout_s))
 
     def _create_IMAP4(self) -> imaplib.IMAP4:
-        return _Imap4(self._connected, self.host)
+        return _Imap4(self._connected, self.host, self._most_bytes)
 
 
 def _head(uid: int, found: dict[bytes, Any]) -> Head:

@@ -47,7 +47,7 @@ class Post:
     def __init__(self, server: ImapServer, max_bytes: int = 1 << 20) -> None:
         self.server = server
         self.files = FileStore(Storage(MemoryStore()), FileLinks("", "", 60))
-        self.connections = Connections(EgressPolicy(["127.0.0.1"]), 4, 10)
+        self.connections = Connections(EgressPolicy(["127.0.0.1"]), 4, 10, mail_max_bytes=1 << 20)
         self.tokens = Tokens()
         self.source = EmailSource(self.connections, self.tokens, self.files, CODEC, max_bytes)
 
