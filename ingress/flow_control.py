@@ -1,6 +1,6 @@
 """`/api/v1/workflows/{workflow_id}/flow-control`, `/pause`, `/resume`: how events get to a workflow."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from aiohttp import web
@@ -12,7 +12,7 @@ from ingress.operation import Operation
 from ingress.ownership import find_version
 from ingress.responses import json_answer, read_model
 from ingress.wire import Answer, RequestBody
-from schemas.ids import gate_key, now_us
+from schemas.ids import gate_key
 from schemas.models import (
     Batch,
     Debounce,
@@ -28,6 +28,7 @@ from transport.definitions import FLOW_CONTROLS
 from transport.producer import Send
 
 _PATH = "/api/v1/workflows/{workflow_id}"
+_TICK = timedelta(milliseconds=1)
 
 
 class FlowControlBody(RequestBody):
@@ -73,32 +74,33 @@ async def replace(request: web.Request) -> web.Response:
     if wanted.batch is not None and workflow.type is WorkflowType.CHAT:
         row = {"node": None, "field": "batch", "why": "each turn of a conversation is a run of its own"}
         raise Unprocessable("a chat takes no batches", errors=[row])
-    return await _put(
-        request, workflow, {name: getattr(wanted, name) for name in FlowControlBody.model_fields}
-    )
+    await _put(request, workflow, {name: getattr(wanted, name) for name in FlowControlBody.model_fields})
+    return _answer(request, workflow)
 
 
 async def pause(request: web.Request) -> web.Response:
     """All its triggers at once. It can still be started by hand."""
     workflow, wanted = _named(request), await read_model(request, Pause)
-    return await _put(request, workflow, {"paused": wanted.events})
+    await _put(request, workflow, {"paused": wanted.events})
+    return _answer(request, workflow)
 
 
 async def resume(request: web.Request) -> web.Response:
     """What was held starts; told twice, it starts once."""
     workflow = _named(request)
-    answer = await _put(request, workflow, {"paused": ""})
+    resumed = await _put(request, workflow, {"paused": ""})
     key = gate_key(workflow.id, "hold", "")
     record = {
         "gate_key": key,
         "kind": "RESUME",
         "tenant_id": workflow.tenant_id,
         "workflow_id": workflow.id,
-        "issued_at": now_us(),
+        # Later than the pause, whichever ingress has begun that.
+        "issued_at": int(resumed.updated_at.timestamp() * 1e6),
     }
     value = request.app[CODEC].encode("GateCommand", record)
     await request.app[PRODUCER].send(Send("gate.commands", key.encode(), value))
-    return answer
+    return _answer(request, workflow)
 
 
 def _named(request: web.Request) -> Workflow:
@@ -106,14 +108,17 @@ def _named(request: web.Request) -> Workflow:
     return find_version(definitions, request[CALLER], workflow_id, None)
 
 
-async def _put(request: web.Request, workflow: Workflow, update: dict[str, Any]) -> web.Response:
-    caller = request[CALLER]
+async def _put(request: web.Request, workflow: Workflow, update: dict[str, Any]) -> FlowControl:
+    """The control as it is now, its `updated_at` later than before: clocks of ingresses differ."""
+    caller, now = request[CALLER], utc_now()
     before = request.app[FEED].definitions.flow_controls.get(workflow.id)
     if before is None:
         before = FlowControl(id=workflow.id, tenant_id=workflow.tenant_id, created_by=caller.name)
-    stamped = {**update, "updated_at": utc_now(), "updated_by": caller.name}
-    await request.app[STORE].put(FLOW_CONTROLS, before.model_copy(update=stamped))
-    return _answer(request, workflow)
+    else:
+        now = max(now, before.updated_at + _TICK)
+    changed = before.model_copy(update={**update, "updated_at": now, "updated_by": caller.name})
+    await request.app[STORE].put(FLOW_CONTROLS, changed)
+    return changed
 
 
 def _answer(request: web.Request, workflow: Workflow) -> web.Response:

@@ -1,11 +1,14 @@
 """How events get to a workflow, set and shown; and the word that resumes it."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from schemas.codec import SingleObjectCodec
+from schemas.models import utc_now
 from tests.ingress.stand_ins import AUTHORIZED, Client, StandIns
+from transport.definitions import FLOW_CONTROLS
 
 Json = dict[str, Any]
 
@@ -63,6 +66,23 @@ async def test_a_pause_stays_when_limits_change_and_ends_with_a_word_to_the_gate
     command = SingleObjectCodec().decode("GateCommand", told.value)
     assert (command["kind"], command["gate_key"]) == ("RESUME", f"{workflow_id}:hold:")
     assert command["issued_at"] > paused_at.timestamp() * 1e6
+
+
+async def test_what_an_ingress_with_a_fast_clock_has_paused_goes_on(
+    client: Client, workflow_id: str, stand_ins: StandIns
+) -> None:
+    path = f"/api/v1/workflows/{workflow_id}"
+    await call(client, "POST", f"{path}/pause")
+    control = stand_ins.configured.definitions.flow_controls[workflow_id]
+    ahead = control.model_copy(update={"updated_at": utc_now() + timedelta(seconds=5)})
+    await stand_ins.configured.put(FLOW_CONTROLS, ahead)
+    await call(client, "POST", f"{path}/resume")
+    [told] = [s for s in stand_ins.sent.sends if s.topic == "gate.commands"]
+    resumed_at = SingleObjectCodec().decode("GateCommand", told.value)["issued_at"]
+    assert resumed_at > ahead.updated_at.timestamp() * 1e6
+    await call(client, "POST", f"{path}/pause")
+    again = stand_ins.configured.definitions.flow_controls[workflow_id]
+    assert again.updated_at.timestamp() * 1e6 > resumed_at
 
 
 async def test_another_tenants_workflow_is_not_there(client: Client) -> None:
