@@ -154,7 +154,7 @@ class Router:
         if route.trigger is None or route.refusal is not None:
             return
         event, trigger_id = arrival.event, route.trigger.id
-        if dependents := self._feed.definitions.dependents(trigger_id):
+        if dependents := self._feed.definitions.dependents(event["tenant_id"], trigger_id):
             told = notes(
                 self._codec, dependents, trigger_id, event["tenant_id"], event["received_at"], arrival.data
             )

@@ -83,7 +83,8 @@ class Definitions:
         self._deployed: dict[str, DeployedTrigger] = {}
         self._routes: dict[tuple[str, str, str], dict[str, DeployedTrigger]] = defaultdict(dict)
         """By tenant, type and index key: no tenant can make another one's events slow."""
-        self._dependents: dict[str, dict[str, DeployedTrigger]] = defaultdict(dict)
+        self._dependents: dict[tuple[str, str], dict[str, DeployedTrigger]] = defaultdict(dict)
+        """By tenant and the id of the trigger that is needed: anybody may name that of another tenant."""
         self._addresses = Addresses()
         self._hashes: dict[str, str] = {}
         self._accounts: dict[tuple[type[Provider], str], dict[str, Provider]] = defaultdict(dict)
@@ -101,9 +102,9 @@ class Definitions:
         """The entry of a trigger that looks at events."""
         return self._deployed.get(trigger_id)
 
-    def dependents(self, trigger_id: str) -> Mapping[str, DeployedTrigger]:
-        """The triggers that depend on that one, by their ids."""
-        return self._dependents.get(trigger_id, {})
+    def dependents(self, tenant_id: str, trigger_id: str) -> Mapping[str, DeployedTrigger]:
+        """The tenant's triggers that depend on that one, by their ids."""
+        return self._dependents.get((tenant_id, trigger_id), {})
 
     def all_deployed(self) -> Iterable[DeployedTrigger]:
         """All triggers that look at events, paused ones included."""
@@ -215,8 +216,9 @@ class Definitions:
             self.api_keys[entity.sha256] = entity
 
 
-def _needed(deployed: DeployedTrigger) -> Iterable[str]:
-    return deployed.settings.depends_on.triggers if deployed.settings.depends_on else ()
+def _needed(deployed: DeployedTrigger) -> Iterable[tuple[str, str]]:
+    depends_on, tenant_id = deployed.settings.depends_on, deployed.trigger.tenant_id
+    return ((tenant_id, one) for one in depends_on.triggers) if depends_on else ()
 
 
 def _put(where: dict[str, Any], key: str, entity: Entity | None) -> None:
