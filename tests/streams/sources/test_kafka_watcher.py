@@ -25,7 +25,8 @@ from transport.plugin_http import PluginHttp
 pytestmark = pytest.mark.broker
 
 CODEC = SingleObjectCodec()
-AT_MS = int(time.time() * 1000) + 60_000
+AT_MS = int(time.time() * 1000) + 50 * 60_000
+"""Later than any trigger of these tests is made, and not so late that the broker refuses it (one hour)."""
 
 
 class Other:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from textwrap import dedent
@@ -31,8 +31,17 @@ def zygote() -> psutil.Process:
     return children()[0].children()[0]
 
 
-def temp_folders() -> set[Path]:
-    return set(Path(tempfile.gettempdir()).glob("hopline-sandbox-*"))
+@pytest.fixture
+def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder for temporary files that nobody else uses, with a short name: sockets are in it."""
+    with tempfile.TemporaryDirectory(prefix="t-") as folder:
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        monkeypatch.setenv("TMPDIR", folder)
+        yield Path(folder)
+
+
+def left_in(folder: Path) -> list[Path]:
+    return list(folder.glob("hopline-sandbox-*"))
 
 
 async def test_a_script_survives_the_death_of_its_zygote(sandbox: Sandbox) -> None:
@@ -54,20 +63,20 @@ async def test_a_process_that_dies_while_it_waits_is_replaced(sandbox: Sandbox) 
 
 
 @pytest.mark.parametrize("without", PLANS, ids=["full", "no mount", "no namespaces"])
-async def test_closing_leaves_nothing_behind(settings: SandboxSettings, without: tuple[str, ...]) -> None:
-    temp_before = temp_folders()
+async def test_closing_leaves_nothing_behind(
+    settings: SandboxSettings, temporary: Path, without: tuple[str, ...]
+) -> None:
     async with Sandbox(settings.model_copy(update={"without": without})) as sandbox:
         await sandbox.run("def main():\n open('f', 'w').write('x')\n return {}", {})
         running = asyncio.create_task(sandbox.run(SLEEP, {"s": 30}))
         await asyncio.sleep(0.1)
         running.cancel()
     assert descendants() == []
-    assert temp_folders() <= temp_before
+    assert left_in(temporary) == []
 
 
 @pytest.mark.parametrize("without", PLANS, ids=["full", "no mount", "no namespaces"])
-def test_a_killed_worker_takes_its_sandbox_along(without: tuple[str, ...]) -> None:
-    temp_before = temp_folders()
+def test_a_killed_worker_takes_its_sandbox_along(temporary: Path, without: tuple[str, ...]) -> None:
     worker = subprocess.Popen(
         [sys.executable, "-c", WORKER, ",".join(without)],
         stdout=subprocess.PIPE,
@@ -83,7 +92,7 @@ def test_a_killed_worker_takes_its_sandbox_along(without: tuple[str, ...]) -> No
         worker.wait()
     _, alive = psutil.wait_procs(below, timeout=5)
     assert alive == []
-    assert temp_folders() <= temp_before
+    assert left_in(temporary) == []
 
 
 WORKER = dedent("""
