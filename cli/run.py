@@ -14,7 +14,7 @@ from cli.output import duration, json_option, moment, one_line, show, show_json,
 from cli.pairs import Pair, typed_inputs
 from cli.pause import RUNS, find_pauses, show_execution, show_pause
 from cli.tree import run_tree
-from cli.wait import wait_for_answer, wait_for_run
+from cli.wait import wait_for_answer, wait_for_nodes, wait_for_run
 
 _wait_option = click.option(
     "--wait", is_flag=True, help="Wait for the end and draw the run; exit code 1 unless it succeeded."
@@ -52,6 +52,7 @@ def run() -> None:
 @click.option(
     "--conversation", "conversation_id", default="", metavar="ID", help="Of a chat: which to go on with."
 )
+@click.option("--confirmed", is_flag=True, help="Where the workflow wants to be confirmed.")
 @_wait_option
 @_timeout_option
 @json_option
@@ -64,6 +65,7 @@ def start(
     version: str,
     query: str,
     conversation_id: str,
+    confirmed: bool,
     wait: bool,
     timeout_s: float,
     as_json: bool,
@@ -74,7 +76,13 @@ def start(
     variables = _variables(client, workflow_id, version) if pairs else ()
     given = {**inputs, **typed_inputs(pairs, variables, lambda path: client.upload_file(path)["file"])}
     said = {"query": query, "conversation_id": conversation_id}
-    body = {"inputs": given, "version": version, **{name: text for name, text in said.items() if text}}
+    consent = {"confirmed": True} if confirmed else {}
+    body = {
+        "inputs": given,
+        "version": version,
+        **consent,
+        **{name: text for name, text in said.items() if text},
+    }
     started = client.post("triggers", "workflows", workflow_id, "manual", body=body)
     _started(client, started, wait, timeout_s, as_json)
 
@@ -241,7 +249,7 @@ def _started(client: Client, started: dict[str, Any], wait: bool, timeout_s: flo
         click.echo(f"conversation {conversation_id}", err=True)
     if wait:
         ended = wait_for_run(client, run_id, timeout_s)
-        _show(ended, client.get("runs", run_id, "nodes")["data"], as_json)
+        _show(ended, wait_for_nodes(client, ended), as_json)
         if ended["status"] not in ("SUCCEEDED", "PARTIAL_SUCCEEDED"):
             raise CommandFailed(
                 one_line(f"run {run_id} has ended {ended['status']}: {ended.get('error') or ''}")

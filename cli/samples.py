@@ -12,11 +12,16 @@ from cli.errors import CommandFailed
 from cli.sampling.deployment import Deployment, check
 from cli.sampling.kinds import KINDS
 from cli.sampling.sample import Installed, Sample
+from cli.wait import is_whole
 
 __all__ = ["Installed", "Sample", "SampleRunner", "load_samples", "missing"]
 
+Json = dict[str, Any]
+
 RUN_TIMEOUT_S = 60.0
 _POLL_S = 0.05
+_PATIENCE_S = 2.0
+"""How long another log may come, where the first ones started nothing."""
 _FINISHED = {"SUCCEEDED", "FAILED", "STOPPED", "PARTIAL_SUCCEEDED"}
 
 
@@ -46,30 +51,43 @@ class SampleRunner:
         """Sends the event, or fires the latest time; returns its event_id once it is durable."""
         return await KINDS[installed.sample.trigger.type].fire(self._at, installed)
 
-    async def finished(self, event_id: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-        """The finished run that the event started, and its node executions. Raises `CommandFailed`."""
+    async def finished(self, installed: Installed, event_id: str) -> tuple[Json, list[Json]]:
+        """The finished run that the event started of the sample, and its node executions.
+
+        Raises `CommandFailed`. Somebody may have given the workflow further triggers, which leave logs too.
+        """
         deadline = time.monotonic() + RUN_TIMEOUT_S
-        while time.monotonic() < deadline:
-            logs = await self._at.call("GET", "/api/v1/trigger-logs", params={"event_id": event_id})
-            for log in logs["data"]:
-                if log["workflow_run_id"] is None:
-                    raise CommandFailed(f"the event {event_id} started no run: {log['error']}")
-                run = await self._run(log["workflow_run_id"])
-                if run is not None and run["status"] in _FINISHED:
-                    nodes = await self._at.call("GET", f"/api/v1/runs/{run['id']}/nodes")
-                    return run, nodes["data"]
+        query = {"event_id": event_id, "workflow_id": installed.workflow_id}
+        refused_at = 0.0
+        while (now := time.monotonic()) < deadline:
+            logs = (await self._at.call("GET", "/api/v1/trigger-logs", params=query))["data"]
+            for log in logs:
+                if log["workflow_run_id"] and (found := await self._whole(log["workflow_run_id"])):
+                    return found
+            if logs and all(log["workflow_run_id"] is None for log in logs):
+                refused_at = refused_at or now
+                if now - refused_at > _PATIENCE_S:
+                    raise CommandFailed(f"the event {event_id} started no run: {logs[0]['error']}")
             await asyncio.sleep(_POLL_S)
         raise CommandFailed(
             f"the event {event_id} has no finished run after {RUN_TIMEOUT_S:g} s; the logs of the parts are "
             f"in {self._at.remembered.parent / 'logs'}"
         )
 
-    async def _run(self, run_id: str) -> dict[str, Any] | None:
+    async def _whole(self, run_id: str) -> tuple[Json, list[Json]] | None:
+        """The run and its nodes, once it has ended and the history has all of it."""
+        run = await self._run(run_id)
+        if run is None or run["status"] not in _FINISHED:
+            return None
+        nodes = (await self._at.call("GET", f"/api/v1/runs/{run_id}/nodes"))["data"]
+        return (run, nodes) if is_whole(run, nodes) else None
+
+    async def _run(self, run_id: str) -> Json | None:
         async with self._at.session.get(f"/api/v1/runs/{run_id}") as response:
             if response.status == 404:
                 return None
             await check(response)
-            found: dict[str, Any] = await response.json()
+            found: Json = await response.json()
             return found
 
     def _document(self, folder: Path, sample: Sample) -> bytes:

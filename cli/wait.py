@@ -1,7 +1,7 @@
 """Waiting for a run, with something to see on a terminal."""
 
 import time
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from rich.console import Console
@@ -12,6 +12,7 @@ from cli.errors import CommandFailed
 from cli.output import one_line
 
 _POLL_S = 0.2
+_LAST_NODES_S = 5.0
 _NOT_FOUND = 404
 _UNDER_WAY = frozenset({"RUNNING", "PAUSED", "running"})
 _ANSWERED = _UNDER_WAY | {"paused"}
@@ -20,6 +21,22 @@ _ANSWERED = _UNDER_WAY | {"paused"}
 def wait_for_run(client: Client, run_id: str, timeout_s: float) -> Mapping[str, Any]:
     """The run once it has ended. Raises `CommandFailed` when it has not within `timeout_s`."""
     return _wait(client, ("run", "runs"), run_id, timeout_s)
+
+
+def wait_for_nodes(client: Client, run: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Of a run that has ended. The sink may have written that before the last of them: it is waited for."""
+    deadline = time.monotonic() + _LAST_NODES_S
+    while True:
+        nodes: list[Mapping[str, Any]] = client.get("runs", run["id"], "nodes")["data"]
+        if is_whole(run, nodes) or time.monotonic() >= deadline:
+            return nodes
+        time.sleep(_POLL_S)
+
+
+def is_whole(run: Mapping[str, Any], nodes: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether these are all node executions of a run that has ended, each as it ended."""
+    steps = {node["index"] for node in nodes}
+    return len(steps) >= run["total_steps"] and all(node["status"] not in _UNDER_WAY for node in nodes)
 
 
 def wait_for_node(client: Client, execution_id: str, timeout_s: float) -> Mapping[str, Any]:

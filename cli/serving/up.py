@@ -104,7 +104,7 @@ class _Up:
         """None, or why the run is not what it should be."""
         expect = installed.sample.expect
         try:
-            run, nodes = await runner.finished(await runner.fire(installed))
+            run, nodes = await runner.finished(installed, await runner.fire(installed))
         except CommandFailed as failed:
             # The system stays up, for its user to look at what is wrong.
             self._console.print(
