@@ -27,7 +27,7 @@ RUN = {
     "status": "SUCCEEDED",
     "created_at": "2026-01-01T00:00:00Z",
     "elapsed_time": 0.0123,
-    "total_steps": 2,
+    "total_steps": 1,
     "error": None,
 }
 

@@ -99,6 +99,12 @@ def test_wait_outlasts_the_sink_and_draws(hopline: Hopline, startable: CannedApi
         (200, {**RUN, "status": "RUNNING"}),
         (200, RUN),
     ]
+    unfinished = {**NODE, "status": "running"}
+    startable.answers[f"GET /api/v1/runs/{RUN_ID}/nodes"] = [
+        (200, {"data": []}),
+        (200, {"data": [unfinished]}),
+        (200, {"data": [NODE]}),
+    ]
     result = hopline("run", "start", "order-review", "--wait")
     assert result.exit_code == 0
     assert result.stdout.splitlines() == [
@@ -113,6 +119,11 @@ def test_wait_for_a_run_that_fails(hopline: Hopline, startable: CannedApi) -> No
     assert result.exit_code == 1
     assert orjson.loads(result.stdout)["nodes"] == [NODE]
     assert result.stderr == f"hopline: run {RUN_ID} has ended FAILED: n1: no\n"
+
+
+def test_a_start_is_confirmed(hopline: Hopline, startable: CannedApi) -> None:
+    assert hopline("run", "start", "order-review", "--confirmed").exit_code == 0
+    assert startable.seen[-1].json["confirmed"] is True
 
 
 def test_wait_is_bounded(hopline: Hopline, startable: CannedApi) -> None:
