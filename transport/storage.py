@@ -4,6 +4,7 @@ Every write is atomic: a reader sees the whole object or none. Writing the same 
 that is what happens after a crash.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from transport.settings import StorageSettings
 
 _BYTES = "application/octet-stream"
 _CHUNK_BYTES = 1024 * 1024
+_PAGE = 1000
 _RETRY_S = 10
 
 
@@ -34,6 +36,11 @@ class StoredObject:
 
 class Storage:
     """One bucket or folder. May be used concurrently; nothing to close.
+
+    What a coroutine of obstore gives, a thread of its own hands over, and it may still be about that when the
+    event loop has ended: an interpreter that ends in that moment aborts. `list` and `delete`, the last that a
+    command asks for, therefore work in threads of the loop, which `asyncio.run` waits for. A role, which uses
+    the others, lives on for a while.
 
     Every method raises `StorageUnavailable` when the store does not answer, or refuses, and `ValueError` for
     a key with empty or dotted segments.
@@ -110,14 +117,15 @@ class Storage:
         for key in keys:
             try:
                 with _translated(key):
-                    await obstore.delete_async(self._store, key)
+                    await asyncio.to_thread(obstore.delete, self._store, key)
             except ObjectMissing:
                 pass
 
     async def list(self, prefix: str) -> AsyncIterator[StoredObject]:
         """All objects below a prefix of whole segments, in no order."""
         with _translated(prefix):
-            async for page in obstore.list(self._store, prefix):
+            pages = obstore.list(self._store, prefix, chunk_size=_PAGE)
+            while page := await asyncio.to_thread(next, pages, None):
                 for found in page:
                     yield StoredObject(found["path"], found["size"], found["last_modified"])
 

@@ -2,8 +2,11 @@
 
 import asyncio
 import os
+import threading
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from obstore.store import MemoryStore
@@ -96,3 +99,33 @@ async def test_what_was_deleted_before_a_failure_is_gone_and_it_goes_on(
         await prune(storage, ["values"], before)
     assert len(await keys(storage)) == 7
     assert await prune(storage, ["values"], before) == Pruned(6, 30)
+
+
+class _Lingering(asyncio.SelectorEventLoop):
+    """Each thread that hands something over takes its time to come back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inside: list[int] = []
+
+    def call_soon_threadsafe(self, *args: Any, **kwargs: Any) -> asyncio.Handle:
+        self.inside.append(threading.get_ident())
+        handle = super().call_soon_threadsafe(*args, **kwargs)
+        time.sleep(0.1)
+        self.inside.remove(threading.get_ident())
+        return handle
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_no_thread_is_still_about_it_at_the_end(tmp_path: Path, dry_run: bool) -> None:
+    value = tmp_path / "storage/values/t/run/x"
+    value.parent.mkdir(parents=True)
+    value.write_bytes(b"12345")
+    storage, soon = Storage.open(StorageSettings(data_dir=tmp_path)), datetime.now(UTC) + SOON
+    with asyncio.Runner(loop_factory=_Lingering) as runner:
+        loop = runner.get_loop()
+        assert runner.run(prune(storage, ["values"], soon, dry_run=dry_run)) == Pruned(1, 5)
+    # Or it would come back to an interpreter that ends, and abort it.
+    assert isinstance(loop, _Lingering)
+    assert loop.inside == []
+    assert value.exists() == dry_run
