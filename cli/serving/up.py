@@ -1,6 +1,7 @@
 """The whole system in one terminal, as `hopline up` runs it, shown by real sample events."""
 
 import asyncio
+import shlex
 import signal
 import time
 from pathlib import Path
@@ -8,18 +9,19 @@ from pathlib import Path
 import aiohttp
 from pydantic import SecretStr
 from rich.console import Console
+from rich.markup import escape
 
 from cli.errors import CommandFailed
 from cli.logs import set_up_logging
 from cli.receiver import Receiver
 from cli.samples import Installed, SampleRunner, load_samples, missing
 from cli.serving.system import System, SystemSettings
-from cli.settings import LogSettings, UpSettings, resolve
+from cli.settings import ClientSettings, LogSettings, UpSettings, resolve
 from cli.state import api_key, secret_key
 from cli.tree import run_tree
 from transport.settings import ClickHouseSettings, KafkaSettings, StorageSettings
 
-_TRY = "hopline run list    hopline sql 'SELECT status, count() FROM workflow_runs GROUP BY status'"
+_TRY = ("hopline run list", "hopline sql 'SELECT status, count() FROM workflow_runs GROUP BY status'")
 
 SAMPLES = Path(__file__).parent.parent.parent / "samples"
 
@@ -27,6 +29,18 @@ SAMPLES = Path(__file__).parent.parent.parent / "samples"
 async def serve(settings: UpSettings, workers: int, then_exit: bool) -> None:
     """Until Ctrl-C, or until the samples have run. Raises `CommandFailed`, `TransportError`."""
     await _Up(settings, workers, then_exit).run()
+
+
+def to_try(url: str, data_dir: Path) -> list[str]:
+    """Commands as another terminal in this directory runs them, after what it has to be told: where the API
+    is and where its key, unless they are where every command looks for them."""
+    fields = ClientSettings.model_fields
+    told = []
+    if url != fields["url"].default:
+        told.append(f"HOPLINE_URL={url}")
+    if data_dir.absolute() != fields["data_dir"].default.absolute():
+        told.append(f"HOPLINE_DATA_DIR={shlex.quote(str(data_dir.absolute()))}")
+    return [f"export {' '.join(told)}", *_TRY] if told else [*_TRY]
 
 
 class _Up:
@@ -125,10 +139,11 @@ class _Up:
 
     def _print_addresses(self, system: System) -> None:
         directory, url = self._settings.data_dir, system.url
+        commands = "\n             ".join(map(escape, to_try(url, directory)))
         self._console.print(
             f"\n[bold]Hopline is up.[/bold] Ctrl-C stops it; its state is in {directory}\n"
             f"  HTTP API   {url}   (OpenAPI: {url}/openapi.json, metrics: {url}/metrics)\n"
             f"  API key    {api_key(directory)}\n"
             f"  Kafka      {system.bootstrap_servers}   (for hopline topics describe: HOPLINE_KAFKA)\n"
-            f"  Try        {_TRY}"
+            f"  Try        {commands}"
         )
