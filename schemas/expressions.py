@@ -14,6 +14,9 @@ from pydantic import AfterValidator
 
 MAX_CHARS = 2_000
 
+_COMPLAINT = re.compile(r"ERROR: (.+?)(?: expecting \{.*)?$", re.MULTILINE)
+"""The first of the parser's, without the list of all tokens that might stand there."""
+
 _MACRO = r"\.(?:all|exists|exists_one|map|filter)\s*\("
 _TOKEN = re.compile(rf"""(?P<text>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|(?P<macro>{_MACRO})|[()]""")
 _ELEMENT = re.compile(rf"{_MACRO}\s*(\w+)\s*,")
@@ -39,7 +42,7 @@ class Expression:
         try:
             self._program = cel.compile(source)
         except ValueError as wrong:
-            raise ValueError(f"{source!r} is no CEL expression: {_first_line(wrong)}") from wrong
+            raise ValueError(f"{source!r} is no CEL expression: {_complaint(wrong)}") from wrong
         unknown = set(self._program.variables()) - {"event"} - set(_ELEMENT.findall(source))
         if unknown:
             raise ValueError(f"an expression knows `event` alone, not {', '.join(sorted(unknown))}")
@@ -99,9 +102,14 @@ def _nests(source: str) -> bool:
     return False
 
 
+def _complaint(wrong: Exception) -> str:
+    found = _COMPLAINT.search(str(wrong))
+    return found[1] if found else _first_line(wrong)
+
+
 def _first_line(wrong: Exception) -> str:
     lines = str(wrong).splitlines()
-    return lines[0].partition("ERROR: ")[2] or lines[0] if lines else type(wrong).__name__
+    return lines[0] if lines else type(wrong).__name__
 
 
 def _reason(failed: Exception) -> str:
