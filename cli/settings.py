@@ -7,6 +7,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cli.errors import CommandFailed
+from schemas.errors import reason
 
 _S = TypeVar("_S", bound=BaseSettings)
 
@@ -74,12 +75,13 @@ def resolve(settings: type[_S], **given: Any) -> _S:
         return settings(**given)
     except ValidationError as wrong:
         prefix = settings.model_config.get("env_prefix", "")
-        told = "; ".join(
-            f"{_variable(prefix, error['loc'])}: {error['msg']}" for error in wrong.errors(include_url=False)
-        )
+        told = "; ".join(_variable(prefix, error["loc"]) + reason(error) for error in wrong.errors())
         raise CommandFailed(f"{told}: correct the environment") from wrong
 
 
 def _variable(prefix: str, location: tuple[int | str, ...]) -> str:
+    """With a colon; "" for what is wrong with several together, which the message names itself."""
+    if not location:
+        return ""
     name = ".".join(map(str, location))
-    return name if name.startswith("HOPLINE_") else f"{prefix}{name}".upper()
+    return f"{name if name.startswith('HOPLINE_') else f'{prefix}{name}'.upper()}: "

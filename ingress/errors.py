@@ -25,7 +25,7 @@ import orjson
 from aiohttp import web
 from pydantic import ValidationError
 
-from schemas.errors import InvalidDefinition
+from schemas.errors import InvalidDefinition, reason
 from transport.errors import TransportError
 
 _log = logging.getLogger(__name__)
@@ -157,7 +157,7 @@ def problem_response(
 def invalid(error: ValidationError, within: str = "") -> Unprocessable:
     """What pydantic found, one row a field; `within` is where in the body the model begins."""
     rows = [
-        {"node": None, "field": ".".join(filter(None, (within, *map(str, one["loc"])))), "why": one["msg"]}
+        {"node": None, "field": ".".join(filter(None, (within, *map(str, one["loc"])))), "why": reason(one)}
         for one in error.errors(include_url=False, include_input=False, include_context=False)
     ]
     return Unprocessable(f"{len(rows)} field(s) of the body are not as they should be", errors=rows)

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from schemas.errors import SchemaError
+from schemas.errors import SchemaError, reason
 
 MAX_BATCH = 1_000
 
@@ -171,7 +171,7 @@ def _attributes(given: Mapping[str, Any], where: str) -> Attributes:
     except ValidationError as wrong:
         found = wrong.errors(include_url=False, include_input=False, include_context=False)
         raise NoCloudEvent(
-            (where + str(one["loc"][0]) if one["loc"] else where.rstrip(".-") or "body", one["msg"])
+            (where + str(one["loc"][0]) if one["loc"] else where.rstrip(".-") or "body", reason(one))
             for one in found
         ) from wrong
 

@@ -11,6 +11,8 @@ SchemaError
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pydantic_core import ErrorDetails
+
 
 class SchemaError(Exception):
     """Any of the above."""
@@ -45,3 +47,8 @@ class InvalidDefinition(SchemaError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("; ".join(map(str, self.problems)))
+
+
+def reason(error: ErrorDetails) -> str:
+    """Why pydantic refuses a field: in the words of the validator of ours that did, else in pydantic's."""
+    return error["msg"].removeprefix("Value error, ") if error["type"] == "value_error" else error["msg"]

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from schemas.containers import STARTS, claims, container_problems, owners, start_of
-from schemas.errors import Problem
+from schemas.errors import Problem, reason
 from schemas.nodes import NODE_DATA, NOT_SUPPORTED_YET, node_type, parse_node_data
 from schemas.nodes.base import NodeData
 from schemas.scopes import scope_remarks
@@ -160,7 +160,7 @@ def _read_node(node_id: str, raw: Mapping[str, Any], owner: str, problems: list[
         try:
             data = parse_node_data(raw)
         except ValidationError as wrong:
-            problems += [Problem(node_id, _path(error["loc"]), error["msg"]) for error in wrong.errors()]
+            problems += [Problem(node_id, _path(error["loc"]), reason(error)) for error in wrong.errors()]
     elif kind in NOT_SUPPORTED_YET:
         problems.append(Problem(node_id, "type", f"{kind} is not supported yet"))
     else:

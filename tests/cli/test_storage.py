@@ -49,3 +49,12 @@ def test_files_go_when_they_are_asked_for(hopline: Hopline, folder: Path) -> Non
 def test_a_time_is_needed(hopline: Hopline, folder: Path) -> None:
     assert hopline("storage", "prune").exit_code == 2
     assert hopline("storage", "prune", "--before", "yesterday").exit_code == 2
+
+
+def test_a_wrong_place_is_said_without_words_of_the_library(hopline: Hopline) -> None:
+    result = hopline("storage", "prune", "--before", "2021-01-01", HOPLINE_STORAGE="ftp://host")
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "hopline: HOPLINE_STORAGE is s3://, gs://, az:// or https:// bucket, or file:///folder: "
+        "correct the environment\n"
+    )

@@ -102,7 +102,7 @@ def test_of_a_batch_everything_that_is_wrong_is_said() -> None:
     assert problems(BATCH, [EVENT, bad, 5]) == {
         "1.specversion": "Input should be '1.0'",
         "1.id": "String should have at least 1 character",
-        "1.source": "Value error, must be a URI reference, without spaces",
+        "1.source": "must be a URI reference, without spaces",
         "2": "an event is a JSON object",
     }
 

@@ -97,7 +97,7 @@ NODE_PROBLEMS: list[tuple[Json, str]] = [
     (node("x", "start", variables=[field("a", "colour")]), "node x, variables.0.type: Input should be"),
     (
         node("x", "start", variables=[field("a", "json_object", json_schema="{")]),
-        "json_schema: Value error, is",
+        "json_schema: is not JSON",
     ),
     (
         node("x", "start", variables=[field("a", "json_object", json_schema={"type": "colour"})]),
