@@ -65,7 +65,7 @@ def find_routes(arrival: Arrival, definitions: Definitions) -> list[Route]:
         return [_manual_route(index_key, arrival.data, definitions)]
     found = definitions.route(event["tenant_id"], kind, index_key)
     routes = [_trigger_route(deployed, arrival.data, definitions) for deployed in found]
-    return routes or [Route(None, refusal=f"no trigger of type {kind} has index key {index_key!r}")]
+    return routes or [Route(None, refusal=_unwanted(event["tenant_id"], kind, index_key, definitions))]
 
 
 def start_command(arrival: Arrival, route: Route, log: AvroRecord, now_us: int, offset: int) -> AvroRecord:
@@ -172,6 +172,13 @@ def _manual_route(workflow_id: str, data: Mapping[str, Any], definitions: Defini
     if workflow is None:
         raise Unroutable(f"workflow {workflow_id!r} is unknown, or has no {version or 'published'} version")
     return Route(workflow, gates=manual_gates(workflow_id, metadata))
+
+
+def _unwanted(tenant_id: str, kind: str, index_key: str, definitions: Definitions) -> str:
+    idle = definitions.undeployed.first(tenant_id, kind, index_key)
+    if idle is not None:
+        return f"the trigger {idle} of type {kind} has index key {index_key!r}, but is not deployed"
+    return f"no trigger of type {kind} has index key {index_key!r}"
 
 
 def _trigger_route(deployed: DeployedTrigger, data: Mapping[str, Any], definitions: Definitions) -> Route:

@@ -26,6 +26,7 @@ from schemas.models import (
 )
 from transport.addresses import Addresses
 from transport.subscriptions import SUBSCRIPTION_MODELS, SubscriptionIndex
+from transport.undeployed import Undeployed
 
 APPS, WORKFLOWS, TRIGGERS, API_KEYS = (
     f"definitions.{kind}" for kind in ("apps", "workflows", "triggers", "api_keys")
@@ -80,6 +81,7 @@ class Definitions:
         self.subscriptions = SubscriptionIndex()
         self.latest: dict[str, Workflow] = {}
         """Workflow id -> its latest published version."""
+        self.undeployed = Undeployed()
         self._deployed: dict[str, DeployedTrigger] = {}
         self._routes: dict[tuple[str, str, str], dict[str, DeployedTrigger]] = defaultdict(dict)
         """By tenant, type and index key: no tenant can make another one's events slow."""
@@ -172,6 +174,7 @@ class Definitions:
     def _apply_trigger(self, key: str, entity: Entity | None, offset: int) -> None:
         # Also of one that looks at nothing: whoever shows it or deploys it relies on its config.
         found = DeployedTrigger.of(entity, offset) if isinstance(entity, AppTrigger) else None
+        self.undeployed.remove(key)
         before = self._deployed.pop(key, None)
         if before is not None:
             self._withdraw(before)
@@ -182,9 +185,10 @@ class Definitions:
             self._addresses.claim(found)
             for one in _needed(found):
                 self._dependents[one][key] = found
-        elif isinstance(entity, AppTrigger) and entity.claims:
+        elif found is not None:
+            self.undeployed.put(found)
             # Others may have its addresses meanwhile: deployed again, it comes after them.
-            entity = entity.model_copy(update={"claims": {}})
+            entity = found.trigger.model_copy(update={"claims": {}})
         _put(self.triggers, key, entity)
 
     def _apply_provider(self, kind: type[Provider], key: str, entity: Entity | None) -> None:

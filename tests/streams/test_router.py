@@ -185,6 +185,7 @@ def test_a_trigger_that_is_not_deployed_looks_at_nothing(bench: Bench) -> None:
     bench.feed.trigger(deployment_status=DeploymentStatus.UNDEPLOYED)
     commands, [log] = bench.decide(bench.event())
     assert (commands, log["status"], log["workflow_id"]) == ([], "STOPPED", None)
+    assert log["error"] == f"the trigger trigger of type WEBHOOK has index key {HOOK!r}, but is not deployed"
 
 
 def test_a_manual_start_of_a_workflow_that_there_is_not_is_refused(bench: Bench) -> None:

@@ -1,6 +1,8 @@
 """What is found of definitions, and by whom."""
 
-from schemas.models import DEFAULT_TENANT, AppTrigger
+import pytest
+
+from schemas.models import DEFAULT_TENANT, AppTrigger, DeploymentStatus
 from transport.definitions import TRIGGERS, Definitions
 
 
@@ -33,3 +35,26 @@ def test_dependents_are_of_the_tenant_alone() -> None:
     assert list(definitions.dependents(DEFAULT_TENANT, "needed")) == []
     definitions.apply(TRIGGERS, "mine", None)
     assert list(definitions.dependents(DEFAULT_TENANT, "other")) == []
+
+
+def test_who_is_not_deployed_is_known_by_tenant_type_and_index_key() -> None:
+    definitions = Definitions()
+    idle = schedule("s").model_copy(update={"deployment_status": DeploymentStatus.UNDEPLOYED})
+    definitions.apply(TRIGGERS, "s", idle)
+    assert definitions.undeployed.first(DEFAULT_TENANT, "SCHEDULE", "s") == "s"
+    for other in (
+        ("other", "SCHEDULE", "s"),
+        (DEFAULT_TENANT, "PLUGIN", "s"),
+        (DEFAULT_TENANT, "SCHEDULE", ""),
+    ):
+        assert definitions.undeployed.first(*other) is None
+
+
+@pytest.mark.parametrize("then", [schedule("s"), None])
+def test_who_is_deployed_or_removed_is_no_longer_undeployed(then: AppTrigger | None) -> None:
+    definitions = Definitions()
+    idle = schedule("s").model_copy(update={"deployment_status": DeploymentStatus.UNDEPLOYED})
+    for _ in range(2):
+        definitions.apply(TRIGGERS, "s", idle)
+    definitions.apply(TRIGGERS, "s", then)
+    assert definitions.undeployed.first(DEFAULT_TENANT, "SCHEDULE", "s") is None
