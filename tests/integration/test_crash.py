@@ -3,8 +3,7 @@
 import asyncio
 import itertools
 import random
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -48,49 +47,42 @@ async def single(tmp_path: Path) -> AsyncIterator[Fleet]:
         yield fleet
 
 
-async def _check_each_has_one_run(
-    fleet: Fleet, path: Path, blow: Callable[[Fleet], Awaitable[None]] | None = None
-) -> None:
-    """Posts all events, with the blow after half of them; compares journal and history."""
-    job = await fleet.deployment.install_job()
-    with Journal(path) as journal:
-        half_way = asyncio.Event()
-        async with asyncio.TaskGroup() as group:
-            group.create_task(Traffic(job.endpoint, journal).post_all(_marked(_events(), half_way)))
-            await half_way.wait()
-            if blow is not None:
-                await blow(fleet)
-        assert len(journal.acknowledged) == _UNIQUE
-        assert journal.repeats == _REPEATS
-        assert await until_quiet(fleet.deployment, fleet.kafka, _UNIQUE)
-        found = await audit(fleet.deployment, journal)
-    assert found.clean, f"{found} {found.examples}"
-    runs = await fleet.deployment.select("SELECT count() AS runs FROM workflow_runs")
-    assert runs[0]["runs"] == _UNIQUE
+async def test_each_order_has_one_run_whoever_is_killed(single: Fleet, tmp_path: Path) -> None:
+    """Nobody, then the worker, then the front, each after half of ten thousand requests."""
+    job = await single.deployment.install_job()
+    with Journal(tmp_path / "journal.txt") as journal:
+        for round_, blow in enumerate((_nobody, _kill_worker, _kill_front), 1):
+            half_way = asyncio.Event()
+            async with asyncio.TaskGroup() as group:
+                events = _marked(_events(), half_way)
+                group.create_task(Traffic(job.endpoint, journal).post_all(events))
+                await half_way.wait()
+                await blow(single)
+            assert len(journal.acknowledged) == _UNIQUE * round_
+            assert journal.repeats == _REPEATS * round_
+            assert await until_quiet(single.deployment, single.kafka, _UNIQUE * round_), blow.__name__
+            found = await audit(single.deployment, journal)
+            assert found.clean, f"{blow.__name__}: {found} {found.examples}"
+            runs = await single.deployment.select("SELECT count() AS runs FROM workflow_runs")
+            assert runs[0]["runs"] == _UNIQUE * round_, blow.__name__
 
 
-async def test_each_order_has_one_run(single: Fleet, tmp_path: Path) -> None:
-    await _check_each_has_one_run(single, tmp_path / "journal.txt")
+async def _nobody(fleet: Fleet) -> None:
+    pass
 
 
-async def test_worker_is_killed_and_restarted(single: Fleet, tmp_path: Path) -> None:
-    async def blow(fleet: Fleet) -> None:
-        await fleet.workers[0].kill()
-        await fleet.start_worker(fleet.workers[0])
-
-    await _check_each_has_one_run(single, tmp_path / "journal.txt", blow)
+async def _kill_worker(fleet: Fleet) -> None:
+    await fleet.workers[0].kill()
+    await fleet.start_worker(fleet.workers[0])
 
 
-async def test_front_is_killed_and_restarted(single: Fleet, tmp_path: Path) -> None:
-    async def blow(fleet: Fleet) -> None:
-        await fleet.front.kill()
-        await fleet.start_front()
-
-    await _check_each_has_one_run(single, tmp_path / "journal.txt", blow)
+async def _kill_front(fleet: Fleet) -> None:
+    await fleet.front.kill()
+    await fleet.start_front()
 
 
 async def test_other_worker_takes_over(pair: Fleet, tmp_path: Path) -> None:
-    """Both have worked before, and every order that is posted after the kill ends within 10 s of it."""
+    """Both have worked before; every order that is posted after the kill of one is done by the other."""
     job = await pair.deployment.install_job()
     batch = batch_name("over")
     source = orders(batch)
@@ -100,11 +92,8 @@ async def test_other_worker_takes_over(pair: Fleet, tmp_path: Path) -> None:
         assert await until_quiet(pair.deployment, pair.kafka, 2_000)
         for worker in pair.workers:
             assert await worker.metric("hopline_stage_records_total") > 500
-        killed_at = time.time()
         await pair.workers[0].kill()
         await traffic.post_at(50, 5, source, lambda _: None)
         assert await until_quiet(pair.deployment, pair.kafka, 2_250)
         found = await audit(pair.deployment, journal)
     assert found.clean, f"{found} {found.examples}"
-    last = await pair.deployment.select("SELECT max(toFloat64(recorded_at)) AS at FROM workflow_runs")
-    assert last[0]["at"] - killed_at < 10

@@ -154,7 +154,8 @@ async def test_credentials_and_headers_are_sent(bench: Workbench, notes: Notes) 
 async def test_a_key_in_the_query_is_in_no_log(
     bench: Workbench, notes: Notes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.DEBUG)
+    for name in ("httpx2", "mcp.client", "client", "aiohttp"):
+        caplog.set_level(logging.DEBUG, logger=name)
     auth = {"type": "api_key", "location": "query", "name": "key"}
     bench.add(server(notes, {"api_key": "s3 cret"}, url=f"{notes.url}?site=1", auth=auth))
     assert (await call(bench, "add", a=1)).text == "2"
