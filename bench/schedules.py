@@ -1,4 +1,5 @@
-"""`python -m bench.schedules --schedules 10000 --seconds 180 --seed 1`: schedules while workers are killed.
+"""`python -m bench.schedules --schedules 10000 --seconds 180 --seed 1`: schedules while workers are killed,
+or, with `--calm`, while nothing happens to them.
 
 Each schedule fires every minute, at a moment of its own within the first half of it. Exit code 0 only if
 every time of every schedule has exactly one run that succeeded; the last line says the counts, and how late
@@ -45,7 +46,8 @@ class Plan:
     seconds: float
     interval_s: int
     jitter_s: float
-    rhythm: Rhythm
+    rhythm: Rhythm | None
+    """Of the kills; None for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +75,18 @@ class Found:
 
 
 async def storm(plan: Plan, home: Path, say: Say) -> Found:
-    """Two workers, of which one or the other is killed all the time. `home` is emptied first."""
+    """Two workers, of which one or the other is killed all the time unless `plan` is calm. Empties `home`."""
     async with Fleet(home, workers=2) as fleet:
         await _create(plan, fleet, say)
         first_us = _next_time(plan)
-        say(f"{plan.schedules:,} schedules; {plan.seconds:,.0f} s of kills begin")
+        kind = "kills" if plan.rhythm else "calm"
+        say(f"{plan.schedules:,} schedules; {plan.seconds:,.0f} s of {kind} begin")
         over = asyncio.Event()
         async with asyncio.TaskGroup() as group:
-            group.create_task(strike(fleet.workers, plan.rhythm, over, say))
-            for worker in fleet.workers:
-                group.create_task(keep_up(worker, plan.rhythm, over, say))
+            if plan.rhythm is not None:
+                group.create_task(strike(fleet.workers, plan.rhythm, over, say))
+                for worker in fleet.workers:
+                    group.create_task(keep_up(worker, plan.rhythm, over, say))
             await asyncio.sleep(plan.seconds)
             over.set()
         last_us = _next_time(plan) - plan.interval_s * 1_000_000
@@ -162,8 +166,10 @@ def main() -> int:
     parser.add_argument("--schedules", type=int, default=10_000)
     parser.add_argument("--seconds", type=float, default=180, help="of kills")
     parser.add_argument("--seed", type=int, default=1, help="of what is killed when")
+    parser.add_argument("--calm", action="store_true", help="without kills")
     given = parser.parse_args()
-    plan = Plan(given.schedules, given.seconds, 60, MAX_JITTER_S, Rhythm(given.seed))
+    rhythm = None if given.calm else Rhythm(given.seed)
+    plan = Plan(given.schedules, given.seconds, 60, MAX_JITTER_S, rhythm)
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="hopline-schedules-") as home:
         found = asyncio.run(
