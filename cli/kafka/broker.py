@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cli.errors import BrokerProblem
 from cli.kafka import logfile, preflight
-from cli.kafka.config import LOG_DIR, cluster_id_of, new_cluster_id, server_properties
+from cli.kafka.config import LOG_DIR, Cluster, Node, cluster_id_of, new_cluster_id, server_properties
 from cli.kafka.diagnosis import PickedPortTaken, cause_of_death
 from cli.kafka.jars import ensure_jars
 from cli.kafka.java import find_java, java_candidates
@@ -34,9 +34,19 @@ class EmbeddedBroker:
     session of its own: a Ctrl-C in the terminal does not reach it before its parent has drained.
     """
 
-    def __init__(self, settings: BrokerSettings, *, java: Sequence[Path] | None = None) -> None:
-        """`java`: what to try to run on, best first; what this machine has if None."""
+    def __init__(
+        self,
+        settings: BrokerSettings,
+        *,
+        java: Sequence[Path] | None = None,
+        cluster: Cluster | None = None,
+    ) -> None:
+        """`java`: what to try to run on, best first; what this machine has if None.
+
+        `cluster`: it is the node there that has the port of the settings; a cluster by itself if None.
+        """
         self._settings = settings
+        self._cluster = cluster
         self._home = settings.home
         self._java = java_candidates(settings.java_home) if java is None else java
         self._port = settings.port
@@ -61,6 +71,7 @@ class EmbeddedBroker:
     async def start(self, on_progress: Callable[[str], None]) -> None:
         """Returns when the broker answers; `on_progress` gets a line for each step that takes time.
 
+        A node of a cluster answers once most of the nodes are there: start them side by side.
         Raises `BrokerProblem`. Leaves no process behind when it raises or is cancelled.
         """
         await asyncio.to_thread(preflight.check_home, self._home)
@@ -92,7 +103,14 @@ class EmbeddedBroker:
         try:
             await asyncio.wait_for(process.wait(), _STOP_TIMEOUT_S)
         except TimeoutError:
-            await self._kill()
+            await self.kill()
+
+    async def kill(self) -> None:
+        """SIGKILL: the system has what was written, and Kafka recovers it at the next start. Idempotent."""
+        if self._process is not None and self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            await self._process.wait()
 
     def cause_of_death(self) -> BrokerProblem:
         """Why the broker has ended by itself."""
@@ -112,24 +130,33 @@ class EmbeddedBroker:
             await self._spawn(jvm.broker(self._settings.heap_mb, temporary))
             await self._until_it_answers()
         except OSError as error:
-            await self._kill()
+            await self.kill()
             raise preflight.not_writable(self._home, error) from error
         except BaseException:
-            await self._kill()
+            await self.kill()
             raise
 
     def _lay_out(self) -> Path:
         """Writes the configuration; returns an empty directory for temporary files."""
-        properties = server_properties(self._port, preflight.free_port())
-        (self._home / "server.properties").write_text(properties)
+        node, nodes = self._node()
+        (self._home / "server.properties").write_text(server_properties(node, nodes))
         temporary = self._home / "tmp"
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()
         return temporary
 
+    def _node(self) -> tuple[Node, tuple[Node, ...]]:
+        """Which one this is, and all there are."""
+        if self._cluster is None:
+            alone = Node(1, self._port, preflight.free_port())
+            return alone, (alone,)
+        nodes = self._cluster.nodes
+        return next(node for node in nodes if node.port == self._port), nodes
+
     async def _format(self, jvm: Jvm) -> None:
         """Prepares an empty data directory. Interrupted, it is done again: `meta.properties` comes last."""
-        arguments = (f"--cluster-id={new_cluster_id()}", "--config=server.properties")
+        cluster_id = self._cluster.id if self._cluster else new_cluster_id()
+        arguments = (f"--cluster-id={cluster_id}", "--config=server.properties")
         await self._spawn(jvm.tool("kafka.tools.StorageTool", "format", *arguments))
         try:
             failed = await asyncio.wait_for(self.wait(), _FORMAT_TIMEOUT_S)
@@ -166,9 +193,3 @@ class EmbeddedBroker:
 
     def _stuck(self, seconds: float) -> BrokerProblem:
         return BrokerProblem(f"Kafka does not answer after {seconds:.0f} s: its log is {self.log_path}")
-
-    async def _kill(self) -> None:
-        if self._process is not None and self._process.returncode is None:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            await self._process.wait()

@@ -1,7 +1,8 @@
-"""Kafka's own configuration for one node on one machine."""
+"""Kafka's own configuration for nodes on one machine."""
 
 import base64
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
@@ -10,6 +11,25 @@ MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 # Relative to the working directory, which is the broker's home: Kafka reads a comma-separated list here, so
 # an absolute path with a comma in it could not be said.
 LOG_DIR = "data"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One node, which is broker and controller at once."""
+
+    id: int
+    port: int
+    """Where clients connect."""
+    controller_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Nodes that keep each other's data. All of their ports stay theirs, also while one is down."""
+
+    id: str
+    """See `new_cluster_id`."""
+    nodes: tuple[Node, ...]
 
 
 def new_cluster_id() -> str:
@@ -27,30 +47,40 @@ def cluster_id_of(log_dir: Path) -> str | None:
     return ids[0] if ids else None
 
 
-def server_properties(port: int, controller_port: int) -> str:
-    """`server.properties` for a broker that is its own controller, reachable from this machine only."""
+def server_properties(node: Node, nodes: tuple[Node, ...]) -> str:
+    """`server.properties` for one of these nodes, reachable from this machine only.
+
+    Three nodes and more keep three replicas, and acknowledge what two of them have.
+    """
+    replicas = min(3, len(nodes))
     return _TEMPLATE.format(
-        port=port, controller_port=controller_port, log_dir=LOG_DIR, max_message_bytes=MAX_MESSAGE_BYTES
+        node=node,
+        voters=",".join(f"{one.id}@127.0.0.1:{one.controller_port}" for one in nodes),
+        log_dir=LOG_DIR,
+        max_message_bytes=MAX_MESSAGE_BYTES,
+        replicas=replicas,
+        min_in_sync=max(1, replicas - 1),
     )
 
 
 _TEMPLATE = """\
 # Written at each start.
 process.roles=broker,controller
-node.id=1
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+node.id={node.id}
+listeners=PLAINTEXT://127.0.0.1:{node.port},CONTROLLER://127.0.0.1:{node.controller_port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{node.port}
 controller.listener.names=CONTROLLER
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
-controller.quorum.voters=1@127.0.0.1:{controller_port}
+controller.quorum.voters={voters}
 log.dirs={log_dir}
 
 # One node can hold one replica.
-offsets.topic.replication.factor=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
+min.insync.replicas={min_in_sync}
+offsets.topic.replication.factor={replicas}
+transaction.state.log.replication.factor={replicas}
+transaction.state.log.min.isr={min_in_sync}
+share.coordinator.state.topic.replication.factor={replicas}
+share.coordinator.state.topic.min.isr={min_in_sync}
 
 # Topics come from the registry, with its partitions and retention: a misspelt name must fail.
 auto.create.topics.enable=false
@@ -78,6 +108,6 @@ log.index.size.max.bytes=1048576
 broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
 
-# Idle, the controller would write a record every half second for replicas that don't exist here.
+# Idle, the controller would write a record every half second, to tell replicas that they are up to date.
 metadata.max.idle.interval.ms=5000
 """

@@ -28,4 +28,5 @@ def _has_registered(port: int, cluster_id: str) -> bool:
         metadata = admin.list_topics(timeout=_REQUEST_TIMEOUT_S)
     except KafkaException:
         return False
-    return bool(metadata.brokers) and metadata.cluster_id == cluster_id
+    registered = any(broker.port == port for broker in metadata.brokers.values())
+    return registered and metadata.cluster_id == cluster_id
