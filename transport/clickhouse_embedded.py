@@ -71,7 +71,7 @@ class EmbeddedEngine:
                 self._query(handle, f"{into}{_ONE_THREAD} FORMAT {input_format}\n".encode() + data, {})
                 return
             # Inline data is copied more than once on its way: from here on reading a file is cheaper.
-            with _file(data) as path:
+            with file_of(data) as path:
                 self._query(handle, f"{into} FROM INFILE '{path}'{_ONE_THREAD} FORMAT {input_format}", {})
 
     def close(self) -> None:
@@ -138,8 +138,8 @@ def _prepare(path: str) -> None:
 
 
 @contextlib.contextmanager
-def _file(data: bytes) -> Iterator[str]:
-    """A file in memory that the engine can open by its path."""
+def file_of(data: bytes) -> Iterator[str]:
+    """A file in memory that the engine can open by its path, as long as the context lasts."""
     number = os.memfd_create("insert")
     try:
         with open(number, "wb", closefd=False) as file:

@@ -1,22 +1,18 @@
-"""The same calls over HTTP: a bridge takes what a server would, and the real engine executes it.
+"""The same calls over HTTP: a stand-in takes what a server would, and the real engine executes it.
 
 With HOPLINE_TEST_CLICKHOUSE set to the DSN of a server, the same tests run against that.
 """
 
 import asyncio
 import os
-import threading
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
-import chdb
 import pytest
 from pydantic import SecretStr
 
+from bench.chaos.clickhouse import ClickHouseServer
 from ingress.errors import Malformed
 from ingress.sql import Sql
 from sinks.migrate import migrate
@@ -27,77 +23,6 @@ from transport.clickhouse import ClickHouse
 from transport.errors import ClickHouseUnavailable, StatementRefused
 from transport.settings import ClickHouseSettings
 
-# Parameters of a request that are no settings.
-_OF_HTTP = {
-    "client_protocol_version",
-    "compress",
-    "database",
-    "decompress",
-    "enable_http_compression",
-    "http_headers_progress_interval_ms",
-    "query",
-    "query_id",
-    "role",
-    "send_progress_in_http_headers",
-    "session_id",
-    "wait_end_of_query",
-}
-
-
-class Bridge(BaseHTTPRequestHandler):
-    """ClickHouse's HTTP interface, as far as a client needs it: one request, one session."""
-
-    protocol_version = "HTTP/1.1"
-    path_of_engine = ""
-
-    def do_GET(self) -> None:
-        self.do_POST()
-
-    def do_POST(self) -> None:
-        given = dict(parse_qsl(urlsplit(self.path).query, keep_blank_values=True))
-        body = self._body()
-        if self.headers.get("Authorization") != "Basic YXBwOnAvdw==":  # app:p/w
-            return self._answer(403, b"Code: 516. DB::Exception: Authentication failed.", code=516)
-        statement = b"\n".join(filter(None, (given.get("query", "").encode(), body)))
-        parameters = {k.removeprefix("param_"): v for k, v in given.items() if k.startswith("param_")}
-        settings = {k: v for k, v in given.items() if k not in _OF_HTTP and not k.startswith("param_")}
-        session = chdb.connect(self.path_of_engine)
-        try:
-            session.query(f"USE {given.get('database') or 'default'}")
-            if settings:
-                session.query("SET " + ", ".join(f"{k} = '{_escaped(v)}'" for k, v in settings.items()))
-            self._answer(200, session.query(statement, "TabSeparated", params=parameters).bytes())
-        except Exception as refused:
-            code = str(refused).partition("Code: ")[2].partition(".")[0]
-            self._answer(500, str(refused).encode(), code=int(code or 0))
-        finally:
-            session.close()
-
-    def _body(self) -> bytes:
-        if self.headers.get("Transfer-Encoding") != "chunked":
-            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        parts = []
-        while size := int(self.rfile.readline(), 16):
-            parts.append(self.rfile.read(size))
-            self.rfile.readline()
-        self.rfile.readline()
-        return b"".join(parts)
-
-    def _answer(self, status: int, body: bytes, code: int | None = None) -> None:
-        self.send_response(status)
-        if code is not None:
-            self.send_header("X-ClickHouse-Exception-Code", str(code))
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        """Says nothing."""
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace("'", "\\'")
-
 
 @pytest.fixture
 def dsn(clickhouse: ClickHouse, clickhouse_directory: Path) -> Iterator[str]:
@@ -105,14 +30,9 @@ def dsn(clickhouse: ClickHouse, clickhouse_directory: Path) -> Iterator[str]:
     if server := os.environ.get("HOPLINE_TEST_CLICKHOUSE"):
         yield server.rstrip("/")
         return
-    Bridge.path_of_engine = os.path.realpath(clickhouse_directory)
-    bridge = ThreadingHTTPServer(("127.0.0.1", 0), Bridge)
-    thread = threading.Thread(target=bridge.serve_forever)
-    thread.start()
-    yield f"http://app:p%2Fw@127.0.0.1:{bridge.server_port}"
-    bridge.shutdown()
-    thread.join()
-    bridge.server_close()
+    running = ClickHouseServer(clickhouse_directory)
+    yield running.dsn
+    running.close()
 
 
 @pytest.fixture
