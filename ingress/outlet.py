@@ -104,11 +104,15 @@ class Outlet:
             if not spool.records:
                 await asyncio.sleep(_AGAIN_S / 10)
                 continue
-            async with self._disk:
-                sends = await asyncio.to_thread(spool.peek, _REPLAYED)
             try:
+                async with self._disk:
+                    sends = await asyncio.to_thread(spool.peek, _REPLAYED)
                 await self._producer.send_all(sends)
             except SendFailed:
+                await asyncio.sleep(_AGAIN_S)
+                continue
+            except OSError as refused:
+                _log.error("the spool cannot be read, %d events wait in it: %s", spool.records, refused)
                 await asyncio.sleep(_AGAIN_S)
                 continue
             async with self._disk:

@@ -6,23 +6,17 @@ Blocking: whoever uses it does so in a thread, one call after the other.
 import fcntl
 import logging
 import os
-import struct
-import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-import orjson
-
+from ingress.spool_records import encode, records
 from transport.errors import TransportError
 from transport.producer import MAX_MESSAGE_BYTES, Send
 
 _log = logging.getLogger(__name__)
 
-_FRAME = struct.Struct(">II")
-"""Length and CRC-32 of the record behind it."""
-_HEAD = struct.Struct(">II")
-"""Within a record: length of the JSON with topic, key and headers; the rest is the value."""
 _SEGMENT_BYTES = 8 * 1024 * 1024
 
 
@@ -54,11 +48,12 @@ class Spool:
     def append(self, sends: Iterable[Send]) -> None:
         """Returns once all of them are on the disk, whatever happens to the machine. Raises `SpoolFull`, and
         then none of them is."""
-        frames = [_frame(send) for send in sends]
+        frames = [encode(send) for send in sends]
         total = sum(map(len, frames))
         if self.size + total > self._max_bytes:
             raise SpoolFull(f"the spool has its {self._max_bytes} bytes")
-        path = self._path(self._writable())
+        segment = self._writable()
+        path = self._path(segment)
         before = path.stat().st_size if path.exists() else 0
         try:
             with path.open("ab") as file:
@@ -68,9 +63,13 @@ class Spool:
             if not before:
                 self._sync_folder()
         except OSError as refused:
-            if path.exists():
+            # A disk that has become read-only refuses this as well; a record that is there all the same was
+            # not acknowledged, and is at worst a duplicate.
+            with suppress(OSError):
                 os.truncate(path, before)
             raise SpoolFull(f"the spool cannot be written: {refused}") from refused
+        if segment not in self._segments:
+            self._segments.append(segment)
         self.records += len(frames)
         self.size += total
 
@@ -78,8 +77,8 @@ class Spool:
         """The oldest that are not sent yet."""
         found: list[Send] = []
         for segment, start in self._unread():
-            for send, _ in _records(self._path(segment), start):
-                found.append(send)
+            for record in records(self._path(segment), start):
+                found.append(record.send)
                 if len(found) == limit:
                     return found
         return found
@@ -88,32 +87,46 @@ class Spool:
         """The oldest `count` are. A crash before it returns lets them be sent again."""
         left = count
         for segment, start in list(self._unread()):
-            for _, end in _records(self._path(segment), start):
-                self._read_at = (segment, end)
+            for record in records(self._path(segment), start):
+                self._read_at = (segment, record.end)
                 left -= 1
                 if not left:
                     break
             if not left:
                 break
         self.records -= count - left
-        self._store_position()
-        self._drop_read()
+        try:
+            self._store_position()
+            self._drop_read()
+        except OSError as refused:
+            _log.warning("the spool cannot be written, a restart sends again what was sent: %s", refused)
 
     def close(self) -> None:
         """What is in it stays."""
         self._lock.close()
 
     def _recover(self) -> None:
-        """Counts what is there. A last record that was cut off was never acknowledged: it goes."""
+        """Counts what is there. What is no record at the end of a segment goes: it was never acknowledged, or
+        a power cut has taken the rest of it. Damage before a record stays until that one is through."""
         for segment in self._segments:
             path, end = self._path(segment), 0
             start = self._read_at[1] if segment == self._read_at[0] else 0
-            for _, at in _records(path, start):
+            size = path.stat().st_size
+            if start > size:
+                # What was sent from there is gone. What comes next must not be taken for it.
+                start = size
+                self._read_at = (segment, size)
+            end = start
+            for record in records(path, start):
                 self.records += segment >= self._read_at[0]
-                end = at
-            end = max(end, start)
-            if end < path.stat().st_size:
-                _log.warning("spool %s: %d bytes at its end are no record", path, path.stat().st_size - end)
+                if record.begin > end:
+                    _log.error(
+                        "spool %s: %d bytes at %d are damaged; what follows them is whole and goes on",
+                        path, record.begin - end, end,
+                    )  # fmt: skip
+                end = record.end
+            if end < size:
+                _log.warning("spool %s: %d bytes at its end are no record, and are cut off", path, size - end)
                 os.truncate(path, end)
             self.size += end
         self._drop_read()
@@ -131,15 +144,14 @@ class Spool:
             through = first < self._read_at[0] or (first == self._read_at[0] and self._read_at[1] >= size)
             if not through:
                 return
-            self._segments.pop(0)
             self._path(first).unlink()
+            self._segments.pop(0)
             self.size -= size
 
     def _writable(self) -> int:
         if self._segments and self._path(self._segments[-1]).stat().st_size < _SEGMENT_BYTES:
             return self._segments[-1]
-        self._segments.append(max((*self._segments, self._read_at[0])) + 1)
-        return self._segments[-1]
+        return max((*self._segments, self._read_at[0])) + 1
 
     def _path(self, segment: int) -> Path:
         return self._folder / f"{segment:012d}.spool"
@@ -179,32 +191,3 @@ def _locked(folder: Path) -> BinaryIO:
         lock.close()
         raise SpoolFull(f"another ingress uses the spool {folder}; give each a folder of its own") from taken
     return lock
-
-
-def _frame(send: Send) -> bytes:
-    key = None if send.key is None else send.key.hex()
-    head = orjson.dumps([send.topic, key, [(name, value.hex()) for name, value in send.headers]])
-    record = _HEAD.pack(len(head), send.value is not None) + head + (send.value or b"")
-    return _FRAME.pack(len(record), zlib.crc32(record)) + record
-
-
-def _records(path: Path, start: int) -> Iterator[tuple[Send, int]]:
-    """Each record that is whole, and the byte behind it."""
-    with path.open("rb") as file:
-        file.seek(start)
-        at = start
-        while len(frame := file.read(_FRAME.size)) == _FRAME.size:
-            length, crc = _FRAME.unpack(frame)
-            record = file.read(length)
-            if len(record) < length or zlib.crc32(record) != crc:
-                return
-            at += _FRAME.size + length
-            yield _send(record), at
-
-
-def _send(record: bytes) -> Send:
-    length, has_value = _HEAD.unpack_from(record)
-    topic, key, headers = orjson.loads(record[_HEAD.size : _HEAD.size + length])
-    value = record[_HEAD.size + length :] if has_value else None
-    decoded = tuple((name, bytes.fromhex(one)) for name, one in headers)
-    return Send(topic, None if key is None else bytes.fromhex(key), value, decoded)

@@ -99,3 +99,23 @@ async def test_without_a_spool_the_broker_alone_counts() -> None:
         with pytest.raises(SendFailed):
             await out.send(event(0))
     assert not out.has_room
+
+
+async def test_a_disk_that_cannot_be_read_for_a_while_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker = Broker()
+    broker.away = True
+    peek, failures = Spool.peek, [OSError(5, "Input/output error")] * 2
+
+    def failing(spool: Spool, limit: int) -> list[Send]:
+        if failures:
+            raise failures.pop()
+        return peek(spool, limit)
+
+    monkeypatch.setattr(Spool, "peek", failing)
+    async with outlet(broker, tmp_path).running() as out:
+        await out.send(event(1))
+        broker.away = False
+        await until_empty(out)
+    assert (broker.taken, failures) == ([event(1)], [])
