@@ -5,13 +5,35 @@ import itertools
 import random
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Protocol
 
 from bench.fleet import Member
 
 Say = Callable[[str], None]
+
+# Java ends with 143 on SIGTERM.
+_ENDED_BY_US = (0, -signal.SIGKILL, 128 + signal.SIGTERM)
+
+
+class Endable(Protocol):
+    """A process that can be started again, as `bench.fleet.Member` is."""
+
+    @property
+    def name(self) -> str:
+        """For whoever reads what happened."""
+
+    @property
+    def exit_code(self) -> int | None:
+        """Of the process that ran last; None while it runs."""
+
+    async def wait(self) -> int:
+        """Until the process that runs now has ended."""
+
+    async def start(self) -> object:
+        """Another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +64,28 @@ async def strike(members: Sequence[Member], rhythm: Rhythm, over: asyncio.Event,
 
 
 async def keep_up(member: Member, rhythm: Rhythm, over: asyncio.Event, say: Say) -> None:
-    """Starts the member again each time it has ended, until it is over; then it is up."""
+    """Starts the member again each time it has ended, a moment later, until it is over; then it is up."""
     chance = random.Random(f"keep up {member.name} {rhythm.seed}")
+
+    async def rest() -> None:
+        await _passes(over, chance.uniform(0, rhythm.max_pause_s))
+
+    await set_up_again(member, rest, over, say)
+
+
+async def set_up_again(
+    member: Endable, rest: Callable[[], Awaitable[object]], over: asyncio.Event, say: Say
+) -> None:
+    """Starts the member each time it has ended and `rest()` has returned, until it is over; then it is up."""
     while not await _ends(member, over):
-        if member.exit_code not in (0, -signal.SIGKILL):
+        if member.exit_code not in _ENDED_BY_US:
             # A worker that would skip an event exits instead: its restart replays.
             say(f"{member.name} has ended by itself with code {member.exit_code}")
-        await _passes(over, chance.uniform(0, rhythm.max_pause_s))
+        await rest()
         await member.start()
 
 
-async def _ends(member: Member, over: asyncio.Event) -> bool:
+async def _ends(member: Endable, over: asyncio.Event) -> bool:
     """Waits until the member ends, or until all is over while it runs; whether the latter."""
     ended, all_over = asyncio.ensure_future(member.wait()), asyncio.ensure_future(over.wait())
     try:

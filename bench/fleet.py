@@ -1,24 +1,44 @@
 """A Hopline deployment in separate processes that can be killed one by one: broker, front, workers."""
 
+import random
 import secrets
 import shutil
+import signal
 import sys
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import aiohttp
+import psutil
 
 from bench.deployment import Deployment
+from bench.procs import tree
 from bench.program import Program
+from cli.errors import BrokerProblem
 from cli.kafka.broker import EmbeddedBroker
-from cli.kafka.preflight import free_port
+from cli.kafka.preflight import check_port
 from cli.kafka.settings import BrokerSettings
 from transport.settings import KafkaSettings
 
 _START_TIMEOUT_S = 90.0
+
+# The system gives these to nobody by itself, on Linux and elsewhere.
+_LASTING_PORTS = range(18_000, 30_000)
+
+
+def lasting_port() -> int:
+    """A free port that stays free while whoever listens there is down: no connection is made from it.
+
+    Blocks for a moment.
+    """
+    while True:
+        port = random.SystemRandom().choice(_LASTING_PORTS)
+        with suppress(BrokerProblem):
+            check_port(port)
+            return port
 
 
 class Member:
@@ -68,12 +88,27 @@ class Member:
         """SIGTERM; whether it ended by itself in time. Idempotent, also before `start`."""
         return await self._program.stop() if self._program is not None else True
 
+    def freeze(self) -> None:
+        """SIGSTOP to all of its processes: it keeps its connections, and says nothing. `thaw` ends it."""
+        signal_tree(self.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """SIGCONT. Harmless for who is not frozen, or has ended."""
+        signal_tree(self.pid, signal.SIGCONT)
+
+
+def signal_tree(pid: int, number: signal.Signals) -> None:
+    """To this process and all below it; those that have ended are left out."""
+    for process in tree([pid]):
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(number)
+
 
 class Worker(Member):
     """A `hopline worker` with its tables on RocksDB."""
 
     def __init__(self, name: str, argv: list[str], env: dict[str, str], log: Path) -> None:
-        self._metrics = free_port()
+        self._metrics = lasting_port()
         own = {"HOPLINE_WORKER_ID": name, "HOPLINE_METRICS_PORT": str(self._metrics)}
         super().__init__(name, argv, {**env, "HOPLINE_STORE": "rocksdb", **own}, log)
 
@@ -104,7 +139,7 @@ class Fleet:
         """`home` is emptied first: it gets the state and the logs of all processes. `env`: more settings."""
         shutil.rmtree(home, ignore_errors=True)
         home.mkdir(parents=True)
-        port, self._api_key = free_port(), f"hl_{secrets.token_urlsafe(24)}"
+        port, self._api_key = lasting_port(), f"hl_{secrets.token_urlsafe(24)}"
         self._home = home
         self._env = env or {}
         self._worker_count = workers
