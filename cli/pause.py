@@ -39,21 +39,25 @@ def show_execution(execution: Mapping[str, Any], *, as_json: bool) -> None:
     show_fields({name: execution[name] for name in shown} | {"elapsed": elapsed})
     if execution["status"] == "paused":
         show_pause(execution["execution_metadata"]["pause"])
-        click.echo(f"answer with: hopline run resume {execution['id']}")
+        asks = "inputs_schema" in execution["execution_metadata"]["pause"]["pause_metadata"]
+        verb = "answer" if asks else "go on at once"
+        click.echo(f"{verb} with: hopline run resume {execution['id']}")
 
 
 def show_pause(pause: Mapping[str, Any]) -> None:
-    """The message, the fields and the actions of one pause."""
+    """The message of one pause, and why it is one, or the fields and actions that it asks for."""
     metadata = pause["pause_metadata"]
     expires_at = datetime.fromtimestamp(pause["pause_expires_at"], UTC)
     title = metadata["node_title"] or metadata["node_id"]
     click.echo(f"waits at {one_line(title)} until {expires_at:%Y-%m-%d %H:%M:%S} UTC, pause {pause['id']}")
     for line in metadata["message"].splitlines():
         click.echo(f"  | {one_line(line)}")
-    for name, field in metadata["inputs_schema"].items():
+    if metadata.get("reason"):
+        click.echo(f"  reason: {one_line(metadata['reason'])}")
+    for name, field in metadata.get("inputs_schema", {}).items():
         needed = "" if field.get("required") else ", optional"
         options = f" ({', '.join(map(one_line, field['options']))})" if field.get("options") else ""
         click.echo(f"  {name}: {field['type']}{options}{needed}")
-    actions = [f"{action['id']} ({one_line(action['title'])})" for action in metadata["actions"]]
+    actions = [f"{action['id']} ({one_line(action['title'])})" for action in metadata.get("actions", ())]
     if actions:
         click.echo(f"  actions: {', '.join(actions)}")

@@ -186,7 +186,8 @@ def resume(
     as_json: bool,
     **chosen: Any,
 ) -> None:
-    """Answer what a paused run waits for, or a node that was run alone: ID is that of its execution.
+    """Answer what a paused run waits for, or a node that was run alone: ID is that of its execution. A run
+    that waits for a moment goes on at once.
 
     A run that has failed needs no answer: a new run goes on where it has failed, and does not execute again
     what succeeded. With --all, each failed run that fits.
@@ -231,7 +232,7 @@ def _asked(
         {**field, "variable": name}
         for pause in pauses
         if node_id in (None, pause["pause_metadata"]["node_id"]) and pause_id in (None, pause["id"])
-        for name, field in pause["pause_metadata"]["inputs_schema"].items()
+        for name, field in pause["pause_metadata"].get("inputs_schema", {}).items()
     ]
 
 

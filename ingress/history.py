@@ -5,7 +5,7 @@ JSON in text columns comes back as values; times are ISO 8601 in UTC; what is ab
 
 import base64
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -104,12 +104,16 @@ class History:
         return next((WorkflowRun(**_absent(row)) for row in rows), None)
 
     async def node_executions(
-        self, run_id: str, tenant_id: str | None = None, node_type: str | None = None
+        self, run_id: str, tenant_id: str | None = None, node_types: Sequence[str] = ()
     ) -> list[WorkflowNodeExecution]:
-        """Those of one run, or of its nodes of one type, in the order of execution."""
+        """Those of one run, or of its nodes of these types, in the order of execution."""
         if not _is_uuid(run_id):
             return []
-        where, parameters = _equal(workflow_run_id=run_id, tenant_id=tenant_id, node_type=node_type)
+        where, parameters = _equal(workflow_run_id=run_id, tenant_id=tenant_id)
+        if node_types:
+            named = {f"type_{i}": node_type for i, node_type in enumerate(node_types)}
+            where += f" AND node_type IN ({', '.join(f'{{{name}:String}}' for name in named)})"
+            parameters |= named
         sql = f"SELECT * FROM workflow_node_executions WHERE {where} ORDER BY index, created_at, id"  # noqa: S608
         rows = await self._whole(await self._clickhouse.query(sql, parameters))
         return [WorkflowNodeExecution(**_absent(row)) for row in rows]

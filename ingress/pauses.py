@@ -1,5 +1,5 @@
-"""`POST /api/v1/runs/{run_id}/resume`, and of a node execution: the answer that a paused run waits for. A run
-that has failed is resumed there, too: see `ingress.resumption`."""
+"""`POST /api/v1/runs/{run_id}/resume`, and of a node execution: the answer that a paused run waits for, or
+the word that it need wait no longer. A run that has failed is resumed there: see `ingress.resumption`."""
 
 from typing import Any, NamedTuple
 
@@ -17,9 +17,8 @@ from ingress.run_commands import Addressee, named_run, tell
 from ingress.wire import Answer, RequestBody
 from schemas.ids import entity_id
 from schemas.models import WorkflowPause, WorkflowRun
-from schemas.pauses import BadAnswer, read_answer
+from schemas.pauses import PAUSING, BadAnswer, read_answer
 
-_ASKS = "human-input"
 _PAUSED = "paused"
 
 
@@ -69,7 +68,7 @@ async def pauses_of(request: web.Request, run: WorkflowRun) -> list[WorkflowPaus
     """What the run waits for, in the order in which it began to."""
     if run.finished_at is not None:
         return []
-    nodes = await history(request).node_executions(run.id, run.tenant_id, node_type=_ASKS)
+    nodes = await history(request).node_executions(run.id, run.tenant_id, node_types=PAUSING)
     found = (WorkflowPause.of(node) for node in nodes if node.status == _PAUSED)
     return [pause for pause in found if pause is not None]
 
@@ -148,7 +147,7 @@ async def _known(request: web.Request, run: WorkflowRun, interaction_id: str | N
     """The pause that this very answer has ended."""
     if interaction_id is None:
         return None
-    nodes = await history(request).node_executions(run.id, run.tenant_id, node_type=_ASKS)
+    nodes = await history(request).node_executions(run.id, run.tenant_id, node_types=PAUSING)
     found = (WorkflowPause.of(node) for node in nodes)
     return next((pause for pause in found if pause and pause.interaction_id == interaction_id), None)
 

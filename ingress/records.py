@@ -47,7 +47,8 @@ class PauseView(Answer):
     pause_expires_at: int
     """Unix seconds."""
     pause_metadata: dict[str, Any]
-    """type, node_id, node_title, message, timeout_seconds, inputs_schema, actions."""
+    """type, node_id, node_title, message; timeout_seconds, inputs_schema and actions of who is asked,
+    resume_at (unix seconds) and reason of a scheduling pause."""
     interaction_id: str | None
     """Of the answer; None while there is none."""
     created_at: datetime

@@ -10,15 +10,18 @@ from typing import Any, NamedTuple
 from schemas.forms import FieldFault, fill
 from schemas.nodes.start import InputVariable
 
-HUMAN_INPUT_REQUIRED = "human_input_required"
+HUMAN_INPUT_REQUIRED, SCHEDULING_PAUSE = "human_input_required", "scheduling_pause"
+
+PAUSING = ("human-input", "wait")
+"""The types of nodes that pause a run."""
 
 PAUSE = "pause"
 """The key in `execution_metadata`."""
 
 Metadata = Mapping[str, Any]
-"""type, node_id, node_title, message, timeout_seconds, inputs_schema {name: field without its name},
-correlation_key (what an event that answers may be found by), actions
-[{id, title, button_style}]."""
+"""type, node_id, node_title, message. Of a human input: timeout_seconds, inputs_schema {name: field without
+its name}, correlation_key (what an event that answers may be found by), actions [{id, title, button_style}].
+Of a scheduling pause: resume_at (unix seconds) and reason; its only answer is an empty one."""
 
 
 class Answer(NamedTuple):
@@ -40,11 +43,11 @@ class BadAnswer(ValueError):
 
 def read_answer(metadata: Metadata, inputs: Mapping[str, Any], action: str | None) -> Answer:
     """Raises `BadAnswer` with everything that is wrong. Without an action the only one there is counts."""
-    schema: Mapping[str, Any] = metadata["inputs_schema"]
+    schema: Mapping[str, Any] = metadata.get("inputs_schema", {})
     form = [InputVariable.model_validate({**field, "variable": name}) for name, field in schema.items()]
     values, faults = fill(form, inputs)
     unknown = [FieldFault(name, "is no field of the form") for name in inputs if name not in schema]
-    known = [entry["id"] for entry in metadata["actions"]]
+    known = [entry["id"] for entry in metadata.get("actions", ())]
     if action is None and len(known) == 1:
         action = known[0]
     wrong = []

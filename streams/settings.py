@@ -11,6 +11,9 @@ from streams.engine.options import DEFAULTS, Clock, Options
 from streams.offload import Mode
 from streams.sources.settings import SourceSettings
 
+MOST_WAIT_S = 100 * 366 * 86_400
+"""So far ahead all times are dates, and exact to the microsecond as floats of seconds."""
+
 
 class WorkerSettings(BaseSettings):
     """Resolved once by the composition root and passed in."""
@@ -47,6 +50,7 @@ class WorkerSettings(BaseSettings):
 
     run_max_steps: Annotated[int, Field(ge=1)] = DEFAULTS.max_steps
     run_max_s: Annotated[int, Field(ge=1)] = DEFAULTS.max_run_s
+    run_max_wait_s: Annotated[int, Field(ge=1, le=MOST_WAIT_S)] = DEFAULTS.max_wait_s
     run_max_loop_rounds: Annotated[int, Field(ge=1)] = DEFAULTS.max_loop_rounds
     run_max_depth: Annotated[int, Field(ge=1)] = DEFAULTS.max_depth
     """Limits of a run, see `Options`."""
@@ -80,6 +84,7 @@ class WorkerSettings(BaseSettings):
         return Options(
             max_steps=self.run_max_steps,
             max_run_s=self.run_max_s,
+            max_wait_s=self.run_max_wait_s,
             max_loop_rounds=self.run_max_loop_rounds,
             max_depth=self.run_max_depth,
             every_node_a_hop=self.every_node_a_hop,

@@ -25,6 +25,7 @@ from schemas.nodes.template_transform import TemplateTransformData
 from schemas.nodes.tool import ToolData
 from schemas.nodes.trigger import TriggerPluginData, TriggerScheduleData, TriggerWebhookData
 from schemas.nodes.variable_aggregator import VariableAggregatorData
+from schemas.nodes.wait import WaitData
 
 NODE_DATA: Mapping[str, type[NodeData]] = {
     "start": StartData,
@@ -48,6 +49,7 @@ NODE_DATA: Mapping[str, type[NodeData]] = {
     "document-extractor": DocumentExtractorData,
     "knowledge-retrieval": KnowledgeRetrievalData,
     "human-input": HumanInputData,
+    "wait": WaitData,
     "iteration": IterationData,
     "iteration-start": IterationStartData,
     "loop": LoopData,

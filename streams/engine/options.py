@@ -15,6 +15,8 @@ class Options:
     """Node executions of a run, those in each round of its containers included, further attempts not."""
     max_run_s: int = 1200
     """Seconds from start to end of a run."""
+    max_wait_s: int = 366 * 86_400
+    """Of one wait node. Dify has none."""
     max_loop_rounds: int = 100
     """Of one loop."""
     max_depth: int = 5

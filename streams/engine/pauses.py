@@ -1,4 +1,4 @@
-"""Carries out pauses: a node asks, the run waits, and an answer or the end of its time lets it go on."""
+"""Carries out pauses: a node asks or waits, and an answer or the end of its time lets the run go on."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,8 @@ from streams.engine.effects import NodeExecuted, Record
 from streams.engine.errors import NodeFailure
 from streams.engine.frame import Frame
 from streams.engine.frames import Frames
-from streams.engine.nodes.protocol import Outcome
+from streams.engine.nodes.protocol import Asked, Asking, Outcome
+from streams.engine.options import Options
 from streams.engine.records import US, add_metadata, as_json, execution_record
 from streams.engine.state import PAUSED, RUNNING, Pending, RunState, Waiting
 
@@ -35,6 +36,7 @@ class Steps(Protocol):
 
     state: RunState
     frames: Frames
+    options: Options
     base: Record
     now_us: int
 
@@ -95,22 +97,26 @@ class Pauses:
         return state.status != self.was
 
     def begin(self, frame: Frame, plan: NodePlan, execution_id: str, waiting: Waiting) -> None:
-        """The node asks. Raises `NodeFailure` for one that cannot."""
+        """The node asks, or is done at once. Raises `NodeFailure` for one that cannot."""
         hop, state = self.hop, self.hop.state
         assert plan.pause is not None
-        asked = plan.pause.ask(frame.pool)
+        asked = plan.pause.ask(frame.pool, Asking(hop.now_us, hop.options.max_wait_s))
+        if asked.inputs:
+            waiting = waiting._replace(inputs=as_json(asked.inputs))
+        if asked.expires_at <= hop.now_us:
+            self._pass(frame, plan, execution_id, waiting, asked)
+            return
         metadata = {**asked.metadata, "node_id": plan.id, "node_title": plan.title}
         if (size := len(as_json(metadata).encode())) > MOST_FORM_BYTES:
             raise NodeFailure(
                 f"the form has {size} bytes, at most {MOST_FORM_BYTES} can be asked", "HumanInputError"
             )
-        expires_at = self.hop.now_us + asked.timeout_s * US
         record = execution_record(hop.base, plan, execution_id, waiting)
         record["status"] = "paused"
-        add_metadata(record, frame.marks, _told(state, execution_id, expires_at, metadata))
+        add_metadata(record, frame.marks, _told(state, execution_id, asked.expires_at, metadata))
         state.wait_for(execution_id, waiting)
         state.parts.put(_PART + execution_id, metadata)
-        state.pauses = tuple(sorted((*state.pauses, Pending(expires_at, execution_id))))
+        state.pauses = tuple(sorted((*state.pauses, Pending(asked.expires_at, execution_id))))
         hop.emit(NodeExecuted(record))
 
     def answer(self, found: Found, command: Resume) -> None:
@@ -133,6 +139,18 @@ class Pauses:
                 metadata = self.hop.state.parts.get(_PART + pending.execution_id)
                 self._end(pending.execution_id, plan, plan.pause.expired(metadata), {})
 
+    def _pass(self, frame: Frame, plan: NodePlan, execution_id: str, waiting: Waiting, asked: Asked) -> None:
+        """Its time is over before it begins."""
+        assert plan.pause is not None
+        outcome = plan.pause.expired(asked.metadata)
+        record = execution_record(self.hop.base, plan, execution_id, waiting)
+        record["status"], record["finished_at"] = "succeeded", waiting.created_at
+        record["outputs"] = as_json(outcome.outputs)
+        if frame.marks:
+            add_metadata(record, frame.marks)
+        self.hop.emit(NodeExecuted(record))
+        self.hop.proceed(frame, plan, outcome.outputs, outcome.handle)
+
     def _end(self, execution_id: str, plan: NodePlan, outcome: Outcome, told: Mapping[str, Any]) -> None:
         hop, state = self.hop, self.hop.state
         waiting = state.waiting(execution_id)
@@ -144,7 +162,9 @@ class Pauses:
         add_metadata(record, frame.marks, {PAUSE: {**pause, **told}})
         record["revision"] += 1
         record["status"] = "succeeded"
-        record["inputs"], record["outputs"] = as_json(outcome.inputs), as_json(outcome.outputs)
+        if outcome.inputs:
+            record["inputs"] = as_json(outcome.inputs)
+        record["outputs"] = as_json(outcome.outputs)
         record["elapsed_time"] = max(0, self.hop.now_us - waiting.created_at) / US
         record["finished_at"] = max(self.hop.now_us, waiting.created_at)
         state.no_longer_waits(execution_id)

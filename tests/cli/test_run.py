@@ -202,3 +202,17 @@ def test_what_no_pause_asks_for_is_left_to_the_api(hopline: Hopline, startable: 
     result = hopline("run", "resume", RUN_ID, "-i", "grade=4")
     assert result.exit_code == 1
     assert "waits for no answer" in result.stderr
+
+
+def test_a_run_that_waits_for_a_moment_shows_which_and_why(hopline: Hopline, startable: CannedApi) -> None:
+    moment = {"type": "scheduling_pause", "node_id": "nap", "node_title": "Nap", "message": "before the mail"}
+    pause = {**PAUSE, "pause_metadata": {**moment, "resume_at": 1_800_000_000, "reason": "quota"}}
+    startable.says(f"GET /api/v1/runs/{RUN_ID}", {**RUN, "status": "PAUSED", "pauses": [pause]})
+    startable.says(f"POST /api/v1/runs/{RUN_ID}/resume", {"workflow_run_id": RUN_ID, "pause_id": "p1"}, 202)
+    shown = hopline("run", "show", RUN_ID).stdout
+    assert "waits at Nap until 2027-01-15 08:00:00 UTC, pause p1" in shown
+    assert "| before the mail" in shown
+    assert "reason: quota" in shown
+    hopline("run", "resume", RUN_ID)
+    body = next(seen.json for seen in startable.seen if seen.path.endswith("/resume"))
+    assert body == {"inputs": {}}

@@ -178,3 +178,44 @@ async def test_a_node_is_answered_once(
     assert "never waited" in never["detail"]
     await call(client, "POST", f"/node-executions/{new_id()}/resume", 404, json=body)
     assert len(told(stand_ins)) == 1
+
+
+MOMENT = {
+    "type": "scheduling_pause",
+    "node_id": "nap",
+    "node_title": "Nap",
+    "message": "",
+    "resume_at": 1_800_000_000,
+    "reason": "Rate limit throttling",
+}
+
+
+@pytest.fixture
+async def napping(clickhouse: ClickHouse) -> tuple[Json, Json]:
+    """A run that waits for a moment, and the node execution that does."""
+    run = records.run(status="PAUSED")
+    pause = waiting(run, node_id="nap", node_type="wait")
+    told_of = orjson.loads(pause["execution_metadata"])
+    told_of["pause"]["pause_metadata"] = MOMENT
+    pause["execution_metadata"] = orjson.dumps(told_of).decode()
+    await write(clickhouse, "runs", run)
+    await write(clickhouse, "node.executions", pause)
+    return run, pause
+
+
+async def test_a_run_shows_until_when_it_waits_and_why(client: Client, napping: tuple[Json, Json]) -> None:
+    (shown,) = (await call(client, "GET", f"/runs/{napping[0]['id']}"))["pauses"]
+    assert (shown["id"], shown["pause_metadata"]) == (napping[1]["id"], MOMENT)
+
+
+async def test_a_wait_is_ended_by_an_empty_answer_alone(
+    client: Client, napping: tuple[Json, Json], stand_ins: StandIns
+) -> None:
+    run, pause = napping
+    path = f"/runs/{run['id']}/resume"
+    refused = await call(client, "POST", path, 422, json={"inputs": {"x": 1}, "action": "yes"})
+    assert [row["field"] for row in refused["errors"]] == ["inputs.x", "action"]
+    answer = await call(client, "POST", path, 202, json={})
+    assert (answer["pause_id"], answer["interaction_id"]) == (pause["id"], f"answer/{pause['id']}")
+    (payload,) = told(stand_ins)
+    assert (payload["node_execution_id"], payload["inputs"], payload["action"]) == (pause["id"], {}, None)

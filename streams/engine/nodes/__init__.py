@@ -31,6 +31,7 @@ from streams.engine.nodes.trigger import (
     compile_trigger_webhook,
 )
 from streams.engine.nodes.variable_aggregator import compile_variable_aggregator
+from streams.engine.nodes.wait import compile_wait
 
 # Any: each compiler takes the model of its own type, and `NODE_DATA` pairs them by the same name.
 PURE: Mapping[str, Callable[[Any], PureNode]] = {
@@ -70,7 +71,10 @@ CONTAINERS: Mapping[str, Callable[[str, Any], ContainerNode]] = {
 ENTRIES = frozenset({"start", "trigger-webhook", "trigger-schedule", "trigger-plugin"})
 """Types whose nodes read what the run was given, and the variables of the system."""
 
-PAUSES: Mapping[str, Callable[[Any], PauseNode]] = {"human-input": compile_human_input}
+PAUSES: Mapping[str, Callable[[Any], PauseNode]] = {
+    "human-input": compile_human_input,
+    "wait": compile_wait,
+}
 
 UNRECORDED = frozenset({"iteration-start", "loop-start"})
 """Types of nodes that leave no record and count as no step, as in Dify."""

@@ -9,7 +9,7 @@ from schemas.nodes.human_input import TIMEOUT, FormInput, HumanInputData, Source
 from schemas.nodes.start import InputType
 from schemas.pauses import HUMAN_INPUT_REQUIRED, Answer
 from streams.engine.errors import NodeFailure
-from streams.engine.nodes.protocol import Asked, Outcome
+from streams.engine.nodes.protocol import Asked, Asking, Outcome
 from streams.engine.pool import Pool, getter, or_none
 from streams.engine.texts import Text, compile_text
 from streams.engine.values import markdown, text
@@ -31,7 +31,7 @@ class HumanInputNode:
     content: Text
     correlation_key: Text
 
-    def ask(self, pool: Pool) -> Asked:
+    def ask(self, pool: Pool, asking: Asking) -> Asked:
         """See `PauseNode.ask`."""
         metadata = {
             "type": HUMAN_INPUT_REQUIRED,
@@ -42,7 +42,7 @@ class HumanInputNode:
         }
         if key := self.correlation_key(pool):
             metadata["correlation_key"] = key
-        return Asked(metadata, self.data.timeout_s)
+        return Asked(metadata, asking.now_us + self.data.timeout_s * 1_000_000)
 
     def answered(self, metadata: Mapping[str, Any], answer: Answer) -> Outcome:
         """See `PauseNode.answered`."""

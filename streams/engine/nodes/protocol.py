@@ -1,5 +1,5 @@
 """What a node type is to the engine: pure, and run in the hop that reaches it, a task for an executor, a
-container whose nodes run in rounds, or a pause that a person ends."""
+container whose nodes run in rounds, or a pause that an answer or a moment ends."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
@@ -50,22 +50,33 @@ class TaskNode(Protocol):
         """Raises `NodeFailure` where the task cannot even be described."""
 
 
+class Asking(NamedTuple):
+    """When a pause is to begin, and what it has to keep to."""
+
+    now_us: int
+    max_wait_s: int
+    """The longest that a run may wait for a moment."""
+
+
 class Asked(NamedTuple):
     """What a pause begins with."""
 
     metadata: Mapping[str, Any]
     """See `schemas.pauses.Metadata`; the engine adds the node."""
-    timeout_s: int
+    expires_at: int
+    """Microseconds. Now or earlier: there is no pause, and the node is done at once."""
+    inputs: Mapping[str, Any] = _NOTHING
+    """For its record, as far as they are known before the answer."""
 
 
 class PauseNode(Protocol):
-    """A node that waits for an answer. Never blocks; the pools stay as they are."""
+    """A node that waits for an answer, or for a moment. Never blocks; the pools stay as they are."""
 
-    def ask(self, pool: Pool) -> Asked:
+    def ask(self, pool: Pool, asking: Asking) -> Asked:
         """Raises `NodeFailure` where there is nothing that could be asked."""
 
     def answered(self, metadata: Mapping[str, Any], answer: Answer) -> Outcome:
-        """What comes of an answer to what was asked."""
+        """What comes of an answer to what was asked. Its inputs, if any, replace those that it began with."""
 
     def expired(self, metadata: Mapping[str, Any]) -> Outcome:
         """What comes of none."""

@@ -1,5 +1,5 @@
-"""Programs for property tests: graphs with branches, joins, attempts, containers in containers, people to ask
-and variables of the conversation."""
+"""Programs for property tests: graphs with branches, joins, attempts, containers in containers, people to
+ask, moments to wait for and variables of the conversation."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -40,7 +40,7 @@ _HANDLES = {
     "code": ("source", "fail-branch"),
     "human-input": ("yes", "no", "__timeout"),
 }
-_LEAVES = ("if-else", "code", "code", "template", "human-input", "assigner")
+_LEAVES = ("if-else", "code", "code", "template", "human-input", "wait", "assigner")
 _CONTAINERS = ("iteration", "loop")
 _MAX_DEPTH = 2
 
@@ -68,15 +68,19 @@ class Program:
         return start_command(INPUTS, system={"conversation_id": "chat", "dialogue_count": 1})
 
     def answer_to(self, asking: Json) -> Resume | None:
-        """What a person says to a node that asks; None for one whose time is to run out."""
+        """What is said to a node that asks or waits; None for one whose time is to run out."""
         if asking["node_id"] in self._unanswered():
             return None
         execution_id = asking["id"]
+        if asking["node_type"] == "wait":
+            return Resume("early", f"of {execution_id}", execution_id)
         action = Random(f"{self.seed}/{execution_id}").choice(["yes", "no"])
         return Resume("answer", f"of {execution_id}", execution_id, inputs={"x": execution_id}, action=action)
 
     def _unanswered(self) -> set[str]:
-        return {node["id"] for node in self.graph["nodes"] if node["data"].get("timeout_unit") == "minute"}
+        units = ("timeout_unit", "duration_unit")
+        data = {node["id"]: node["data"] for node in self.graph["nodes"]}
+        return {name for name, one in data.items() if any(one.get(unit) == "minute" for unit in units)}
 
     def result_of(self, task: Json) -> NodeResult:
         """The same for the same task, whenever it is asked."""
@@ -125,6 +129,13 @@ class _Builder:
             return [if_else(name, case("yes", test))], [], _HANDLES[kind]
         if kind == "human-input":
             return [self.asking(name)], [], _HANDLES[kind]
+        if kind == "wait":
+            unit = self.draw(st.sampled_from(["minute", "day"]))
+            return (
+                [node(name, "wait", duration=self.draw(st.integers(0, 2)), duration_unit=unit)],
+                [],
+                ("source",),
+            )
         if kind == "assigner":
             return [_counting(name)], [], ("source",)
         if kind == "template":

@@ -251,7 +251,7 @@ def test_programs_have_all_there_is() -> None:
     """Else the properties above would hold for want of a case."""
     seen: set[str] = set()
 
-    @settings(max_examples=80, deadline=None, derandomize=True, database=None)
+    @settings(max_examples=120, deadline=None, derandomize=True, database=None)
     @given(programs())
     def collect(program: Program) -> None:
         run = play(program)
@@ -263,6 +263,6 @@ def test_programs_have_all_there_is() -> None:
     collect()
     assert seen >= {
         "assigner succeeded", "code retry", "code exception", "code failed", "iteration succeeded",
-        "loop succeeded", "human-input paused", "by 'yes'", "by 'no'", "by ''", "run PAUSED",
-        "run PARTIAL_SUCCEEDED",
+        "loop succeeded", "human-input paused", "wait paused", "wait succeeded", "by 'yes'", "by 'no'", "by ''",
+        "run PAUSED", "run PARTIAL_SUCCEEDED",
     }  # fmt: skip
