@@ -263,6 +263,6 @@ def test_programs_have_all_there_is() -> None:
     collect()
     assert seen >= {
         "assigner succeeded", "code retry", "code exception", "code failed", "iteration succeeded",
-        "loop succeeded", "human-input paused", "wait paused", "wait succeeded", "by 'yes'", "by 'no'", "by ''",
-        "run PAUSED", "run PARTIAL_SUCCEEDED",
+        "loop succeeded", "human-input paused", "wait paused", "wait succeeded", "by 'yes'", "by 'no'",
+        "by ''", "run PAUSED", "run PARTIAL_SUCCEEDED",
     }  # fmt: skip
