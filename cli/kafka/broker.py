@@ -64,6 +64,16 @@ class EmbeddedBroker:
         return self._process.pid if self._process else None
 
     @property
+    def exit_code(self) -> int | None:
+        """Of the last process that was started; None while it runs; negative if a signal ended it."""
+        return self._process.returncode if self._process else None
+
+    @property
+    def running(self) -> bool:
+        """Whether the process lives."""
+        return self._process is not None and self._process.returncode is None
+
+    @property
     def log_path(self) -> Path:
         """What Kafka logs; nothing of it reaches the terminal."""
         return self._home / "kafka.log"
