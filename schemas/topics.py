@@ -23,7 +23,10 @@ class Topic:
     owner: Owner
     """Which role writes it."""
     retention_ms: int = 7 * DAY_MS
+    """Below a day, segments are as short as that, too: Kafka deletes none that is written to."""
     compacted: bool = False
+    rows_of: str | None = None
+    """Of a changelog: the topic whose records write its rows, in partitions of the same numbers."""
     single_partition: bool = False
     """Configuration is read whole and in order by everybody; all else has the deployment's partitions."""
 
@@ -35,7 +38,8 @@ class Topic:
         """Topic-level configuration in Kafka's names."""
         if self.compacted:
             return {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.1", **_SIZE}
-        return {"cleanup.policy": "delete", "retention.ms": str(self.retention_ms), **_SIZE}
+        config = {"cleanup.policy": "delete", "retention.ms": str(self.retention_ms), **_SIZE}
+        return config if self.retention_ms >= DAY_MS else {**config, "segment.ms": str(self.retention_ms)}
 
 
 _SIZE = {"max.message.bytes": str(16 * 1024 * 1024)}
@@ -47,8 +51,8 @@ def _definitions(kind: str, owner: Owner = "ingress") -> Topic:
     )
 
 
-def _changelog(table: str) -> Topic:
-    return Topic(f"changelog.{table}", None, "row key", "any", compacted=True)
+def _changelog(table: str, source: str) -> Topic:
+    return Topic(f"changelog.{table}", None, "row key", "any", compacted=True, rows_of=source)
 
 
 _TOPICS = (
@@ -57,6 +61,14 @@ _TOPICS = (
     Topic("node.tasks.default", "NodeTask", "node_execution_id", "engine"),
     Topic("node.tasks.high_priority", "NodeTask", "node_execution_id", "engine"),
     Topic("node.tasks.plugin_triggers", "NodeTask", "node_execution_id", "engine"),
+    Topic(
+        "node.cancellations",
+        "NodeCancellation",
+        "workflow_run_id",
+        "engine",
+        retention_ms=HOUR_MS,
+        single_partition=True,
+    ),
     Topic("schedule.commands", "ScheduleCommand", "schedule_id", "any"),
     Topic("subscription.commands", "SubscriptionCommand", "subscription_id", "any"),
     Topic("source.commands", "SourceCommand", "source_id", "any"),
@@ -92,13 +104,13 @@ _TOPICS = (
         single_partition=True,
     ),
     _definitions("tool_providers"),
-    _changelog("conversations"),
-    _changelog("dedup"),
-    _changelog("gates"),
-    _changelog("runs"),
-    _changelog("schedules"),
-    _changelog("sources"),
-    _changelog("subscriptions"),
+    _changelog("conversations", "conversation.commands"),
+    _changelog("dedup", "trigger.events"),
+    _changelog("gates", "gate.commands"),
+    _changelog("runs", "run.commands"),
+    _changelog("schedules", "schedule.commands"),
+    _changelog("sources", "source.commands"),
+    _changelog("subscriptions", "subscription.commands"),
 )
 
 TOPICS: dict[str, Topic] = {topic.name: topic for topic in _TOPICS}

@@ -20,6 +20,7 @@ from streams.executors.registry import Executors, build_executors
 from streams.executors.settings import ExecutorSettings
 from streams.fetching import Fetcher
 from streams.gates.stage import Gates
+from streams.interruptions import Interruptions
 from streams.knowledge.documents import open_indexer
 from streams.metrics import SourceMetrics, WorkerMetrics
 from streams.offload import Offload
@@ -34,6 +35,7 @@ from streams.sources.commands import TOPIC as source_commands
 from streams.sources.opening import open_sources
 from streams.subscriptions.app import open_subscriptions
 from transport.admin import partition_counts
+from transport.cancellations import CancellationFeed
 from transport.egress import EgressPolicy
 from transport.feed import DefinitionsFeed
 from transport.files import FileLinks, FileStore
@@ -72,7 +74,9 @@ async def run_worker(
         stack.push_async_callback(producer.close)
         metrics = _serve_metrics(settings.metrics_port)
         values = ValueStore(storage)
-        stages, tasks = _stages(settings, feed, codec, built, secrets, metrics, values)
+        interruptions = Interruptions()
+        await stack.enter_async_context(CancellationFeed(kafka, codec, interruptions.cancel))
+        stages, tasks = _stages(settings, feed, codec, built, secrets, metrics, values, interruptions)
         tasks.append(indexer.stage())
         sources = open_sources(
             settings.sources,
@@ -119,6 +123,7 @@ def _stages(
     values: ValueStore,
 ) -> tuple[list[Stage], list[TaskStage]]:
     offload = Offload(settings.offload, settings.offload_threshold_bytes)
+    interruptions: Interruptions,
     router = Router(feed, codec, metrics.event, offload)
     runner = Runner(
         feed,
@@ -131,7 +136,9 @@ def _stages(
     )
     calls = WorkflowCalls(feed, Catalog(feed.definitions, secrets), settings.run_max_call_depth)
     execute, concurrency = _execute(executors), settings.executor_concurrency
-    executor = Executor(feed, codec, execute, secrets, concurrency, values, calls=calls)
+    executor = Executor(
+        feed, codec, execute, secrets, concurrency, values, calls=calls, interruptions=interruptions
+    )
     schedules = Schedules(feed, codec)
     gates = Gates(codec, Fetcher(values))
     conversations = Conversations(

@@ -20,6 +20,7 @@ from streams.executors.errors import NodeExecutorError, TooLate
 from streams.executors.masking import concealed, secrets_in
 from streams.executors.outcome import NodeCall, Outcome
 from streams.executors.tools.errors import ToolParameterError
+from streams.interruptions import Interruptions
 from streams.offload import Owner, packed, packed_outputs
 from streams.placeholders import placeholder, secret_variables
 from streams.shell.stage import Record, TaskStage
@@ -53,7 +54,9 @@ class Executor:
         values: ValueStore,
         *,
         calls: WorkflowCalls,
+        interruptions: Interruptions,
     ) -> None:
+        self._interruptions = interruptions
         self._values = values
         self._calls = calls
         self._feed = feed
@@ -67,9 +70,18 @@ class Executor:
         return TaskStage("executor", QUEUES, self.execute, self._concurrency)
 
     async def execute(self, record: Record) -> list[Send]:
-        """Whatever becomes of the node, its run is told: now, or by the run that was started for it."""
+        """Whatever becomes of the node, its run is told: now, or by the run that was started for it. Unless
+        that run has ended meanwhile: then the node is left as it is, and nobody is told anything."""
         task = self._codec.decode("NodeTask", record.value)
-        headers = tuple(h for h in record.headers if h[0] == "traceparent")
+        execution_id = task["node_execution_id"]
+        if execution_id in self._interruptions:
+            return []
+        sends: list[Send] = []
+        async with self._interruptions.during(execution_id) as work:
+            sends = await self._done(task, tuple(h for h in record.headers if h[0] == "traceparent"))
+        return [] if work.interrupted else sends
+
+    async def _done(self, task: AvroRecord, headers: Headers) -> list[Send]:
         started_at = now_us()
         secrets: dict[str, str] = {}
         try:

@@ -7,6 +7,7 @@ from streams.engine.effects import (
     LogChanged,
     NodeExecuted,
     RunChanged,
+    TasksCancelled,
     TaskScheduled,
 )
 from streams.offload import Owner, brief, packed, slim
@@ -31,6 +32,8 @@ def fitting(effect: Effect, owner: Owner, limit: int, uploads: list[Upload]) -> 
             return slim(record, _RUN_FIELDS, owner, limit, uploads)
         case LogChanged(record):
             return fitting_log(record, owner, limit, uploads)
+        case TasksCancelled(record, _):
+            return record
         case ConversationChanged(record):
             return {**record, "payload": packed(record["payload"], owner, uploads)}
         case TaskScheduled(record, _):

@@ -14,6 +14,7 @@ from streams.engine.effects import (
     LogChanged,
     NodeExecuted,
     RunChanged,
+    TasksCancelled,
     TaskScheduled,
 )
 from streams.engine.state import RunState
@@ -26,6 +27,7 @@ from streams.placeholders import without_placeholders
 from streams.returns import cancellation, result_for
 from streams.schedules import run_ended
 from streams.shell.stage import Decision
+from transport.cancellations import CANCELLATIONS
 from transport.feed import DefinitionsFeed
 from transport.producer import Send
 
@@ -74,10 +76,12 @@ class Following:
                 deployed = self.feed.definitions.deployed(record["app_trigger_id"] or "")
                 yield from ended_run(self.codec, record, deployed.settings.retry if deployed else None)
             case NodeExecuted(record):
-                if (record["status"], record["node_type"]) == ("stopped", "tool"):
-                    # What the node may have called is to end with it.
-                    yield self._command(cancellation(record), run)
                 yield from waits(self.codec, record)
+            case TasksCancelled(record, tools):
+                # What these nodes may have called is to end with them.
+                for execution_id in tools:
+                    command = cancellation(execution_id, record["tenant_id"], record["issued_at"])
+                    yield self._command(command, run)
 
     def _command(self, command: AvroRecord, run: Run) -> Send:
         key = command["workflow_run_id"].encode()
@@ -104,4 +108,6 @@ def _send(codec: Codec, effect: Effect, record: AvroRecord, headers: Headers) ->
             topic, schema, key = "conversation.commands", "ConversationCommand", record["conversation_key"]
         case TaskScheduled(queue=queue):
             topic, schema, key = f"node.tasks.{queue}", "NodeTask", record["node_execution_id"]
+        case TasksCancelled():
+            topic, schema, key = CANCELLATIONS, "NodeCancellation", record["workflow_run_id"]
     return Send(topic, key.encode(), codec.encode(schema, record), headers)

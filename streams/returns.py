@@ -17,6 +17,11 @@ from streams.fetching import Fetcher
 from streams.offload import Owner, packed, packed_outputs
 from transport.values import Upload
 
+_CALLER_HAS_ENDED = "the node that had called this run waits for it no longer"
+
+MAY_PRECEDE_START = "may_precede_start"
+"""In the payload of a cancel: its run may not have begun yet, and is not to then."""
+
 _RESERVED = frozenset({"text", "files", "json"})
 """Outputs of every tool node: an output of the workflow of that name is in `json` alone."""
 
@@ -56,18 +61,22 @@ def result_for(caller: Mapping[str, Any], run: Record, fetcher: Fetcher, uploads
     }
 
 
-def cancellation(execution: Record) -> Record:
-    """The command that ends the run that a tool node has called. Stale where it has called none."""
-    run_id = called_run_id(execution["id"])
+def cancellation(execution_id: str, tenant_id: str, issued_at: int) -> Record:
+    """The command that ends the run that a tool node has called, or is about to call.
+
+    It may come before that run: then that is never to begin. Where the node calls something else, nothing
+    comes of it.
+    """
+    run_id = called_run_id(execution_id)
     return {
         "command_id": f"cancel/{run_id}",
         "kind": "CANCEL",
         "workflow_run_id": run_id,
-        "tenant_id": execution["tenant_id"],
+        "tenant_id": tenant_id,
         **dict.fromkeys(("app_id", "workflow_id", "version"), ""),
         "workflows_offset": 0,
-        "issued_at": execution["finished_at"],
-        "payload": orjson.dumps({"reason": "the run that had called this one has ended"}).decode(),
+        "issued_at": issued_at,
+        "payload": orjson.dumps({"reason": _CALLER_HAS_ENDED, MAY_PRECEDE_START: True}).decode(),
     }
 
 

@@ -5,19 +5,23 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
+import orjson
+
 from schemas.codec import Codec
+from schemas.codec import Record as AvroRecord
 from schemas.models import DRAFT, Workflow
 from streams.engine.advance import Advanced, advance, due_us
 from streams.engine.commands import Cancel, Command, NodeResult, Resume, Start, Timer
 from streams.engine.definition import Definition
 from streams.engine.errors import NeedsValue
 from streams.engine.options import Options
-from streams.engine.state import SPLIT_BYTES, RunState, decode, encode
+from streams.engine.state import SPLIT_BYTES, RunState, decode, encode, never_begun
 from streams.fetching import Fetcher
 from streams.following import Following, Headers, Run
 from streams.library import Library
 from streams.offload import Offload, Owner, packed_row
 from streams.resumption import told
+from streams.returns import MAY_PRECEDE_START
 from streams.run_rows import PINNED, RunParts, RunRow, is_workflow, part_key, row_due
 from streams.shell.stage import Decision, Kept, NotYet, Record, Stage
 from transport.definitions import WORKFLOWS
@@ -72,28 +76,46 @@ class Runner:
         run_id, kind = command_record["workflow_run_id"], command_record["kind"]
         row = kept.get(run_id)
         if row is None and kind != "START":
-            self._count(kind, "stale")
-            return Decision()
+            return self._early(command_record, now)
         headers = tuple(h for h in record.headers if h[0] == "traceparent")
         owner = Owner(command_record["tenant_id"], run_id)
         command_record["payload"] = self._fetcher.document(owner, command_record["payload"])
-        if row is None:
-            workflow = self._library.find(command_record["workflow_id"], command_record["version"])
-            standing = _Standing(workflow, None, _pin(workflow))
-        else:
-            standing = self._stand(RunRow.decode(row), run_id, kept)
+        standing = self._before(command_record) if row is None else self._stand(row, run_id, kept)
+        if standing is None:
+            self._count(kind, "stale")
+            self._fetcher.used(run_id)
+            return Decision()
         return self._advance(standing, told(command_record, self._fetcher), now, headers)
 
     def on_due(self, key: str, row: bytes, kept: Kept, now: float) -> Decision:
         """An attempt begins, the time of a pause or of the run is up, or a finished run is forgotten."""
-        standing = self._stand(RunRow.decode(row), key, kept)
-        if standing.state is not None and standing.state.ended:
+        standing = self._stand(row, key, kept)
+        if standing is None:
             return Decision(writes=dict.fromkeys([key, *kept.under(part_key(key, ""))]))
         return self._advance(standing, Timer(f"timer/{key}"), now, ())
 
-    def _stand(self, row: RunRow, run_id: str, kept: Kept) -> "_Standing":
+    def _early(self, command: AvroRecord, now: float) -> Decision:
+        """A command for a run that is not here, or not any more. The cancel of one that may yet be called is
+        kept for its start to find."""
+        decision, kind = Decision(), command["kind"]
+        if kind == "CANCEL" and orjson.loads(command["payload"]).get(MAY_PRECEDE_START):
+            head, _ = encode(never_begun(command["workflow_run_id"], command["tenant_id"]))
+            row = RunRow(now + self._finished_ttl_s, b"", head)
+            decision.writes[command["workflow_run_id"]] = row.encode()
+        self._count(kind, "applied" if decision.writes else "stale")
+        return decision
+
+    def _before(self, command: AvroRecord) -> "_Standing":
+        workflow = self._library.find(command["workflow_id"], command["version"])
+        return _Standing(workflow, None, _pin(workflow))
+
+    def _stand(self, encoded: bytes, run_id: str, kept: Kept) -> "_Standing | None":
+        """None for a run that has ended: nothing changes it, and its workflow may be gone."""
+        row = RunRow.decode(encoded)
         parts = RunParts(run_id, kept, lambda digest: self._fetcher.content(_owner(state), digest))
         state = decode(row.state, parts)
+        if state.ended:
+            return None
         if row.pinned:
             return _Standing(self._library.pinned(row.pinned, parts.pinned), state, row.pinned)
         return _Standing(self._library.find(state.workflow_id, state.version), state, b"")

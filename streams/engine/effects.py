@@ -36,10 +36,19 @@ class TaskScheduled:
 
 
 @dataclass(frozen=True, slots=True)
+class TasksCancelled:
+    """Tasks that nobody waits for any more, for node.cancellations (NodeCancellation)."""
+
+    record: Record
+    tools: tuple[str, ...]
+    """Those of them that are of tool nodes: each may have called a workflow."""
+
+
+@dataclass(frozen=True, slots=True)
 class ConversationChanged:
     """What a turn leaves to those after it, for conversation.commands (ConversationCommand)."""
 
     record: Record
 
 
-Effect = NodeExecuted | RunChanged | LogChanged | TaskScheduled | ConversationChanged
+Effect = NodeExecuted | RunChanged | LogChanged | TaskScheduled | TasksCancelled | ConversationChanged

@@ -1,6 +1,6 @@
 """The records of a run, built in one place so that each has all fields of its Avro schema."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -136,6 +136,16 @@ def log_record(log: Mapping[str, Any], state: RunState, outputs: str | None, now
         "total_tokens": state.tokens,
         "triggered_at": state.started_at,
         "finished_at": now_us if ended else None,
+    }
+
+
+def cancellation_record(state: RunState, execution_ids: Sequence[str], now_us: int) -> Record:
+    """What executors are told of tasks that nobody waits for any more."""
+    return {
+        "workflow_run_id": state.run_id,
+        "tenant_id": state.tenant_id,
+        "node_execution_ids": list(execution_ids),
+        "issued_at": now_us,
     }
 
 

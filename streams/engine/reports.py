@@ -3,9 +3,16 @@
 from collections.abc import Iterator
 
 from streams.engine.definition import Definition
-from streams.engine.effects import LogChanged, NodeExecuted, Record, RunChanged
+from streams.engine.effects import LogChanged, NodeExecuted, Record, RunChanged, TasksCancelled
 from streams.engine.frames import Frames
-from streams.engine.records import US, add_metadata, execution_record, log_record, run_record
+from streams.engine.records import (
+    US,
+    add_metadata,
+    cancellation_record,
+    execution_record,
+    log_record,
+    run_record,
+)
 from streams.engine.state import RunState
 
 
@@ -26,8 +33,9 @@ def report(
 
 def abandoned(
     state: RunState, definition: Definition, frames: Frames, base: Record, now_us: int
-) -> Iterator[NodeExecuted]:
+) -> Iterator[NodeExecuted | TasksCancelled]:
     """What was under way when the run ended: it has no one to report to any more."""
+    tasks, tools = list[str](), list[str]()
     for execution_id, waiting in state.all_waiting():
         if not waiting.revision:
             continue
@@ -40,3 +48,9 @@ def abandoned(
         if plan is not None and waiting.path:
             add_metadata(record, frames.get(waiting.path).marks)
         yield NodeExecuted(record)
+        if plan is None or (plan.container is None and plan.pause is None):
+            tasks.append(execution_id)
+            if plan is None or plan.type == "tool":
+                tools.append(execution_id)
+    if tasks:
+        yield TasksCancelled(cancellation_record(state, tasks, now_us), tuple(tools))

@@ -179,6 +179,25 @@ class RunState:
         self.parts.clear()
 
 
+def never_begun(run_id: str, tenant_id: str) -> RunState:
+    """A run that was stopped before its start came."""
+    return RunState(
+        run_id=run_id,
+        tenant_id=tenant_id,
+        app_id="",
+        workflow_id="",
+        version="",
+        graph_hash="",
+        triggered_from="",
+        created_by_role="",
+        created_by=None,
+        event_at=0,
+        started_at=0,
+        queue=DEFAULT_QUEUE,
+        status=STOPPED,
+    )
+
+
 _SCALARS = tuple(f.name for f in fields(RunState) if f.name != "parts")
 
 

@@ -19,6 +19,7 @@ from streams.execute import Executor
 from streams.executors.catalog import Catalog
 from streams.executors.outcome import NodeCall, Outcome
 from streams.fetching import Fetcher
+from streams.interruptions import Interruptions
 from streams.offload import Offload
 from streams.runner import Runner
 from streams.shell.stage import NotYet, Record
@@ -85,7 +86,9 @@ class Town:
         outside = {"fetcher": Fetcher(values), "offload": Offload()}
         self.runner = Runner(reading, CODEC, Options(), 3600.0, lambda *_: None, **outside)  # type: ignore[arg-type]
         calls = WorkflowCalls(reading, Catalog(self.definitions, BOX), max_depth)
-        self.executor = Executor(reading, CODEC, self.answer, BOX, 1, values, calls=calls)
+        self.executor = Executor(
+            reading, CODEC, self.answer, BOX, 1, values, calls=calls, interruptions=Interruptions()
+        )
         self.said: Outcome = Outcome("succeeded", outputs={"body": "blue"})
         self.table = KeptRows()
         self.records: list[dict[str, Any]] = []
@@ -234,6 +237,29 @@ def test_it_ends_with_its_caller() -> None:
     town.decide(send.value)
     town.tell("CANCEL", RUN, {"reason": "by ada"})
     assert [town.last(run)["status"] for run in (RUN, CHILD)] == ["STOPPED", "STOPPED"]
+
+
+def test_a_start_that_its_cancel_has_overtaken_begins_nothing() -> None:
+    town = Town()
+    town.begin(city="Bern")
+    [task] = town.waiting
+    town.waiting.clear()
+    [send] = asyncio.run(town.executor.execute(task))
+    town.tell("CANCEL", RUN, {"reason": "by ada"})
+    town.decide(send.value)
+    assert town.last(RUN)["status"] == "STOPPED"
+    assert {one["workflow_run_id"] for one in town.records if "workflow_run_id" in one} == {RUN}
+    assert CHILD not in {one["id"] for one in town.records}
+    assert town.waiting == []
+    for key, row in list(town.table.items()):
+        decision = town.runner.on_due(key, row, town.table, NOW + 3600)
+        assert decision.writes == {key: None}  # both are forgotten in time
+
+
+def test_a_cancel_of_anything_else_that_is_not_there_leaves_nothing_behind() -> None:
+    town = Town()
+    town.tell("CANCEL", RUN, {"reason": "by ada"})
+    assert dict(town.table) == {}
 
 
 def test_calls_within_calls_have_an_end() -> None:

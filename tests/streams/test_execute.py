@@ -1,6 +1,7 @@
 """The executor stage: what becomes of a task besides its execution."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 import orjson
@@ -15,14 +16,20 @@ from streams.execute import Executor
 from streams.executors.catalog import Catalog
 from streams.executors.errors import NotConfigured
 from streams.executors.outcome import NodeCall, Outcome
+from streams.interruptions import Interruptions
 from streams.shell.stage import Record
 from tests.streams.test_runner import Feed
 from transport.definitions import WORKFLOWS
 from transport.feed import DefinitionsFeed
+from transport.producer import Send
 from transport.storage import Storage
 from transport.values import ValueStore
 
 CODEC = SingleObjectCodec()
+
+
+async def at_once() -> None:
+    """A node that takes no time."""
 
 
 class Stage:
@@ -31,28 +38,36 @@ class Stage:
     def __init__(self, outcome: Outcome | Exception) -> None:
         self.calls: list[NodeCall] = []
         self.outcome = outcome
+        self.work: Callable[[], Awaitable[None]] = at_once
         feed = Feed()
         workflow = Workflow(id="flow", app_id="app", type=WorkflowType.WORKFLOW, version="1", graph={})
         feed.definitions.apply(WORKFLOWS, workflow.key, workflow)
         reading, values = cast(DefinitionsFeed, feed), ValueStore(Storage(MemoryStore()))
         calls = WorkflowCalls(reading, Catalog(feed.definitions, None), 5)
-        self.executor = Executor(reading, CODEC, self.execute, None, 1, values, calls=calls)
+        self.interruptions = Interruptions()
+        self.executor = Executor(
+            reading, CODEC, self.execute, None, 1, values, calls=calls, interruptions=self.interruptions
+        )
 
     async def execute(self, call: NodeCall) -> Outcome:
         self.calls.append(call)
+        await self.work()
         if isinstance(self.outcome, Exception):
             raise self.outcome
         return self.outcome
 
-    def do(self, **changes: Any) -> dict[str, Any]:
-        """The result of one task, as its run gets it."""
+    def task(self, **changes: Any) -> Record:
+        """As the engine sends it."""
         task = {
             "node_execution_id": "e-1", "workflow_run_id": "r-1", "tenant_id": "t", "app_id": "app",
             "workflow_id": "flow", "version": "1", "node_id": "n", "node_type": "code", "config": "{}",
             "inputs": '{"x": 1}', "issued_at": 0, **changes,
         }  # fmt: skip
-        record = Record("node.tasks.default", 0, 0, b"", CODEC.encode("NodeTask", task), (), 0)
-        [send] = asyncio.run(self.executor.execute(record))
+        return Record("node.tasks.default", 0, 0, b"", CODEC.encode("NodeTask", task), (), 0)
+
+    def do(self, **changes: Any) -> dict[str, Any]:
+        """The result of one task, as its run gets it."""
+        [send] = asyncio.run(self.executor.execute(self.task(**changes)))
         command = CODEC.decode("RunCommand", send.value)
         assert (send.topic, send.key, command["kind"]) == ("run.commands", b"r-1", "NODE_RESULT")
         payload: dict[str, Any] = orjson.loads(command["payload"])
@@ -79,3 +94,47 @@ def test_whatever_is_raised_the_run_is_told(outcome: Exception, error_type: str)
 def test_a_long_error_is_cut() -> None:
     result = Stage(Outcome("failed", error="x" * 1_000_000, error_type="E")).do()
     assert len(result["error"]) < 100_000
+
+
+async def interrupted(stage: Stage) -> tuple[list[Send], bool]:
+    """What is sent for a node that is interrupted half way, and whether it came to know."""
+    begun, noticed = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            noticed.set()
+
+    stage.work = work
+    doing = asyncio.create_task(stage.executor.execute(stage.task()))
+    await begun.wait()
+    stage.interruptions.cancel(["e-1"])
+    return await doing, noticed.is_set()
+
+
+async def test_a_node_that_nobody_waits_for_is_interrupted_and_nothing_is_sent_for_it() -> None:
+    assert await interrupted(Stage(Outcome("succeeded"))) == ([], True)
+
+
+async def test_nothing_is_sent_either_for_one_that_takes_it_for_a_failure() -> None:
+    stage = Stage(Outcome("succeeded"))
+
+    async def work() -> None:
+        stage.interruptions.cancel(["e-1"])
+        try:
+            await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            raise RuntimeError("I was told to stop") from None
+
+    stage.work = work
+    assert await stage.executor.execute(stage.task()) == []
+
+
+async def test_a_task_whose_cancel_came_first_is_not_begun() -> None:
+    stage = Stage(Outcome("succeeded"))
+    stage.interruptions.cancel(["e-1"])
+    assert await stage.executor.execute(stage.task()) == []
+    assert stage.calls == []
+    assert len(await stage.executor.execute(stage.task(node_execution_id="e-2"))) == 1

@@ -19,6 +19,7 @@ from streams.execute import Executor
 from streams.executors.catalog import Catalog
 from streams.executors.outcome import NodeCall, Outcome
 from streams.fetching import Fetcher
+from streams.interruptions import Interruptions
 from streams.offload import DOCUMENT_BYTES, MOST_BYTES, Mode, Offload
 from streams.runner import Runner
 from streams.shell.stage import Decision, NotYet, Record
@@ -96,7 +97,9 @@ class Plant:
             offload=Offload(mode),
         )
         calls = WorkflowCalls(feed, Catalog(feed.definitions, None), 5)
-        self.executor = Executor(feed, CODEC, self.execute, None, 1, executor_values, calls=calls)
+        self.executor = Executor(
+            feed, CODEC, self.execute, None, 1, executor_values, calls=calls, interruptions=Interruptions()
+        )
         self.rows = KeptRows()
         self.calls: list[NodeCall] = []
         self.waits = 0

@@ -114,7 +114,8 @@ class Bench:
     def carry_out(self, decision: Any) -> dict[str, list[dict[str, Any]]]:
         schemas = {
             "runs": "WorkflowRun", "node.executions": "WorkflowNodeExecution",
-            "node.tasks.default": "NodeTask", "gate.commands": "GateCommand",
+            "node.tasks.default": "NodeTask", "node.cancellations": "NodeCancellation",
+            "gate.commands": "GateCommand",
         }  # fmt: skip
         for key, value in decision.writes.items():
             if value is None:

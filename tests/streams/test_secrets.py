@@ -16,6 +16,7 @@ from streams.calls import WorkflowCalls
 from streams.execute import Executor
 from streams.executors.catalog import Catalog
 from streams.executors.outcome import NodeCall, Outcome
+from streams.interruptions import Interruptions
 from streams.placeholders import placeholder, without_placeholders
 from streams.shell.stage import Record
 from tests.streams.test_runner import CODEC, VERSION, Bench, edge, node
@@ -50,7 +51,9 @@ class Secretive(Bench):
         values = ValueStore(Storage(MemoryStore()))
         feed = cast(DefinitionsFeed, self.feed)
         calls = WorkflowCalls(feed, Catalog(self.feed.definitions, BOX), 5)
-        self.executor = Executor(feed, CODEC, self.repeat, BOX, 1, values, calls=calls)
+        self.executor = Executor(
+            feed, CODEC, self.repeat, BOX, 1, values, calls=calls, interruptions=Interruptions()
+        )
 
     def change(self, graph: dict[str, Any]) -> None:
         workflow = Workflow(

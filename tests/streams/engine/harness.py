@@ -14,6 +14,7 @@ from streams.engine.effects import (
     LogChanged,
     NodeExecuted,
     RunChanged,
+    TasksCancelled,
     TaskScheduled,
 )
 from streams.engine.options import DEFAULTS, Options
@@ -26,6 +27,7 @@ SCHEMAS = {
     RunChanged: "WorkflowRun",
     LogChanged: "WorkflowTriggerLog",
     TaskScheduled: "NodeTask",
+    TasksCancelled: "NodeCancellation",
     ConversationChanged: "ConversationCommand",
 }
 CODEC = SingleObjectCodec()
