@@ -8,7 +8,9 @@ ShellError
     ├── OffsetGap     records are missing between two deliveries
     ├── Unconfirmed   outputs, rows or dead letters, or the objects that they refer to, were not taken in time
     ├── ForeignWriter somebody else writes to the changelog of a partition that is ours
-    └── Overdue       a revoked partition could not be let go in time
+    ├── Overdue       a revoked partition could not be let go in time
+    ├── StoreDamaged  rows on the local disk can't be trusted: the restart reads them from the changelog
+    └── StoreUnusable the local disk is full, read-only or another worker's: the operator frees it
 """
 
 import logging
@@ -56,6 +58,14 @@ class ForeignWriter(Fatal):
 
 class Overdue(Fatal):
     """Work in flight did not end before the group would have gone on without us."""
+
+
+class StoreDamaged(Fatal):
+    """A local store has lost something."""
+
+
+class StoreUnusable(Fatal):
+    """A local store that is whole, as far as is known, and can't be opened, written or removed."""
 
 
 def exit_now(reason: BaseException) -> NoReturn:

@@ -1,14 +1,11 @@
-"""Where rows are kept: in memory, or in RocksDB so that a restart reads only what it has missed.
+"""Where rows are kept: in memory, or in RocksDB (`streams.shell.rocks`) so that a restart reads only what it
+has missed.
 
 Both know, for each partition, how far in the changelog they are complete.
 """
 
-import shutil
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple, Protocol
-
-from rocksdict import AccessType, DBCompressionType, Options, Rdict, WriteBatch
 
 Write = tuple[str, bytes | None]
 """Row key and its new value; None deletes."""
@@ -50,7 +47,11 @@ class Mark(NamedTuple):
 
 
 class Rows(Protocol):
-    """One table's rows, by partition. No method blocks for longer than a local disk does."""
+    """One table's rows, by partition. No method blocks for longer than a local disk does.
+
+    Any of them may raise `StoreDamaged`, after which a new process finds the partition empty, and
+    `StoreUnusable`.
+    """
 
     def open(self, partition: int) -> Mark | None:
         """Makes a partition usable. How far its rows go, None when it has none."""
@@ -133,85 +134,3 @@ class MemoryRows:
 
     def size(self, partition: int) -> int:
         return len(self._rows[partition])
-
-
-_MARK = b"\x00mark"
-"""Sorts before every row key, which is never empty and never starts with NUL."""
-
-_WRITE_BUFFER_BYTES = 8 * 1024 * 1024
-
-
-class RocksRows:
-    """One RocksDB for each partition in `folder`. A killed process loses nothing; after a power cut the
-    tail of the write-ahead log may be missing, with the offset that went with it."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._dbs: dict[int, Rdict] = {}
-        self._counts: dict[int, int] = {}
-        folder.mkdir(parents=True, exist_ok=True)
-
-    def open(self, partition: int) -> Mark | None:
-        if partition not in self._dbs:
-            self._dbs[partition] = Rdict(
-                str(self._path(partition)), _options(), access_type=AccessType.read_write()
-            )
-        mark = self._dbs[partition].get(_MARK)
-        if mark is None:
-            return None
-        offset, _, epoch = mark.partition(b" ")
-        return Mark(int(offset), Epoch.decode(epoch))
-
-    def close(self, partition: int) -> None:
-        database = self._dbs.pop(partition, None)
-        if database is not None:
-            database.close()
-
-    def clear(self, partition: int) -> None:
-        self.close(partition)
-        shutil.rmtree(self._path(partition), ignore_errors=True)
-        self.open(partition)
-
-    def get(self, partition: int, key: str) -> bytes | None:
-        value: bytes | None = self._dbs[partition].get(key.encode())
-        return value
-
-    def apply(self, partition: int, writes: Sequence[Write], mark: Mark) -> None:
-        batch = WriteBatch(raw_mode=True)
-        for key, value in writes:
-            if value is None:
-                batch.delete(key.encode())
-            else:
-                batch.put(key.encode(), value)
-        batch.put(_MARK, b"%d %b" % (mark.offset, mark.epoch.encode()))
-        self._dbs[partition].write(batch)
-
-    def items(self, partition: int) -> Iterator[tuple[str, bytes]]:
-        rows: Iterator[tuple[bytes, bytes]] = self._dbs[partition].items()  # type: ignore[assignment]
-        for key, value in rows:
-            if key != _MARK:
-                yield key.decode(), value
-
-    def under(self, partition: int, prefix: str) -> Iterator[str]:
-        begin = prefix.encode()
-        keys: Iterator[bytes] = self._dbs[partition].keys(from_key=begin)  # type: ignore[assignment]
-        for key in keys:
-            if not key.startswith(begin):
-                return
-            yield key.decode()
-
-    def size(self, partition: int) -> int:
-        return int(self._dbs[partition].property_int_value("rocksdb.estimate-num-keys") or 0)
-
-    def _path(self, partition: int) -> Path:
-        return self._folder / str(partition)
-
-
-def _options() -> Options:
-    options = Options(raw_mode=True)
-    options.create_if_missing(True)
-    options.set_write_buffer_size(_WRITE_BUFFER_BYTES)
-    options.set_max_write_buffer_number(2)
-    options.set_compression_type(DBCompressionType.lz4())
-    options.set_keep_log_file_num(2)
-    return options

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from streams.shell.due import DueHeap, DueOf
-from streams.shell.errors import ForeignWriter
+from streams.shell.errors import ForeignWriter, StoreDamaged
 from streams.shell.replay import NO_EPOCH, Recovered, Replay, followers, owner_of
 from streams.shell.rows import Epoch, Mark, Rows, Write
 from streams.shell.stage import Stage
@@ -40,6 +40,8 @@ class Table:
         self._due_of = None if stage.due is None else _forgiving(stage.due)
         self._rows = rows
         self._marks: dict[int, Mark] = {}
+        self._found: dict[int, Mark] = {}
+        """How far the rows went that were here when a partition was opened."""
         self._epochs: dict[int, Epoch] = {}
         self._replays: dict[int, Replay] = {}
         self._heaps: dict[int, DueHeap] = {}
@@ -52,25 +54,31 @@ class Table:
     def open(self, partition: int, earliest: int, end: int, generation: int) -> int:
         """Makes a partition usable whose changelog has the offsets `earliest` up to, without, `end`.
 
-        Returns the offset from which recovery must read. Rows that are older than the changelog's
-        start, or newer than its end because the topic was made anew, are forgotten.
+        Returns the offset from which recovery must read: of rows that were here before, the last one is read
+        once more, to see whether the changelog still has it. Rows that are older than the changelog's start,
+        or newer than its end because it was made anew or has lost its own, are forgotten.
         """
+        is_open = partition in self._marks
         mark = self._rows.open(partition)
         if mark is not None and not earliest <= mark.offset + 1 <= end:
             self._rows.clear(partition)
             mark = None
+        start = earliest if mark is None else mark.offset + 1
+        if mark is not None and not is_open:
+            self._found[partition] = mark
+            start = max(earliest, mark.offset)
         mark = self._marks[partition] = mark or Mark(earliest - 1, NO_EPOCH)
         self._epochs[partition] = Epoch(end, generation)
         self._replays[partition] = Replay(mark.epoch)
         if self._due_of is not None and partition not in self._heaps:
             self._heaps[partition] = DueHeap()
             self._heaps[partition].rebuild(self._rows.items(partition), self._due_of)
-        return mark.offset + 1
+        return start
 
     def close(self, partition: int) -> None:
         """The partition has another owner now."""
         self._rows.close(partition)
-        for by_partition in (self._marks, self._epochs, self._replays, self._heaps):
+        for by_partition in (self._marks, self._found, self._epochs, self._replays, self._heaps):
             by_partition.pop(partition, None)
 
     def get(self, partition: int, key: str) -> bytes | None:
@@ -90,7 +98,12 @@ class Table:
         return self._rows.size(partition)
 
     def recover(self, partition: int, rows: Iterable[Recovered], last: int) -> None:
-        """Applies what the changelog says, up to its offset `last`."""
+        """Applies what the changelog says, up to its offset `last`.
+
+        Raises `StoreDamaged` when it does not go on from the rows that were here: they are gone then.
+        """
+        if (found := self._found.get(partition)) is not None:
+            rows = self._following(partition, found, rows)
         replay = self._replays[partition]
         counts = replay.read(rows)
         # A recovery that is broken off begins again where it could not tell yet what counts.
@@ -99,8 +112,24 @@ class Table:
 
     def recovered(self, partition: int, last: int) -> None:
         """The changelog ends with the offset `last`."""
+        self._found.pop(partition, None)
         replay = self._replays[partition]
         self._apply(partition, list(replay.end().items()), Mark(last, replay.epoch))
+
+    def _following(self, partition: int, found: Mark, rows: Iterable[Recovered]) -> list[Recovered]:
+        """Those behind the rows that were here. A broker that has lost the end of its log gives the offsets
+        again; whoever writes there has a later epoch, which began before our last row."""
+        following = []
+        for row in rows:
+            if row.epoch is not None and row.epoch > found.epoch and row.epoch.end <= found.offset:
+                self._rows.clear(partition)
+                raise StoreDamaged(
+                    f"{self.changelog}/{partition} has lost rows that were read up to {found.offset}: "
+                    f"at {row.offset} it goes on from {row.epoch.end}; the next start reads all of it"
+                )
+            if row.offset > found.offset:
+                following.append(row)
+        return following
 
     def corrections(self, partition: int) -> list[Write]:
         """Rows to be written again because one that does not count is their newest in the changelog."""

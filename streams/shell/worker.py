@@ -17,7 +17,8 @@ from streams.shell.outbox import ConfirmingProducer, DeadLetter, Keep, Outbox
 from streams.shell.quiet import quieten
 from streams.shell.reader import Reader
 from streams.shell.repairs import ShellThread, new_app
-from streams.shell.rows import MemoryRows, RocksRows, Rows
+from streams.shell.rocks import RocksRows
+from streams.shell.rows import MemoryRows, Rows
 from streams.shell.settings import ShellSettings
 from streams.shell.source import KafkaSource
 from streams.shell.stage import Stage, TaskStage

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from streams.shell.rows import Epoch, Mark, MemoryRows, RocksRows, Rows
+from streams.shell.rocks import RocksRows
+from streams.shell.rows import Epoch, Mark, MemoryRows, Rows
 
 
 def at(offset: int) -> Mark:

@@ -1,9 +1,9 @@
 import pytest
 
-from streams.shell.errors import ForeignWriter
+from streams.shell.errors import ForeignWriter, StoreDamaged
 from streams.shell.overlay import Overlay
 from streams.shell.replay import Recovered
-from streams.shell.rows import Epoch, MemoryRows, Write
+from streams.shell.rows import Epoch, Mark, MemoryRows, Write
 from streams.shell.stage import Decision, Stage
 from streams.shell.table import Table
 
@@ -150,3 +150,48 @@ def test_a_recovery_that_is_broken_off_begins_again_before_the_group(table: Tabl
     table.recovered(0, 8)
     assert (table.get(0, "r"), table.get(0, "r/a"), table.corrections(0)) == (b"2", b"3", [])
     assert table.open(0, 0, 9, 3) == 9
+
+
+@pytest.fixture
+def kept() -> MemoryRows:
+    """Rows as a process before this one has left them, up to the offset 99."""
+    rows = MemoryRows()
+    rows.open(0)
+    rows.apply(0, [("a", b"1"), ("lost", b"2")], Mark(99, Epoch(50, 3)))
+    return rows
+
+
+def restarted(kept: MemoryRows) -> Table:
+    return Table(Stage("s", "t", lambda *_: Decision(), "dedup", _until), kept)
+
+
+def test_the_last_row_that_was_kept_is_read_once_more_and_not_applied(kept: MemoryRows) -> None:
+    table = restarted(kept)
+    assert table.open(0, 0, 102, 4) == 99
+    table.recover(0, rows([("a", b"0"), ("b", b"2")], Epoch(50, 3), 99), 100)
+    table.recover(0, rows([("c", b"3")], Epoch(101, 4), 101), 101)
+    table.recovered(0, 101)
+    assert dict(table.items(0)) == {"a": b"1", "lost": b"2", "b": b"2", "c": b"3"}
+    assert table.open(0, 0, 102, 5) == 102, "it was open before"
+
+
+@pytest.mark.parametrize("last", [99, 140])
+def test_rows_that_the_broker_has_lost_are_not_gone_on_with(kept: MemoryRows, last: int) -> None:
+    """Its log was cut at 91, and another worker has written there since: as many rows again, or more."""
+    table = restarted(kept)
+    assert table.open(0, 0, last + 1, 5) == 99
+    with pytest.raises(StoreDamaged, match="lost rows that were read up to 99: at 99 it goes on from 91"):
+        table.recover(0, rows([("a", b"9")], Epoch(91, 4), 99), 99)
+    again = restarted(kept)
+    assert again.open(0, 0, last + 1, 5) == 0
+    assert dict(again.items(0)) == {}
+
+
+def test_a_broker_that_has_lost_rows_and_has_no_new_ones(kept: MemoryRows) -> None:
+    table = restarted(kept)
+    assert table.open(0, 0, 91, 4) == 0
+    assert table.get(0, "lost") is None
+
+
+def test_the_first_rows_that_retention_has_left_are_enough(kept: MemoryRows) -> None:
+    assert restarted(kept).open(0, 100, 120, 4) == 100
