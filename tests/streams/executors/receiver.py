@@ -1,5 +1,6 @@
 """A real HTTP server for the tests: records each request and answers as its path says."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,6 +21,8 @@ class Received:
 class Receiver:
     port: int = 0
     received: list[Received] = field(default_factory=list)
+    left: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when a client closes its connection before `/never` has answered it."""
 
     @property
     def address(self) -> str:
@@ -34,6 +37,11 @@ class Receiver:
         query = request.query
         if request.path == "/loop":
             return web.Response(status=302, headers={"Location": "/loop"})
+        if request.path == "/never":
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self.left.set()
         if "redirect" in query:
             status = int(query.get("status", "302"))
             return web.Response(status=status, headers={"Location": query["redirect"]})
@@ -63,7 +71,7 @@ async def running_receiver() -> AsyncIterator[Receiver]:
     receiver = Receiver()
     app = web.Application()
     app.router.add_route("*", "/{tail:.*}", receiver.handle)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
     await runner.setup()
     try:
         site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -1,8 +1,10 @@
 """What one document may cost, and how a process binds itself to that."""
 
 import ctypes
+import fcntl
 import os
 import resource
+import select
 import signal
 from dataclasses import dataclass
 
@@ -51,6 +53,30 @@ def end_with_parent(parent: int) -> None:
     call_prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(0)  # it had ended before we asked
+
+
+def end_with_peer(connection: int) -> None:
+    """Lets the kernel end this process when whoever asked for the document closes the connection: it is
+    wanted no more, and a parser in C would look at nothing for as long as it takes.
+
+    Only while nothing is read from the connection nor written to it: both tell of themselves by the same
+    signal.
+    """
+    signal.signal(signal.SIGIO, signal.SIG_DFL)
+    fcntl.fcntl(connection, fcntl.F_SETOWN, os.getpid())
+    flags = fcntl.fcntl(connection, fcntl.F_GETFL)
+    fcntl.fcntl(connection, fcntl.F_SETFL, flags | os.O_ASYNC)
+    poll = select.poll()
+    poll.register(connection, select.POLLRDHUP)
+    if poll.poll(0):
+        os._exit(0)  # it was closed before we asked
+
+
+def stay_with_peer(connection: int) -> None:
+    """Takes `end_with_peer` back."""
+    signal.signal(signal.SIGIO, signal.SIG_IGN)
+    flags = fcntl.fcntl(connection, fcntl.F_GETFL)
+    fcntl.fcntl(connection, fcntl.F_SETFL, flags & ~os.O_ASYNC)
 
 
 def call_prctl(option: int, value: int) -> None:

@@ -13,7 +13,13 @@ from typing import NoReturn
 
 from streams.executors.documents.inside.errors import DocumentExtractorError, TextExtractionError
 from streams.executors.documents.inside.formats import extract
-from streams.executors.documents.inside.limits import Limits, apply, end_with_parent
+from streams.executors.documents.inside.limits import (
+    Limits,
+    apply,
+    end_with_parent,
+    end_with_peer,
+    stay_with_peer,
+)
 from streams.executors.sandbox.inside.frames import read_frame, write_frame
 
 _MESSAGE_BYTES = 4096
@@ -43,7 +49,11 @@ def _serve(connection: int, limits: Limits, server: int) -> NoReturn:
         end_with_parent(server)
         apply(limits)
         header = json.loads(read_frame(connection))
-        write_frame(connection, _reply(header, read_frame(connection), limits))
+        content = read_frame(connection)
+        end_with_peer(connection)
+        reply = _reply(header, content, limits)
+        stay_with_peer(connection)
+        write_frame(connection, reply)
     except BaseException:  # the worker sees that there is no reply
         os._exit(1)
     os._exit(0)

@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+import psutil
 import pytest
 
 from streams.executors.documents.inside.errors import TextExtractionError, UnsupportedFileTypeError
@@ -93,3 +94,24 @@ async def test_nothing_of_the_environment_is_there_for_a_parser(monkeypatch: pyt
             Path(f"/proc/{parsers._server._process.pid}/environ").read_bytes
         )
         assert b"HOPLINE" not in environment
+
+
+async def test_a_parser_that_nobody_waits_for_ends_at_once() -> None:
+    async with DocumentParsers(DocumentSettings(processes=1, timeout_s=600)) as parsers:
+        await parsers.text_of(b"x", "txt", "")
+        assert parsers._server is not None
+        server = psutil.Process(parsers._server._process.pid)
+        parsing = asyncio.create_task(parsers.text_of(b"- a\n" * 3_000_000, "yaml", ""))
+        while not (busy := [one for one in server.children() if one.cpu_times().user > 0.2]):
+            await asyncio.sleep(0.01)
+        parsing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await parsing
+        _, alive = await asyncio.to_thread(psutil.wait_procs, busy, 10)
+        assert alive == []
+        assert await parsers.text_of(b"next", "txt", "") == "next"
+
+
+async def test_a_text_that_is_read_slowly_arrives_whole(parsers: DocumentParsers) -> None:
+    large = b"x" * (3 << 20)
+    assert await parsers.text_of(large, "txt", "") == large.decode()

@@ -30,6 +30,8 @@ class Reply:
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     cut: bool = False
+    endless: bool = False
+    """Goes on after the payloads, without another."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class Endpoint:
     url: str = ""
     replies: list[Reply] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
+    left: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when a client closes its connection before the end of an endless reply."""
 
     @property
     def last(self) -> dict[str, Any]:
@@ -71,6 +75,11 @@ class Endpoint:
         for payload in reply.body:
             await answer.write(f"data: {json.dumps(payload)}\n\n".encode())
             await asyncio.sleep(0)
+        if reply.endless:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self.left.set()
         if reply.cut:
             assert request.transport is not None
             request.transport.abort()
@@ -94,7 +103,7 @@ async def running_endpoint() -> AsyncIterator[Endpoint]:
     endpoint = Endpoint()
     app = web.Application(client_max_size=1 << 26)
     app.router.add_post("/{tail:.*}", endpoint.handle)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
     await runner.setup()
     try:
         site = web.TCPSite(runner, "127.0.0.1", 0)

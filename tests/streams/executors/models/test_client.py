@@ -1,5 +1,6 @@
 """The client against a real server: what is sent, what is read, what is tried again."""
 
+import asyncio
 import base64
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -43,6 +44,16 @@ async def ask(endpoint: Endpoint, mode: Any = "chat", *, request: Any = None, **
     wanted = {"messages": HELLO, **(request or {})}
     async with models_of([provider(endpoint.url, **fields)]) as models:
         return await models.find(DEFAULT_TENANT, "openai", "m", mode).chat(ChatRequest(**wanted))
+
+
+async def test_a_stream_that_nobody_waits_for_is_closed(endpoint: Endpoint) -> None:
+    endpoint.replies = [Reply(spoken("and so on")[:-2], endless=True)]
+    asking = asyncio.create_task(ask(endpoint))
+    while not endpoint.asked:
+        await asyncio.sleep(0.01)
+    asking.cancel()
+    await asyncio.wait_for(endpoint.left.wait(), 10)
+    assert len(endpoint.asked) == 1  # cancelled is not failed: it is not asked again
 
 
 async def test_a_streamed_reply_is_put_together_and_priced(endpoint: Endpoint) -> None:

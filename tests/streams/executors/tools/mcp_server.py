@@ -46,7 +46,11 @@ def new_server(calls: list[dict[str, Any]]) -> MCPServer:
 
     @server.tool()
     async def wait() -> str:
-        await asyncio.sleep(3600)
+        calls.append({"text": "waiting"})
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            calls.append({"text": "given up"})
         return "never"
 
     return server
