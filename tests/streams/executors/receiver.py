@@ -21,8 +21,10 @@ class Received:
 class Receiver:
     port: int = 0
     received: list[Received] = field(default_factory=list)
+    kept_waiting: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set while `/never` does not answer."""
     left: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when a client closes its connection before `/never` has answered it."""
+    """Set when its client closes the connection."""
 
     @property
     def address(self) -> str:
@@ -38,6 +40,7 @@ class Receiver:
         if request.path == "/loop":
             return web.Response(status=302, headers={"Location": "/loop"})
         if request.path == "/never":
+            self.kept_waiting.set()
             try:
                 await asyncio.Event().wait()
             finally:

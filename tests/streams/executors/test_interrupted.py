@@ -23,7 +23,6 @@ async def test_a_request_of_an_http_node() -> None:
         config = {"method": "get", "url": receiver.url("/never"), "body": {"type": "none", "data": []}}
         call = NodeCall(node_type="http-request", config=config, inputs={}, execution_id="e", tenant_id="t")
         asking = asyncio.create_task(execute(call))
-        while not receiver.received:
-            await asyncio.sleep(0.01)
+        await receiver.kept_waiting.wait()
         asking.cancel()
         await asyncio.wait_for(receiver.left.wait(), 10)

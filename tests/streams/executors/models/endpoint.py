@@ -48,8 +48,10 @@ class Endpoint:
     url: str = ""
     replies: list[Reply] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
+    kept_waiting: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set while an endless reply goes on."""
     left: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when a client closes its connection before the end of an endless reply."""
+    """Set when its client closes the connection."""
 
     @property
     def last(self) -> dict[str, Any]:
@@ -76,6 +78,7 @@ class Endpoint:
             await answer.write(f"data: {json.dumps(payload)}\n\n".encode())
             await asyncio.sleep(0)
         if reply.endless:
+            self.kept_waiting.set()
             try:
                 await asyncio.Event().wait()
             finally:

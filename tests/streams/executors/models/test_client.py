@@ -49,8 +49,7 @@ async def ask(endpoint: Endpoint, mode: Any = "chat", *, request: Any = None, **
 async def test_a_stream_that_nobody_waits_for_is_closed(endpoint: Endpoint) -> None:
     endpoint.replies = [Reply(spoken("and so on")[:-2], endless=True)]
     asking = asyncio.create_task(ask(endpoint))
-    while not endpoint.asked:
-        await asyncio.sleep(0.01)
+    await endpoint.kept_waiting.wait()
     asking.cancel()
     await asyncio.wait_for(endpoint.left.wait(), 10)
     assert len(endpoint.asked) == 1  # cancelled is not failed: it is not asked again

@@ -5,6 +5,7 @@ import base64
 import socket
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import uvicorn
@@ -16,8 +17,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 PNG = b"\x89PNG\r\n\x1a\n\x00"
 
 
-def new_server(calls: list[dict[str, Any]]) -> MCPServer:
+@dataclass
+class Waits:
+    """What became of a call of `wait`."""
+
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+def new_server(calls: list[dict[str, Any]], waits: Waits | None = None) -> MCPServer:
     """`calls` receives what each call of `note` brought along."""
+    waited = waits or Waits()
     server = MCPServer("notes")
 
     @server.tool(description="Adds two numbers")
@@ -46,11 +56,11 @@ def new_server(calls: list[dict[str, Any]]) -> MCPServer:
 
     @server.tool()
     async def wait() -> str:
-        calls.append({"text": "waiting"})
+        waited.begun.set()
         try:
             await asyncio.sleep(3600)
         finally:
-            calls.append({"text": "given up"})
+            waited.ended.set()
         return "never"
 
     return server

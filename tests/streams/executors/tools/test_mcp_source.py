@@ -19,7 +19,7 @@ from streams.executors.tools.errors import (
 from streams.executors.tools.mcp_source import KEY
 from streams.executors.tools.settings import ToolSettings
 from streams.executors.tools.toolbox import ToolOutput
-from tests.streams.executors.tools.mcp_server import PNG, Front, new_server, serving
+from tests.streams.executors.tools.mcp_server import PNG, Front, Waits, new_server, serving
 from tests.streams.executors.tools.workbench import Workbench, provider, workbench
 
 
@@ -30,6 +30,7 @@ class Notes:
     front: Front
     address: str = ""
     calls: list[dict[str, Any]] = field(default_factory=list)
+    waits: Waits = field(default_factory=Waits)
 
     @property
     def url(self) -> str:
@@ -39,7 +40,9 @@ class Notes:
 @pytest.fixture(params=["modern", "legacy"])
 async def notes(request: pytest.FixtureRequest) -> AsyncIterator[Notes]:
     calls: list[dict[str, Any]] = []
-    notes = Notes(Front(new_server(calls).streamable_http_app(), era=request.param), calls=calls)
+    waits = Waits()
+    app = new_server(calls, waits).streamable_http_app()
+    notes = Notes(Front(app, era=request.param), calls=calls, waits=waits)
     async with serving(notes.front) as notes.address:
         yield notes
 
@@ -125,13 +128,10 @@ async def test_a_call_has_a_time_limit_and_the_session_goes_on(bench: Workbench,
 async def test_a_call_that_is_given_up_leaves_the_others_alone(bench: Workbench, notes: Notes) -> None:
     given_up = asyncio.create_task(call(bench, "wait"))
     assert (await call(bench, "add", a=1)).text == "2"
-    async with asyncio.timeout(10):
-        while not notes.calls:
-            await asyncio.sleep(0.01)
-        given_up.cancel()
-        await asyncio.wait([given_up])
-        while {"text": "given up"} not in notes.calls:  # the server is told, and ends its work
-            await asyncio.sleep(0.01)
+    await notes.waits.begun.wait()
+    given_up.cancel()
+    await asyncio.wait([given_up])
+    await asyncio.wait_for(notes.waits.ended.wait(), 10)  # the server is told
     outputs = await asyncio.gather(*(call(bench, "add", a=i) for i in range(5)))
     assert [output.text for output in outputs] == ["1", "2", "3", "4", "5"]
     assert len({headers.get("mcp-session-id") for _, headers in notes.front.requests} - {None}) <= 1
