@@ -108,7 +108,7 @@ async def _stage(kafka: KafkaSettings, store: Literal["memory", "rocksdb"], even
     return figure
 
 
-def _no_dead_letter(record: Record, error: BaseException) -> Send:
+def _no_dead_letter(stage: str, record: Record, error: BaseException) -> Send:
     raise error
 
 

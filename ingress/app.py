@@ -31,12 +31,14 @@ from ingress.keys import (
     OUTLET,
     PROBE,
     PRODUCER,
+    RETURNS,
     SECRETS,
     SETTINGS,
     SQL,
     STORE,
     VALUES,
 )
+from ingress.letter_returns import Records, Returns
 from ingress.limits import Limits
 from ingress.metrics import Metrics
 from ingress.operation import add_routes
@@ -46,6 +48,7 @@ from ingress.settings import IngressSettings
 from ingress.spool import Spool
 from ingress.sql import Sql
 from ingress.tokens import TokenVerifier
+from ingress.unreadable import burying
 from schemas.codec import Codec
 from schemas.secrets import SecretBox
 from transport.clickhouse import ClickHouse
@@ -53,6 +56,7 @@ from transport.egress import EgressPolicy
 from transport.feed import DefinitionsFeed
 from transport.files import FileLinks, FileStore
 from transport.guarded_session import EgressGuard
+from transport.positions import RecordReader
 from transport.probe import BrokerProbe
 from transport.producer import Producer
 from transport.registry import open_codec
@@ -79,8 +83,12 @@ def build_app(
             producer = Producer(kafka, message_timeout_s=settings.accept_timeout_s)
             store = DefinitionsStore(producer, feed, codec)
             spool = await asyncio.to_thread(_open_spool, settings)
-            async with Outlet(producer, spool).running() as outlet:
-                connect(app, Connections(codec, feed, producer, store, BrokerProbe(kafka), outlet))
+            async with (
+                Outlet(producer, spool).running() as outlet,
+                burying(feed, producer, codec, app[METRICS]),
+            ):
+                probe, records = BrokerProbe(kafka), RecordReader(kafka)
+                connect(app, Connections(codec, feed, producer, store, probe, outlet, records))
                 yield
             await producer.close()
 
@@ -103,6 +111,7 @@ class Connections:
     store: DefinitionsStore
     probe: BrokerProbe
     outlet: Outlet
+    records: Records
 
 
 def new_app(settings: IngressSettings, storage: Storage, clickhouse: ClickHouse | None) -> web.Application:
@@ -136,6 +145,7 @@ def connect(app: web.Application, to: Connections) -> None:
     settings, metrics, definitions = app[SETTINGS], app[METRICS], to.feed.definitions
     app[CODEC], app[FEED], app[PRODUCER], app[STORE] = to.codec, to.feed, to.producer, to.store
     app[PROBE], app[OUTLET] = to.probe, to.outlet
+    app[RETURNS] = Returns(to.producer, to.feed, to.codec, to.records)
     recently = RecentlyAccepted(settings.duplicate_memory)
     app[DOOR] = Door(to.outlet, to.feed, to.codec, recently, metrics, timeout_s=settings.accept_timeout_s)
     app[ENDPOINTS] = Endpoints(definitions, app[SECRETS], app[LIMITS])
@@ -151,6 +161,11 @@ def connect(app: web.Application, to: Connections) -> None:
     )
     metrics.gauge("spooled", "Events on the disk that the broker lacks.", lambda: to.outlet.spooled)
     metrics.gauge("unacknowledged", "Messages not yet acknowledged.", lambda: to.producer.queued)
+    metrics.gauge(
+        "unreadable_definitions",
+        "Definitions that this release cannot read, and leaves out.",
+        lambda: len(to.feed.unreadable),
+    )
     metrics.gauge("triggers", "Configured triggers.", lambda: len(definitions.triggers))
     index = definitions.subscriptions
     metrics.gauge("subscriptions", "Plugin subscriptions.", lambda: index.size)

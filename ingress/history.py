@@ -62,6 +62,8 @@ class LetterFilter:
     topic: str | None = None
     stage: str | None = None
     status: str | None = None
+    reason: str | None = None
+    """What its reason has in it, in letters of either case."""
     since: datetime | None = None
     until: datetime | None = None
 
@@ -181,6 +183,9 @@ class History:
         if isinstance(chosen, RunFilter) and chosen.error:
             parameters["error"] = chosen.error
             where += " AND positionCaseInsensitiveUTF8(error, {error:String}) > 0"
+        if isinstance(chosen, LetterFilter) and chosen.reason:
+            parameters["reason"] = chosen.reason
+            where += " AND positionCaseInsensitiveUTF8(reason, {reason:String}) > 0"
         until = chosen.until
         if cursor is not None:
             until, parameters["after"] = _read_cursor(cursor)
@@ -220,7 +225,7 @@ _RUNS = _List("workflow_runs", "* EXCEPT graph", "event_at")
 _LOGS = _List("workflow_trigger_logs", "*", "created_at")
 _LETTERS = _List("dead_letters", "* EXCEPT (key, value, headers, stack)", "created_at")
 _UUIDS = frozenset({"id", "event_id", "workflow_run_id"})
-_NOT_EQUAL = ("since", "until", "error")
+_NOT_EQUAL = ("since", "until", "error", "reason")
 _EMPTY_IS_ABSENT = ("tenant_id", "app_id", "workflow_id")
 _JSON = ("inputs", "outputs", "trigger_metadata", "trigger_data")
 _LETTER = (

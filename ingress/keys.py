@@ -8,6 +8,7 @@ from ingress.auth import Authenticator
 from ingress.connections.accounts import Accounts
 from ingress.endpoints import Endpoints
 from ingress.history import History
+from ingress.letter_returns import Returns
 from ingress.limits import Limits
 from ingress.metrics import Metrics
 from ingress.outlet import Outlet
@@ -41,6 +42,7 @@ PROBE = web.AppKey("probe", BrokerProbe)
 CLICKHOUSE: web.AppKey[ClickHouse | None] = web.AppKey("clickhouse", ClickHouse)
 """None where the deployment keeps no run history; then there are no HISTORY and SQL either."""
 HISTORY = web.AppKey("history", History)
+RETURNS = web.AppKey("returns", Returns)
 SQL = web.AppKey("sql", Sql)
 EGRESS = web.AppKey("egress", aiohttp.ClientSession)
 """For what tenants have named: reaches public addresses, and what HOPLINE_EGRESS_ALLOW lists."""

@@ -37,6 +37,12 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.dead_letters = Counter(
+            "hopline_dead_letters",
+            "Records given up on, by the stage that did and the class of the reason.",
+            ("stage", "reason"),
+            registry=self.registry,
+        )
         self._accepted_children: dict[tuple[str, bool], Counter] = {}
 
     def count_accepted(self, trigger_type: str, duplicate: bool) -> None:

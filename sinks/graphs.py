@@ -10,7 +10,7 @@ from schemas.codec import Codec
 from schemas.errors import UndecodableValue
 from schemas.ids import canonical_json
 from schemas.models import Workflow
-from sinks.letters import Poison
+from sinks.letters import Poison, poison
 from transport.clickhouse import ClickHouse
 from transport.definitions import WORKFLOWS
 
@@ -39,7 +39,7 @@ class Graphs:
             try:
                 workflow = self._workflow(value)
             except (UndecodableValue, ValidationError, orjson.JSONDecodeError) as unreadable:
-                poisons.append(Poison(WORKFLOWS, message, str(unreadable)))
+                poisons.append(poison(WORKFLOWS, message, unreadable))
             else:
                 graphs[workflow.graph_hash] = canonical_json(workflow.graph)
         await self._insert_new(graphs)

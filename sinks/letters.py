@@ -7,14 +7,12 @@ from typing import Any, cast
 
 from confluent_kafka import Message
 
+from schemas import letters
 from schemas.codec import Codec
-from schemas.ids import dead_letter_id, now_us
+from schemas.ids import dead_letter_id
 from transport.producer import Producer, Send
 
 log = logging.getLogger(__name__)
-
-TOPIC = "dead.letters"
-_MAX_REASON = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,30 +23,33 @@ class Poison:
     """Registry name."""
     message: Message
     reason: str
+    error: str
+    """The exception's name: the class of the reason."""
+
+    @property
+    def is_ours(self) -> bool:
+        """Not one that was sent again for another stage: the sink has a letter of its own about that."""
+        return letters.is_meant_for(letters.SINK, _headers(self.message))
 
 
-def letter(poison: Poison) -> dict[str, Any]:
-    """A `DeadLetter` record."""
+def poison(topic: str, message: Message, error: Exception) -> Poison:
+    """Of a record, with the reason that an exception gives."""
+    return Poison(topic, message, str(error), type(error).__name__)
+
+
+def letter(codec: Codec, poison: Poison) -> dict[str, Any]:
+    """A `DeadLetter` record, which fits into a message."""
     message = poison.message
-    place = (poison.topic, message.partition() or 0, message.offset() or 0)
-    return {
-        "id": dead_letter_id(*place),
-        "topic": place[0],
-        "partition": place[1],
-        "offset": place[2],
-        "key": message.key(),
-        "value": message.value(),
-        "headers": [{"name": name, "value": value} for name, value in _headers(message)],
-        "stage": "sink",
-        "reason": poison.reason[:_MAX_REASON],
-        "created_at": now_us(),
-    }
-
-
-def _headers(message: Message) -> list[tuple[str, bytes]]:
-    """Header values may be null in Kafka."""
-    found = cast("list[tuple[str, bytes | None]]", message.headers() or [])
-    return [(name, value or b"") for name, value in found]
+    place = letters.Place(poison.topic, message.partition() or 0, message.offset() or 0)
+    return letters.dead_letter(
+        place,
+        (message.key(), message.value(), _headers(message)),
+        # Another stage may have given up on the same record: that letter is not this one.
+        letter_id=dead_letter_id(f"{letters.SINK}/{place.topic}", place.partition, place.offset),
+        stage=letters.SINK,
+        reason=f"{poison.error}: {poison.reason}",
+        tenant_id=letters.tenant_of(codec, poison.topic, message.value()),
+    )
 
 
 class LetterBox:
@@ -58,19 +59,22 @@ class LetterBox:
         self._producer = producer
         self._codec = codec
 
-    def encode(self, poisons: Sequence[Poison]) -> list[bytes]:
-        """The values of their letters."""
-        for poison in poisons:
-            log.error("%s", _line(poison))
-        return [self._codec.encode("DeadLetter", letter(poison)) for poison in poisons]
+    def encode(self, poisons: Sequence[Poison]) -> list[Send]:
+        """The messages of their letters."""
+        return [self._encode(poison) for poison in poisons]
 
     async def send(self, poisons: Sequence[Poison]) -> None:
         """Returns once the broker has the letters. Raises `SendFailed`."""
-        values = self.encode(poisons)
-        keys = [poison.message.key() for poison in poisons]
-        await self._producer.send_all(
-            [Send(TOPIC, key, value) for key, value in zip(keys, values, strict=True)]
-        )
+        await self._producer.send_all(self.encode(poisons))
+
+    def _encode(self, poison: Poison) -> Send:
+        log.error("%s", _line(poison))
+        record = letter(self._codec, poison)
+        return Send(letters.TOPIC, record["key"], self._codec.encode(letters.SCHEMA, record))
+
+
+def _headers(message: Message) -> letters.Headers:
+    return cast("letters.Headers", message.headers() or ())
 
 
 def _line(poison: Poison) -> str:

@@ -32,7 +32,10 @@ class SinkMetrics:
             "hopline_sink_retries", "Attempts at a batch that failed and were repeated.", registry=registry
         )
         self.dead_letters = Counter(
-            "hopline_sink_dead_letters", "Records given up on, by topic.", ("topic",), registry=registry
+            "hopline_dead_letters",
+            "Records given up on, by the stage that did and the class of the reason.",
+            ("stage", "reason"),
+            registry=registry,
         )
         self.lag = Gauge(
             "hopline_sink_lag_records", "Records of the assigned partitions not read yet.", registry=registry

@@ -9,7 +9,7 @@ from schemas.errors import UndecodableValue
 from schemas.topics import TOPICS
 from sinks.container import Container
 from sinks.errors import is_data_error
-from sinks.letters import Poison
+from sinks.letters import Poison, poison
 from transport.clickhouse import ClickHouse
 from transport.errors import StatementRefused
 
@@ -71,7 +71,7 @@ class Table:
             try:
                 rows.append((message, self._container.body(message.value())))
             except UndecodableValue as unreadable:
-                poisons.append(Poison(self._topic, message, str(unreadable)))
+                poisons.append(poison(self._topic, message, unreadable))
         return rows, poisons
 
     def _checked(self, rows: Sequence[_Row]) -> tuple[list[_Row], list[Poison]]:
@@ -83,7 +83,7 @@ class Table:
                 self._container.check(row[0].value())
                 sound.append(row)
             except UndecodableValue as unreadable:
-                damaged.append(Poison(self._topic, row[0], str(unreadable)))
+                damaged.append(poison(self._topic, row[0], unreadable))
         return sound, damaged
 
     async def _isolate(self, rows: Sequence[_Row]) -> list[Poison]:
@@ -94,7 +94,7 @@ class Table:
             if not is_data_error(refused):
                 raise
             if len(rows) == 1:
-                return [Poison(self._topic, rows[0][0], str(refused))]
+                return [poison(self._topic, rows[0][0], refused)]
             half = len(rows) // 2
             return await self._isolate(rows[:half]) + await self._isolate(rows[half:])
         return []

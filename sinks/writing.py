@@ -8,10 +8,11 @@ from typing import Any, Protocol
 from confluent_kafka import Message
 
 from schemas.codec import Codec
+from schemas.letters import SINK
+from schemas.letters import TOPIC as LETTERS
 from sinks.batch import Batch
 from sinks.graphs import Graphs
 from sinks.knowledge import DOCUMENTS, Documents
-from sinks.letters import TOPIC as LETTERS
 from sinks.letters import LetterBox, Poison
 from sinks.metrics import SinkMetrics
 from sinks.table import TABLES, Table
@@ -65,17 +66,17 @@ class BatchWriter:
     async def _write(self, topic: str, messages: Sequence[Message]) -> list[Poison]:
         writer = self._writers[topic]
         started = time.perf_counter()
-        poisons = await writer.write(messages)
+        poisons = [poison for poison in await writer.write(messages) if poison.is_ours]
         self._metrics.insert_seconds.labels(writer.name).observe(time.perf_counter() - started)
         self._metrics.rows.labels(writer.name).inc(len(messages) - len(poisons))
         return poisons
 
     async def _bury(self, poisons: Sequence[Poison]) -> None:
         for poison in poisons:
-            self._metrics.dead_letters.labels(poison.topic).inc()
+            self._metrics.dead_letters.labels(SINK, poison.error).inc()
         # A letter about an unreadable letter would come back here as one more: it goes to the table itself.
-        for value in self._letters.encode([p for p in poisons if p.topic == LETTERS]):
-            await self._tables[LETTERS].write_record(value)
+        for send in self._letters.encode([p for p in poisons if p.topic == LETTERS]):
+            await self._tables[LETTERS].write_record(send.value or b"")
         await self._letters.send([p for p in poisons if p.topic != LETTERS])
 
 

@@ -29,7 +29,7 @@ from streams.runner import Runner
 from streams.schedules import Schedules
 from streams.settings import WorkerSettings
 from streams.shell.settings import ShellSettings
-from streams.shell.stage import Record, Stage, TaskStage
+from streams.shell.stage import Stage, TaskStage
 from streams.shell.worker import Worker
 from streams.sources.commands import TOPIC as source_commands
 from streams.sources.opening import open_sources
@@ -39,7 +39,7 @@ from transport.cancellations import CancellationFeed
 from transport.egress import EgressPolicy
 from transport.feed import DefinitionsFeed
 from transport.files import FileLinks, FileStore
-from transport.producer import Producer, Send
+from transport.producer import Producer
 from transport.registry import open_codec
 from transport.settings import KafkaSettings
 from transport.storage import Storage
@@ -47,6 +47,9 @@ from transport.values import ValueStore
 
 _MESSAGE_TIMEOUT_S = 60.0
 """A worker would rather wait for its broker than give up: what it holds is not acknowledged anyway."""
+
+_FLUSH_S = 2.0
+"""A worker that stops does not: others send again what has not been acknowledged."""
 
 
 async def run_worker(
@@ -71,7 +74,7 @@ async def run_worker(
         built = await stack.enter_async_context(build_executors(executors, catalog, files))
         indexer = await stack.enter_async_context(open_indexer(executors, feed, codec, files, catalog))
         producer = Producer(kafka, message_timeout_s=_MESSAGE_TIMEOUT_S)
-        stack.push_async_callback(producer.close)
+        stack.push_async_callback(producer.close, _FLUSH_S)
         metrics = _serve_metrics(settings.metrics_port)
         values = ValueStore(storage)
         interruptions = Interruptions()
@@ -102,12 +105,14 @@ async def run_worker(
         )
         stages.append(await stack.enter_async_context(subscriptions))
 
-        def bury(record: Record, error: BaseException) -> Send:
-            stage = next((s.name for s in stages if s.source == record.topic), "executor")
-            return dead_letter(codec, stage, record, error)
-
         worker = Worker(
-            _shell(settings, kafka), stages, tasks, producer, bury, keep=values.put_all, metrics=metrics
+            _shell(settings, kafka),
+            stages,
+            tasks,
+            producer,
+            partial(dead_letter, codec),
+            keep=values.put_all,
+            metrics=metrics,
         )
         await worker.start()
         return await worker.run_until(stop)
@@ -121,9 +126,9 @@ def _stages(
     secrets: SecretBox | None,
     metrics: WorkerMetrics,
     values: ValueStore,
+    interruptions: Interruptions,
 ) -> tuple[list[Stage], list[TaskStage]]:
     offload = Offload(settings.offload, settings.offload_threshold_bytes)
-    interruptions: Interruptions,
     router = Router(feed, codec, metrics.event, offload)
     runner = Runner(
         feed,
@@ -182,6 +187,7 @@ def _shell(settings: WorkerSettings, kafka: KafkaSettings) -> ShellSettings:
         worker_id=settings.worker_id,
         data_dir=settings.data_dir / "workers",
         store=settings.store,
+        drain_timeout_s=settings.drain_timeout_s,
     )
 
 

@@ -2,29 +2,30 @@
 
 import traceback
 
+from schemas import letters
 from schemas.codec import Codec
-from schemas.ids import dead_letter_id, now_us
+from schemas.ids import dead_letter_id
 from streams.shell.stage import Record
 from transport.producer import Send
 
-_MAX_STACK_CHARS = 16_000
 
+def dead_letter(
+    codec: Codec, stage: str, record: Record, error: BaseException, tenant_id: str | None = None
+) -> Send:
+    """The message for `dead.letters`: original bytes, position, reason, stack and attempts.
 
-def dead_letter(codec: Codec, stage: str, record: Record, error: BaseException) -> Send:
-    """The message for `dead.letters`: original bytes, position, reason and stack."""
+    `tenant_id`: where the record itself does not say whose it is.
+    """
+    place = letters.Place(record.topic, record.partition, record.offset)
     # A row that was due has no offset: its key tells it from the others.
-    source = record.topic if record.offset >= 0 else f"{record.topic}/{(record.key or b'').hex()}"
-    letter = {
-        "id": dead_letter_id(source, record.partition, record.offset),
-        "topic": record.topic,
-        "partition": record.partition,
-        "offset": record.offset,
-        "key": record.key,
-        "value": record.value,
-        "headers": [{"name": name, "value": value or b""} for name, value in record.headers],
-        "stage": stage,
-        "reason": f"{type(error).__name__}: {error}",
-        "stack": "".join(traceback.format_exception(error))[-_MAX_STACK_CHARS:],
-        "created_at": now_us(),
-    }
-    return Send("dead.letters", record.key, codec.encode("DeadLetter", letter))
+    source = place.topic if place.offset >= 0 else f"{place.topic}/{(record.key or b'').hex()}"
+    letter = letters.dead_letter(
+        place,
+        (record.key, record.value, record.headers),
+        letter_id=dead_letter_id(source, place.partition, place.offset),
+        stage=stage,
+        reason=f"{type(error).__name__}: {error}",
+        stack="".join(traceback.format_exception(error)),
+        tenant_id=tenant_id or letters.tenant_of(codec, record.topic, record.value),
+    )
+    return Send(letters.TOPIC, letter["key"], codec.encode(letters.SCHEMA, letter))

@@ -4,7 +4,8 @@ import asyncio
 import logging
 import threading
 import time
-from typing import Self
+from collections.abc import Callable
+from typing import NamedTuple, Self
 
 import orjson
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -34,6 +35,19 @@ LOAD_TIMEOUT_S = 60.0
 REACH_TIMEOUT_S = 30.0
 
 
+class Unreadable(NamedTuple):
+    """A definition that this release cannot read, or use."""
+
+    message: Message
+    reason: str
+    """The exception's name first."""
+
+    @property
+    def offset(self) -> int:
+        """Of the record."""
+        return self.message.offset() or 0
+
+
 class DefinitionsFeed:
     """Owns the consumer and the thread that polls it; changes `definitions` on the loop's thread only.
 
@@ -43,6 +57,10 @@ class DefinitionsFeed:
 
     def __init__(self, settings: KafkaSettings, codec: Codec) -> None:
         self.definitions = Definitions()
+        self.unreadable: dict[tuple[str, str], Unreadable] = {}
+        """By topic and key, those that nothing readable has come after."""
+        self.on_unreadable: Callable[[str, Unreadable], None] | None = None
+        """Told the topic and what came, on the loop's thread."""
         self._settings = settings
         self._codec = codec
         self._offsets = dict.fromkeys(MODELS, 0)
@@ -140,8 +158,16 @@ class DefinitionsFeed:
             body = None if value is None else orjson.loads(self._codec.decode("Definition", value)["body"])
             entity = None if body is None else MODELS[topic].model_validate(body)
             self.definitions.apply(topic, key, entity, message.offset() or 0)
+            self.unreadable.pop((topic, key), None)
         except Exception as unreadable:
             # The entity stays as it was: one bad record, whatever is wrong with it, must not take every role
             # down. It may be of a later release.
             _log.error("definition %s at %s/%s is unreadable: %s", key, topic, message.offset(), unreadable)
+            self._keep_unreadable(topic, key, message, unreadable)
         self._offsets[topic] = (message.offset() or 0) + 1
+
+    def _keep_unreadable(self, topic: str, key: str, message: Message, error: Exception) -> None:
+        found = Unreadable(message, f"{type(error).__name__}: {error}")
+        self.unreadable[topic, key] = found
+        if self.on_unreadable is not None:
+            self.on_unreadable(topic, found)

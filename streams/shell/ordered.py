@@ -7,14 +7,16 @@ from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import Any
 
+from schemas.letters import returned
 from streams.shell.assignment import Assignment
 from streams.shell.errors import ForeignWriter, Revoked
 from streams.shell.inbox import Inbox
+from streams.shell.letters import keys_of, row_record, rows_of
 from streams.shell.metrics import ShellMetrics
 from streams.shell.offsets import TopicPartition
 from streams.shell.outbox import DeadLetter, Outbox, check_size
 from streams.shell.overlay import Overlay
-from streams.shell.rows import BREAK, Write
+from streams.shell.rows import Write
 from streams.shell.settings import ShellSettings
 from streams.shell.stage import Decision, NotYet, Record, Stage
 from streams.shell.table import Table
@@ -153,7 +155,7 @@ class OrderedStage:
         while pending and not assignment.released.is_set() and turn.upload_bytes < _UPLOAD_BYTES:
             tp, record = pending[0]
             try:
-                decision = self._stage.decide(record, turn.overlay.of(tp.partition), turn.now)
+                decision = self._decide(tp.partition, record, turn)
                 check_size(decision)
             except NotYet as not_yet:
                 return not_yet
@@ -168,6 +170,15 @@ class OrderedStage:
                 await asyncio.sleep(0)
                 pause_at = perf_counter() + _SLICE_S
         return None
+
+    def _decide(self, partition: int, record: Record, turn: _Turn) -> Decision:
+        again = returned(record.headers)
+        if again is not None:
+            if not again.is_of(self._stage.name):
+                return Decision()  # The sink had given up on it; here it has had its effect.
+            if again.is_row:
+                return self._decide_returned(partition, record, turn)
+        return self._stage.decide(record, turn.overlay.of(partition), turn.now)
 
     def _decide_due(self, turn: _Turn) -> None:
         if self._table is None:
@@ -184,28 +195,52 @@ class OrderedStage:
 
     def _decide_row(self, partition: int, key: str, value: bytes, turn: _Turn) -> Decision:
         try:
-            if self._stage.due is not None:
-                self._stage.due(key, value)  # Raises again what made a row due at once.
-            decision = Decision(writes={key: None})
-            if self._stage.on_due is not None:
-                decision = self._stage.on_due(key, value, turn.overlay.of(partition), turn.now)
-            check_size(decision)
+            return self._serve_row(partition, key, value, turn)
         except NotYet as not_yet:
             turn.not_yet = not_yet
             return Decision()
         except Exception as error:
-            # As a record that can't be decided: its bytes go to the dead letters and it is not tried again.
-            # Nobody would ever ask for the rows that belong to it.
-            row = Record(
-                f"changelog.{self._stage.table}", partition, -1, key.encode(), value, (), int(turn.now * 1000)
-            )
-            parts = [] if BREAK in key else turn.overlay.of(partition).under(key + BREAK)
-            return Decision(sends=[self._bury(row, error)], writes=dict.fromkeys([key, *parts]))
+            return self._give_row_up(self._row(partition, key, value, turn), error)
+
+    def _serve_row(self, partition: int, key: str, value: bytes, turn: _Turn) -> Decision:
+        if self._stage.due is not None:
+            self._stage.due(key, value)  # Raises again what made a row due at once.
+        decision = Decision(writes={key: None})
+        if self._stage.on_due is not None:
+            decision = self._stage.on_due(key, value, turn.overlay.of(partition), turn.now)
+        check_size(decision)
         return decision
+
+    def _decide_returned(self, partition: int, record: Record, turn: _Turn) -> Decision:
+        """A row that was a dead letter is served at once, so that what fails again is the same letter."""
+        rows = rows_of(record)
+        key = next(iter(rows))
+        if record.value is None or turn.overlay.of(partition).get(key) is not None:
+            return Decision()  # Sent twice, or there is a new one by now.
+        turn.overlay.write(partition, rows)
+        try:
+            return self._serve_row(partition, key, record.value, turn)
+        except NotYet:
+            turn.overlay.write(partition, dict.fromkeys(rows))
+            raise
+        except Exception as error:
+            row = self._row(partition, key, record.value, turn)
+            row.headers = record.headers
+            return self._give_row_up(row, error)
+
+    def _row(self, partition: int, key: str, value: bytes, turn: _Turn) -> Record:
+        return row_record(
+            self._stage.table or "", partition, key, value, turn.overlay.of(partition), turn.now
+        )
+
+    def _give_row_up(self, row: Record, error: Exception) -> Decision:
+        """As a record that can't be decided: its bytes go to the dead letters, and it is not tried again
+        until somebody says so. Nobody would ever ask for the rows that belong to it: they go along."""
+        return Decision(sends=[self._bury(row, error)], writes=dict.fromkeys(keys_of(row)))
 
     def _bury(self, record: Record, error: Exception) -> Send:
         self._metrics.dead_letter(self._stage.name, type(error).__name__)
-        return self._dead_letter(record, error)
+        return self._dead_letter(self._stage.name, record, error)
 
     async def _confirm(self, turn: _Turn, assignment: Assignment) -> None:
         """Outputs before rows: a crash in between decides the same records again on the same rows."""

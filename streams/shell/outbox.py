@@ -12,8 +12,9 @@ from transport.values import Upload
 
 log = logging.getLogger(__name__)
 
-DeadLetter = Callable[[Record, BaseException], Send]
-"""Makes the message for the dead letters; what it returns must fit into a message."""
+DeadLetter = Callable[[str, Record, BaseException], Send]
+"""Makes the message for the dead letters from the stage that gives up, what it gives up on, and why; what it
+returns must fit into a message."""
 
 Keep = Callable[[Sequence[Upload]], Awaitable[None]]
 """Returns when all objects are there. Raises `StorageUnavailable`."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
+from schemas.letters import is_meant_for
 from streams.shell.assignment import Assignment
 from streams.shell.inbox import Inbox, Limits
 from streams.shell.metrics import ShellMetrics
@@ -41,6 +42,7 @@ class ConcurrentStage:
         self._metrics = metrics
         self._running: dict[tuple[TopicPartition, int], _Running] = {}
         self._slot = asyncio.Event()
+        self._draining = False
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def run(self) -> None:
@@ -48,13 +50,21 @@ class ConcurrentStage:
         while True:
             await self._first_of(self._inbox.filled.wait())
             free = self._stage.concurrency - len(self._running)
-            if free <= 0:
+            if free <= 0 or self._draining:
                 self._slot.clear()
                 await self._first_of(self._slot.wait())
                 continue
             for delivery in self._inbox.take(Limits(free, _ONE_BATCH_BYTES)):
                 for record in delivery.records:
                     self._begin(delivery.assignment, delivery.tp, record)
+
+    async def drain(self, timeout_s: float) -> int:
+        """Begins nothing new from now on. Returns when nothing runs any more, or then; how many still run."""
+        self._draining = True
+        tasks = [running.task for running in self._running.values() if running.task is not None]
+        if tasks:
+            await asyncio.wait(tasks, timeout=timeout_s)
+        return len(self._running)
 
     async def release(self, grace_s: float) -> None:
         """Begins nothing new; waits at most `grace_s` for what runs. What runs longer goes on, and counts
@@ -84,7 +94,9 @@ class ConcurrentStage:
     async def _execute(self, record: Record) -> None:
         began = perf_counter()
         try:
-            sends = await self._stage.execute(record)
+            sends = (
+                await self._stage.execute(record) if is_meant_for(self._stage.name, record.headers) else []
+            )
             check_size(Decision(sends=sends))
         except Exception as error:
             sends = [self._bury(record, error)]
@@ -106,7 +118,7 @@ class ConcurrentStage:
 
     def _bury(self, record: Record, error: Exception) -> Send:
         self._metrics.dead_letter(self._stage.name, type(error).__name__)
-        return self._dead_letter(record, error)
+        return self._dead_letter(self._stage.name, record, error)
 
     async def _first_of(self, wait: Coroutine[None, None, bool]) -> None:
         """Waits, unless a task has failed in a way that nobody may go on after."""

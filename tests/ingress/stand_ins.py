@@ -66,6 +66,7 @@ class Configured:
     """Feed and store in one: what is put is there."""
 
     definitions: Definitions = field(default_factory=Definitions)
+    unreadable: dict[tuple[str, str], Any] = field(default_factory=dict)
 
     def offset(self, topic: str) -> int:
         return 7
@@ -90,12 +91,23 @@ class Reachable:
 
 
 @dataclass
+class Records:
+    """What is on the topics, by topic, partition and offset."""
+
+    kept: dict[tuple[str, int, int], Any] = field(default_factory=dict)
+
+    async def read(self, topic: str, partition: int, offset: int) -> Any:
+        return self.kept.get((topic, partition, offset))
+
+
+@dataclass
 class StandIns:
     """What a test looks at behind the HTTP interface."""
 
     sent: Sent = field(default_factory=Sent)
     configured: Configured = field(default_factory=Configured)
     probe: Reachable = field(default_factory=Reachable)
+    records: Records = field(default_factory=Records)
     storage: Storage = field(default_factory=lambda: Storage(MemoryStore()))
 
     @property
@@ -116,6 +128,6 @@ def assemble(
     app = new_app(settings, stand_ins.storage, clickhouse)
     outlet = Outlet(cast(Any, stand_ins.sent), None)
     kept, sent = stand_ins.configured, stand_ins.sent
-    parts = (SingleObjectCodec(), kept, sent, kept, stand_ins.probe, outlet)
+    parts = (SingleObjectCodec(), kept, sent, kept, stand_ins.probe, outlet, stand_ins.records)
     connect(app, Connections(*cast(Any, parts)))
     return app

@@ -1,6 +1,5 @@
-"""Runs, trigger logs, dead letters and SQL over HTTP, on rows that the sink's tables have written."""
+"""Runs, trigger logs and SQL over HTTP, on rows that the sink's tables have written."""
 
-import base64
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -151,44 +150,6 @@ async def test_a_turn_is_replayed_in_a_conversation_of_its_own(
     (event,) = stand_ins.sent.events()
     assert orjson.loads(event["data"])["system"] == {"query": "hello"}
     assert replayed["conversation_id"] == conversation_id(replayed["workflow_run_id"])
-
-
-async def test_a_dead_letter_goes_back_as_it_came(
-    client: Client, clickhouse: ClickHouse, stand_ins: StandIns
-) -> None:
-    letter = {**records.dead_letter(), "owner": None}
-    await write(clickhouse, "dead.letters", letter)
-    (listed,) = (await call(client, "GET", "/dead-letters?status=PENDING"))["data"]
-    assert listed["id"] == letter["id"]
-    assert "value" not in listed
-    shown = await call(client, "GET", f"/dead-letters/{letter['id']}")
-    assert base64.b64decode(shown["value"]) == letter["value"]
-    assert shown["record"] is None
-    replayed = await call(client, "POST", f"/dead-letters/{letter['id']}/replay")
-    assert replayed == {"id": letter["id"], "status": "REPLAYED", "repeated": False}
-    original, closed = stand_ins.sent.sends
-    assert (original.topic, original.key, original.value) == ("run.commands", b"\xff\x00", letter["value"])
-    assert original.headers == (("traceparent", b"\xff"),)
-    record = CODEC.decode("DeadLetter", closed.value)
-    assert record == {
-        **CODEC.decode("DeadLetter", CODEC.encode("DeadLetter", {**letter, "tenant_id": None})),
-        "status": "REPLAYED",
-        "revision": 2,
-    }
-    await Table("dead.letters", clickhouse, CODEC).write([message("dead.letters", closed.value or b"")])
-    again = await call(client, "POST", f"/dead-letters/{letter['id']}/replay")
-    assert again["repeated"]
-    assert len(stand_ins.sent.sends) == 2
-    await call(client, "POST", f"/dead-letters/{new_id()}/replay", 404)
-
-
-async def test_a_letter_that_can_be_read_is_shown_decoded(client: Client, clickhouse: ClickHouse) -> None:
-    value = CODEC.encode("TriggerEvent", records.event())
-    letter = records.dead_letter(topic="trigger.events", key=b"k", value=value)
-    await write(clickhouse, "dead.letters", letter)
-    shown = await call(client, "GET", f"/dead-letters/{letter['id']}")
-    assert shown["record"]["trigger_id"] == "delivery-1"
-    assert shown["key"] == "k"
 
 
 async def test_sql_sees_the_rows_of_the_tenant(client: Client, clickhouse: ClickHouse) -> None:

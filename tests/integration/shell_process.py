@@ -51,6 +51,7 @@ def due(key: str, value: bytes) -> float:
 async def execute(record: Record) -> list[Send]:
     """Sleeps as long as the task says; a task that `blocks` does so in the first life of a worker only."""
     task = json.loads(record.value)  # type: ignore[arg-type]
+    (FOLDER / f"{task['id']}.{WORKER}.begun").touch()
     if task.get("blocks") and OPTIONS.get("block_tasks"):
         (FOLDER / "blocked").touch()
         await asyncio.sleep(3600)
@@ -58,7 +59,7 @@ async def execute(record: Record) -> list[Send]:
     return [Send(DONE, record.key, json.dumps({"id": task["id"], "by": WORKER}).encode())]
 
 
-def dead_letter(record: Record, error: BaseException) -> Send:
+def dead_letter(stage: str, record: Record, error: BaseException) -> Send:
     reason = f"{type(error).__name__} at {record.topic}/{record.partition}/{record.offset}"
     return Send("dead.letters", record.key, reason.encode())
 
@@ -80,6 +81,8 @@ async def main() -> int:
         FOLDER,
         store=OPTIONS["store"],
         task_grace_s=OPTIONS.get("task_grace_s", 0.5),
+        drain_timeout_s=OPTIONS.get("drain_timeout_s", 0.5),
+        session_timeout_s=OPTIONS.get("session_timeout_s", 6.0),
     )
     producer = Producer(kafka, message_timeout_s=20)
     shell_faults.inject(OPTIONS.get("fault"))

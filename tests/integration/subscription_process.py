@@ -4,6 +4,7 @@ import asyncio
 import json
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 
 from schemas.secrets import SecretBox
@@ -43,7 +44,7 @@ async def main() -> int:
                 [stage],
                 [],
                 producer,
-                lambda record, error: dead_letter(codec, stage.name, record, error),
+                partial(dead_letter, codec),
             )
             await worker.start()
             await worker.ready.wait()

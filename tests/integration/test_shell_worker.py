@@ -66,7 +66,7 @@ def until(key: str, value: bytes) -> float:
     return when
 
 
-def bury(record: Record, error: BaseException) -> Send:
+def bury(stage: str, record: Record, error: BaseException) -> Send:
     return Send("dead.letters", record.key, f"{record.offset} {type(error).__name__}".encode())
 
 

@@ -32,8 +32,6 @@ _BATCH = 20
 _BEGINNING_BYTES = 256 * 1024
 """Of a message that is larger than it may be."""
 
-_MOST_BURIED_BYTES = 1 << 20
-
 
 @dataclass(frozen=True, slots=True)
 class Position:
@@ -215,10 +213,10 @@ class EmailSource:
     def _buried(self, watch: Watch, place: str, head: Head, content: bytes, error: Exception) -> Any:
         """A message that nobody can read, as a dead letter: the next one is not to wait for it."""
         record = Record(
-            place, 0, head.uid, watch.trigger.id.encode(), content[:_MOST_BURIED_BYTES], (),
+            place, 0, head.uid, watch.trigger.id.encode(), content, (),
             int(head.arrived_s * 1000),
         )  # fmt: skip
-        return dead_letter(self._codec, "sources", record, error)
+        return dead_letter(self._codec, "sources", record, error, watch.trigger.tenant_id)
 
 
 def _data(config: EmailConfig, mail: Mail, head: Head) -> dict[str, Any]:

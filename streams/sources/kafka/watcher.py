@@ -33,7 +33,6 @@ _MOST_BYTES = MAX_MESSAGE_BYTES - 1024 * 1024
 _SURELY_FITS_BYTES = _MOST_BYTES // 6
 """The most that a byte takes in JSON are six."""
 
-_MOST_BURIED_BYTES = 8 * 1024 * 1024
 _SLICE = 20
 """Messages that are decoded before others have their turn."""
 
@@ -110,11 +109,11 @@ class KafkaSource:
             partition=int(message.partition() or 0),
             offset=int(message.offset() or 0),
             key=key,
-            value=value if value is None else value[:_MOST_BURIED_BYTES],
+            value=value,
             headers=[(name, _raw(content) or b"") for name, content in _pairs(message)],
             timestamp_ms=message.timestamp()[1],
         )
-        return dead_letter(self._codec, "sources", record, wrong)
+        return dead_letter(self._codec, "sources", record, wrong, watch.trigger.tenant_id)
 
 
 async def _event(config: KafkaConfig, registry: Registry | None, message: Message) -> SourceEvent:

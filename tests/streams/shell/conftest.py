@@ -62,5 +62,5 @@ def deliver() -> Callable[[Assignment, Iterable[tuple[int, bytes]]], Delivery]:
     return make
 
 
-def bury(record: Record, error: BaseException) -> Send:
+def bury(stage: str, record: Record, error: BaseException) -> Send:
     return Send("dead.letters", record.key, type(error).__name__.encode())

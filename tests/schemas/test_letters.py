@@ -1,0 +1,93 @@
+"""Which letter a record is, and what of it fits into a message."""
+
+import pytest
+
+from schemas import letters
+from schemas.codec import SingleObjectCodec
+from schemas.ids import new_id
+from schemas.letters import Place, Return, dead_letter, is_meant_for, original_bytes, returned, tenant_of
+from tests.sinks import records
+
+CODEC = SingleObjectCodec()
+MIB = 1024 * 1024
+LARGEST = 16 * MIB - 64 * 1024
+"""As `transport.producer` lets a message be, with room for its key and headers."""
+
+PLACE = Place("run.commands", 1, 2)
+
+
+def bury(
+    key: bytes | None = b"k", value: bytes | None = b"v", headers: letters.Headers = (), stage: str = "engine"
+) -> letters.Record:
+    return dead_letter(PLACE, (key, value, headers), letter_id="first", stage=stage, reason="ValueError: x")
+
+
+def test_a_new_letter_is_the_first_attempt() -> None:
+    letter = bury(headers=(("traceparent", b"00"), ("empty", None)))
+    assert (letter["id"], letter["attempts"], letter["revision"]) == ("first", 1, 1)
+    assert letter["headers"] == [{"name": "traceparent", "value": b"00"}, {"name": "empty", "value": b""}]
+    assert CODEC.decode("DeadLetter", CODEC.encode("DeadLetter", letter))["value"] == b"v"
+
+
+def test_each_attempt_and_each_return_is_a_later_state_of_the_same_letter() -> None:
+    letter_id = new_id()
+    back = Return(letter_id, 1, "engine")
+    second = bury(headers=[("a", b"1"), back.header()])
+    assert (second["id"], second["attempts"]) == (letter_id, 2)
+    assert second["headers"] == [{"name": "a", "value": b"1"}], "the way back is not part of the record"
+    states = [bury(), letters.closed(bury()), second, letters.closed(second)]
+    assert [state["revision"] for state in states] == [1, 2, 3, 4]
+    assert [state["status"] for state in states] == ["PENDING", "REPLAYED"] * 2
+
+
+@pytest.mark.parametrize(
+    "value", [b"", b"x", b"\xff", b"no-uuid 1 engine record", new_id().encode() + b" one engine record"]
+)
+def test_a_header_that_somebody_else_has_written_says_nothing(value: bytes) -> None:
+    assert returned([(letters.HEADER, value)]) is None
+    assert bury(headers=[(letters.HEADER, value)])["id"] == "first"
+
+
+def test_the_sink_and_the_stage_that_read_a_topic_have_letters_of_their_own() -> None:
+    for_sink = [Return(new_id(), 1, letters.SINK).header()]
+    for_route = [Return(new_id(), 1, "route").header()]
+    assert is_meant_for("route", for_route)
+    assert not is_meant_for("route", for_sink)
+    assert is_meant_for(letters.SINK, for_sink)
+    assert not is_meant_for(letters.SINK, for_route)
+    assert is_meant_for("route", [])
+    assert bury(headers=for_route, stage=letters.SINK)["id"] == "first"
+    # Releases before this one said `executor` for all that was no stage with a source of its own.
+    assert is_meant_for("documents", [Return(new_id(), 1, "executor").header()])
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "headers", "whole"),
+    [
+        (b"k", b"x" * (15 * MIB), [("h", b"y")], True),
+        (b"k", b"x" * LARGEST, [("h", b"y")], False),
+        (b"k", b"x" * (40 * MIB), [("h", b"y")], False),
+        (b"k" * (9 * MIB), b"x" * (9 * MIB), [], False),
+        (b"k" * (30 * MIB), None, [], False),
+        (b"k" * (MIB // 2), b"x" * (16 * MIB), [], False),
+        (b"k", b"x", [("h", b"y" * (16 * MIB))], False),
+    ],
+    ids=["fits", "largest", "larger", "key", "key-alone", "key-and-value", "headers"],
+)
+def test_a_letter_fits_into_a_message_whatever_its_record_is(
+    key: bytes, value: bytes | None, headers: list[tuple[str, bytes | None]], whole: bool
+) -> None:
+    reason, stack = "\N{SNOWMAN}" * 100_000, "\N{SNOWMAN}" * 1_000_000
+    letter = dead_letter(PLACE, (key, value, headers), letter_id="i", stage="s", reason=reason, stack=stack)
+    assert len(CODEC.encode("DeadLetter", letter)) + len(letter["key"]) < LARGEST
+    kept = [(header["name"], header["value"]) for header in letter["headers"]]
+    assert original_bytes(kept) == (None if whole else len(value or b""))
+    assert (letter["value"] == value and letter["key"] == key and kept == headers) == whole
+
+
+def test_whose_it_is_is_said_where_it_can_be_read() -> None:
+    value = CODEC.encode("TriggerEvent", records.event(tenant_id="t9"))
+    assert tenant_of(CODEC, "trigger.events", value) == "t9"
+    assert tenant_of(CODEC, "trigger.events", value[:20]) is None
+    assert tenant_of(CODEC, "changelog.runs", value) is None
+    assert tenant_of(CODEC, "kafka/t1/orders", value) is None
