@@ -147,6 +147,7 @@ class Fleet:
         self._stack = AsyncExitStack()
         self.deployment = Deployment(f"http://127.0.0.1:{port}", self._api_key)
         self.kafka = KafkaSettings()
+        self.broker_pid = 0
         self.workers: list[Worker] = []
 
     async def __aenter__(self) -> Self:
@@ -174,6 +175,8 @@ class Fleet:
         broker = EmbeddedBroker(BrokerSettings(data_dir=self._home, port=0))
         stack.push_async_callback(broker.stop)
         await broker.start(lambda _: None)
+        assert broker.pid is not None
+        self.broker_pid = broker.pid
         self.kafka = KafkaSettings(bootstrap_servers=broker.bootstrap_servers)
         env = self._settings()
         front = [sys.executable, "-m", "bench.front"]

@@ -1,0 +1,1 @@
+"""What a million runs that wait cost, and how late those are whose time comes."""

@@ -1,0 +1,238 @@
+"""One system through all phases: without runs that wait, with all of them, restarted, when some are due."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.deployment import Deployment, Job
+from bench.fleet import Fleet
+from bench.load import closed_loop
+from bench.orders import Order, batch_name, orders
+from bench.procs import pss_mb, usage
+from bench.timers.ends import Ends, Lateness
+from bench.timers.paused import Original, find_original, write_copies
+from bench.timers.workflow import install, waiting_until
+
+Say = Callable[[str], None]
+
+_DAY_S = 86_400
+_FAR_S = 30 * _DAY_S
+"""The first of the many is due so much later: none of them while the bench runs."""
+_HEAD_START_S = 20
+"""Between the first order of a phase and the moment at which the first of its runs is due."""
+_PATIENCE_S = 240.0
+_POLL_S = 0.5
+_CONNECTIONS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much of what."""
+
+    runs: int
+    """That wait all the time."""
+    job_s: float
+    """Of the job at full load, each time."""
+    burst: int
+    """Runs due at the same moment."""
+    per_s: int
+    """Runs due in each second of the two phases in which they are due evenly."""
+    even_s: int
+    """How long these are. In the second one the worker is killed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Of the job of four nodes at full load."""
+
+    runs_per_s: float
+    cpu_ms: float
+    """Of a run, in all processes."""
+    worker_cpu_ms: float
+    worker_mb: float
+    """PSS of the worker afterwards."""
+
+    def __str__(self) -> str:
+        return (
+            f"{self.runs_per_s:,.0f} runs/s, {self.cpu_ms:.2f} ms of CPU per run, of which "
+            f"{self.worker_cpu_ms:.2f} ms the worker's; {self.worker_mb:,.0f} MB"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Of the worker, with all runs in its table."""
+
+    seconds: float
+    """Until it worked."""
+    recovery_s: float
+    """Of these, from when it was given its partitions."""
+    worker_mb: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.seconds:.1f} s, of which {self.recovery_s:.1f} s for its tables; {self.worker_mb:,.0f} MB"
+        )
+
+
+@dataclass(slots=True)
+class Figures:
+    """What came of it."""
+
+    without: Cost | None = None
+    loaded: Cost | None = None
+    starts: dict[str, Start] = field(default_factory=dict)
+    """By how the worker was started."""
+    late: dict[str, Lateness] = field(default_factory=dict)
+
+    @property
+    def clean(self) -> bool:
+        """Everything that was due happened once."""
+        return all(lateness.clean for lateness in self.late.values())
+
+
+async def measure(plan: Plan, home: Path, say: Say) -> Figures:
+    """Empties `home`. Raises `StartFailed`, `CommandFailed`, `TimeoutError`."""
+    figures = Figures()
+    async with Fleet(home, workers=1) as fleet:
+        job, waits = await fleet.deployment.install_job(), await install(fleet.deployment)
+        await _job(fleet, job, plan.job_s / 2, say)
+        figures.without = await _job(fleet, job, plan.job_s, say)
+        say(f"nothing waits: {figures.without}")
+        original = await _original(fleet, waits)
+        await _fill(fleet, plan, original, figures, say)
+        await _job(fleet, job, plan.job_s / 2, say)
+        figures.loaded = await _job(fleet, job, plan.job_s, say)
+        say(f"{plan.runs:,} runs wait: {figures.loaded}")
+        for name, phase in (("burst", _burst), ("even", _even), ("killed", _killed)):
+            figures.late[name] = await _due(fleet, waits, plan, phase, say)
+            say(f"{name}: {figures.late[name]}")
+    return figures
+
+
+async def _job(fleet: Fleet, job: Job, seconds: float, say: Say) -> Cost:
+    worker = fleet.workers[0].pid
+    roots = [worker, fleet.front.pid, fleet.broker_pid]
+    before, worker_before, base = usage(roots), usage([worker]), await _ended(fleet.deployment, job)
+    began = time.monotonic()
+    posted = await closed_loop(
+        job.endpoint, orders(batch_name("job")), connections=_CONNECTIONS, seconds=seconds,
+        on_progress=lambda _: None,
+    )  # fmt: skip
+    accepted = len(posted.ack_ms)
+
+    async def all_ended() -> bool:
+        return await _ended(fleet.deployment, job) - base >= accepted
+
+    await _until(all_ended)
+    took = time.monotonic() - began
+    used, of_worker = usage(roots) - before, usage([worker]) - worker_before
+    memory = await asyncio.to_thread(pss_mb, [worker])
+    per_run = 1000 / max(accepted, 1)
+    return Cost(accepted / took, used.cpu_s * per_run, of_worker.cpu_s * per_run, memory)
+
+
+async def _ended(deployment: Deployment, job: Job) -> int:
+    where = f"status = 'SUCCEEDED' AND workflow_id = '{job.workflow_id}'"
+    rows = await deployment.select(f"SELECT count() AS runs FROM workflow_runs WHERE {where}")
+    return int(rows[0]["runs"])
+
+
+async def _original(fleet: Fleet, waits: Job) -> Original:
+    """One run that waits, by a real event."""
+    due_s = int(time.time()) + _FAR_S
+    await _post(waits, waiting_until(iter([due_s])))
+    found: list[Original] = []
+
+    async def is_kept() -> bool:
+        original = await asyncio.to_thread(find_original, fleet.kafka, due_s)
+        found.extend([original] if original else [])
+        return bool(found)
+
+    await _until(is_kept)
+    return found[0]
+
+
+async def _until(is_so: Callable[[], Awaitable[bool]]) -> None:
+    """Raises `TimeoutError`."""
+    async with asyncio.timeout(_PATIENCE_S):
+        while True:
+            if await is_so():
+                return
+            await asyncio.sleep(_POLL_S)
+
+
+async def _fill(fleet: Fleet, plan: Plan, original: Original, figures: Figures, say: Say) -> None:
+    """All the runs that wait, and each way to start a worker that has them."""
+    worker = fleet.workers[0]
+    await worker.stop()
+    due = (original.due_s + 1 + number % (300 * _DAY_S) for number in range(plan.runs))
+    await write_copies(fleet.kafka, original, due, say)
+
+    async def start(name: str) -> None:
+        began = time.monotonic()
+        await fleet.start_worker(worker)
+        took, recovery_s = time.monotonic() - began, await worker.metric("hopline_recovery_seconds")
+        figures.starts[name] = Start(took, recovery_s, await asyncio.to_thread(pss_mb, [worker.pid]))
+        say(f"{name}: {figures.starts[name]}")
+
+    await start("from the changelog")
+    await worker.stop()
+    await start("from its store")
+    await worker.kill()
+    await start("from its store, killed before")
+
+
+Phase = Callable[[Plan, int], Iterator[int]]
+
+
+def _burst(plan: Plan, begin_s: int) -> Iterator[int]:
+    return itertools.repeat(begin_s, plan.burst)
+
+
+def _even(plan: Plan, begin_s: int) -> Iterator[int]:
+    return (begin_s + second for second in range(plan.even_s) for _ in range(plan.per_s))
+
+
+def _killed(plan: Plan, begin_s: int) -> Iterator[int]:
+    return _even(plan, begin_s)
+
+
+async def _due(fleet: Fleet, waits: Job, plan: Plan, phase: Phase, say: Say) -> Lateness:
+    """Runs begin by real events, and are watched while their time comes."""
+    ends = await asyncio.to_thread(Ends, fleet.kafka, waits.workflow_id)
+    try:
+        begin_s = int(time.time()) + _HEAD_START_S
+        order_ids = await _post(waits, waiting_until(phase(plan, begin_s)))
+        if time.time() > begin_s:
+            say(f"posting took {time.time() - begin_s:.1f} s too long: the first are late because of that")
+        if phase is _killed:
+            await asyncio.sleep(max(0.0, begin_s + plan.even_s / 3 - time.time()))
+            await fleet.workers[0].kill()
+            began = time.monotonic()
+            await fleet.start_worker(fleet.workers[0])
+            say(f"killed; started in {time.monotonic() - began:.1f} s")
+
+        async def all_over() -> bool:
+            return len(ends) >= len(order_ids)
+
+        with suppress(TimeoutError):  # What is missing is counted.
+            await _until(all_over)
+        # Whatever is sent a second time is sent soon after.
+        await asyncio.sleep(5 * _POLL_S)
+        return ends.lateness(order_ids)
+    finally:
+        await asyncio.to_thread(ends.close)
+
+
+async def _post(waits: Job, given: Iterator[Order]) -> list[str]:
+    """All of them, accepted; their ids. Raises `AssertionError` for one that is refused."""
+    posted = await closed_loop(
+        waits.endpoint, given, connections=_CONNECTIONS, seconds=_PATIENCE_S, on_progress=lambda _: None
+    )
+    assert not posted.refusals, posted.refusals
+    return list(posted.ack_ms)
