@@ -1,7 +1,6 @@
 """`hopline broker`: the embedded Kafka alone."""
 
 import asyncio
-import signal
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import uvloop
 from cli.kafka.broker import EmbeddedBroker
 from cli.kafka.settings import BrokerSettings
 from cli.settings import resolve
+from cli.signals import stop_on_signals
 
 
 @click.command("broker")
@@ -25,9 +25,7 @@ def broker(**options: Any) -> None:
 
 
 async def _serve(embedded: EmbeddedBroker) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = stop_on_signals()
     try:
         if await _unless(stop, embedded.start(lambda line: click.echo(line, err=True))):
             click.echo(f"Kafka is ready at {embedded.bootstrap_servers}, its log is {embedded.log_path}")

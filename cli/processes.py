@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 _STEADY_S = 10.0
 _MAX_PAUSE_S = 10.0
-STOP_TIMEOUT_S = 8.0
+_STOP_TIMEOUT_S = 8.0
 
 
 @dataclass
@@ -30,6 +30,8 @@ class Child:
     argv: Sequence[str]
     env: Mapping[str, str]
     log_file: Path
+    stop_timeout_s: float = _STOP_TIMEOUT_S
+    """How long it may take from SIGTERM to its end."""
     restarts: int = 0
     _process: asyncio.subprocess.Process | None = None
     _keeper: asyncio.Task[None] | None = None
@@ -47,18 +49,18 @@ class Child:
         self._keeper = asyncio.create_task(self._keep())
 
     async def stop(self) -> None:
-        """SIGTERM, and SIGKILL for what is still there after 8 s."""
+        """SIGTERM, and SIGKILL for what is still there after `stop_timeout_s`."""
         self._stopping.set()
         if self._process is not None and self._process.returncode is None:
             with suppress(ProcessLookupError):
                 self._process.send_signal(signal.SIGTERM)
             try:
-                await asyncio.wait_for(self._process.wait(), STOP_TIMEOUT_S)
+                await asyncio.wait_for(self._process.wait(), self.stop_timeout_s)
             except TimeoutError:
                 log.warning(
                     "%s did not stop in %g s and is killed; what it had not acknowledged is replayed",
                     self.name,
-                    STOP_TIMEOUT_S,
+                    self.stop_timeout_s,
                 )
                 os.killpg(self._process.pid, signal.SIGKILL)
                 await self._process.wait()

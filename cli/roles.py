@@ -1,8 +1,5 @@
 """`hopline ingress`, `worker` and `sink`: one role in the foreground, until SIGINT or SIGTERM."""
 
-import asyncio
-import os
-import signal
 from importlib import import_module
 
 import click
@@ -11,6 +8,7 @@ import uvloop
 from cli.errors import CommandFailed
 from cli.logs import set_up_logging
 from cli.settings import LogSettings, resolve
+from cli.signals import stop_on_signals
 
 
 @click.command("ingress")
@@ -39,16 +37,7 @@ def _run(role: str) -> None:
 
 
 async def _until_signal(role: str) -> int:
-    stop = asyncio.Event()
-
-    def on_signal() -> None:
-        if stop.is_set():
-            # Asked for a second time. Nothing is lost: what was not acknowledged is replayed.
-            os._exit(1)
-        stop.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, on_signal)
+    stop = stop_on_signals()
     # Loading a role takes up to two seconds, which no other command, nor --help, should have to wait for; and
     # none should carry the libraries of the others in its memory.
     return int(await import_module(f"cli.serving.{role}").serve(stop))

@@ -27,7 +27,7 @@ _IDLE_S = 0.5
 _LAG_INTERVAL_S = 5.0
 _FIRST_PAUSE_S = 0.1
 _KEEP_ALIVE_S = 1.0
-_LAST_BATCH_S = 3.0
+_LETTER_S = 3.0
 
 
 class Sink:
@@ -56,8 +56,9 @@ class Sink:
     async def run_until(self, stop: asyncio.Event) -> None:
         """Creates the tables, then writes until `stop`; what has been read is written before it returns.
 
-        Returns within 5 s of `stop`. Raises `TransportError` when the tables can't be created, and
-        `KafkaException` when the consumer is broken for good. ClickHouse and Kafka may come and go otherwise.
+        Returns within `drain_timeout_s` and 2 s of `stop`. Raises `TransportError` when the tables can't be
+        created, and `KafkaException` when the consumer is broken for good. ClickHouse and Kafka may come and
+        go otherwise.
         """
         await self.prepare()
         batches = Batch(self._settings), Batch(self._settings)
@@ -65,7 +66,7 @@ class Sink:
             topic: batch for batch, topics in zip(batches, (PROMPT, PATIENT), strict=True) for topic in topics
         }
         async with contextlib.AsyncExitStack() as stack:
-            producer = Producer(self._kafka, message_timeout_s=_LAST_BATCH_S)
+            producer = Producer(self._kafka, message_timeout_s=_LETTER_S)
             stack.push_async_callback(producer.close)
             source = Source(self._kafka, by_topic)
             stack.push_async_callback(source.close)
@@ -95,17 +96,35 @@ class _Loop:
         self._lag_at = 0.0
 
     async def run(self) -> None:
+        reading = asyncio.create_task(self._until_stopped())
+        stopped = asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait((reading, stopped), return_when=asyncio.FIRST_COMPLETED)
+            async with asyncio.timeout(self._settings.drain_timeout_s):
+                await reading
+                await self._write_last()
+        except TimeoutError:
+            log.warning("what was read is not all written in time: whoever has the partitions next does it")
+        finally:
+            reading.cancel()
+            stopped.cancel()
+            await asyncio.gather(reading, stopped, return_exceptions=True)
+
+    async def _until_stopped(self) -> None:
         while not self._stop.is_set():
             await self._read()
             for batch in self._batches:
                 if batch.due_in(time.monotonic()) <= 0:
                     await self._write(batch)
             await self._tell_lag()
-        with contextlib.suppress(TimeoutError, TransportError):
-            async with asyncio.timeout(_LAST_BATCH_S):
-                for batch in self._batches:
-                    await self._writer.write(batch)
-                    await self._source.commit(batch, wait=batch is self._batches[-1])
+
+    async def _write_last(self) -> None:
+        try:
+            for batch in self._batches:
+                await self._writer.write(batch)
+                await self._source.commit(batch, wait=batch is self._batches[-1])
+        except TransportError as failed:
+            log.warning("whoever has the partitions next writes what was read: %s", failed)
 
     async def _read(self) -> None:
         now = time.monotonic()

@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class SinkSettings(BaseSettings):
     """Resolved once from `HOPLINE_SINK_*` by the composition root."""
 
-    model_config = SettingsConfigDict(env_prefix="HOPLINE_SINK_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="HOPLINE_SINK_", frozen=True, populate_by_name=True)
 
     batch_rows: Annotated[int, Field(ge=1, le=1_000_000)] = 20_000
     """A batch of so many records is written at once."""
@@ -29,6 +29,9 @@ class SinkSettings(BaseSettings):
     batch_age_s: Annotated[float, Field(ge=0, le=60)] = 0.25
     """How long records that nobody waits for (events, trigger logs, nodes of a run that goes on) may wait
     for more of their kind."""
+
+    drain_timeout_s: Annotated[float, Field(ge=0, le=300, validation_alias="HOPLINE_DRAIN_TIMEOUT_S")] = 8.0
+    """How long a stopping sink tries to write what it has read; another one reads again what it could not."""
 
     retry_max_s: Annotated[float, Field(gt=0, le=600)] = 10.0
     """Ceiling of the pause between two attempts at a batch, which starts at 0.1 s and doubles."""

@@ -61,6 +61,9 @@ class WorkerSettings(BaseSettings):
     executor_concurrency: Annotated[int, Field(ge=1)] = 200
     """Node tasks under way at the same time in one worker."""
 
+    drain_timeout_s: Annotated[float, Field(ge=0, le=300)] = 8.0
+    """How long a stopping worker waits for node tasks that are under way; then others execute them again."""
+
     finished_ttl_s: Annotated[float, Field(ge=0)] = 3600.0
     """How long a finished run is remembered, so that a command that comes late or again changes nothing."""
 

@@ -140,9 +140,11 @@ class Producer:
         """Messages that are not acknowledged yet."""
         return len(self._producer)
 
-    async def close(self) -> None:
-        """Waits for what is queued, bounded by the message time-out, and ends threads and connections."""
-        await asyncio.to_thread(self._producer.flush)
+    async def close(self, flush_s: float = -1) -> None:
+        """Waits for what is queued, no longer than `flush_s`, or than the message time-out; then ends threads
+        and connections. What has not been sent by then fails."""
+        if await asyncio.to_thread(self._producer.flush, flush_s):
+            self._producer.purge()
         self._closing = True
         await asyncio.to_thread(self._thread.join)
         await asyncio.to_thread(self._producer.close)

@@ -33,7 +33,11 @@ from transport.storage import Storage
 log = logging.getLogger(__name__)
 
 _DRAIN_S = 2.0
-"""Of the ingress: with the workers' and the broker's own time, a Ctrl-C is over within 10 s."""
+"""Of each role, unless HOPLINE_DRAIN_TIMEOUT_S says otherwise: with the broker's own time, a Ctrl-C is over
+within 10 s."""
+
+_WORKER_STOP_S = 6.0
+"""For what a worker does when it has drained: to end its turn, commit and leave."""
 
 _KAFKA_PORT = 9092
 """Where a stranger's tools look for a broker, if it is free."""
@@ -113,7 +117,7 @@ class System:
         clickhouse = await ClickHouse.connect(self._settings.clickhouse)
         stack.push_async_callback(clickhouse.close)
         codec = await asyncio.to_thread(open_codec, kafka)
-        sink = Sink(resolve(SinkSettings), kafka, codec, clickhouse)
+        sink = Sink(resolve(SinkSettings, drain_timeout_s=_drain_s()), kafka, codec, clickhouse)
         await sink.prepare()
         stopping = asyncio.Event()
         sinking = self._watch(stack, sink.run_until(stopping))
@@ -126,7 +130,10 @@ class System:
         logs.mkdir(exist_ok=True)
         argv = [sys.executable, "-m", "cli.main", "worker"]
         names = [f"worker-{number}" for number in range(1, self._settings.workers + 1)]
-        children = [Child(name, argv, self._environment(kafka, name), logs / f"{name}.log") for name in names]
+        stop_s = _drain_s() + _WORKER_STOP_S
+        children = [
+            Child(name, argv, self._environment(kafka, name), logs / f"{name}.log", stop_s) for name in names
+        ]
 
         async def stop() -> None:
             await asyncio.gather(*(child.stop() for child in children))
@@ -141,6 +148,7 @@ class System:
             **os.environ,
             "HOPLINE_KAFKA": kafka.bootstrap_servers,
             "HOPLINE_WORKER_ID": worker,
+            "HOPLINE_DRAIN_TIMEOUT_S": f"{_drain_s():g}",
             "HOPLINE_DATA_DIR": str(self._settings.data_dir.absolute()),
             "HOPLINE_SECRET_KEY": self._settings.secret_key,
             # Links to files are for whoever fetches them, on this machine if nothing else has been said.
@@ -155,7 +163,7 @@ class System:
             port=self._settings.port,
             api_key=SecretStr(self._settings.api_key),
             secret_key=SecretStr(self._settings.secret_key),
-            drain_timeout_s=_DRAIN_S,
+            drain_timeout_s=_drain_s(),
             spool_dir=self._settings.data_dir / "spool",
         )
         storage = Storage.open(self._settings.storage)
@@ -187,6 +195,11 @@ class System:
         self._parts.add(task)
         stack.callback(task.cancel)
         return task
+
+
+def _drain_s() -> float:
+    asked = resolve(IngressSettings)
+    return asked.drain_timeout_s if "drain_timeout_s" in asked.model_fields_set else _DRAIN_S
 
 
 def _port(wanted: int) -> int:

@@ -2,7 +2,6 @@
 
 import asyncio
 import shlex
-import signal
 import time
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from cli.receiver import Receiver
 from cli.samples import Installed, SampleRunner, load_samples, missing
 from cli.serving.system import System, SystemSettings
 from cli.settings import ClientSettings, LogSettings, UpSettings, resolve
+from cli.signals import stop_on_signals
 from cli.state import api_key, secret_key
 from cli.tree import run_tree
 from transport.settings import ClickHouseSettings, KafkaSettings, StorageSettings
@@ -57,9 +57,7 @@ class _Up:
 
     async def run(self) -> None:
         """Raises `CommandFailed`."""
-        stop = asyncio.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        stop = stop_on_signals()
         logs = self._settings.data_dir / "logs"
         logs.mkdir(exist_ok=True)
         with (logs / "up.log").open("a") as log:

@@ -93,6 +93,7 @@ class ShellThread(driver.AIOKafkaConsumerThread):
         coordinator._do_heartbeat = heartbeat
 
     async def on_thread_stop(self) -> None:
+        self._leave_for_good()
         try:
             async with asyncio.timeout(_CLOSE_S):
                 await super().on_thread_stop()
@@ -102,6 +103,12 @@ class ShellThread(driver.AIOKafkaConsumerThread):
             log.warning("the consumer was closed without its broker")
             with suppress(Exception):
                 await self._ensure_consumer()._client.close()
+
+    def _leave_for_good(self) -> None:
+        """A static member does not say that it leaves: it is expected back, and its partitions wait for it as
+        long as its session. Right for one that has crashed; who is told to stop may never come again."""
+        if self._consumer is not None:
+            self._consumer._coordinator._group_instance_id = None
 
     def on_crash(self, msg: str, *fmt: Any, **kwargs: Any) -> None:
         """Faust prints here; whoever called `start` gets the exception."""

@@ -31,6 +31,8 @@ class ShellSettings:
     """How long the group waits for a member that still has work under way."""
     release_timeout_s: float = 10.0
     """How long work under way may take when partitions are taken away; then the process exits."""
+    drain_timeout_s: float = 8.0
+    """How long tasks are waited for when the worker is told to stop; runs go on meanwhile."""
     task_grace_s: float = 2.0
     """How long tasks are waited for when partitions are taken away; later ones are executed again."""
     commit_s: float = 0.5

@@ -57,6 +57,7 @@ class Worker:
         self._assignment: Assignment | None = None
         self._assigned_at = 0.0
         self._stopping = False
+        self._task_grace_s = settings.task_grace_s
         self._loops: list[asyncio.Task[None]] = []
         self._room = asyncio.Event()
         self._inboxes: dict[str, Inbox] = {}
@@ -95,7 +96,8 @@ class Worker:
             raise
 
     async def run_until(self, stop: asyncio.Event) -> int:
-        """Waits for `stop` or the end of the app, stops, and returns the exit code: 0, or 1 after a crash."""
+        """Waits for `stop` or the end of the app, drains, stops, and returns the exit code: 0, or 1 after a
+        crash."""
         waits = {
             asyncio.create_task(stop.wait()),
             asyncio.create_task(self._app.wait_until_stopped()),
@@ -103,6 +105,8 @@ class Worker:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
             wait.cancel()
+        if not self._app.crashed:
+            await self._drain()
         crashed = bool(self._app.crashed)
         await self.stop()
         return int(crashed)
@@ -158,6 +162,18 @@ class Worker:
 
     # Inside -------------------------------------------------------------------------------------------
 
+    async def _drain(self) -> None:
+        """Lets tasks end, which would be executed twice otherwise. The partitions are still ours until then,
+        so what comes for them is decided as before."""
+        left = await asyncio.gather(*(runner.drain(self._settings.drain_timeout_s) for runner in self._tasks))
+        self._task_grace_s = 0.0
+        if sum(left):
+            log.warning(
+                "%d tasks are given up after %g s; who has their partitions next executes them again",
+                sum(left),
+                self._settings.drain_timeout_s,
+            )
+
     async def _check_topics(self) -> None:
         """Faust ignores a topic that does not exist when it joins its group, for good."""
         deadline = monotonic() + self._settings.topics_wait_s
@@ -188,7 +204,7 @@ class Worker:
             async with asyncio.timeout(self._settings.release_timeout_s):
                 await asyncio.gather(
                     *(runner.release() for runner in self._ordered),
-                    *(runner.release(self._settings.task_grace_s) for runner in self._tasks),
+                    *(runner.release(self._task_grace_s) for runner in self._tasks),
                 )
         except TimeoutError as timeout:
             raise Overdue("a stage did not end its batch in time") from timeout

@@ -1,6 +1,7 @@
 """What happens to the partitions of a worker that is gone, and to a worker whose broker is."""
 
 import asyncio
+import json
 import signal
 import time
 from collections.abc import Iterator
@@ -13,7 +14,9 @@ from cli.kafka.settings import BrokerSettings
 from streams.shell.settings import ShellSettings
 from streams.shell.stage import Decision, Stage
 from streams.shell.worker import Worker
-from tests.integration.shell_harness import IN, OUT, PARTITIONS, Deployment, events, say, wait_for
+from tests.integration.shell_harness import (
+    DONE, IN, OUT, PARTITIONS, TASKS, Deployment, events, say, wait_for,
+)  # fmt: skip
 from transport.producer import Producer, Send
 from transport.settings import KafkaSettings
 
@@ -48,6 +51,31 @@ def test_two_workers_share_and_one_takes_over_within_ten_seconds(deployment: Dep
     assert took < 10
     first = [(row["first"][0], row["first"][1]) for row in deployment.rows().values()]
     assert len(first) == len(set(first)) == len(before) + len(after)
+
+
+def test_one_that_is_told_to_stop_ends_its_tasks_and_is_not_waited_for(deployment: Deployment) -> None:
+    """No task is executed twice, and the other one has all partitions long before the session is over."""
+    for worker in ("w1", "w2"):
+        deployment.start(worker, session_timeout_s=60.0, drain_timeout_s=60.0)
+    for worker in ("w1", "w2"):
+        deployment.wait_ready(worker)
+    wait_for(lambda: _has_partitions(deployment, "w1"), "both to share", deployment)
+    names = [f"t{number}" for number in range(16)]
+    deployment.produce(TASKS, [(name, json.dumps({"id": name, "sleep_s": 2}).encode()) for name in names])
+    wait_for(lambda: any(deployment.folder.glob("t*.w1.begun")), "a task to begin", deployment)
+
+    assert deployment.stop("w1") == 0
+    after = [f"after{number}" for number in range(100)]
+    deployment.produce(IN, events(after))
+    wait_for(lambda: set(deployment.ids(OUT)) >= set(after), "the events", deployment)
+    wait_for(lambda: set(deployment.ids(DONE)) == set(names), "the tasks", deployment)
+    assert sorted(path.name.split(".")[0] for path in deployment.folder.glob("t*.begun")) == sorted(names)
+
+
+def _has_partitions(deployment: Deployment, worker: str) -> bool:
+    """Whether what is sent to all of them is done by it, too."""
+    deployment.produce(IN, events([f"probe{time.monotonic_ns()}-{one}" for one in range(20)]))
+    return any(row["by"] == worker for row in deployment.rows().values())
 
 
 async def test_a_worker_stops_in_time_though_its_broker_is_gone(tmp_path: Path, topic_prefix: str) -> None:
