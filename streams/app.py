@@ -51,9 +51,6 @@ _MESSAGE_TIMEOUT_S = 60.0
 _FLUSH_S = 2.0
 """A worker that stops does not: others send again what has not been acknowledged."""
 
-_FLUSH_S = 2.0
-"""A worker that stops does not: others send again what has not been acknowledged."""
-
 
 async def run_worker(
     settings: WorkerSettings,
@@ -190,7 +187,6 @@ def _shell(settings: WorkerSettings, kafka: KafkaSettings) -> ShellSettings:
         worker_id=settings.worker_id,
         data_dir=settings.data_dir / "workers",
         store=settings.store,
-        drain_timeout_s=settings.drain_timeout_s,
         drain_timeout_s=settings.drain_timeout_s,
     )
 
