@@ -103,7 +103,7 @@ async def replay(request: web.Request) -> web.Response:
 
 async def _said(request: web.Request, run: WorkflowRun) -> dict[str, Any]:
     """What the run was given besides its inputs: its start node shows it."""
-    starts = await history(request).node_executions(run.id, run.tenant_id, "start")
+    starts = await history(request).node_executions(run.id, run.tenant_id, ("start",))
     outputs = next((start.outputs_dict for start in starts), None) or {}
     return {name: value for name in ("query", "files") if (value := outputs.get(f"sys.{name}"))}
 
