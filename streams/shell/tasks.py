@@ -66,14 +66,6 @@ class ConcurrentStage:
             await asyncio.wait(tasks, timeout=timeout_s)
         return len(self._running)
 
-    async def drain(self, timeout_s: float) -> int:
-        """Begins nothing new from now on. Returns when nothing runs any more, or then; how many still run."""
-        self._draining = True
-        tasks = [running.task for running in self._running.values() if running.task is not None]
-        if tasks:
-            await asyncio.wait(tasks, timeout=timeout_s)
-        return len(self._running)
-
     async def release(self, grace_s: float) -> None:
         """Begins nothing new; waits at most `grace_s` for what runs. What runs longer goes on, and counts
         for the next assignment if its record is delivered again while it does."""
