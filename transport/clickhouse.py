@@ -34,6 +34,7 @@ class Rows:
 class Engine(Protocol):
     """Where statements run. Every method blocks; any thread may call, several at a time.
 
+    The values of parameters are as ClickHouse takes them, escaped like a field of TSV.
     They raise `ClickHouseUnavailable` when nothing has answered, and `StatementRefused` otherwise.
     """
 
@@ -73,13 +74,14 @@ class ClickHouse:
 
         Raises `ClickHouseUnavailable`, `StatementRefused`.
         """
-        return _rows(await self._call(self._engine.run, sql + _OUTPUT, parameters or {}))
+        return _rows(await self._call(self._engine.run, sql + _OUTPUT, _bound(parameters or {})))
 
     async def query_read_only(
         self, sql: str, parameters: Mapping[str, str], settings: Mapping[str, str]
     ) -> Rows:
         """`query` for a SELECT that somebody else wrote: it can neither write nor change `settings`."""
-        return _rows(await self._call(self._engine.run_read_only, sql + _OUTPUT, parameters, settings))
+        bound = _bound(parameters)
+        return _rows(await self._call(self._engine.run_read_only, sql + _OUTPUT, bound, settings))
 
     async def explain(self, sql: str, settings: Mapping[str, str]) -> str:
         """The lines of an EXPLAIN, likewise. It takes no FORMAT: that would be the explained query's."""
@@ -88,7 +90,7 @@ class ClickHouse:
 
     async def execute(self, sql: str, parameters: Mapping[str, str] | None = None) -> None:
         """A statement without a result. Raises as `query` does."""
-        await self._call(self._engine.run, sql, parameters or {})
+        await self._call(self._engine.run, sql, _bound(parameters or {}))
 
     async def insert(self, table: str, columns: Sequence[str], data: bytes, input_format: str) -> None:
         """Returns once the rows in `data` are in the table, all of them or none. Raises as `query` does."""
@@ -110,6 +112,13 @@ _SESSION = {
     "date_time_output_format": "iso",
     "output_format_json_quote_64bit_integers": "0",
 }
+
+
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0"})
+
+
+def _bound(parameters: Mapping[str, str]) -> dict[str, str]:
+    return {name: value.translate(_ESCAPES) for name, value in parameters.items()}
 
 
 def _open(settings: ClickHouseSettings) -> Engine:

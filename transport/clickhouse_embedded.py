@@ -19,8 +19,6 @@ _INLINE_BYTES = 16 * 1024
 # The rows of an insert come in one piece: more threads only cost time.
 _ONE_THREAD = " SETTINGS max_threads = 1, max_insert_threads = 1"
 _CODE = re.compile(r"Code: (\d+)")
-# The engine reads the values of parameters as it reads TSV.
-_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0"})
 
 
 _open_here: list[str] = []
@@ -105,8 +103,7 @@ class EmbeddedEngine:
 
     def _query(self, handle: Any, sql: str | bytes, parameters: Mapping[str, str]) -> bytes:
         try:
-            bound = {name: value.translate(_ESCAPES) for name, value in parameters.items()}
-            output: bytes = handle.query(sql, "TabSeparated", params=bound).bytes()
+            output: bytes = handle.query(sql, "TabSeparated", params=dict(parameters)).bytes()
         except Exception as refused:  # chdb raises RuntimeError subclasses of its own for all that goes wrong
             code = _CODE.search(str(refused))
             raise StatementRefused(_one_line(refused), int(code[1]) if code else 0) from refused

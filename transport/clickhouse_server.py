@@ -65,7 +65,8 @@ class ServerEngine:
 
     def _ask(self, sql: str, parameters: Mapping[str, str], settings: Mapping[str, str]) -> bytes:
         try:
-            return self._client.raw_query(sql, parameters=dict(parameters), settings=dict(settings))
+            bound = {name: _Escaped(value) for name, value in parameters.items()}
+            return self._client.raw_query(sql, parameters=bound, settings=dict(settings))
         except ClickHouseError as refused:
             raise self._translated(refused) from refused
 
@@ -74,6 +75,16 @@ class ServerEngine:
         if isinstance(refused, OperationalError) or (code is None and not isinstance(refused, DatabaseError)):
             return ClickHouseUnavailable(f"{self._where} does not answer: {_one_line(refused)}")
         return StatementRefused(_one_line(refused), code or 0)
+
+
+class _Escaped:
+    """A value as the server takes it. In a `str` the client would escape all quotes, those of an array too."""
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def __str__(self) -> str:
+        return self._value
 
 
 def _one_line(error: Exception) -> str:

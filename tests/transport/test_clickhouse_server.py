@@ -55,6 +55,24 @@ async def test_values_are_those_of_the_embedded_engine(server: ClickHouse) -> No
     ]
 
 
+async def test_a_parameter_may_be_an_array(server: ClickHouse) -> None:
+    rows = await server.query(
+        "SELECT {words:Array(String)} AS words, {no:Array(UUID)} AS no, {vector:Array(Float32)} AS vector",
+        {"words": "['a','it''s']", "no": "[]", "vector": "[0.5,-1]"},
+    )
+    assert rows.rows == [[["a", "it's"], [], [0.5, -1]]]
+
+
+async def test_a_parameter_may_be_large(server: ClickHouse) -> None:
+    """Beyond 4 KiB the client no longer puts it into the URL."""
+    large = "ä\r\n--x\\" * 2_000
+    rows = await server.query(
+        "SELECT {large:String} = {again:String} AS same, {large:String} AS large",
+        {"large": large, "again": large},
+    )
+    assert rows.rows == [[1, large]]
+
+
 async def test_the_sink_writes_and_tells_poison(server: ClickHouse) -> None:
     assert await migrate(server) != []
     assert await migrate(server) == []
