@@ -2,12 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
 from bench.deployment import MAX_ROWS, Deployment
+from bench.findings import Findings
 from bench.journal import Journal
 from transport.admin import describe_topics
 from transport.settings import KafkaSettings
@@ -17,56 +17,19 @@ NODES = 4
 
 # Orders that were never acknowledged may come on top: well below what one query may answer.
 _AT_ONCE = MAX_ROWS * 4 // 5
-_SHOWN = 5
 _POLL_S = 2.0
 
 
-@dataclass(slots=True)
-class Audit:
-    """What was found. `examples` holds a few order ids for each fault."""
-
-    acknowledged: int
-    repeats: int
-    missing: int = 0
-    """Acknowledged, but without a run."""
-    doubled: int = 0
-    """With more than one run, whether acknowledged or not."""
-    unfinished: int = 0
-    """With a run that has not SUCCEEDED."""
-    wrong_nodes: int = 0
-    """With a run that has not exactly its four node executions, one for each node, all succeeded."""
-    stuck_logs: int = 0
-    """Trigger logs that are PENDING or RUNNING."""
-    dead_letters: int = 0
-    examples: dict[str, list[str]] = field(default_factory=dict)
-
-    @property
-    def clean(self) -> bool:
-        """Whether nothing is wrong."""
-        return not any(
-            (
-                self.missing,
-                self.doubled,
-                self.unfinished,
-                self.wrong_nodes,
-                self.stuck_logs,
-                self.dead_letters,
-            )
-        )
-
-    def __str__(self) -> str:
-        return (
-            f"{self.acknowledged:,} events acknowledged and {self.repeats:,} repeats: "
-            f"{self.missing} missing, {self.doubled} doubled, {self.unfinished + self.stuck_logs} stuck, "
-            f"{self.wrong_nodes} with wrong node executions, {self.dead_letters} dead letters"
-        )
-
-    def find(self, fault: str, order_id: str) -> None:
-        """Counts one more order under one of the fields."""
-        setattr(self, fault, getattr(self, fault) + 1)
-        shown = self.examples.setdefault(fault, [])
-        if len(shown) < _SHOWN:
-            shown.append(order_id)
+WORDS = {
+    "missing": "missing",
+    "doubled": "doubled",
+    "unfinished": "stuck",
+    "wrong_nodes": "with wrong node executions",
+    "stuck_logs": "stuck logs",
+    "dead_letters": "dead letters",
+}
+"""Missing are orders without a run, doubled those with several, acknowledged or not. Unfinished ones have a
+run that has not SUCCEEDED. Wrong node executions are not exactly one for each of the nodes, all succeeded."""
 
 
 async def until_quiet(
@@ -77,48 +40,51 @@ async def until_quiet(
     timeout_s: float = 180.0,
     say: Callable[[str], None] = lambda _: None,
 ) -> bool:
-    """Waits until that many runs have ended and every consumer has read everything; False if that is late.
+    """Waits until that many runs have ended, none is under way or to be started again, and every consumer has
+    read everything; False if that is late.
 
-    The second half matters: a run that is recorded twice, or a dead letter, comes at the very end.
+    The last part matters: a run that is recorded twice, or a dead letter, comes at the very end.
     """
     deadline = time.monotonic() + timeout_s
     while True:
-        ended = await deployment.select(_ENDED)
+        [counts] = await deployment.select(_COUNTS)
         lag = sum(sum(topic.lag.values()) for topic in await describe_topics(kafka))
-        say(f"{ended[0]['runs']:,} of {expected:,} runs have ended, {lag:,} messages to be read")
-        if ended[0]["runs"] >= expected and lag == 0:
+        ended, going_on = int(counts["ended"]), int(counts["going_on"])
+        say(f"{ended:,} of {expected:,} runs have ended, {going_on:,} go on, {lag:,} messages to be read")
+        if ended >= expected and not going_on and lag == 0:
             return True
         if time.monotonic() > deadline:
             return False
         await asyncio.sleep(_POLL_S)
 
 
-async def audit(deployment: Deployment, journal: Journal) -> Audit:
+async def audit(deployment: Deployment, journal: Journal) -> Findings:
     """Reads the whole history of the batch in the journal. Raises `CommandFailed`."""
-    result = Audit(len(journal.acknowledged), journal.repeats)
-    for first, last, order_ids in _slices(journal):
+    result = Findings(len(journal.acknowledged), journal.repeats, WORDS)
+    for first, last, order_ids in slices(journal.acknowledged, _AT_ONCE):
         rows = {row["order_id"]: row for row in await deployment.select(_RUNS.format(first=first, last=last))}
         for order_id in order_ids:
             if order_id not in rows:
                 result.find("missing", order_id)
         for row in rows.values():
             _judge(row, result)
-    result.stuck_logs = (await deployment.select(_STUCK_LOGS))[0]["logs"]
-    result.dead_letters = (await deployment.select(_DEAD_LETTERS))[0]["letters"]
+    result.add("stuck_logs", (await deployment.select(STUCK_LOGS))[0]["logs"])
+    result.add("dead_letters", (await deployment.select(DEAD_LETTERS))[0]["letters"])
     return result
 
 
-def _slices(journal: Journal) -> Iterator[tuple[str, str, list[str]]]:
-    """Order ids in their order, some at a time, with the bounds of each slice; the slices leave no gap."""
-    remaining = iter(sorted(journal.acknowledged))
+def slices(ids: Iterable[str], at_once: int) -> Iterator[tuple[str, str, list[str]]]:
+    """Ids in their order, so many at a time, with the bounds of each slice (first < id <= last); the slices
+    leave no gap, and the last one goes to the end of the alphabet."""
+    remaining = iter(sorted(ids))
     first = ""
-    while order_ids := list(islice(remaining, _AT_ONCE)):
-        yield first, order_ids[-1], order_ids
-        first = order_ids[-1]
+    while some := list(islice(remaining, at_once)):
+        yield first, some[-1], some
+        first = some[-1]
     yield first, "~", []
 
 
-def _judge(row: Mapping[str, Any], result: Audit) -> None:
+def _judge(row: Mapping[str, Any], result: Findings) -> None:
     order_id = row["order_id"]
     if row["runs"] != 1:
         result.find("doubled", order_id)
@@ -129,7 +95,12 @@ def _judge(row: Mapping[str, Any], result: Audit) -> None:
         result.find("wrong_nodes", order_id)
 
 
-_ENDED = "SELECT count() AS runs FROM workflow_runs WHERE status NOT IN ('RUNNING', 'PAUSED')"
+_COUNTS = """
+SELECT countIf(status NOT IN ('RUNNING', 'PAUSED')) AS ended,
+       countIf(status IN ('RUNNING', 'PAUSED'))
+           + (SELECT count() FROM workflow_trigger_logs WHERE status IN ('PENDING', 'RUNNING')) AS going_on
+FROM workflow_runs
+"""
 
 _RUNS = """
 WITH runs AS (
@@ -145,6 +116,6 @@ SELECT order_id, count() AS runs, countIf(runs.status = 'SUCCEEDED') AS succeede
 FROM runs LEFT JOIN ends ON ends.workflow_run_id = runs.id GROUP BY order_id
 """
 
-_STUCK_LOGS = "SELECT count() AS logs FROM workflow_trigger_logs WHERE status IN ('PENDING', 'RUNNING')"
+STUCK_LOGS = "SELECT count() AS logs FROM workflow_trigger_logs WHERE status IN ('PENDING', 'RUNNING')"
 
-_DEAD_LETTERS = "SELECT count() AS letters FROM dead_letters"
+DEAD_LETTERS = "SELECT count() AS letters FROM dead_letters"

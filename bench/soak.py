@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from bench.audit import Audit, audit, until_quiet
+from bench.audit import audit, until_quiet
 from bench.blows import Rhythm, keep_up, strike
+from bench.findings import Findings
 from bench.fleet import Fleet
 from bench.interrupt import EXIT_CODE, Interrupted, run
 from bench.journal import Journal
@@ -39,7 +40,7 @@ class Soak:
     """Share of what is posted that has been posted before."""
 
 
-async def soak(plan: Soak, home: Path, say: Say) -> Audit:
+async def soak(plan: Soak, home: Path, say: Say) -> Findings:
     """Runs it all in `home`, which is emptied first and keeps logs and journal. Leaves no process behind.
 
     Raises `StartFailed`, `NotAccepted` and `CommandFailed`.
@@ -102,9 +103,9 @@ def main() -> int:
     return 0
 
 
-def _found(plan: Soak, home: Path, say: Say) -> Audit | None:
+def _found(plan: Soak, home: Path, say: Say) -> Findings | None:
     """None when the soak could not be carried through. Raises `Interrupted`."""
-    found: Audit | None = None
+    found: Findings | None = None
     try:
         found = run(soak(plan, home, say))
     except* (StartFailed, NotAccepted, CommandFailed) as failures:

@@ -1,0 +1,101 @@
+"""Compares the run history with the journals of the producer and of the receiver of the side effects."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from bench.audit import DEAD_LETTERS, STUCK_LOGS, until_quiet
+from bench.chaos.calls import Call, read_calls
+from bench.chaos.events import event_ids
+from bench.chaos.history import Run, Tick, doubled_rows, events_there, runs_by_event, ticks
+from bench.chaos.installation import Schedule
+from bench.chaos.judge import FAULTS, Fault, by_event, judge, shared_keys
+from bench.chaos.load import Load
+from bench.deployment import Deployment
+from bench.findings import Findings
+from transport.settings import KafkaSettings
+
+WORDS = {
+    **FAULTS,
+    "unrecorded": "events without a record",
+    "doubled_rows": "records doubled",
+    "stuck_logs": "stuck logs",
+    "missed_times": "times of schedules missed",
+    "doubled_times": "doubled",
+    "failed_times": "failed",
+    "dead_letters": "dead letters",
+    "odd_refusals": "refusals without an outage",
+}
+"""Kind of fault -> what the line calls it; see also `FAULTS`."""
+
+_SLACK_S = 2.0
+"""How long after it was created a schedule need not fire, and before it was paused."""
+
+Say = Callable[[str], None]
+
+
+async def settle(
+    deployment: Deployment, kafka: KafkaSettings, load: Load, *, timeout_s: float, say: Say = lambda _: None
+) -> bool:
+    """Waits until all that was acknowledged has ended and been read; False if that is late.
+
+    Everything must be up. The schedules go on until the rest has come to an end, and are paused then. Raises
+    `CommandFailed`.
+    """
+    expected = len(load.acknowledged)
+    quiet = await until_quiet(deployment, kafka, expected, timeout_s=timeout_s, say=say)
+    await load.stop_schedules()
+    return quiet and await until_quiet(deployment, kafka, expected, timeout_s=timeout_s, say=say)
+
+
+async def audit(deployment: Deployment, load: Load, receiver_journal: Path) -> Findings:
+    """Reads it all. Raises `CommandFailed`."""
+    journal, prefix = load.journal, event_ids(load.seed)
+    calls = list(read_calls(receiver_journal))
+    runs = await runs_by_event(deployment, set(load.sent), prefix)
+    found = Findings(len(load.acknowledged), journal.repeats, WORDS)
+    for fault in (*_faults(load, runs, calls), *shared_keys(calls)):
+        found.find(*fault)
+    unrecorded = load.acknowledged - await events_there(deployment, set(load.sent), prefix)
+    found.add("unrecorded", len(unrecorded), sorted(unrecorded))
+    for table, doubled in await doubled_rows(deployment):
+        found.add("doubled_rows", doubled, (table,))
+    for schedule in load.installed.schedules:
+        first, last = _times(schedule)
+        for fault in missed(schedule, await ticks(deployment, schedule.trigger_id, first, last)):
+            found.find(*fault)
+    found.add("stuck_logs", (await deployment.select(STUCK_LOGS))[0]["logs"])
+    found.add("dead_letters", (await deployment.select(DEAD_LETTERS))[0]["letters"])
+    found.add("odd_refusals", load.odd.total(), load.odd)
+    return found
+
+
+def _faults(load: Load, runs: dict[str, list[Run]], calls: Sequence[Call]) -> Iterator[Fault]:
+    called = by_event(calls)
+    for event in load.sent.values():
+        acknowledged = event.id in load.acknowledged
+        yield from judge(event, runs.get(event.id, ()), called.get(event.id, ()), acknowledged=acknowledged)
+    for event_id in sorted((runs.keys() | called.keys()) - load.sent.keys()):
+        yield "doubled", f"{event_id} was never sent"
+
+
+def missed(schedule: Schedule, fired: Sequence[Tick]) -> Iterator[Fault]:
+    """Times without a run, and those with several, or with one that failed. Pure."""
+    first, last = _times(schedule)
+    by_time = {tick.at_s: tick for tick in fired}
+    for at_s in range(first, last + 1, schedule.every_s):
+        tick = by_time.get(at_s, Tick(schedule.trigger_id, at_s, 0, 0))
+        where = f"{at_s}, every {schedule.every_s} s"
+        if not tick.runs:
+            yield "missed_times", where
+        elif tick.runs > 1:
+            yield "doubled_times", where
+        elif tick.succeeded != tick.runs:
+            yield "failed_times", where
+
+
+def _times(schedule: Schedule) -> tuple[int, int]:
+    """The first and the last one that must have fired; they count from the epoch."""
+    assert schedule.until is not None, "still going"
+    every_s = schedule.every_s
+    first = int((schedule.since + _SLACK_S) // every_s + 1) * every_s
+    return first, int((schedule.until - _SLACK_S) // every_s) * every_s

@@ -1,0 +1,101 @@
+"""The load of the chaos suite: what is installed and sent, and what its producer knows of it afterwards."""
+
+import asyncio
+import itertools
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from bench.chaos.doors import Doors, NoAnswer, Request
+from bench.chaos.events import Event, events
+from bench.chaos.installation import Installed, client, install, until_known
+from bench.chaos.people import People
+from bench.chaos.producer import Producer
+from bench.deployment import Deployment
+from bench.journal import Journal
+
+_WAITING = ("approval", "delay")
+"""Workflows whose runs somebody answers or cancels."""
+_HEARD_S = 300.0
+_PAUSED_S = 60.0
+_REPORT_EVERY = 1_000
+
+Say = Callable[[str], None]
+
+
+class Load:
+    """`install`, then `run` once, then `stop_schedules`."""
+
+    def __init__(
+        self, addresses: Sequence[str], api_key: str, seed: int, home: Path, receiver_url: str
+    ) -> None:
+        """`addresses` are those of the ingresses. The journal is `producer.journal` in `home`."""
+        self.seed = seed
+        self.installed = Installed()
+        self.sent: dict[str, Event] = {}
+        """By their ids: each that was to be sent."""
+        self.odd: Counter[str] = Counter()
+        """Refusals that no outage excuses."""
+        self.journal = Journal(home / "producer.journal")
+        self._addresses = addresses
+        self._api_key = api_key
+        self._receiver_url = receiver_url
+
+    @property
+    def acknowledged(self) -> set[str]:
+        """Ids of the events that were answered with 2xx."""
+        return self.journal.acknowledged
+
+    @property
+    def deployment(self) -> Deployment:
+        """Through the first ingress."""
+        return Deployment(self._addresses[0], self._api_key)
+
+    async def install(self) -> None:
+        """Workflows, triggers and schedules; all ingresses know them. Raises `CommandFailed`."""
+        clients = [client(address, self._api_key) for address in self._addresses]
+        self.installed = await asyncio.to_thread(install, clients[0], self._receiver_url)
+        await until_known(clients, self.installed)
+
+    async def run(self, count: int, per_s: float, say: Say = lambda _: None) -> None:
+        """Returns when all events, answers and cancellations have been acknowledged.
+
+        Raises `NotAccepted` and `NotHeard`, in an `ExceptionGroup`.
+        """
+        with self.journal:
+            async with Doors(self._addresses, self._api_key) as doors:
+                await self._run(doors, count, per_s, say)
+
+    async def _run(self, doors: Doors, count: int, per_s: float, say: Say) -> None:
+        people = People(doors, self.journal, [self.installed.workflows[name] for name in _WAITING])
+        producer = Producer(doors, self.installed, self.journal, self.seed)
+        self.odd = producer.odd
+
+        def acknowledged(event: Event) -> None:
+            people.expect(event)
+            if len(self.acknowledged) % _REPORT_EVERY == 0:
+                say(f"{len(self.acknowledged):,} of {count:,} events acknowledged")
+
+        chosen = list(itertools.islice(events(self.seed), count))
+        self.sent = {event.id: event for event in chosen}
+        async with asyncio.TaskGroup() as group:
+            working = group.create_task(people.work())
+            await producer.post(chosen, per_s, acknowledged)
+            say("all events are acknowledged, some runs wait for somebody")
+            await people.until_done(_HEARD_S)
+            working.cancel()
+
+    async def stop_schedules(self) -> None:
+        """Pauses them. Raises `NotAccepted`."""
+        async with Doors(self._addresses, self._api_key) as doors:
+            for schedule in self.installed.schedules:
+                schedule.until = time.time()
+                request = Request(f"/api/v1/triggers/{schedule.trigger_id}/pause", b"{}", with_key=True)
+                async with asyncio.timeout(_PAUSED_S):
+                    for turn in itertools.count():
+                        with suppress(NoAnswer):
+                            if (await doors.send(request, turn)).is_good:
+                                break
+                        await asyncio.sleep(0.5)

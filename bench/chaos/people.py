@@ -1,0 +1,135 @@
+"""Those who answer runs that wait, or cancel them: after a while, some of them twice, till they are heard."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlencode
+
+import orjson
+
+from bench.chaos.doors import Doors, NoAnswer, Request
+from bench.chaos.events import Event
+from bench.chaos.kinds import Deed
+from bench.journal import Journal
+
+_LOOK_EVERY_S = 1.0
+_AGAIN_S = 1.0
+_PAGE = 500
+_JSON = {"Content-Type": "application/json"}
+
+
+class NotHeard(Exception):
+    """Runs that never waited, or answers that nobody took; the message names some of the events."""
+
+
+class People:
+    """They look for runs that are PAUSED, as anybody can see them, and know what they want of each."""
+
+    def __init__(self, doors: Doors, journal: Journal, workflow_ids: list[str]) -> None:
+        self._doors = doors
+        self._journal = journal
+        self._workflow_ids = workflow_ids
+        self._wanted: dict[str, Event] = {}
+        self._under_way: set[str] = set()
+        self._done = asyncio.Event()
+        self._done.set()
+        self._turn = 0
+
+    def expect(self, event: Event) -> None:
+        """Its run is going to wait for somebody."""
+        if event.kind.deed is not None:
+            self._wanted[event.id] = event
+            self._done.clear()
+
+    async def work(self) -> None:
+        """Until it is cancelled."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                for workflow_id in self._workflow_ids:
+                    async for run in self._waiting(workflow_id):
+                        event = self._wanted.get(str((run.get("inputs") or {}).get("event_id")))
+                        if event is not None and event.id not in self._under_way:
+                            self._under_way.add(event.id)
+                            group.create_task(self._do(event, run["id"]))
+                await asyncio.sleep(_LOOK_EVERY_S)
+
+    async def until_done(self, timeout_s: float) -> None:
+        """Until all that is expected has been done. Raises `NotHeard`."""
+        try:
+            await asyncio.wait_for(self._done.wait(), timeout_s)
+        except TimeoutError as late:
+            some = ", ".join(sorted(self._wanted)[:5])
+            raise NotHeard(f"{len(self._wanted)} runs wait for nobody, or for ever: {some}") from late
+
+    async def _waiting(self, workflow_id: str) -> Any:
+        """All pages of it, as far as they are answered."""
+        query = {"workflow_id": workflow_id, "status": "PAUSED", "limit": _PAGE}
+        while True:
+            page = await self._get(f"/api/v1/runs?{urlencode(query)}")
+            if page is None:
+                return
+            for run in page["data"]:
+                yield run
+            if not page.get("next_cursor"):
+                return
+            query["cursor"] = page["next_cursor"]
+
+    async def _do(self, event: Event, run_id: str) -> None:
+        await asyncio.sleep(event.thought_s)
+        for request in self._requests(event, run_id):
+            await self._insist(event, run_id, request)
+        del self._wanted[event.id]
+        if not self._wanted:
+            self._done.set()
+
+    def _requests(self, event: Event, run_id: str) -> Iterator[Request]:
+        """What is to be heard, and what may follow it without effect."""
+        deed = event.kind.deed
+        assert deed is not None
+        if deed is Deed.CANCEL:
+            body = orjson.dumps({"reason": "changed my mind"})
+            yield from [_post(f"/api/v1/runs/{run_id}/cancel", body)] * (1 + event.twice)
+            return
+        answer = {"action": deed.value, "inputs": {"reason": f"of {event.id}"}}
+        path = f"/api/v1/runs/{run_id}/resume"
+        yield _post(path, orjson.dumps({**answer, "interaction_id": f"{event.id}/1"}))
+        if event.twice:
+            # The same click once more, or another one on the same button.
+            number = 1 + event.number % 2
+            yield _post(path, orjson.dumps({**answer, "interaction_id": f"{event.id}/{number}"}))
+
+    async def _insist(self, event: Event, run_id: str, request: Request) -> None:
+        """Until it is taken, or until the run has ended."""
+        verb = request.path.rsplit("/", 1)[-1]
+        while True:
+            self._journal.note(f"tells to {verb}", event.id)
+            try:
+                answer = await self._doors.send(request, self._next())
+            except NoAnswer as lost:
+                self._journal.note(f"{verb}: {lost}", event.id)
+            else:
+                self._journal.note(f"{verb}: {answer.status}", event.id)
+                if answer.is_good or await self._has_gone_on(run_id):
+                    return
+            await asyncio.sleep(_AGAIN_S)
+
+    async def _has_gone_on(self, run_id: str) -> bool:
+        """Whether it waits no more: an earlier request was heard, though its answer was lost."""
+        run = await self._get(f"/api/v1/runs/{run_id}")
+        return run is not None and run["status"] not in ("PAUSED", "RUNNING")
+
+    async def _get(self, path: str) -> Any:
+        """None where nothing good is answered."""
+        try:
+            answer = await self._doors.send(Request(path, b"", {}, with_key=True, method="GET"), self._next())
+        except NoAnswer:
+            return None
+        return answer.json() if answer.is_good else None
+
+    def _next(self) -> int:
+        self._turn += 1
+        return self._turn
+
+
+def _post(path: str, body: bytes) -> Request:
+    return Request(path, body, _JSON, with_key=True)
