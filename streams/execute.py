@@ -1,9 +1,10 @@
 """The third stage: one node task in, the result for its run out. Stateless, and as concurrent as set."""
 
+import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -16,13 +17,13 @@ from schemas.secrets import SecretBox
 from streams.calls import WorkflowCalls
 from streams.engine.pure import is_pure
 from streams.errors import UnknownVersion
-from streams.executors.errors import NodeExecutorError, TooLate
-from streams.executors.masking import concealed, secrets_in
+from streams.executors.errors import NodeExecutorError, TimedOut, TooLate
 from streams.executors.outcome import NodeCall, Outcome
 from streams.executors.tools.errors import ToolParameterError
 from streams.interruptions import Interruptions
 from streams.offload import Owner, packed, packed_outputs
 from streams.placeholders import placeholder, secret_variables
+from streams.results import failed, masked, payload_of
 from streams.shell.stage import Record, TaskStage
 from transport.definitions import WORKFLOWS
 from transport.feed import DefinitionsFeed
@@ -33,8 +34,8 @@ log = logging.getLogger(__name__)
 
 QUEUES = ("node.tasks.default", "node.tasks.high_priority", "node.tasks.plugin_triggers")
 
-_ERROR_CHARS = 32 * 1024
-"""An error message may quote what it is about, however large that is."""
+_MOST_S = 86_400.0
+"""Of a task that has no limit at all, as earlier releases have sent them."""
 
 Headers = tuple[tuple[str, bytes], ...]
 
@@ -84,22 +85,25 @@ class Executor:
     async def _done(self, task: AvroRecord, headers: Headers) -> list[Send]:
         started_at = now_us()
         secrets: dict[str, str] = {}
+        limit = _limit(task, started_at)
         try:
-            if task["deadline_at"] is not None and started_at > task["deadline_at"]:
+            if limit.left_s <= 0:
                 raise TooLate("the time of the run was up before it was this node's turn")
-            await self._unpack(task)
-            secrets = self._secrets_of(task)
-            call = await self._call(task, secrets)
-            if (provider := self._calls.provider(call)) is not None:
-                return [await self._start(provider, call, task, secrets, headers)]
-            outcome = await self._execute(call)
-            payload = await self._pack(task, outcome, started_at, secrets)
+            async with asyncio.timeout(limit.left_s) as clock:
+                await self._unpack(task)
+                secrets = self._secrets_of(task)
+                call = await self._call(task, secrets)
+                if (provider := self._calls.provider(call)) is not None:
+                    return [await self._start(provider, call, task, secrets, headers)]
+                payload = await self._pack(task, await self._execute(call), started_at, secrets)
         except NodeExecutorError as error:
-            payload = _failed(task, str(error), type(error).__name__, started_at, secrets)
-        except Exception as error:  # a fault of this worker: the run must not wait for ever
-            log.exception("node %s of run %s", task["node_id"], task["workflow_run_id"])
-            reason = f"{type(error).__name__}: {error}"
-            payload = _failed(task, reason, "ExecutorError", started_at, secrets)
+            payload = failed(task, error, started_at, secrets)
+        except Exception as error:  # the run must not wait for ever
+            if isinstance(error, TimeoutError) and clock.expired():
+                error = limit.error
+            else:  # a fault of this worker
+                log.exception("node %s of run %s", task["node_id"], task["workflow_run_id"])
+            payload = failed(task, error, started_at, secrets)
         return [self._command(self._result(task, payload), headers)]
 
     async def _start(
@@ -152,14 +156,14 @@ class Executor:
         self, task: AvroRecord, outcome: Outcome, started_at: int, secrets: Mapping[str, str]
     ) -> str:
         """The result as a message carries it, once what it refers to is stored."""
-        outcome = _masked(outcome, secrets)
+        outcome = masked(outcome, secrets)
         owner, uploads = _owner(task), list[Upload]()
         outputs: Any = outcome.outputs
         # What a pure node gives is looked at by the engine itself: it goes with the message, or as a whole.
         if not is_pure(task["node_type"]):
             contents = {name: orjson.dumps(value) for name, value in outputs.items()}
             outputs = packed_outputs(contents, owner, uploads)
-        payload = packed(_payload(task, outcome, outputs, started_at), owner, uploads)
+        payload = packed(payload_of(task, outcome, outputs, started_at), owner, uploads)
         await self._values.put_all(uploads)
         return payload
 
@@ -200,47 +204,26 @@ class Executor:
         }
 
 
+class _Limit(NamedTuple):
+    """On the time of one task."""
+
+    left_s: float
+    error: NodeExecutorError
+    """What the node fails with after that."""
+
+
+def _limit(task: AvroRecord, now: int) -> _Limit:
+    """That of the node, or that of whoever waits for it where this is less."""
+    timeout_ms, deadline_at = task["timeout_ms"], task["deadline_at"]
+    own_s = timeout_ms / 1e3 if timeout_ms is not None else math.inf
+    left_s = (deadline_at - now) / 1e6 if deadline_at is not None else math.inf
+    if own_s <= left_s:
+        return _Limit(min(own_s, _MOST_S), TimedOut(f"the node was not done within {own_s:g} s"))
+    return _Limit(left_s, TooLate("the time of the run was up before the node was done"))
+
+
 def _owner(task: AvroRecord) -> Owner:
     return Owner(task["tenant_id"], task["workflow_run_id"])
-
-
-def _failed(
-    task: AvroRecord, reason: str, error_type: str, started_at: int, secrets: Mapping[str, str]
-) -> str:
-    outcome = _masked(Outcome("failed", error=reason, error_type=error_type), secrets)
-    return _payload(task, outcome, {}, started_at)
-
-
-def _masked(outcome: Outcome, secrets: Mapping[str, str]) -> Outcome:
-    """Without the secrets that the node has used."""
-    if not secrets:
-        return outcome
-    used = secrets_in(secrets.values())
-    return replace(
-        outcome,
-        outputs={name: concealed(value, used) for name, value in outcome.outputs.items()},
-        process_data=concealed(outcome.process_data, used),
-        error=concealed(outcome.error, used),
-        execution_metadata=concealed(outcome.execution_metadata, used),
-    )
-
-
-def _payload(task: AvroRecord, outcome: Outcome, outputs: Any, started_at: int) -> str:
-    return orjson.dumps(
-        {
-            "node_execution_id": task["node_execution_id"],
-            "status": outcome.status,
-            "outputs": outputs,
-            "process_data": outcome.process_data,
-            "error": outcome.error and outcome.error[:_ERROR_CHARS],
-            "error_type": outcome.error_type,
-            "edge_source_handle": outcome.edge_source_handle,
-            "execution_metadata": outcome.execution_metadata,
-            "writes": outcome.writes,
-            "started_at": started_at,
-            "finished_at": now_us(),
-        }
-    ).decode()
 
 
 def _replace(document: str, replacements: Mapping[str, str]) -> str:

@@ -58,6 +58,10 @@ class WorkerSettings(BaseSettings):
     run_max_call_depth: Annotated[int, Field(ge=0)] = 5
     """Workflows called as tools, one by the other; with 0 none can be called."""
 
+    node_timeout_s: Annotated[float, Field(gt=0)] = DEFAULTS.max_node_s
+    node_queue_s: Annotated[float, Field(ge=0)] = DEFAULTS.node_queue_s
+    """Of one attempt at a node that an executor works on, see `Options`."""
+
     executor_concurrency: Annotated[int, Field(ge=1)] = 200
     """Node tasks under way at the same time in one worker."""
 
@@ -87,6 +91,8 @@ class WorkerSettings(BaseSettings):
         return Options(
             max_steps=self.run_max_steps,
             max_run_s=self.run_max_s,
+            max_node_s=self.node_timeout_s,
+            node_queue_s=self.node_queue_s,
             max_wait_s=self.run_max_wait_s,
             max_loop_rounds=self.run_max_loop_rounds,
             max_depth=self.run_max_depth,

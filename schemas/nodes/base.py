@@ -26,13 +26,31 @@ class VariableSelector(Tolerant):
     value_selector: list[str] = Field(default_factory=list)
 
 
+FailureKind = Annotated[str, Field(pattern=r"^([1-5](\d\d|xx)|[A-Za-z_*?][\w*?]*)$")]
+"""An HTTP status (`503`), a class of them (`5xx`), or an error type, in which `*` and `?` stand for signs."""
+
+
 class RetryConfig(Tolerant):
-    """How often a failed node is tried again."""
+    """How often a failed node is tried again, when, and after which failures.
+
+    The first three are Dify's, whose intervals are all the same; by default so are ours.
+    """
 
     retry_enabled: bool = False
     max_retries: int = Field(default=0, ge=0, le=10)
     retry_interval: int = Field(default=0, ge=0)
-    """Milliseconds."""
+    """Milliseconds before the second attempt."""
+    backoff_factor: float = Field(default=1, ge=1, le=10)
+    """Each further interval is so many times the one before."""
+    max_interval: int = Field(default=60_000, ge=0)
+    """Milliseconds: no interval grows longer, and no `Retry-After` of a peer is kept to for longer. Less than
+    `retry_interval` counts as that."""
+    jitter: float = Field(default=0, ge=0, le=1)
+    """An interval is longer by up to this share of it."""
+    retry_on: list[FailureKind] = Field(default_factory=list)
+    """Only after these failures. Empty: after all."""
+    give_up_on: list[FailureKind] = Field(default_factory=list)
+    """Not after these, whatever `retry_on` says."""
 
 
 class DefaultValue(Tolerant):
@@ -63,6 +81,8 @@ class NodeData(Tolerant):
     error_strategy: Literal["fail-branch", "default-value"] | None = None
     default_value: list[DefaultValue] | None = None
     retry_config: RetryConfig = RetryConfig()
+    attempt_timeout_s: float | None = Field(default=None, gt=0)
+    """How long one attempt may take, of a node that an executor works on. None: what the deployment says."""
 
     def references(self) -> Iterator[Reference]:
         """Every variable that the node reads, as far as its data tells."""

@@ -69,10 +69,10 @@ def advance(
 
 
 def due_us(state: RunState, options: Options = DEFAULTS) -> int | None:
-    """When a Timer will do something: begin an attempt, end a pause or the run. None once it has ended."""
+    """When a Timer will do something: begin or end an attempt, end a pause or the run. None once that has."""
     if state.ended:
         return None
-    due = [retry.due_at for retry in state.retries[:1]] + [one.expires_at for one in state.pauses[:1]]
+    due = [alarm.due_at for alarm in state.alarms[:1]] + [one.expires_at for one in state.pauses[:1]]
     return min(due if state.status == PAUSED else [*due, state.deadline_us(options.max_run_s)])
 
 

@@ -11,15 +11,27 @@ from schemas.resumption import KeptNode
 from streams.engine.commands import NodeResult
 from streams.engine.containers import Containers, spend
 from streams.engine.definition import NodePlan
-from streams.engine.effects import NodeExecuted, Record, TaskScheduled
+from streams.engine.effects import NodeExecuted, Record, TasksCancelled, TaskScheduled
 from streams.engine.errors import NodeFailure
 from streams.engine.frame import Frame
 from streams.engine.frames import Frames
 from streams.engine.nodes import LOOP_END
 from streams.engine.nodes.protocol import Outcome, Writes
+from streams.engine.options import Options
 from streams.engine.pure import pure_task
-from streams.engine.records import US, add_metadata, as_json, ended_execution, execution_record, task_record
-from streams.engine.state import Retry, RunState, Waiting
+from streams.engine.records import (
+    US,
+    add_metadata,
+    as_json,
+    cancellation_record,
+    ended_execution,
+    execution_record,
+    task_record,
+)
+from streams.engine.state import RunState, Waiting
+
+TIMED_OUT = "TimedOut"
+"""Type of the error of a node that took too long, for error branches; as executors name it."""
 
 UNFIT_VALUES = (TypeError, ValueError, RecursionError)
 """Raised by values that are no JSON, or nested too deep for it: lone surrogates, hundreds of levels."""
@@ -30,6 +42,7 @@ class Steps(Protocol):
 
     state: RunState
     frames: Frames
+    options: Options
     base: Record
     now_us: int
 
@@ -39,7 +52,7 @@ class Steps(Protocol):
     def deadline_us(self) -> int:
         """When the run has had its time."""
 
-    def emit(self, effect: NodeExecuted) -> None:
+    def emit(self, effect: NodeExecuted | TasksCancelled) -> None:
         """An effect of the hop."""
 
     def fail(self, reason: str) -> None:
@@ -121,21 +134,26 @@ class Attempts:
         if frame.marks:
             add_metadata(begun, frame.marks)
         hop.emit(NodeExecuted(begun))
-        record["deadline_at"] = hop.deadline_us()
+        self._limit(record, plan)
         self.tasks.append(TaskScheduled(record, state.queue))
 
-    def schedule_due(self, by_id: Mapping[str, NodePlan]) -> None:
-        """Begins the attempts whose time has come."""
+    def look_at_due(self, by_id: Mapping[str, NodePlan]) -> None:
+        """Begins the attempts whose time has come, and ends those that have had theirs."""
         state, now_us = self.hop.state, self.hop.now_us
-        due = [retry for retry in state.retries if retry.due_at <= now_us]
-        state.retries = state.retries[len(due) :]
+        due = [alarm for alarm in state.alarms if alarm.due_at <= now_us]
         for _, execution_id in due:
+            if state.ended:
+                return
             waiting = state.waiting(execution_id)
             assert waiting is not None
+            plan = by_id[waiting.node_id]
+            if waiting.revision:
+                self._time_out(plan, execution_id, waiting)
+                continue
             state.no_longer_waits(execution_id)
             frame = self.hop.frames.get(waiting.path)
             begun = waiting._replace(created_at=now_us, revision=1)
-            self.schedule(frame, by_id[waiting.node_id], execution_id, begun)
+            self.schedule(frame, plan, execution_id, begun)
 
     def ended(self, plan: NodePlan, result: NodeResult, waiting: Waiting) -> None:
         """Takes what an executor says of the node."""
@@ -150,7 +168,12 @@ class Attempts:
         if result.status != "succeeded":
             reason = result.error or "failed without a reason"
             record["outputs"] = as_json(result.outputs) if result.outputs else None
-            failure = NodeFailure(reason, result.error_type or "NodeError")
+            failure = NodeFailure(
+                reason,
+                result.error_type or "NodeError",
+                status_code=result.status_code,
+                retry_after_s=result.retry_after_s,
+            )
             self.failed(frame, plan, waiting, record, failure, metadata)
             return
         record["status"] = "succeeded"
@@ -183,11 +206,11 @@ class Attempts:
         hop, told = self.hop, metadata or {}
         hop.state.exceptions += 1
         record["error"] = failure.reason
-        if waiting.attempt <= plan.policy.retries and not hop.state.single_step:
+        if not hop.state.single_step and plan.policy.retrying.tries_again(waiting.attempt, failure):
             record["status"] = "retry"
             add_metadata(record, told, frame.marks, {"retry_index": waiting.attempt})
             hop.emit(NodeExecuted(record))
-            self._try_again(frame, plan, waiting)
+            self._try_again(frame, plan, waiting, failure)
             return
         handled = plan.policy.handle(failure.reason, failure.error_type)
         if handled is None:
@@ -209,17 +232,38 @@ class Attempts:
         record["elapsed_time"] = (finished_at - record["created_at"]) / US
         record["finished_at"] = finished_at
 
-    def _try_again(self, frame: Frame, plan: NodePlan, waiting: Waiting) -> None:
-        state, now_us, interval_us = self.hop.state, self.hop.now_us, plan.policy.interval_us
+    def _try_again(self, frame: Frame, plan: NodePlan, waiting: Waiting, failure: NodeFailure) -> None:
+        state, now_us = self.hop.state, self.hop.now_us
         attempt = waiting.attempt + 1
         execution_id = node_execution_id(state.run_id, plan.id, frame.path, attempt)
+        wait_us = plan.policy.retrying.wait_us(waiting.attempt, execution_id, failure)
         waiting = waiting._replace(attempt=attempt, created_at=now_us, inputs="{}")
-        if not interval_us:
+        if not wait_us:
             self.schedule(frame, plan, execution_id, waiting._replace(revision=1))
             return
         state.wait_for(execution_id, waiting._replace(revision=0))
-        retry = Retry(now_us + interval_us, execution_id)
-        state.retries = tuple(sorted((*state.retries, retry)))
+        state.look_at(execution_id, now_us + wait_us)
+
+    def _limit(self, task: Record, plan: NodePlan) -> None:
+        """Says how long the executor may take, and what becomes of the attempt if nothing is ever heard."""
+        hop, options = self.hop, self.hop.options
+        timeout_s = plan.policy.timeout_s or options.max_node_s
+        task["timeout_ms"] = round(timeout_s * 1000)
+        due_at = hop.now_us + round((timeout_s + options.node_queue_s) * US)
+        task["deadline_at"] = hop.deadline_us()
+        if due_at < task["deadline_at"]:
+            task["deadline_at"] = due_at
+            hop.state.look_at(task["node_execution_id"], due_at)
+
+    def _time_out(self, plan: NodePlan, execution_id: str, waiting: Waiting) -> None:
+        """The executor should have given up long ago: it is gone, or its result is."""
+        state, now_us = self.hop.state, self.hop.now_us
+        tools = (execution_id,) if plan.type == "tool" else ()
+        self.hop.emit(TasksCancelled(cancellation_record(state, [execution_id], now_us), tools))
+        waited_s = (now_us - waiting.created_at) / US
+        reason = f"no result after {waited_s:.0f} s: whoever executes the node has not been heard of"
+        result = NodeResult("", execution_id, "failed", error=reason, error_type=TIMED_OUT)
+        self.ended(plan, result, waiting)
 
     def _break(self, frame: Frame, plan: NodePlan, failure: NodeFailure) -> None:
         """What comes after the node will not run. In a round of a container what runs beside it goes on."""

@@ -58,6 +58,10 @@ class NodeResult:
     execution_metadata: Mapping[str, Any] = field(default_factory=dict)
     writes: Mapping[tuple[str, str], Any] = field(default_factory=dict)
     """As in `streams.engine.nodes.protocol.Outcome`, where pure nodes go to executors, too."""
+    status_code: int | None = None
+    """Of the answer that was the failure, over HTTP."""
+    retry_after_s: float | None = None
+    """How long the peer wants to be left alone, if it says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +160,8 @@ def _node_result(command_id: str, payload: Mapping[str, Any]) -> NodeResult:
         process_data=payload.get("process_data") or {},
         error=payload.get("error"),
         error_type=payload.get("error_type"),
+        status_code=payload.get("status_code"),
+        retry_after_s=payload.get("retry_after_s"),
         edge_source_handle=payload.get("edge_source_handle"),
         started_at=payload.get("started_at"),
         finished_at=payload.get("finished_at"),

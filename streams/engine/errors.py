@@ -21,12 +21,21 @@ class NodeFailure(EngineError):
     """
 
     def __init__(
-        self, reason: str, error_type: str = "NodeError", inputs: Mapping[str, Any] | None = None
+        self,
+        reason: str,
+        error_type: str = "NodeError",
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        status_code: int | None = None,
+        retry_after_s: float | None = None,
     ) -> None:
+        """`status_code` and `retry_after_s`: of the answer that was the failure, where there was one."""
         super().__init__(reason)
         self.reason = reason
         self.error_type = error_type
         self.inputs = inputs or {}
+        self.status_code = status_code
+        self.retry_after_s = retry_after_s
 
 
 class NeedsValue(EngineError):

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from schemas.graph import DEFAULT_HANDLE
 from schemas.nodes.base import NodeData
+from streams.engine.retrying import Retrying, compile_retrying
 
 FAIL_BRANCH = "fail-branch"
 
@@ -22,14 +23,13 @@ class Handled(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """One node's error strategy."""
+    """What one node says about its failures, and about when it has failed to end."""
 
     strategy: str | None
     defaults: Mapping[str, Any]
-    retries: int
-    """Attempts after the first."""
-    interval_us: int
-    """Between the end of one and the beginning of the next."""
+    retrying: Retrying
+    timeout_s: float | None
+    """Of one attempt; None: what the deployment says."""
 
     def handle(self, error: str, error_type: str) -> Handled | None:
         """None: the run fails."""
@@ -42,11 +42,10 @@ class Policy:
 
 
 def compile_policy(data: NodeData, *, may_retry: bool) -> Policy:
-    """The default values are brought to their types once. Only nodes that do I/O are tried again (Dify)."""
-    retry = data.retry_config
+    """The default values are brought to their types once."""
     return Policy(
         strategy=data.error_strategy,
         defaults={entry.key: entry.typed() for entry in data.default_value or ()},
-        retries=retry.max_retries if may_retry and retry.retry_enabled else 0,
-        interval_us=retry.retry_interval * 1000,
+        retrying=compile_retrying(data.retry_config, may_retry=may_retry),
+        timeout_s=data.attempt_timeout_s,
     )

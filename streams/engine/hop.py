@@ -90,8 +90,8 @@ class Hop:
         self._run()
 
     def wake(self) -> None:
-        """Begins the attempts whose time has come, and ends the pauses whose time is over."""
-        self._attempts.schedule_due(self._definition.by_id)
+        """Begins the attempts whose time has come, and ends those and the pauses whose time is over."""
+        self._attempts.look_at_due(self._definition.by_id)
         self._pauses.expire()
         self._run()
 

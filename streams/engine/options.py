@@ -15,6 +15,10 @@ class Options:
     """Node executions of a run, those in each round of its containers included, further attempts not."""
     max_run_s: int = 1200
     """Seconds from start to end of a run."""
+    max_node_s: float = 1200.0
+    """Of one attempt at a node that an executor works on, where the node says nothing."""
+    node_queue_s: float = 300.0
+    """How much longer the result of an attempt is waited for: its task may have to wait for an executor."""
     max_wait_s: int = 366 * 86_400
     """Of one wait node. Dify has none."""
     max_loop_rounds: int = 100

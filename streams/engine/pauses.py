@@ -92,7 +92,7 @@ class Pauses:
         which a large run has much.
         """
         state = self.hop.state
-        if state.pauses and not (has_tasks or state.retries or self._goes_on()):
+        if state.pauses and not (has_tasks or state.alarms or self._goes_on()):
             state.status, state.paused_at = PAUSED, self.hop.now_us
         return state.status != self.was
 

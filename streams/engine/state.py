@@ -49,8 +49,9 @@ class Waiting(NamedTuple):
     """Of its record that was last sent; 0 while the attempt waits for its time."""
 
 
-class Retry(NamedTuple):
-    """An attempt that begins later."""
+class Alarm(NamedTuple):
+    """When something is to become of an attempt that nobody brings about: one that waits for its time begins,
+    one that is with an executor has had its time."""
 
     due_at: int
     """Microseconds."""
@@ -94,8 +95,8 @@ class RunState:
     tokens: int = 0
     single_step: str = ""
     """The only node that there is; empty for a run."""
-    retries: tuple[Retry, ...] = ()
-    """The earliest first."""
+    alarms: tuple[Alarm, ...] = ()
+    """The earliest first. An attempt that is to end no sooner than the run has none."""
     pauses: tuple[Pending, ...] = ()
     """The earliest first; what each asks for is a part."""
     paused_at: int = 0
@@ -156,9 +157,15 @@ class RunState:
         """The attempt has begun, or is to begin."""
         self.parts.put(_WAITING + execution_id, tuple(waiting))
 
+    def look_at(self, execution_id: str, due_at: int) -> None:
+        """Something is to become of the attempt at that time, if it has not ended by then."""
+        self.alarms = tuple(sorted((*self.alarms, Alarm(due_at, execution_id))))
+
     def no_longer_waits(self, execution_id: str) -> None:
         """The attempt has ended."""
         self.parts.drop(_WAITING + execution_id)
+        if self.alarms:
+            self.alarms = tuple(one for one in self.alarms if one.execution_id != execution_id)
 
     def all_waiting(self) -> list[tuple[str, Waiting]]:
         """Every attempt that has not ended, in the order in which their nodes were reached."""
@@ -174,7 +181,7 @@ class RunState:
 
     def forget(self) -> None:
         """Drops what only a run that goes on needs."""
-        self.retries = ()
+        self.alarms = ()
         self.pauses = ()
         self.parts.clear()
 
@@ -201,7 +208,7 @@ def never_begun(run_id: str, tenant_id: str) -> RunState:
 _SCALARS = tuple(f.name for f in fields(RunState) if f.name != "parts")
 
 
-_TUPLES = tuple(_SCALARS.index(name) for name in ("retries", "pauses"))
+_TUPLES = tuple(_SCALARS.index(name) for name in ("alarms", "pauses"))
 
 
 class Encoded(NamedTuple):
@@ -238,7 +245,7 @@ def decode(head: bytes, rows: PartRows = NO_ROWS) -> RunState:
             raise UndecodableState(f"run state of format {version}, this release reads up to {FORMAT}")
         (parts,) = rest
         state = RunState(**dict(zip(_SCALARS, scalars, strict=True)))
-        state.retries = tuple(Retry(*retry) for retry in state.retries)
+        state.alarms = tuple(Alarm(*alarm) for alarm in state.alarms)
         state.pauses = tuple(Pending(*pending) for pending in state.pauses)
         state.interactions = tuple(state.interactions)
         state.parts = Parts(rows=rows) if parts is None else Parts(dict(parts))

@@ -13,6 +13,7 @@ from streams.executors.http_errors import HttpRequestNodeError, ToolSSRFError
 from streams.executors.http_prepare import PreparedRequest, prepare
 from streams.executors.http_response import ReadResponse, read_response
 from streams.executors.outcome import NodeCall, Outcome
+from streams.executors.retry_after import retry_after_s
 from streams.executors.settings import HttpSettings
 from transport.egress import EgressRefused
 from transport.guarded_session import EgressGuard
@@ -125,6 +126,8 @@ def _outcome(
         process_data=process_data,
         error=f"Request failed with status code {response.status}",
         error_type="HTTPResponseCodeError",
+        status_code=response.status,
+        retry_after_s=retry_after_s(response.headers),
     )
 
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from streams.executors.errors import NodeExecutorError
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -22,6 +24,22 @@ class Outcome:
     """What it took: `total_tokens`, `total_price`, `currency`, `provider_response_latency` (seconds)."""
     writes: Sequence[tuple[str, str, Any]] = ()
     """(node id or `conversation`, variable, new value), of a pure node that was made a hop."""
+    status_code: int | None = None
+    """Of the answer that was the failure, over HTTP: a node may be tried again after some and not others."""
+    retry_after_s: float | None = None
+    """How long the peer wants to be left alone, if it says so."""
+
+
+def failure(error: NodeExecutorError, **more: Any) -> Outcome:
+    """The outcome of a node that `error` ends; `more`: further fields of it."""
+    return Outcome(
+        "failed",
+        error=str(error),
+        error_type=type(error).__name__,
+        status_code=error.status_code,
+        retry_after_s=error.retry_after_s,
+        **more,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -91,6 +91,35 @@ def test_whatever_is_raised_the_run_is_told(outcome: Exception, error_type: str)
     assert "no such thing" in result["error"]
 
 
+def test_a_node_that_never_ends_is_broken_off_and_its_run_is_told() -> None:
+    stage, broken_off = Stage(Outcome("succeeded")), list[str]()
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            broken_off.append("yes")
+
+    stage.work = work
+    result = stage.do(timeout_ms=20)
+    assert (result["status"], result["error_type"]) == ("failed", "TimedOut")
+    assert result["error"] == "the node was not done within 0.02 s"
+    result = stage.do(timeout_ms=60_000, deadline_at=now_us() + 20_000)
+    assert (result["status"], result["error_type"]) == ("failed", "TooLate")
+    assert broken_off == ["yes", "yes"]
+
+
+def test_a_time_out_of_something_else_is_not_that_of_the_node() -> None:
+    result = Stage(TimeoutError("the storage")).do(timeout_ms=60_000)
+    assert (result["error_type"], result["error"]) == ("ExecutorError", "TimeoutError: the storage")
+
+
+def test_what_the_peer_has_answered_is_told_along() -> None:
+    result = Stage(Outcome("failed", error="busy", status_code=429, retry_after_s=2.5)).do()
+    assert (result["status_code"], result["retry_after_s"]) == (429, 2.5)
+    assert "status_code" not in Stage(Outcome("succeeded")).do()
+
+
 def test_a_long_error_is_cut() -> None:
     result = Stage(Outcome("failed", error="x" * 1_000_000, error_type="E")).do()
     assert len(result["error"]) < 100_000

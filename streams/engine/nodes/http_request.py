@@ -12,6 +12,8 @@ from streams.engine.texts import Text, compile_text
 
 Pairs = list[list[str]]
 _Fill = Callable[[Pool], Any]
+_DIFY = {"retry_enabled", "max_retries", "retry_interval"}
+"""Of a retry configuration: what the executor knows of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class HttpRequestNode:
             "ssl_verify": self.data.ssl_verify,
             # Whether an HTTP error status is a failure of the node depends on how it handles failures.
             "error_strategy": self.data.error_strategy,
-            "retry_config": self.data.retry_config.model_dump(),
+            "retry_config": self.data.retry_config.model_dump(include=_DIFY),
         }
         return Task(config, {})
 

@@ -19,7 +19,7 @@ from streams.executors.agent.tools import AgentTools, bind_tools
 from streams.executors.errors import NodeExecutorError
 from streams.executors.models.finding import Models
 from streams.executors.models.prompting import as_messages, recent
-from streams.executors.outcome import NodeCall, Outcome
+from streams.executors.outcome import NodeCall, Outcome, failure
 from streams.executors.tools.executor import NO_JSON
 from streams.executors.tools.toolbox import Tool, Toolbox
 
@@ -125,6 +125,4 @@ def _took(session: AgentSession) -> dict[str, Any]:
 
 
 def _failed(error: NodeExecutorError, metadata: Mapping[str, Any]) -> Outcome:
-    return Outcome(
-        "failed", error=str(error), error_type=type(error).__name__, execution_metadata=dict(metadata)
-    )
+    return failure(error, execution_metadata=dict(metadata))

@@ -17,11 +17,18 @@ class InvokeError(NodeExecutorError):
     `passing`: the same request may succeed in a moment, and is sent again as often as the provider says.
     """
 
-    def __init__(self, message: str, *, passing: bool = False, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        passing: bool = False,
+        status_code: int | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
         super().__init__(message)
         self.passing = passing
+        self.status_code = status_code
         self.retry_after_s = retry_after_s
-        """How long the endpoint wants to be left alone, if it says so."""
 
 
 class InvokeAuthorizationError(InvokeError):

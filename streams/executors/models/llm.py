@@ -23,7 +23,7 @@ from streams.executors.models.prompting import (
 )
 from streams.executors.models.reasoning import separated, tagged
 from streams.executors.models.structured import checked_schema, in_words, response_format, structured
-from streams.executors.outcome import NodeCall, Outcome
+from streams.executors.outcome import NodeCall, Outcome, failure
 
 _HISTORIES = "{{#histories#}}"
 
@@ -54,12 +54,10 @@ class Progress:
 
     def failed(self, error: NodeExecutorError, outputs: dict[str, Any] | None = None) -> Outcome:
         """The outcome of a node that `error` ends."""
-        return Outcome(
-            "failed",
+        return failure(
+            error,
             outputs=outputs or {},
             process_data=self.process_data,
-            error=str(error),
-            error_type=type(error).__name__,
             execution_metadata=self.execution_metadata,
         )
 

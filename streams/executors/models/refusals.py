@@ -2,8 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import orjson
@@ -15,6 +13,7 @@ from streams.executors.models.errors import (
     InvokeRateLimitError,
     InvokeServerUnavailableError,
 )
+from streams.executors.retry_after import retry_after_s
 
 _SHOWN_CHARS = 500
 _NO_CREDIT = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
@@ -25,23 +24,30 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, who: str) -> I
     told, code = explained(body)
     said = f"{who} answered {status}" + (f": {told}" if told else "")
     if status in (401, 403):
-        return InvokeAuthorizationError(f"{said}. Check credentials.api_key of the model provider")
+        return InvokeAuthorizationError(
+            f"{said}. Check credentials.api_key of the model provider", status_code=status
+        )
     if status == 429 and code in _NO_CREDIT:
-        return InvokeRateLimitError(f"{said}. The account has no credit left")
+        return InvokeRateLimitError(f"{said}. The account has no credit left", status_code=status)
     if status == 429:
         return InvokeRateLimitError(
             f"{said}. Send less at a time, or raise the limit at the provider",
             passing=True,
+            status_code=status,
             retry_after_s=retry_after_s(headers),
         )
     if status >= 500 or status in (408, 409):
-        return InvokeServerUnavailableError(said, passing=True, retry_after_s=retry_after_s(headers))
+        return InvokeServerUnavailableError(
+            said, passing=True, status_code=status, retry_after_s=retry_after_s(headers)
+        )
     if 300 <= status < 400:
         where = headers.get("Location", "elsewhere")
-        return InvokeBadRequestError(f"{said}: it redirects to {where}. Set base_url to where it leads")
+        return InvokeBadRequestError(
+            f"{said}: it redirects to {where}. Set base_url to where it leads", status_code=status
+        )
     if status == 404:
-        return InvokeBadRequestError(f"{said}. Check base_url and the name of the model")
-    return InvokeBadRequestError(said)
+        return InvokeBadRequestError(f"{said}. Check base_url and the name of the model", status_code=status)
+    return InvokeBadRequestError(said, status_code=status)
 
 
 def explained(body: bytes) -> tuple[str, str | None]:
@@ -58,23 +64,6 @@ def explained(body: bytes) -> tuple[str, str | None]:
     told: Any = error.get("message") or error.get("detail") or error.get("msg") or error
     code = error.get("code") or error.get("type")
     return _short(told if isinstance(told, str) else orjson.dumps(told).decode()), str(code) if code else None
-
-
-def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """RFC 9110, section 10.2.3: seconds or a date; or OpenAI's milliseconds. None where it cannot be read."""
-    milliseconds, given = headers.get("retry-after-ms"), headers.get("Retry-After")
-    try:
-        if milliseconds is not None:
-            return max(float(milliseconds) / 1000, 0.0)
-        return None if given is None else max(float(given), 0.0)
-    except ValueError:
-        pass
-    try:
-        moment = parsedate_to_datetime(given or "")
-    except ValueError:
-        return None
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max((aware - datetime.now(UTC)).total_seconds(), 0.0)
 
 
 def _short(text: str) -> str:

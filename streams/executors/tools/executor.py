@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from streams.executors.errors import NodeExecutorError
-from streams.executors.outcome import NodeCall, Outcome
+from streams.executors.outcome import NodeCall, Outcome, failure
 from streams.executors.tools.toolbox import Toolbox, ToolOutput
 
 NO_JSON: Mapping[str, Any] = {"data": []}
@@ -23,9 +23,7 @@ class ToolExecutor:
         try:
             output = await self._call(call)
         except NodeExecutorError as error:
-            return Outcome(
-                "failed", error=str(error), error_type=type(error).__name__, execution_metadata=metadata
-            )
+            return failure(error, execution_metadata=metadata)
         return Outcome(
             "succeeded",
             outputs={

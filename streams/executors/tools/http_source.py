@@ -15,6 +15,7 @@ from streams.executors.files import Files
 from streams.executors.http_errors import ResponseSizeError
 from streams.executors.http_response import ReadResponse, read_response
 from streams.executors.masking import MASK
+from streams.executors.retry_after import retry_after_s
 from streams.executors.settings import HttpSettings
 from streams.executors.tools.errors import (
     ToolFileError,
@@ -71,7 +72,10 @@ class HttpTools:
         response = await self._send(request, headers, body)
         if response.status >= 400:
             said = response.text[:_SHOWN_CHARS]
-            raise ToolRuntimeInvocationError(f"{call.tool} answered with status {response.status}: {said}")
+            error = ToolRuntimeInvocationError(f"{call.tool} answered with status {response.status}: {said}")
+            error.status_code = response.status
+            error.retry_after_s = retry_after_s(response.headers)
+            raise error
         return _reply(response, _shown(request, headers, body))
 
     async def _body(self, tool: HttpTool, call: ToolCall) -> tuple[bytes, str | None]:

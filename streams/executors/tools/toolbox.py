@@ -145,7 +145,10 @@ class Toolbox:
             limit = self._timeout_s(provider)
             return ToolRuntimeInvocationError(f"{provider.name} did not answer within {limit:g} s")
         kind = type(error) if isinstance(error, ToolNodeError) else ToolRuntimeInvocationError
-        return kind(concealed(str(error), _secrets_of(credentials)))
+        told = kind(concealed(str(error), _secrets_of(credentials)))
+        if isinstance(error, ToolNodeError):
+            told.status_code, told.retry_after_s = error.status_code, error.retry_after_s
+        return told
 
 
 def _secrets_of(credentials: Mapping[str, str]) -> Secrets | None:

@@ -85,7 +85,7 @@ def test_after_the_last_attempt_the_error_strategy_counts() -> None:
     broken(run)
     assert [t["attempt"] for t in run.records(TaskScheduled)] == [1, 2]  # at once, without a timer
     assert run.state is not None
-    assert run.state.retries == ()
+    assert run.state.alarms == ()
     broken(run)
     assert [r["status"] for r in run.records(NodeExecuted) if r["node_id"] == "c"] == [
         "running", "retry", "running", "exception",

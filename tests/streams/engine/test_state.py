@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from streams.engine.errors import UndecodableState
-from streams.engine.state import FORMAT, Encoded, Retry, RunState, Waiting, decode, encode
+from streams.engine.state import FORMAT, Alarm, Encoded, RunState, Waiting, decode, encode
 from tests.streams.engine.harness import Rows
 
 WAITING = Waiting("it/0", "c", 1, 3, "start", 5, "{}", 1)
@@ -15,7 +15,7 @@ WAITING = Waiting("it/0", "c", 1, 3, "start", 5, "{}", 1)
 def some_state() -> RunState:
     state = RunState(
         "run", "tenant", "app", "workflow", "v1", "hash", "app-run", "end_user", None, 4, 5, "default",
-        revision=1, steps=3, exceptions=1, tokens=7, retries=(Retry(9, "again"),),
+        revision=1, steps=3, exceptions=1, tokens=7, alarms=(Alarm(9, "again"),),
     )  # fmt: skip
     state.inputs = '{"a":1}'
     state.trigger_log = {"id": "log"}
@@ -37,7 +37,7 @@ def test_what_is_decoded_is_what_was_encoded(split_bytes: int) -> None:
     assert state.waiting("e") == WAITING
     assert state.all_waiting() == [("e", WAITING)]
     assert state.parts.get("v::start") == {"x": [1, {"y": None}]}
-    assert state.retries == (Retry(9, "again"),)
+    assert state.alarms == (Alarm(9, "again"),)
 
 
 def test_a_small_state_is_one_row_and_a_large_one_is_many() -> None:

@@ -29,8 +29,8 @@ from streams.executors.models.messages import (
     Tool,
     ToolCall,
 )
-from streams.executors.models.refusals import retry_after_s
 from streams.executors.models.usage import NOTHING, Usage, priced
+from streams.executors.retry_after import retry_after_s
 from tests.streams.executors.models.endpoint import KEY, Endpoint, Reply, models_of, provider, spoken
 
 HELLO = (Message("user", "hello"),)
