@@ -78,7 +78,7 @@ class ServerEngine:
 
 
 class _Escaped:
-    """A value as the server takes it. In a `str` the client would escape all quotes, those of an array too."""
+    """A value as the server takes it: in a `str` the client would escape the quotes, an array's as well."""
 
     def __init__(self, value: str) -> None:
         self._value = value

@@ -120,10 +120,12 @@ class _Handler(BaseHTTPRequestHandler):
     def _fields(self, body: bytes) -> dict[str, str]:
         head = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode()
         parts = BytesParser(policy=HTTP).parsebytes(head + body).iter_parts()
-        contents = {
-            part.get_param("name", header="content-disposition"): part.get_payload() for part in parts
-        }
-        return {str(name): str(content) for name, content in contents.items()}
+        fields = {}
+        for part in parts:
+            content = part.get_payload(decode=True)
+            assert isinstance(content, bytes)
+            fields[str(part.get_param("name", header="content-disposition"))] = content.decode()
+        return fields
 
     def _answer(self, status: int, body: bytes, code: int | None = None) -> None:
         self.send_response(status)
