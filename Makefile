@@ -5,7 +5,7 @@ BIN   := $(VENV)/bin
 ARGS  ?=
 GRAPHON := .venv-graphon
 
-.PHONY: up test differential corpus graphon check format soak bench clean help
+.PHONY: up test differential corpus graphon check format soak chaos bench clean help
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -55,6 +55,11 @@ SECONDS ?= 1800
 SEED    ?= 1
 soak: $(VENV)/.installed ## two workers under random kills; SECONDS= SEED=
 	$(BIN)/python -m bench.soak --seconds $(SECONDS) --seed $(SEED)
+
+EVENTS ?= 100000
+FAULTS ?= 200
+chaos: $(VENV)/.installed ## all roles on three brokers, struck one by one; EVENTS= FAULTS= SEED=
+	$(BIN)/python -m bench.chaos --events $(EVENTS) --faults $(FAULTS) --seed $(SEED) $(ARGS)
 
 PEERS ?= restate
 REPS  ?= 3

@@ -1,1 +1,1 @@
-"""Hopline beside other engines, and under fire: `python -m bench`, `python -m bench.soak`."""
+"""Hopline beside other engines, and under fire: `python -m bench`, `bench.soak`, `bench.chaos`."""

@@ -3,14 +3,15 @@
 import asyncio
 import json
 import signal
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, TopicMetadata
 
 from bench.fleet import lasting_port, signal_tree
 from cli.kafka.broker import EmbeddedBroker
@@ -19,6 +20,7 @@ from cli.kafka.settings import BrokerSettings
 
 REPLICAS = 3
 _METADATA_TIMEOUT_S = 5.0
+_POLL_S = 0.5
 # KRaft's own: which node leads the quorum, and in which epoch, as far as this node knows.
 _QUORUM_STATE = Path(LOG_DIR, "__cluster_metadata-0", "quorum-state")
 
@@ -116,13 +118,22 @@ class ThreeBrokers:
         await self._stack.aclose()
 
     async def leader(self, topic: str, partition: int) -> Broker:
-        """Of a partition of a topic, by its full name. Raises `NoLeader`."""
+        """Of a partition of a topic, by its full name and modulo their number. Raises `NoLeader`."""
         return self._by_id(await asyncio.to_thread(self._leader_id, topic, partition))
 
     async def controller(self) -> Broker:
         """The active one. Raises `NoLeader`."""
         _, leader_id = max(broker.quorum() for broker in self.brokers)
         return self._by_id(leader_id)
+
+    async def until_whole(self, timeout_s: float) -> bool:
+        """Waits until every replica of every partition is in sync; whether that was in time."""
+        deadline = time.monotonic() + timeout_s
+        while not await asyncio.to_thread(self._is_whole):
+            if time.monotonic() > deadline:
+                return False
+            await asyncio.sleep(_POLL_S)
+        return True
 
     def _by_id(self, node_id: int) -> Broker:
         for broker in self.brokers:
@@ -131,9 +142,20 @@ class ThreeBrokers:
         raise NoLeader
 
     def _leader_id(self, topic: str, partition: int) -> int:
-        admin = AdminClient({"bootstrap.servers": self.bootstrap_servers, "log_level": 0})
         try:
-            topics = admin.list_topics(topic, timeout=_METADATA_TIMEOUT_S).topics
-            return int(topics[topic].partitions[partition].leader)
+            partitions = self._topics()[topic].partitions
+            return int(partitions[partition % len(partitions)].leader)
         except (KafkaException, KeyError) as unknown:
             raise NoLeader from unknown
+
+    def _is_whole(self) -> bool:
+        try:
+            topics = self._topics().values()
+        except KafkaException:
+            return False
+        partitions = (partition for topic in topics for partition in topic.partitions.values())
+        return all(len(partition.isrs) == len(partition.replicas) for partition in partitions)
+
+    def _topics(self) -> Mapping[str, TopicMetadata]:
+        admin = AdminClient({"bootstrap.servers": self.bootstrap_servers, "log_level": 0})
+        return admin.list_topics(timeout=_METADATA_TIMEOUT_S).topics
