@@ -30,7 +30,6 @@ _NO_LEADER_YET = frozenset(
         KafkaError.NOT_LEADER_FOR_PARTITION,
         KafkaError.UNKNOWN_TOPIC_OR_PART,
         KafkaError.UNKNOWN_LEADER_EPOCH,
-        KafkaError._NOENT,
     }
 )
 
@@ -160,6 +159,8 @@ def _offsets(
             if error.args[0].code() not in _NO_LEADER_YET or time.monotonic() > deadline:
                 raise
             time.sleep(_RETRY_PAUSE_S)
+            # Else the client may go by what it has once heard, that a partition has no leader, for minutes.
+            admin.list_topics(timeout=_REACH_TIMEOUT_S)
 
 
 def _committed(admin: AdminClient, settings: KafkaSettings) -> dict[str, dict[tuple[str, int], int]]:

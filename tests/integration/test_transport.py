@@ -55,6 +55,17 @@ async def test_topics_are_created_once_with_what_the_registry_says(kafka: KafkaS
     }
 
 
+async def test_topics_have_leaders_once_they_are_created(
+    broker: str, topic_prefix: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Several times: whether the client has asked before there were any is a matter of luck."""
+    for number in range(4):
+        await create_topics(
+            KafkaSettings(bootstrap_servers=broker, topic_prefix=f"{topic_prefix}{number}.", partitions=3)
+        )
+    assert [record for record in caplog.records if record.name == "transport.admin"] == []
+
+
 async def test_another_number_of_partitions_is_refused(kafka: KafkaSettings) -> None:
     with pytest.raises(TopicsMismatch, match="has 3 partitions, HOPLINE_PARTITIONS asks for 4"):
         await create_topics(kafka.model_copy(update={"partitions": 4}))
