@@ -10,7 +10,8 @@ ShellError
     ├── ForeignWriter somebody else writes to the changelog of a partition that is ours
     ├── Overdue       a revoked partition could not be let go in time
     ├── StoreDamaged  rows on the local disk can't be trusted: the restart reads them from the changelog
-    └── StoreUnusable the local disk is full, read-only or another worker's: the operator frees it
+    ├── StoreUnusable the local disk is full, read-only or another worker's: the operator frees it
+    └── TooNew        rows of a later release: the operator starts that one again
 """
 
 import logging
@@ -66,6 +67,10 @@ class StoreDamaged(Fatal):
 
 class StoreUnusable(Fatal):
     """A local store that is whole, as far as is known, and can't be opened, written or removed."""
+
+
+class TooNew(Fatal):
+    """Rows in a form that this release cannot read: going on would take them for damaged ones."""
 
 
 def exit_now(reason: BaseException) -> NoReturn:

@@ -9,7 +9,7 @@ from typing import Any
 
 from schemas.letters import returned
 from streams.shell.assignment import Assignment
-from streams.shell.errors import ForeignWriter, Revoked
+from streams.shell.errors import Fatal, ForeignWriter, Revoked
 from streams.shell.inbox import Inbox
 from streams.shell.letters import keys_of, row_record, rows_of
 from streams.shell.metrics import ShellMetrics
@@ -239,6 +239,8 @@ class OrderedStage:
         return Decision(sends=[self._bury(row, error)], writes=dict.fromkeys(keys_of(row)))
 
     def _bury(self, record: Record, error: Exception) -> Send:
+        if isinstance(error, Fatal):
+            raise error  # The process is to blame, not the record.
         self._metrics.dead_letter(self._stage.name, type(error).__name__)
         return self._dead_letter(self._stage.name, record, error)
 

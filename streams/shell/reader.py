@@ -18,7 +18,7 @@ from streams.shell.outbox import Outbox
 from streams.shell.replay import Recovered
 from streams.shell.rows import Epoch
 from streams.shell.stage import Record
-from streams.shell.table import EPOCH_HEADER, MORE_HEADER, Table
+from streams.shell.table import EPOCH_HEADER, FORMAT_HEADER, MORE_HEADER, Table
 
 log = logging.getLogger(__name__)
 
@@ -227,7 +227,8 @@ class Reader:
 def _recovered(key: bytes, record: RawRecord) -> Recovered:
     headers = dict(record.headers)
     epoch = Epoch.decode(headers[EPOCH_HEADER]) if EPOCH_HEADER in headers else None
-    return Recovered(key.decode(), record.value, epoch, record.offset, int(headers.get(MORE_HEADER, 0)))
+    more, form = headers.get(MORE_HEADER, 0), headers.get(FORMAT_HEADER, 1)
+    return Recovered(key.decode(), record.value, epoch, record.offset, int(more), int(form))
 
 
 def _resume_at(tp: TopicPartition, committed: int | None, bounds: tuple[int, int]) -> int:

@@ -28,6 +28,8 @@ class Recovered(NamedTuple):
     offset: int
     more: int = 0
     """How many rows of its group follow."""
+    format: int = 1
+    """Of its bytes."""
 
 
 def owner_of(key: str) -> str:

@@ -3,14 +3,15 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from streams.shell.due import DueHeap, DueOf
-from streams.shell.errors import ForeignWriter, StoreDamaged
+from streams.shell.errors import ForeignWriter, StoreDamaged, TooNew
 from streams.shell.replay import NO_EPOCH, Recovered, Replay, followers, owner_of
 from streams.shell.rows import Epoch, Mark, Rows, Write
 from streams.shell.stage import Stage
 from transport.producer import Send
 
-EPOCH_HEADER, MORE_HEADER = "epoch", "more"
-"""Of a row in the changelog, see `streams.shell.replay`. The second is left out where it would be 0."""
+EPOCH_HEADER, MORE_HEADER, FORMAT_HEADER = "epoch", "more", "format"
+"""Of a row in the changelog, see `streams.shell.replay` and `Stage.format`. The second is left out where it
+would be 0, the third where it would be 1."""
 
 
 def _forgiving(due: DueOf) -> DueOf:
@@ -37,6 +38,7 @@ class Table:
             raise ValueError(f"stage {stage.name} keeps nothing")
         self.name = stage.table
         self.changelog = f"changelog.{stage.table}"
+        self.format = stage.format
         self._due_of = None if stage.due is None else _forgiving(stage.due)
         self._rows = rows
         self._marks: dict[int, Mark] = {}
@@ -100,8 +102,15 @@ class Table:
     def recover(self, partition: int, rows: Iterable[Recovered], last: int) -> None:
         """Applies what the changelog says, up to its offset `last`.
 
-        Raises `StoreDamaged` when it does not go on from the rows that were here: they are gone then.
+        Raises `StoreDamaged` when it does not go on from the rows that were here: they are gone then. Raises
+        `TooNew`.
         """
+        rows = list(rows)
+        if (newest := max((row.format for row in rows), default=1)) > self.format:
+            raise TooNew(
+                f"{self.changelog}/{partition} has rows of format {newest}, and this release reads up to "
+                f"{self.format}: start the release again that wrote them, or a later one"
+            )
         if (found := self._found.get(partition)) is not None:
             rows = self._following(partition, found, rows)
         replay = self._replays[partition]
@@ -140,14 +149,15 @@ class Table:
 
     def sends(self, partition: int, writes: Sequence[Write]) -> list[Send]:
         """The writes as changelog messages. Rows that belong together and follow each other are a group."""
-        epoch = (EPOCH_HEADER, self._epochs[partition].encode())
-        last = (epoch,)
+        last: tuple[tuple[str, bytes], ...] = ((EPOCH_HEADER, self._epochs[partition].encode()),)
+        if self.format > 1:
+            last = (*last, (FORMAT_HEADER, b"%d" % self.format))
         return [
             Send(
                 self.changelog,
                 key.encode(),
                 value,
-                (epoch, (MORE_HEADER, b"%d" % more)) if more else last,
+                (*last, (MORE_HEADER, b"%d" % more)) if more else last,
                 partition,
             )
             for (key, value), more in zip(writes, followers([key for key, _ in writes]), strict=True)
