@@ -16,6 +16,8 @@ class Findings:
     """Further requests for them that were."""
     words: Mapping[str, str]
     """Kind of fault -> what the line calls it."""
+    besides: tuple[str, ...] = ()
+    """What was looked at besides events, counted, for the line."""
     counts: dict[str, int] = field(default_factory=dict)
     examples: dict[str, list[str]] = field(default_factory=dict)
     """Kind of fault -> a few of what it was found at."""
@@ -27,7 +29,8 @@ class Findings:
 
     def __str__(self) -> str:
         found = ", ".join(f"{self.counts.get(kind, 0):,} {word}" for kind, word in self.words.items())
-        return f"{self.acknowledged:,} events acknowledged and {self.repeats:,} repeats: {found}"
+        looked_at = (f"{self.acknowledged:,} events acknowledged and {self.repeats:,} repeats", *self.besides)
+        return f"{', '.join(looked_at)}: {found}"
 
     def find(self, kind: str, example: str) -> None:
         """Counts one more fault."""

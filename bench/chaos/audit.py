@@ -27,9 +27,6 @@ WORDS = {
 }
 """Kind of fault -> what the line calls it; see also `FAULTS`."""
 
-_SLACK_S = 2.0
-"""How long after it was created a schedule need not fire, and before it was paused."""
-
 Say = Callable[[str], None]
 
 
@@ -52,7 +49,10 @@ async def audit(deployment: Deployment, load: Load, receiver_journal: Path) -> F
     journal, prefix = load.journal, event_ids(load.seed)
     calls = list(read_calls(receiver_journal))
     runs = await runs_by_event(deployment, set(load.sent), prefix)
-    found = Findings(len(load.acknowledged), journal.repeats, WORDS)
+    effects, keys = {call.effect for call in calls}, {call.key for call in calls}
+    called = f"{len(effects):,} side effects in {len(keys):,} attempts and {len(calls):,} calls"
+    fired = f"{sum(len(schedule.times()) for schedule in load.installed.schedules):,} times of schedules"
+    found = Findings(len(load.acknowledged), journal.repeats, WORDS, (called, fired))
     for fault in (*_faults(load, runs, calls), *shared_keys(calls)):
         found.find(*fault)
     unrecorded = load.acknowledged - await events_there(deployment, set(load.sent), prefix)
@@ -60,8 +60,8 @@ async def audit(deployment: Deployment, load: Load, receiver_journal: Path) -> F
     for table, doubled in await doubled_rows(deployment):
         found.add("doubled_rows", doubled, (table,))
     for schedule in load.installed.schedules:
-        first, last = _times(schedule)
-        for fault in missed(schedule, await ticks(deployment, schedule.trigger_id, first, last)):
+        times = schedule.times()
+        for fault in missed(schedule, await ticks(deployment, schedule.trigger_id, times)):
             found.find(*fault)
     found.add("stuck_logs", (await deployment.select(STUCK_LOGS))[0]["logs"])
     found.add("dead_letters", (await deployment.select(DEAD_LETTERS))[0]["letters"])
@@ -80,9 +80,8 @@ def _faults(load: Load, runs: dict[str, list[Run]], calls: Sequence[Call]) -> It
 
 def missed(schedule: Schedule, fired: Sequence[Tick]) -> Iterator[Fault]:
     """Times without a run, and those with several, or with one that failed. Pure."""
-    first, last = _times(schedule)
     by_time = {tick.at_s: tick for tick in fired}
-    for at_s in range(first, last + 1, schedule.every_s):
+    for at_s in schedule.times():
         tick = by_time.get(at_s, Tick(schedule.trigger_id, at_s, 0, 0))
         where = f"{at_s}, every {schedule.every_s} s"
         if not tick.runs:
@@ -91,11 +90,3 @@ def missed(schedule: Schedule, fired: Sequence[Tick]) -> Iterator[Fault]:
             yield "doubled_times", where
         elif tick.succeeded != tick.runs:
             yield "failed_times", where
-
-
-def _times(schedule: Schedule) -> tuple[int, int]:
-    """The first and the last one that must have fired; they count from the epoch."""
-    assert schedule.until is not None, "still going"
-    every_s = schedule.every_s
-    first = int((schedule.since + _SLACK_S) // every_s + 1) * every_s
-    return first, int((schedule.until - _SLACK_S) // every_s) * every_s

@@ -10,6 +10,7 @@ from bench.deployment import Deployment
 
 _AT_ONCE = 2_000
 """Events in one query: their node executions come along."""
+_TIMES_AT_ONCE = 2_000
 
 TABLES = {
     "trigger_events": "event_id",
@@ -92,11 +93,15 @@ async def doubled_rows(deployment: Deployment) -> Iterator[tuple[str, int]]:
     return iter(counted)
 
 
-async def ticks(deployment: Deployment, trigger_id: str, since_s: float, until_s: float) -> list[Tick]:
-    """Of one schedule, at the times from `since_s` to `until_s`. Raises `CommandFailed`."""
-    sql = _TICKS.format(trigger_id=trigger_id, since=int(since_s), until=int(until_s))
-    rows = await deployment.select(sql)
-    return [Tick(trigger_id, int(row["at_s"]), int(row["runs"]), int(row["succeeded"])) for row in rows]
+async def ticks(deployment: Deployment, trigger_id: str, times: range) -> list[Tick]:
+    """Of one schedule, from the first to the last of these times. Raises `CommandFailed`."""
+    found: list[Tick] = []
+    for number in range(0, len(times), _TIMES_AT_ONCE):
+        some = times[number : number + _TIMES_AT_ONCE]
+        sql = _TICKS.format(trigger_id=trigger_id, since=some[0], until=some[-1])
+        rows = await deployment.select(sql)
+        found += [Tick(trigger_id, int(row["at_s"]), int(row["runs"]), int(row["succeeded"])) for row in rows]
+    return found
 
 
 def _run(row: Mapping[str, Any]) -> Run:

@@ -25,6 +25,8 @@ _TICK = "tick"
 _DAY_S = 86_400
 _RETRY = {"max_retries": 3, "delay_s": 1, "max_delay_s": 5, "jitter": 0.1}
 _PATIENCE_S = 60.0
+_SLACK_S = 2.0
+"""How long after it was created a schedule need not fire, and before it was paused."""
 
 
 @dataclass(slots=True)
@@ -37,6 +39,12 @@ class Schedule:
     """Seconds since the epoch at which it was there."""
     until: float | None = None
     """When it began to be paused; None: not yet."""
+
+    def times(self) -> range:
+        """Those that must have fired, in seconds since the epoch, from which they count."""
+        assert self.until is not None, "still going"
+        first = int((self.since + _SLACK_S) // self.every_s + 1) * self.every_s
+        return range(first, int(self.until - _SLACK_S) + 1, self.every_s)
 
 
 @dataclass(slots=True)

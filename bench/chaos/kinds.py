@@ -104,8 +104,8 @@ def _approval(way_out: str, end: str) -> Callable[[Inputs], Plan]:
 
 
 def _collect(inputs: Inputs) -> Plan:
-    rounds = dict.fromkeys(("eachstart", "ship"), int(inputs["parcels"]))
-    return Plan(End.GOOD, _good("start", "list", "each", "eachstart", "ship", "end").nodes, rounds)
+    nodes = _good("start", "list", "each", "ship", "end").nodes
+    return Plan(End.GOOD, nodes, {"ship": int(inputs["parcels"])})
 
 
 def _fixed(*names: str) -> Callable[[Inputs], Plan]:
