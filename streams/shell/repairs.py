@@ -52,6 +52,9 @@ class ShellHooks(Protocol):
     async def on_revoked(self, lost: bool) -> None:
         """A rebalance begins; until this returns the partitions are still ours, unless they are `lost`."""
 
+    def hung(self) -> bool:
+        """Whether this worker is to be taken for dead. Called in the consumer's thread."""
+
     async def read(self) -> None:
         """Delivers records until cancelled."""
 
@@ -80,9 +83,12 @@ class ShellThread(driver.AIOKafkaConsumerThread):
     async def on_start(self) -> None:
         await super().on_start()
         coordinator: Any = self._ensure_consumer()._coordinator
-        beat = coordinator._do_heartbeat
+        app: Any = self.consumer.app
+        beat, hooks = coordinator._do_heartbeat, app.hooks
 
         async def heartbeat() -> bool:
+            if hooks.hung():
+                return False
             sent_at = monotonic()
             known: bool = await beat()
             if known:

@@ -27,6 +27,10 @@ class ShellSettings:
     session_timeout_s: float = 6.0
     """A killed worker's partitions move on after this time."""
     heartbeat_s: float = 1.0
+    hung_s: float = 3.0
+    """A worker whose event loop stands still for so long sends no more heartbeats."""
+    hung_exit_s: float = 30.0
+    """And exits after that time, to be started again."""
     rebalance_timeout_s: float = 20.0
     """How long the group waits for a member that still has work under way."""
     release_timeout_s: float = 10.0

@@ -24,6 +24,7 @@ from streams.shell.source import KafkaSource
 from streams.shell.stage import Stage, TaskStage
 from streams.shell.table import Table
 from streams.shell.tasks import ConcurrentStage
+from streams.shell.watchdog import Watchdog
 from transport.admin import partition_counts
 
 log = logging.getLogger(__name__)
@@ -61,9 +62,13 @@ class Worker:
         self._loops: list[asyncio.Task[None]] = []
         self._room = asyncio.Event()
         self._inboxes: dict[str, Inbox] = {}
+        self._by_stage: dict[str, Inbox] = {}
         self._tables: dict[str, Table] = {}
         self._sources: dict[str, str] = {}
         """Changelog topic to the topic of the records that its rows come from."""
+        self._watchdog = Watchdog(
+            every_s=settings.heartbeat_s, hung_s=settings.hung_s, exit_s=settings.hung_exit_s
+        )
         outbox = Outbox(producer, settings.retries, keep)
         self._ordered = [self._new_ordered(stage, outbox, dead_letter, clock) for stage in stages]
         self._tasks = [self._new_tasks(stage, outbox, dead_letter) for stage in task_stages]
@@ -88,6 +93,7 @@ class Worker:
         """
         loops = [runner.run() for runner in self._ordered] + [runner.run() for runner in self._tasks]
         self._loops = [asyncio.create_task(self._guard(loop)) for loop in loops]
+        self._watchdog.start()
         try:
             await self._check_topics()
             await self._app.start()
@@ -124,6 +130,30 @@ class Worker:
         for table in self._tables.values():
             for partition in table.partitions:
                 table.close(partition)
+        self._watchdog.stop()
+
+    # For whoever watches, from any thread -------------------------------------------------------------
+
+    @property
+    def assigned(self) -> frozenset[TopicPartition]:
+        """The source partitions that are ours, by the broker's names; empty during a rebalance."""
+        assignment = self._assignment
+        if assignment is None:
+            return frozenset()
+        return frozenset(tp for tp in assignment.partitions if tp.topic in self._inboxes)
+
+    @property
+    def is_member(self) -> bool:
+        """Whether the group still counts on us, once `ready` is set."""
+        return self._alive()
+
+    def waiting(self) -> dict[str, tuple[int, int]]:
+        """Records that are read for each stage and not taken by it, and their bytes."""
+        return {stage: (len(inbox), inbox.size_bytes) for stage, inbox in self._by_stage.items()}
+
+    def running(self) -> int:
+        """Tasks under way."""
+        return sum(runner.running for runner in self._tasks)
 
     # Faust calls these, see `repairs.ShellHooks` ------------------------------------------------------
 
@@ -142,6 +172,10 @@ class Worker:
             await self._let_go(commit=not lost)
         except Fatal as fatal:
             exit_now(fatal)
+
+    def hung(self) -> bool:
+        """See `Watchdog.hung`."""
+        return self._watchdog.hung
 
     async def read(self) -> None:
         """The reader's loop, inside Faust's fetcher."""
@@ -256,7 +290,7 @@ class Worker:
             changelog = self._settings.kafka.full_name(table.changelog)
             self._tables[changelog] = table
             self._sources[changelog] = self._settings.kafka.full_name(stage.source)
-        inbox = self._new_inbox((stage.source,))
+        inbox = self._by_stage[stage.name] = self._new_inbox((stage.source,))
         return OrderedStage(
             stage,
             table,
@@ -269,7 +303,8 @@ class Worker:
         )
 
     def _new_tasks(self, stage: TaskStage, outbox: Outbox, dead_letter: DeadLetter) -> ConcurrentStage:
-        return ConcurrentStage(stage, self._new_inbox(stage.sources), outbox, dead_letter, self._metrics)
+        inbox = self._by_stage[stage.name] = self._new_inbox(stage.sources)
+        return ConcurrentStage(stage, inbox, outbox, dead_letter, self._metrics)
 
     def _new_rows(self, table: str) -> Rows:
         if self._settings.store == "memory":

@@ -9,8 +9,8 @@ import logging
 import os
 import signal
 import sys
+import time
 from pathlib import Path
-from time import time
 
 import uvloop
 
@@ -55,6 +55,8 @@ async def execute(record: Record) -> list[Send]:
     if task.get("blocks") and OPTIONS.get("block_tasks"):
         (FOLDER / "blocked").touch()
         await asyncio.sleep(3600)
+    if task.get("hangs") and OPTIONS.get("hang_tasks"):
+        time.sleep(3600)  # noqa: ASYNC251 - nothing of this worker's loop goes on any more
     await asyncio.sleep(task.get("sleep_s", 0))
     return [Send(DONE, record.key, json.dumps({"id": task["id"], "by": WORKER}).encode())]
 
@@ -95,7 +97,7 @@ async def main() -> int:
         [TaskStage("tasks", (TASKS,), execute, concurrency=4)],
         producer,
         dead_letter,
-        clock=lambda: time() + OPTIONS.get("clock_ahead_s", 0.0),
+        clock=lambda: time.time() + OPTIONS.get("clock_ahead_s", 0.0),
     )
     await worker.start()
     marker = asyncio.create_task(mark_ready(worker))

@@ -15,7 +15,15 @@ from streams.shell.settings import ShellSettings
 from streams.shell.stage import Decision, Stage
 from streams.shell.worker import Worker
 from tests.integration.shell_harness import (
-    DONE, IN, OUT, PARTITIONS, TASKS, Deployment, events, say, wait_for,
+    DONE,
+    IN,
+    OUT,
+    PARTITIONS,
+    TASKS,
+    Deployment,
+    events,
+    say,
+    wait_for,
 )  # fmt: skip
 from transport.producer import Producer, Send
 from transport.settings import KafkaSettings
@@ -51,6 +59,18 @@ def test_two_workers_share_and_one_takes_over_within_ten_seconds(deployment: Dep
     assert took < 10
     first = [(row["first"][0], row["first"][1]) for row in deployment.rows().values()]
     assert len(first) == len(set(first)) == len(before) + len(after)
+
+
+def test_the_tasks_of_one_whose_loop_hangs_are_taken_up_by_another(deployment: Deployment) -> None:
+    """Its heartbeats come from another thread, so nothing but the watchdog could tell."""
+    deployment.start("w1", hang_tasks=True)
+    deployment.wait_ready("w1")
+    deployment.produce(TASKS, [("t", json.dumps({"id": "t", "hangs": True}).encode())])
+    wait_for((deployment.folder / "t.w1.begun").exists, "the task to begin", deployment)
+    hung = time.monotonic()
+    deployment.start("w2")
+    wait_for(lambda: deployment.ids(DONE) == ["t"], "the task", deployment, timeout_s=60)
+    say(f"w2 took it up within {time.monotonic() - hung:.1f} s")
 
 
 def test_one_that_is_told_to_stop_ends_its_tasks_and_is_not_waited_for(deployment: Deployment) -> None:
