@@ -9,7 +9,9 @@ from typing import Any
 from bench.deployment import MAX_ROWS, Deployment
 from bench.findings import Findings
 from bench.journal import Journal
+from cli.errors import CommandFailed
 from transport.admin import describe_topics
+from transport.errors import TransportError
 from transport.settings import KafkaSettings
 
 NODES = 4
@@ -18,6 +20,8 @@ NODES = 4
 # Orders that were never acknowledged may come on top: well below what one query may answer.
 _AT_ONCE = MAX_ROWS * 4 // 5
 _POLL_S = 2.0
+
+Say = Callable[[str], None]
 
 
 WORDS = {
@@ -38,24 +42,31 @@ async def until_quiet(
     expected: int,
     *,
     timeout_s: float = 180.0,
-    say: Callable[[str], None] = lambda _: None,
+    say: Say = lambda _: None,
 ) -> bool:
     """Waits until that many runs have ended, none is under way or to be started again, and every consumer has
-    read everything; False if that is late.
+    read everything; False if that is late. What does not answer is asked again until then.
 
     The last part matters: a run that is recorded twice, or a dead letter, comes at the very end.
     """
     deadline = time.monotonic() + timeout_s
     while True:
-        [counts] = await deployment.select(_COUNTS)
-        lag = sum(sum(topic.lag.values()) for topic in await describe_topics(kafka))
-        ended, going_on = int(counts["ended"]), int(counts["going_on"])
-        say(f"{ended:,} of {expected:,} runs have ended, {going_on:,} go on, {lag:,} messages to be read")
-        if ended >= expected and not going_on and lag == 0:
-            return True
+        try:
+            if await _is_quiet(deployment, kafka, expected, say):
+                return True
+        except (CommandFailed, TransportError) as away:
+            say(f"no answer: {away}")
         if time.monotonic() > deadline:
             return False
         await asyncio.sleep(_POLL_S)
+
+
+async def _is_quiet(deployment: Deployment, kafka: KafkaSettings, expected: int, say: Say) -> bool:
+    [counts] = await deployment.select(_COUNTS)
+    lag = sum(sum(topic.lag.values()) for topic in await describe_topics(kafka))
+    ended, going_on = int(counts["ended"]), int(counts["going_on"])
+    say(f"{ended:,} of {expected:,} runs have ended, {going_on:,} go on, {lag:,} messages to be read")
+    return ended >= expected and not going_on and lag == 0
 
 
 async def audit(deployment: Deployment, journal: Journal) -> Findings:
