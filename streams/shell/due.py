@@ -1,7 +1,8 @@
 """Rows in the order in which they want attention."""
 
 import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple, Protocol
 
 DueOf = Callable[[str, bytes], float | None]
 
@@ -9,41 +10,71 @@ _SLACK = 1024
 """Outdated entries that are tolerated before a heap is rebuilt from the rows."""
 
 
-class DueHeap:
+class Due(NamedTuple):
+    """A row wants attention, or wanted it once: the row itself says which."""
+
+    at: float
+    """Unix seconds, never before 1970."""
+    key: str
+
+
+class DueQueue(Protocol):
     """The due times of one partition's rows.
 
-    A row that changes is pushed again and its old entry stays until it surfaces, when the caller sees
-    that it is outdated; so pushing is cheap and nothing is ever searched.
+    A row that changes is entered again and its old entry stays until it surfaces, when the caller sees that
+    it is outdated; so entering is cheap and nothing is ever searched.
     """
-
-    def __init__(self) -> None:
-        self._heap: list[tuple[float, str]] = []
-
-    def __len__(self) -> int:
-        return len(self._heap)
-
-    def push(self, due: float, key: str) -> None:
-        """`key` wants attention at `due`, unix seconds."""
-        heapq.heappush(self._heap, (due, key))
 
     @property
     def next(self) -> float | None:
         """When the earliest entry is due; it may be outdated."""
-        return self._heap[0][0] if self._heap else None
 
-    def pop(self, now: float, limit: int) -> list[str]:
-        """At most `limit` keys whose time has come, earliest first."""
-        keys: list[str] = []
-        while self._heap and self._heap[0][0] <= now and len(keys) < limit:
-            keys.append(heapq.heappop(self._heap)[1])
-        return keys
+    def pop(self, now: float, limit: int) -> list[Due]:
+        """At most `limit` entries whose time has come, the earliest first."""
 
-    def bloated(self, rows: int) -> bool:
-        """Whether outdated entries outweigh the rows."""
-        return len(self._heap) > 2 * rows + _SLACK
+    def push(self, due: Due) -> None:
+        """An entry that was popped, or is to be looked at again. A restart forgets it, and finds the row
+        under the due time that it says itself."""
 
-    def rebuild(self, rows: Iterator[tuple[str, bytes]], due: DueOf) -> None:
+    def settle(self, entries: Iterable[Due]) -> None:
+        """Rows are not due any more at these times, at which they were popped."""
+
+
+class DueHeap:
+    """A queue in memory, made of the rows."""
+
+    def __init__(self, due_of: DueOf) -> None:
+        self._due_of = due_of
+        self._heap: list[Due] = []
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def push(self, due: Due) -> None:
+        heapq.heappush(self._heap, due)
+
+    @property
+    def next(self) -> float | None:
+        return self._heap[0].at if self._heap else None
+
+    def pop(self, now: float, limit: int) -> list[Due]:
+        entries: list[Due] = []
+        while self._heap and self._heap[0].at <= now and len(entries) < limit:
+            entries.append(heapq.heappop(self._heap))
+        return entries
+
+    def settle(self, entries: Iterable[Due]) -> None:
+        """They are gone already."""
+
+    def enter(self, entries: Iterable[Due], rows: Mapping[str, bytes]) -> None:
+        """Those of rows that were written. `rows` are all that there are."""
+        for due in entries:
+            heapq.heappush(self._heap, due)
+        if len(self._heap) > 2 * len(rows) + _SLACK:
+            self.rebuild(rows)
+
+    def rebuild(self, rows: Mapping[str, bytes]) -> None:
         """Exactly one entry for each row that has a due time."""
-        entries = ((due(key, value), key) for key, value in rows)
-        self._heap = [(when, key) for when, key in entries if when is not None]
+        dues = ((self._due_of(key, value), key) for key, value in rows.items())
+        self._heap = [Due(at, key) for at, key in dues if at is not None]
         heapq.heapify(self._heap)

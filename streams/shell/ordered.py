@@ -142,7 +142,7 @@ class OrderedStage:
         began = perf_counter()
         turn = _Turn(self._table, self._clock())
         if with_due:
-            self._decide_due(turn)
+            await self._decide_due(turn, assignment)
         not_yet = await self._decide_records(turn, pending, assignment) or turn.not_yet
         await self._confirm(turn, assignment)
         if turn.records:
@@ -180,12 +180,17 @@ class OrderedStage:
                 return self._decide_returned(partition, record, turn)
         return self._stage.decide(record, turn.overlay.of(partition), turn.now)
 
-    def _decide_due(self, turn: _Turn) -> None:
+    async def _decide_due(self, turn: _Turn, assignment: Assignment) -> None:
         if self._table is None:
             return
         turn.served = self._table.due(turn.now, self._settings.due_limit)
-        served = 0
+        served, pause_at = 0, perf_counter() + _SLICE_S
         for partition, key in turn.served:
+            if perf_counter() > pause_at:
+                await asyncio.sleep(0)
+                pause_at = perf_counter() + _SLICE_S
+            if assignment.released.is_set():
+                break
             value = turn.overlay.of(partition).get(key)
             if value is not None and self._table.is_due(key, value, turn.now):
                 turn.add(partition, self._decide_row(partition, key, value, turn))
@@ -271,10 +276,8 @@ class OrderedStage:
                 # Either of us is late. If the group says it is us, the owner will notice and correct it.
                 await assignment.ensure_ours()
                 raise
-        for partition, key in turn.served:
-            value = table.get(partition, key)
-            if value is not None and table.is_due(key, value, turn.now):
-                table.postpone(partition, key, turn.now + _AGAIN_S)
+        if turn.served:
+            table.served(turn.now, turn.now + _AGAIN_S)
 
 
 def _apply(table: Table, writes: dict[int, list[Write]], offsets: list[int]) -> None:

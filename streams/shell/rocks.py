@@ -9,12 +9,16 @@ import logging
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rocksdict import AccessType, DBCompressionType, Options, Rdict, WriteBatch
 
 from streams.shell.boot import OpenMark, boot_id
+from streams.shell.due import Due, DueOf, DueQueue
+from streams.shell.due_column import DueColumn, column_families
+from streams.shell.due_index import DueIndex
 from streams.shell.errors import StoreDamaged, StoreUnusable
 from streams.shell.rows import Epoch, Mark, Write
 
@@ -24,6 +28,8 @@ _MARK = b"\x00mark"
 """Sorts before every row key, which is never empty and never starts with NUL."""
 
 _WRITE_BUFFER_BYTES = 8 * 1024 * 1024
+_WAL_BYTES = 4 * _WRITE_BUFFER_BYTES
+"""What a start has to read again at most. A family that is seldom written would keep more."""
 
 _GONE = ".gone"
 _DAMAGED = ".damaged"
@@ -48,6 +54,8 @@ class RocksRows:
         """`boot`: which boot of the machine this is, as `boot_id` says it."""
         self._folder = folder
         self._dbs: dict[int, Rdict] = {}
+        self._columns: dict[int, DueColumn] = {}
+        self._queues: dict[int, DueIndex] = {}
         folder.mkdir(parents=True, exist_ok=True)
         self._open_mark = OpenMark(folder, boot_id() if boot is None else boot)
         if self._open_mark.tells_of_a_crash:
@@ -70,7 +78,7 @@ class RocksRows:
             return None
 
     def close(self, partition: int) -> None:
-        database = self._dbs.pop(partition, None)
+        database = self._taken(partition)
         if database is None:
             return
         try:
@@ -82,7 +90,7 @@ class RocksRows:
             self._open_mark.clear()
 
     def clear(self, partition: int) -> None:
-        database = self._dbs.pop(partition, None)
+        database = self._taken(partition)
         if database is not None:
             with suppress(Exception):  # What it says about the files does not matter any more.
                 database.close()
@@ -97,18 +105,36 @@ class RocksRows:
             raise self._failure(partition, error) from error
         return value
 
-    def apply(self, partition: int, writes: Sequence[Write], mark: Mark) -> None:
+    def apply(self, partition: int, writes: Sequence[Write], mark: Mark, dues: Sequence[Due] = ()) -> None:
         batch = WriteBatch(raw_mode=True)
         for key, value in writes:
             if value is None:
                 batch.delete(key.encode())
             else:
                 batch.put(key.encode(), value)
-        batch.put(_MARK, b"%d %b" % (mark.offset, mark.epoch.encode()))
+        encoded = b"%d %b" % (mark.offset, mark.epoch.encode())
+        batch.put(_MARK, encoded)
+        queue = self._queues.get(partition)
+        if queue is not None:
+            self._columns[partition].add(batch, dues, queue.take_settled(), encoded)
         try:
             self._dbs[partition].write(batch)
         except Exception as error:
             raise self._failure(partition, error) from error
+        if queue is not None:
+            queue.enter(dues)
+
+    def queue(self, partition: int, due_of: DueOf) -> DueQueue:
+        if (queue := self._queues.get(partition)) is not None:
+            return queue
+        column = self._columns[partition] = DueColumn(self._dbs[partition])
+        mark = self._told(partition, lambda: self._dbs[partition].get(_MARK)) or b""
+        if self._told(partition, column.complete_for) != mark:
+            self._told(partition, lambda: column.rebuild(self.items(partition), due_of, mark))
+        queue = self._queues[partition] = DueIndex(
+            partial(self._dues, partition), partial(self._forget, partition)
+        )
+        return queue
 
     def items(self, partition: int) -> Iterator[tuple[str, bytes]]:
         rows: Iterator[tuple[bytes, bytes]] = self._dbs[partition].items()  # type: ignore[assignment]
@@ -131,6 +157,24 @@ class RocksRows:
 
     def size(self, partition: int) -> int:
         return int(self._dbs[partition].property_int_value("rocksdb.estimate-num-keys") or 0)
+
+    def _dues(self, partition: int, begin: bytes, limit: int) -> Sequence[bytes]:
+        found: Sequence[bytes] | None
+        found = self._told(partition, lambda: self._columns[partition].read(begin, limit))
+        if found is None:
+            raise self._damaged(partition, "due times are missing between those that are there")
+        return found
+
+    def _forget(self, partition: int, entries: Sequence[bytes]) -> None:
+        self._told(partition, lambda: self._columns[partition].remove(entries))
+
+    def _taken(self, partition: int) -> Rdict | None:
+        """The store, to be closed: whatever else refers to it keeps its lock."""
+        self._queues.pop(partition, None)
+        column = self._columns.pop(partition, None)
+        if column is not None:
+            column.close()
+        return self._dbs.pop(partition, None)
 
     def _ensure_end(self, partition: int, last: bytes) -> None:
         """An iterator ends at a damaged block as if there were no more. Looks behind the last key it gave."""
@@ -195,7 +239,12 @@ class RocksRows:
 
 
 def _open(path: Path) -> Rdict:
-    return Rdict(str(path), _options(), access_type=AccessType.read_write())
+    return Rdict(
+        str(path),
+        _options(),
+        column_families=column_families(_options()),
+        access_type=AccessType.read_write(),
+    )
 
 
 def _remove(store: Path) -> None:
@@ -214,8 +263,10 @@ def _remove(store: Path) -> None:
 def _options() -> Options:
     options = Options(raw_mode=True)
     options.create_if_missing(True)
+    options.create_missing_column_families(True)
     options.set_write_buffer_size(_WRITE_BUFFER_BYTES)
     options.set_max_write_buffer_number(2)
     options.set_compression_type(DBCompressionType.lz4())
     options.set_keep_log_file_num(2)
+    options.set_max_total_wal_size(_WAL_BYTES)
     return options

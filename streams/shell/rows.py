@@ -7,6 +7,8 @@ Both know, for each partition, how far in the changelog they are complete.
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
+from streams.shell.due import Due, DueHeap, DueOf, DueQueue
+
 Write = tuple[str, bytes | None]
 """Row key and its new value; None deletes."""
 
@@ -65,8 +67,12 @@ class Rows(Protocol):
     def get(self, partition: int, key: str) -> bytes | None:
         """The row of an open partition."""
 
-    def apply(self, partition: int, writes: Sequence[Write], mark: Mark) -> None:
-        """Writes rows and how far they bring the partition, together or not at all."""
+    def apply(self, partition: int, writes: Sequence[Write], mark: Mark, dues: Sequence[Due] = ()) -> None:
+        """Writes rows and how far they bring the partition, together or not at all. `dues`: when they are
+        due, those that are."""
+
+    def queue(self, partition: int, due_of: DueOf) -> DueQueue:
+        """When the rows of an open partition are due. To be asked for before the first `apply` with any."""
 
     def items(self, partition: int) -> Iterator[tuple[str, bytes]]:
         """All rows of an open partition."""
@@ -76,7 +82,7 @@ class Rows(Protocol):
         other: so it costs what it finds, wherever the rows are kept."""
 
     def size(self, partition: int) -> int:
-        """How many rows an open partition has; an upper bound is enough."""
+        """How many rows an open partition has, about."""
 
 
 class MemoryRows:
@@ -86,6 +92,7 @@ class MemoryRows:
         self._rows: dict[int, dict[str, bytes]] = {}
         self._together: dict[int, dict[str, set[str]]] = {}
         self._marks: dict[int, Mark] = {}
+        self._queues: dict[int, DueHeap] = {}
 
     def open(self, partition: int) -> Mark | None:
         self._rows.setdefault(partition, {})
@@ -96,16 +103,18 @@ class MemoryRows:
         self._rows.pop(partition, None)
         self._together.pop(partition, None)
         self._marks.pop(partition, None)
+        self._queues.pop(partition, None)
 
     def clear(self, partition: int) -> None:
         self._rows[partition] = {}
         self._together[partition] = {}
         self._marks.pop(partition, None)
+        self._queues.pop(partition, None)
 
     def get(self, partition: int, key: str) -> bytes | None:
         return self._rows[partition].get(key)
 
-    def apply(self, partition: int, writes: Sequence[Write], mark: Mark) -> None:
+    def apply(self, partition: int, writes: Sequence[Write], mark: Mark, dues: Sequence[Due] = ()) -> None:
         rows = self._rows[partition]
         for key, value in writes:
             if value is None:
@@ -115,6 +124,14 @@ class MemoryRows:
             if BREAK in key:
                 self._note(partition, key, there=value is not None)
         self._marks[partition] = mark
+        if dues:
+            self._queues[partition].enter(dues, rows)
+
+    def queue(self, partition: int, due_of: DueOf) -> DueQueue:
+        if partition not in self._queues:
+            self._queues[partition] = DueHeap(due_of)
+            self._queues[partition].rebuild(self._rows[partition])
+        return self._queues[partition]
 
     def under(self, partition: int, prefix: str) -> Iterator[str]:
         return iter(sorted(self._together[partition].get(prefix, ())))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from streams.shell.due import DueHeap, DueOf
+from streams.shell.due import Due, DueOf
 from streams.shell.errors import ForeignWriter, StoreDamaged, TooNew
 from streams.shell.replay import NO_EPOCH, Recovered, Replay, followers, owner_of
 from streams.shell.rows import Epoch, Mark, Rows, Write
@@ -46,7 +46,8 @@ class Table:
         """How far the rows went that were here when a partition was opened."""
         self._epochs: dict[int, Epoch] = {}
         self._replays: dict[int, Replay] = {}
-        self._heaps: dict[int, DueHeap] = {}
+        self._surfaced: dict[int, dict[str, list[float]]] = {}
+        """By partition and key: times at which rows were due that have not been served yet."""
 
     @property
     def partitions(self) -> set[int]:
@@ -72,15 +73,18 @@ class Table:
         mark = self._marks[partition] = mark or Mark(earliest - 1, NO_EPOCH)
         self._epochs[partition] = Epoch(end, generation)
         self._replays[partition] = Replay(mark.epoch)
-        if self._due_of is not None and partition not in self._heaps:
-            self._heaps[partition] = DueHeap()
-            self._heaps[partition].rebuild(self._rows.items(partition), self._due_of)
+        if self._due_of is not None:
+            queue = self._rows.queue(partition, self._due_of)
+            # A turn that was dropped halfway has served none of them.
+            for key, times in self._surfaced.pop(partition, {}).items():
+                for at in times:
+                    queue.push(Due(at, key))
         return start
 
     def close(self, partition: int) -> None:
         """The partition has another owner now."""
         self._rows.close(partition)
-        for by_partition in (self._marks, self._found, self._epochs, self._replays, self._heaps):
+        for by_partition in (self._marks, self._found, self._epochs, self._replays, self._surfaced):
             by_partition.pop(partition, None)
 
     def get(self, partition: int, key: str) -> bytes | None:
@@ -178,42 +182,62 @@ class Table:
         self._apply(partition, writes, Mark(offsets[-1], self._epochs[partition]))
 
     def due(self, now: float, limit: int) -> list[tuple[int, str]]:
-        """At most `limit` rows, as partition and key, whose time may have come; each is named once.
+        """At most `limit` rows, as partition and key, whose time may have come; each is named once. `served`
+        is to be called when they were looked at.
 
-        An entry may be outdated: see `is_due`.
+        No partition keeps the others waiting. An entry may be outdated: see `is_due`.
         """
-        rows: list[tuple[int, str]] = []
-        for partition, heap in self._heaps.items():
-            rows.extend((partition, key) for key in heap.pop(now, limit - len(rows)))
-        return list(dict.fromkeys(rows))
+        if self._due_of is None:
+            return []
+        named: dict[tuple[int, str], None] = {}
+        queues = {partition: self._rows.queue(partition, self._due_of) for partition in self._marks}
+        due = [one for one, queue in queues.items() if queue.next is not None and queue.next <= now]
+        left = limit
+        for count, partition in enumerate(due):
+            surfaced = self._surfaced.setdefault(partition, {})
+            entries = queues[partition].pop(now, -(-left // (len(due) - count)))
+            left -= len(entries)
+            for at, key in entries:
+                surfaced.setdefault(key, []).append(at)
+                named[partition, key] = None
+        return list(named)
 
     def is_due(self, key: str, value: bytes, now: float) -> bool:
         """Whether a row wants attention now."""
         when = self._due_of(key, value) if self._due_of is not None else None
         return when is not None and when <= now
 
-    def postpone(self, partition: int, key: str, until: float) -> None:
-        """Looks at a row again at `until`."""
-        if partition in self._heaps:
-            self._heaps[partition].push(until, key)
+    def served(self, now: float, again_at: float) -> None:
+        """What `due` has named was served as far as it can be, and that is confirmed. Rows that are due all
+        the same come again at `again_at`."""
+        assert self._due_of is not None
+        for partition, surfaced in self._surfaced.items():
+            queue = self._rows.queue(partition, self._due_of)
+            for key, times in surfaced.items():
+                value = self._rows.get(partition, key)
+                when = None if value is None else self._due_of(key, value)
+                queue.settle(Due(at, key) for at in times if at != when)
+                if when is not None and when <= now:
+                    queue.push(Due(again_at, key))
+        self._surfaced.clear()
 
     @property
     def next_due(self) -> float | None:
         """The earliest time at which `due` may return something."""
-        return min((heap.next for heap in self._heaps.values() if heap.next is not None), default=None)
+        if self._due_of is None:
+            return None
+        nexts = (self._rows.queue(partition, self._due_of).next for partition in self._marks)
+        return min((when for when in nexts if when is not None), default=None)
 
     def _apply(self, partition: int, writes: Sequence[Write], mark: Mark) -> None:
         # Until a row that does not count has been corrected, whoever comes next must find it again.
         left_out = self._replays[partition].left_out.values()
         kept = Mark(min(left_out) - 1, mark.epoch) if left_out else mark
-        self._rows.apply(partition, writes, kept)
+        self._rows.apply(partition, writes, kept, self._dues(writes))
         self._marks[partition] = mark
-        if self._due_of is None:
-            return
-        heap = self._heaps[partition]
-        for key, value in writes:
-            when = None if value is None else self._due_of(key, value)
-            if when is not None:
-                heap.push(when, key)
-        if heap.bloated(self._rows.size(partition)):
-            heap.rebuild(self._rows.items(partition), self._due_of)
+
+    def _dues(self, writes: Sequence[Write]) -> list[Due]:
+        if (due_of := self._due_of) is None:
+            return []
+        dues = ((None if value is None else due_of(key, value), key) for key, value in writes)
+        return [Due(when, key) for when, key in dues if when is not None]

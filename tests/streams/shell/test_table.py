@@ -18,7 +18,7 @@ def rows(writes: list[Write], epoch: Epoch | None = None, first: int = 0) -> lis
 
 @pytest.fixture
 def table() -> Table:
-    return Table(Stage("s", "t", lambda *_: Decision(), "dedup", _until), MemoryRows())
+    return Table(Stage("s", "t", lambda *_: Decision(), "dedup", due=_until), MemoryRows())
 
 
 def test_recovery_starts_after_the_last_row_that_is_kept(table: Table) -> None:
@@ -162,7 +162,7 @@ def kept() -> MemoryRows:
 
 
 def restarted(kept: MemoryRows) -> Table:
-    return Table(Stage("s", "t", lambda *_: Decision(), "dedup", _until), kept)
+    return Table(Stage("s", "t", lambda *_: Decision(), "dedup", due=_until), kept)
 
 
 def test_the_last_row_that_was_kept_is_read_once_more_and_not_applied(kept: MemoryRows) -> None:
