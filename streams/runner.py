@@ -13,7 +13,7 @@ from schemas.models import DRAFT, Workflow
 from streams.engine.advance import Advanced, advance, due_us
 from streams.engine.commands import Cancel, Command, NodeResult, Resume, Start, Timer
 from streams.engine.definition import Definition
-from streams.engine.errors import NeedsValue
+from streams.engine.errors import NeedsValue, NewerState
 from streams.engine.options import Options
 from streams.engine.state import SPLIT_BYTES, RunState, decode, encode, never_begun
 from streams.fetching import Fetcher
@@ -23,6 +23,7 @@ from streams.offload import Offload, Owner, packed_row
 from streams.resumption import told
 from streams.returns import MAY_PRECEDE_START
 from streams.run_rows import PINNED, RunParts, RunRow, is_workflow, part_key, row_due
+from streams.shell.errors import TooNew
 from streams.shell.stage import Decision, Kept, NotYet, Record, Stage
 from transport.definitions import WORKFLOWS
 from transport.feed import DefinitionsFeed
@@ -113,7 +114,10 @@ class Runner:
         """None for a run that has ended: nothing changes it, and its workflow may be gone."""
         row = RunRow.decode(encoded)
         parts = RunParts(run_id, kept, lambda digest: self._fetcher.content(_owner(state), digest))
-        state = decode(row.state, parts)
+        try:
+            state = decode(row.state, parts)
+        except NewerState as newer:
+            raise TooNew(f"run {run_id}: {newer}") from newer
         if state.ended:
             return None
         if row.pinned:

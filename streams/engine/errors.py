@@ -3,7 +3,8 @@
 EngineError
 ├── NodeFailure       a node cannot do what it is configured to: its error strategy, else the run fails
 ├── NeedsValue        a value is elsewhere: the caller brings it, and asks again
-└── UndecodableState  bytes that no known version of the state can read: dead-letter
+├── NewerState        bytes of a later release: stop, for it may be started again
+└── UndecodableState  damaged bytes: dead-letter
 """
 
 from collections.abc import Mapping
@@ -45,6 +46,10 @@ class NeedsValue(EngineError):
         """`digest`: which value, see `schemas.references`."""
         super().__init__(f"needs value {digest}")
         self.digest = digest
+
+
+class NewerState(EngineError):
+    """A row of the run-state table whose format this release does not know yet."""
 
 
 class UndecodableState(EngineError):

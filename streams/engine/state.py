@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from streams.engine.errors import UndecodableState
+from streams.engine.errors import NewerState, UndecodableState
 from streams.engine.parts import NO_ROWS, PartRows, Parts
 
 FORMAT = 2
@@ -236,15 +236,20 @@ def encode(state: RunState, split_bytes: int = SPLIT_BYTES) -> Encoded:
 
 
 def decode(head: bytes, rows: PartRows = NO_ROWS) -> RunState:
-    """What `encode` wrote. Raises `UndecodableState`, also later, for a part that is damaged."""
+    """What `encode` wrote, also that of an earlier release. Raises `NewerState`, and `UndecodableState`, also
+    later, for a part that is damaged."""
     try:
         version, scalars, *rest = orjson.loads(head)
         if version == 1:
             return _decode_1(scalars, *rest)
-        if version != FORMAT:
-            raise UndecodableState(f"run state of format {version}, this release reads up to {FORMAT}")
+        if version > FORMAT:
+            raise NewerState(
+                f"a run state of format {version}, and this release reads up to {FORMAT}: start the release "
+                "again that wrote it, or a later one"
+            )
         (parts,) = rest
-        state = RunState(**dict(zip(_SCALARS, scalars, strict=True)))
+        names = _BEFORE_PAUSES if len(scalars) == len(_BEFORE_PAUSES) else _SCALARS
+        state = RunState(**dict(zip(names, scalars, strict=True)))
         state.alarms = tuple(Alarm(*alarm) for alarm in state.alarms)
         state.pauses = tuple(Pending(*pending) for pending in state.pauses)
         state.interactions = tuple(state.interactions)
@@ -253,6 +258,10 @@ def decode(head: bytes, rows: PartRows = NO_ROWS) -> RunState:
         raise UndecodableState(f"damaged run state: {wrong}") from wrong
     return state
 
+
+_AFTER_TOKENS = _SCALARS.index("tokens") + 1
+_BEFORE_PAUSES = (*_SCALARS[:_AFTER_TOKENS], "alarms")
+"""Of the second format, before there were single steps, pauses and interactions."""
 
 _SCALARS_1 = (
     "run_id", "tenant_id", "app_id", "workflow_id", "version", "graph_hash", "triggered_from",

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import orjson
 import pytest
 
-from streams.engine.errors import UndecodableState
+from streams.engine.errors import NewerState, UndecodableState
 from streams.engine.state import FORMAT, Alarm, Encoded, RunState, Waiting, decode, encode
 from tests.streams.engine.harness import Rows
 
@@ -130,5 +130,13 @@ def test_a_damaged_part() -> None:
 
 
 def test_another_format() -> None:
-    with pytest.raises(UndecodableState, match="of format 99"):
+    with pytest.raises(NewerState, match="of format 99"):
         decode(orjson.dumps([99, [], {}]))
+
+
+def test_the_second_format_is_read_as_it_was_before_there_were_pauses() -> None:
+    scalars = ["run", "tenant", "app", "workflow", "v1", "hash", "app-run", "end_user", None, 4, 5, "default",
+               "RUNNING", None, 1, 3, 1, 7, [[9, "again"]]]  # fmt: skip
+    state = decode(orjson.dumps([2, scalars, {"inputs": '{"a":1}', "v::start": {"x": 1}}]))
+    assert (state.tokens, state.inputs, state.single_step, state.pauses) == (7, '{"a":1}', "", ())
+    assert state.alarms == (Alarm(9, "again"),)
