@@ -8,12 +8,18 @@ from transport.errors import ModelRefused
 from transport.model_endpoint import ModelEndpoint
 
 
-async def embed(endpoint: ModelEndpoint, embedding: Embedding, texts: Sequence[str]) -> list[list[float]]:
-    """A vector for each text, in order; all of one length. Raises `ModelRefused`."""
+async def embed(
+    endpoint: ModelEndpoint, embedding: Embedding, texts: Sequence[str], key: str | None = None
+) -> list[list[float]]:
+    """A vector for each text, in order; all of one length. Raises `ModelRefused`.
+
+    `key`: the same when the same texts are embedded again, because of a crash."""
     vectors: list[list[float]] = []
     for start in range(0, len(texts), embedding.batch_size):
         batch = texts[start : start + embedding.batch_size]
-        vectors += _vectors(await endpoint.post("embeddings", _body(endpoint, embedding, batch)), len(batch))
+        of_batch = None if key is None else f"{key}/{start}"
+        reply = await endpoint.post("embeddings", _body(endpoint, embedding, batch), of_batch)
+        vectors += _vectors(reply, len(batch))
     if len({len(vector) for vector in vectors}) > 1:
         raise ModelRefused(f"model {embedding.model} gave vectors of different lengths")
     return vectors

@@ -41,9 +41,12 @@ class ModelEndpoint:
         base = URL(self.provider.base_url)
         return base.joinpath(*path).with_query(base.query)
 
-    def headers(self) -> dict[str, str]:
-        """Of a request of JSON, the key among them."""
+    def headers(self, idempotency_key: str | None = None) -> dict[str, str]:
+        """Of a request of JSON, the API key among them. An `Idempotency-Key` of the provider's own headers
+        wins."""
         headers = {**self.provider.headers, "Content-Type": "application/json"}
+        if idempotency_key is not None and all(name.lower() != "idempotency-key" for name in headers):
+            headers["Idempotency-Key"] = idempotency_key
         if self.api_key:
             name = self.provider.api_key_header
             headers[name] = f"Bearer {self.api_key}" if name.lower() == "authorization" else self.api_key
@@ -53,9 +56,11 @@ class ModelEndpoint:
         """For errors: some endpoints repeat the key that they refuse."""
         return reply.replace(self.api_key.encode(), b"***") if self.api_key else reply
 
-    async def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        """The reply, parsed. Raises `ModelRefused` once the provider's retries or its time are used up, or of
-        no use."""
+    async def post(self, path: str, body: Mapping[str, Any], idempotency_key: str | None = None) -> Any:
+        """The reply, parsed. All attempts carry the same key.
+
+        Raises `ModelRefused` once the provider's retries or its time are used up, or of no use.
+        """
         attempts = AsyncRetrying(
             stop=stop_after_attempt(self.provider.max_retries + 1),
             wait=wait_random_exponential(_FIRST_WAIT_S, self.provider.max_retry_wait_s),
@@ -64,18 +69,18 @@ class ModelEndpoint:
         )
         try:
             async with asyncio.timeout(self.provider.timeout_s):
-                return await attempts(self._attempt, path, orjson.dumps(body))
+                return await attempts(self._attempt, path, orjson.dumps(body), idempotency_key)
         except TimeoutError as error:
             limit = f"{self.provider.timeout_s:g} s"
             raise ModelRefused(f"{self._who} did not answer within {limit}") from error
 
-    async def _attempt(self, path: str, payload: bytes) -> Any:
+    async def _attempt(self, path: str, payload: bytes, idempotency_key: str | None) -> Any:
         provider = self.provider
         try:
             async with self.session.post(
                 self.url(path),
                 data=payload,
-                headers=self.headers(),
+                headers=self.headers(idempotency_key),
                 timeout=aiohttp.ClientTimeout(
                     connect=provider.connect_timeout_s, sock_read=provider.read_timeout_s
                 ),

@@ -7,11 +7,14 @@ import aiohttp
 import orjson
 
 from schemas.plugins.errors import ProviderRefused, ProviderUnavailable, Unanswered
-from schemas.plugins.http import HttpReply
+from schemas.plugins.http import Http, HttpReply
 from transport.egress import EgressRefused
 
 TIMEOUT_S = 30.0
 """For one request, from the first byte to the last."""
+
+KEY_HEADER = "Idempotency-Key"
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _MOST_BYTES = 4 * 1024 * 1024
 
@@ -59,6 +62,34 @@ class PluginHttp:
             # The text of a client's error may have the URL in it, and a URL a token.
             reason = "no answer in time" if isinstance(failed, TimeoutError) else type(failed).__name__
             raise Unanswered(f"the provider cannot be reached: {reason}") from failed
+
+
+class KeyedHttp:
+    """`Http` whose requests that change something carry an `Idempotency-Key`, unless the plugin has set one:
+    a provider can tell that one is made again."""
+
+    def __init__(self, http: Http, key: str) -> None:
+        """`key`: of all that is done together. Each request has its number in that besides."""
+        self._http = http
+        self._key = key
+        self._sent = 0
+
+    async def __call__(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        json: Any = None,
+        form: Mapping[str, str] | None = None,
+    ) -> HttpReply:
+        """See `Http.__call__`."""
+        sent = dict(headers or {})
+        if method.upper() not in _SAFE and all(name.lower() != KEY_HEADER.lower() for name in sent):
+            self._sent += 1
+            sent[KEY_HEADER] = f"{self._key}/{self._sent}"
+        return await self._http(method, url, headers=sent, query=query, json=json, form=form)
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

@@ -117,7 +117,8 @@ class Indexer:
         contents = split(text.replace("\0", ""), dataset.chunking)
         if not contents:
             raise _Unusable("there is no text in the document; one of scanned pages has none")
-        model, vectors = await self._vectors(dataset, contents)
+        key = f"{document['id']}/{document['version']}"
+        model, vectors = await self._vectors(dataset, contents, key)
         shared = {name: document[name] for name in ("tenant_id", "dataset_id", "version")}
         return [
             {
@@ -134,13 +135,15 @@ class Indexer:
             for position, (content, vector) in enumerate(zip(contents, vectors, strict=True), 1)
         ]
 
-    async def _vectors(self, dataset: Dataset, contents: list[str]) -> tuple[str, list[list[float]]]:
+    async def _vectors(
+        self, dataset: Dataset, contents: list[str], key: str
+    ) -> tuple[str, list[list[float]]]:
         embedding = dataset.embedding
         if embedding is None:
             return "", [[] for _ in contents]
         provider = self.catalog.find(ModelProvider, dataset.tenant_id, embedding.provider)
         endpoint = ModelEndpoint(provider, self.catalog.credentials(provider).get(API_KEY), self.session)
-        return embedding.identity, await embed(endpoint, embedding, contents)
+        return embedding.identity, await embed(endpoint, embedding, contents, key)
 
     def _finished(self, document: AvroRecord, status: str, **changes: object) -> Send:
         finished = {**document, "status": status, "finished_at": now_us(), **changes}

@@ -18,6 +18,7 @@ from schemas.secrets import SecretBox, SecretUnreadable
 from streams.subscriptions.rows import Lease
 from transport.errors import SendFailed
 from transport.oauth import GrantRefused, refresh
+from transport.plugin_http import KeyedHttp
 from transport.producer import Position, Send
 from transport.subscriptions import SubscriptionIndex, subscription_command
 
@@ -69,12 +70,12 @@ class Refresher:
         """See `Attempts.room`."""
         return _AT_ONCE - len(self._tasks)
 
-    def begin(self, subscription: TriggerSubscription, lease: Lease) -> None:
+    def begin(self, subscription: TriggerSubscription, lease: Lease, key: str) -> None:
         """See `Attempts.begin`."""
         if self._begun.get(subscription.id, 0) >= lease.attempt:
             return
         self._begun[subscription.id] = lease.attempt
-        task = asyncio.create_task(self._attempt(subscription, lease))
+        task = asyncio.create_task(self._attempt(subscription, lease, KeyedHttp(self._http, key)))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -88,19 +89,21 @@ class Refresher:
             if late:
                 _log.warning("%d attempts were cut off; their subscriptions are looked at again", len(late))
 
-    async def _attempt(self, subscription: TriggerSubscription, lease: Lease) -> None:
-        kind, outcome = await self._outcome(subscription, lease)
+    async def _attempt(self, subscription: TriggerSubscription, lease: Lease, http: Http) -> None:
+        kind, outcome = await self._outcome(subscription, lease, http)
         if kind == "FAILED":
             _log.warning("subscription %s (%r): %s", subscription.id, subscription.name, outcome["error"])
         ids = {"credentials_id": subscription.credentials_id, "agreement_id": subscription.agreement_id}
         await self._tell(subscription, kind, {**ids, "attempt": lease.attempt, **outcome})
 
-    async def _outcome(self, subscription: TriggerSubscription, lease: Lease) -> tuple[str, Payload]:
+    async def _outcome(
+        self, subscription: TriggerSubscription, lease: Lease, http: Http
+    ) -> tuple[str, Payload]:
         try:
             async with asyncio.timeout(lease.until_s - _CLOSE_S - self._clock()):
                 if lease.what == "token":
-                    return "TOKEN", await self._token(subscription)
-                return "RENEWED", await self._renewal(subscription)
+                    return "TOKEN", await self._token(subscription, http)
+                return "RENEWED", await self._renewal(subscription, http)
         except (ProviderError, SecretUnreadable) as error:
             return "FAILED", {
                 "error": str(error),
@@ -114,30 +117,28 @@ class Refresher:
             said = f"a fault of the plugin: {type(error).__name__}"
             return "FAILED", {"error": said, "hopeless": False, "unanswered": False}
 
-    async def _token(self, subscription: TriggerSubscription) -> Payload:
+    async def _token(self, subscription: TriggerSubscription, http: Http) -> Payload:
         box = self._needed()
         client = self._index.oauth_clients.get(subscription.oauth_client_id)
         if client is None:
             raise ProviderRefused("the OAuth client that it was authorized with is gone; authorize it again")
         credentials = opened_texts(subscription.credentials, box, subscription.tenant_id)
-        token = await refresh(
-            self._http, client.params(box), str(credentials["refresh_token"]), self._clock()
-        )
+        token = await refresh(http, client.params(box), str(credentials["refresh_token"]), self._clock())
         return {
             "credentials": sealed_credentials(token.credentials, box, subscription.tenant_id),
             "credential_expires_at": token.expires_at,
         }
 
-    async def _renewal(self, subscription: TriggerSubscription) -> Payload:
+    async def _renewal(self, subscription: TriggerSubscription, http: Http) -> Payload:
         box, plugin = self._needed(), find_plugin(subscription.provider_id)
         if plugin is None:
             raise ProviderRefused(f"no plugin for {subscription.provider_id} is installed on this worker")
         now = opened(plugin, subscription, box, self._base_url)
         if not subscription.is_expired(self._clock()):
-            agreed: Subscribed = await plugin.refresh(self._http, now)
+            agreed: Subscribed = await plugin.refresh(http, now)
         elif self._base_url:
             # Nothing is left to be put off: a new one takes its place, under the same endpoint.
-            agreed = await plugin.subscribe(self._http, now)
+            agreed = await plugin.subscribe(http, now)
         else:
             raise ProviderRefused("it has expired; workers need HOPLINE_PUBLIC_URL to subscribe anew")
         if agreed.expires_at != NEVER and agreed.expires_at <= self._clock():

@@ -87,6 +87,11 @@ class SubscriptionRow:
             return _NEVER
         return _before(now.expires_at, self.renewed_from_s, plugin.renew_before_s)
 
+    def attempt_key(self, lease: Lease) -> str:
+        """The same for an attempt that is made again because the worker died with the one before: the outcome
+        of that is not known."""
+        return f"{self.subscription.id}/{lease.what}/{self.settled + 1}"
+
     def due_s(self) -> float:
         """When it wants attention."""
         if self.subscription.status is not SubscriptionStatus.ACTIVE or self.state.needs_authorization:

@@ -36,8 +36,11 @@ class Attempts(Protocol):
     def room(self) -> int:
         """How many more can be made at this time."""
 
-    def begin(self, subscription: TriggerSubscription, lease: Lease) -> None:
-        """Makes the attempt beside everything else; asked for again it is the same one. Does not block."""
+    def begin(self, subscription: TriggerSubscription, lease: Lease, key: str) -> None:
+        """Makes the attempt beside everything else; asked for again it is the same one. Does not block.
+
+        `key` is what the provider knows its requests by, see `SubscriptionRow.attempt_key`.
+        """
 
 
 class Subscriptions:
@@ -96,7 +99,7 @@ class Subscriptions:
         lease = found.lease
         if lease is not None and now < lease.until_s:
             if lease.holder == self._holder:
-                self._attempts.begin(found.subscription.since(found.state), lease)
+                self._attempts.begin(found.subscription.since(found.state), lease, found.attempt_key(lease))
                 self._reserved.pop(key, None)
             return Decision()
         # What has expired meanwhile is looked at as it is now.

@@ -19,14 +19,14 @@ _NO_PARAMETERS = {"type": "object", "properties": {}}
 
 
 async def choose_dataset(
-    model: ChatModel, parameters: Mapping[str, Any], datasets: Sequence[Dataset], query: str
+    model: ChatModel, parameters: Mapping[str, Any], datasets: Sequence[Dataset], query: str, key: str
 ) -> Dataset | None:
-    """None when the model finds that none of them fits. Raises `InvokeError`."""
+    """None when the model finds that none of them fits. `key`: of the request. Raises `InvokeError`."""
     tools = tuple(
         Tool(f"dataset_{number}", dataset.description or f"Questions about {dataset.name}", _NO_PARAMETERS)
         for number, dataset in enumerate(datasets)
     )
-    called = await _call(model, parameters, _ROUTER, query, tools)
+    called = await _call(model, parameters, _ROUTER, query, tools, key)
     if called is None:
         return None
     name, _ = called
@@ -39,6 +39,7 @@ async def choose_conditions(
     fields: Sequence[str],
     operators: Sequence[str],
     query: str,
+    key: str,
 ) -> dict[str, Any] | None:
     """A metadata condition as the retrieval API takes it, or None. Raises `InvokeError`."""
     condition = {
@@ -56,18 +57,20 @@ async def choose_conditions(
         "required": ["conditions"],
     }
     tool = Tool("filter_documents", "Limits the search to the documents that meet the conditions", schema)
-    called = await _call(model, parameters, _FILTER, query, (tool,))
+    called = await _call(model, parameters, _FILTER, query, (tool,), key)
     found = called[1].get("conditions") if called else None
     sound = [one for one in found or () if _is_sound(one, fields, operators)]
     return {"logical_operator": "or", "conditions": sound} if sound else None
 
 
 async def _call(
-    model: ChatModel, parameters: Mapping[str, Any], task: str, query: str, tools: tuple[Tool, ...]
+    model: ChatModel, parameters: Mapping[str, Any], task: str, query: str, tools: tuple[Tool, ...], key: str
 ) -> tuple[str, dict[str, Any]] | None:
     """Name and arguments of the function that the model calls first."""
     messages = (Message("system", task), Message("user", query))
-    request = ChatRequest(messages=messages, parameters=parameters, tools=tools, tool_choice="auto")
+    request = ChatRequest(
+        messages=messages, parameters=parameters, tools=tools, tool_choice="auto", idempotency_key=key
+    )
     completion = await model.chat(request)
     first = next(iter(completion.tool_calls), None)
     return (first.name, first.parsed()) if first else None

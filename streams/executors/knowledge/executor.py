@@ -29,33 +29,32 @@ class KnowledgeRetrievalExecutor:
         datasets = self._sources.find(call.tenant_id, data.dataset_ids)
         if not datasets:
             return Outcome("succeeded", outputs={"result": []})
-        condition = await self._condition(call.tenant_id, data, datasets, query)
+        condition = await self._condition(call, data, datasets, query)
         if data.retrieval_mode == "single":
-            passages = await self._single(
-                call.tenant_id, data, datasets, Search(query=query, condition=condition)
-            )
+            passages = await self._single(call, data, datasets, Search(query=query, condition=condition))
         else:
             config = data.multiple_retrieval_config or MultipleRetrieval()
-            passages = await self._multiple(call.tenant_id, config, datasets, query, condition)
+            passages = await self._multiple(call, config, datasets, query, condition)
         shown = {"metadata_condition": condition} if condition else {}
         return Outcome("succeeded", outputs={"result": as_result(passages)}, process_data=shown)
 
     async def _single(
-        self, tenant_id: str, data: KnowledgeRetrievalData, datasets: Sequence[Dataset], search: Search
+        self, call: NodeCall, data: KnowledgeRetrievalData, datasets: Sequence[Dataset], search: Search
     ) -> list[Passage]:
         """Of one dataset, as that says. With only one there is nothing to choose."""
         chosen: Dataset | None = datasets[0]
         if len(datasets) > 1:
             choice = data.single_retrieval_config.model if data.single_retrieval_config else ModelChoice()
-            model = self._models.find(tenant_id, choice.provider, choice.name)
-            chosen = await choose_dataset(model, choice.completion_params, datasets, search.query)
+            model = self._models.find(call.tenant_id, choice.provider, choice.name)
+            key = f"{call.execution_id}/dataset"
+            chosen = await choose_dataset(model, choice.completion_params, datasets, search.query, key)
         if chosen is None:
             return []
         return best(await self._sources.search([chosen], search), chosen.retrieval.top_k, None)
 
     async def _multiple(
         self,
-        tenant_id: str,
+        call: NodeCall,
         config: MultipleRetrieval,
         datasets: Sequence[Dataset],
         query: str,
@@ -72,12 +71,12 @@ class KnowledgeRetrievalExecutor:
         )
         passages = await self._sources.search(datasets, search)
         if reranker:
-            model = self._models.find(tenant_id, reranker.provider, reranker.model)
-            passages = await rerank(model, query, passages)
+            model = self._models.find(call.tenant_id, reranker.provider, reranker.model)
+            passages = await rerank(model, query, passages, f"{call.execution_id}/rerank")
         return best(passages, config.top_k, config.threshold)
 
     async def _condition(
-        self, tenant_id: str, data: KnowledgeRetrievalData, datasets: Sequence[Dataset], query: str
+        self, call: NodeCall, data: KnowledgeRetrievalData, datasets: Sequence[Dataset], query: str
     ) -> dict[str, Any] | None:
         """As the retrieval API takes it; None where all documents count."""
         found = data.metadata_filtering_conditions
@@ -87,5 +86,6 @@ class KnowledgeRetrievalExecutor:
         choice = data.metadata_model_config
         if data.metadata_filtering_mode == "disabled" or choice is None or not fields:
             return None
-        model = self._models.find(tenant_id, choice.provider, choice.name)
-        return await choose_conditions(model, choice.completion_params, fields, _OPERATORS, query)
+        model = self._models.find(call.tenant_id, choice.provider, choice.name)
+        key = f"{call.execution_id}/conditions"
+        return await choose_conditions(model, choice.completion_params, fields, _OPERATORS, query, key)

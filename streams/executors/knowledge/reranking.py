@@ -10,8 +10,8 @@ from transport.errors import ModelRefused
 from transport.model_endpoint import ModelEndpoint
 
 
-async def rerank(model: ChatModel, query: str, passages: Sequence[Passage]) -> list[Passage]:
-    """All of them, with the scores that the model gives. Raises `RerankingError`."""
+async def rerank(model: ChatModel, query: str, passages: Sequence[Passage], key: str) -> list[Passage]:
+    """All of them, with the scores that the model gives. `key`: of the request. Raises `RerankingError`."""
     if not passages:
         return []
     endpoint = ModelEndpoint(model.provider, model.api_key, model.session)
@@ -23,7 +23,7 @@ async def rerank(model: ChatModel, query: str, passages: Sequence[Passage]) -> l
         "return_documents": False,
     }
     try:
-        reply = await endpoint.post("rerank", body)
+        reply = await endpoint.post("rerank", body, key)
     except ModelRefused as refused:
         raise RerankingError(str(refused)) from refused
     return [passages[index].scored(score) for index, score in _scores(reply, len(passages))]

@@ -160,8 +160,7 @@ class ChatModel:
         return f"model provider {self.provider.name!r} (model {self.name})"
 
     def _headers(self, idempotency_key: str | None) -> dict[str, str]:
-        key = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
-        return {**self._endpoint.headers(), **key}
+        return self._endpoint.headers(idempotency_key)
 
     def _timeout(self) -> aiohttp.ClientTimeout:
         provider = self.provider

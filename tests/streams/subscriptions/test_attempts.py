@@ -106,6 +106,17 @@ def test_a_renewal_that_fails_keeps_no_token_from_being_refreshed() -> None:
     assert tried.lease.what == "token"
 
 
+def test_an_attempt_that_is_made_again_has_the_same_key_until_its_outcome_is_known() -> None:
+    def key(found: SubscriptionRow) -> str:
+        assert found.lease is not None
+        return found.attempt_key(found.lease)
+
+    first = leased(row(credential_expires_at=int(NOW) + 100), "dead", NOW + 99)
+    again = leased(first, "heir", NOW + 999)
+    assert key(first) == key(again) == f"{first.subscription.id}/token/1"
+    assert key(leased(failed(again, NOW + 1000), "heir", NOW + 2000)) != key(again)
+
+
 def test_what_is_out_of_date_does_not_count() -> None:
     due = row(credential_expires_at=int(NOW) + 100)
     second = leased(leased(due, "dead", NOW + 99), "heir", NOW + 999)

@@ -24,7 +24,7 @@ class Attempts:
     def room(self) -> int:
         return self.most - len(self.begun) + self.ended
 
-    def begin(self, subscription: TriggerSubscription, lease: Lease) -> None:
+    def begin(self, subscription: TriggerSubscription, lease: Lease, key: str) -> None:
         if subscription.id not in self.begun:
             self.begun.append(subscription.id)
 

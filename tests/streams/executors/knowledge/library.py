@@ -31,6 +31,7 @@ class Asked:
     path: str
     authorization: str
     body: dict[str, Any]
+    key: str | None = None
 
 
 @dataclass
@@ -60,7 +61,14 @@ class Library:
 
     async def handle(self, request: web.Request) -> web.Response:
         body = json.loads(await request.read())
-        self.asked.append(Asked(request.path, request.headers.get("Authorization", ""), body))
+        self.asked.append(
+            Asked(
+                request.path,
+                request.headers.get("Authorization", ""),
+                body,
+                request.headers.get("Idempotency-Key"),
+            )
+        )
         answer = self.answers[request.path](body)
         status, answer = answer if isinstance(answer, tuple) else (200, answer)
         content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()

@@ -203,6 +203,7 @@ async def test_a_model_puts_the_conditions(library: Library) -> None:
         library, dataset_ids=["a"], metadata_filtering_mode="automatic", metadata_model_config=CHOICE
     )
     expected = {"name": "lang", "comparison_operator": "is", "value": "en"}
+    assert library.asked[0].key == "e/conditions"
     assert library.asked[1].body["metadata_condition"]["conditions"] == [expected]
     assert outcome.process_data["metadata_condition"]["conditions"] == [expected]
 

@@ -262,6 +262,14 @@ async def test_another_header_for_the_key_and_a_query(endpoint: Endpoint) -> Non
     assert "authorization" not in asked.headers
 
 
+async def test_every_attempt_at_a_request_carries_the_same_key(endpoint: Endpoint) -> None:
+    endpoint.replies = [BUSY, BUSY, Reply(spoken("ok"))]
+    await ask(endpoint, request={"idempotency_key": "e1"})
+    assert [asked.headers["idempotency-key"] for asked in endpoint.asked] == ["e1"] * 3
+    await ask(endpoint, request={"idempotency_key": "e1"}, headers={"idempotency-key": "mine"})
+    assert endpoint.asked[-1].headers["idempotency-key"] == "mine"
+
+
 async def test_no_key_no_header(endpoint: Endpoint) -> None:
     endpoint.say("ok")
     await ask(endpoint, key=None)
