@@ -56,7 +56,10 @@ class ClickHouseServer:
         path = os.path.realpath(directory)
         # Kept open, since the engine ends with its last session.
         self._anchor = _connect(path)
-        self._http = ThreadingHTTPServer(("127.0.0.1", port), type("Served", (_Handler,), {"engine": path}))
+        self._running = _Running()
+        served = {"engine": path, "running": self._running}
+        self._http = ThreadingHTTPServer(("127.0.0.1", port), type("Served", (_Handler,), served))
+        # Connections stay open while nothing is asked.
         self._http.daemon_threads = True
         self._thread = threading.Thread(target=self._http.serve_forever, name="clickhouse")
         self._thread.start()
@@ -67,10 +70,11 @@ class ClickHouseServer:
         return dsn(self._http.server_port)
 
     def close(self) -> None:
-        """Nothing is answered afterwards."""
+        """Ends with the statements under way: the engine must not be closed under them."""
         self._http.shutdown()
         self._thread.join()
         self._http.server_close()
+        self._running.end()
         self._anchor.close()
 
 
@@ -79,9 +83,40 @@ def dsn(port: int) -> str:
     return f"http://{USER}:{PASSWORD.replace('/', '%2F')}@127.0.0.1:{port}"
 
 
+class Ended(Exception):
+    """No statement is begun any more."""
+
+
+class _Running:
+    """How many statements are under way."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._count = 0
+        self._ended = False
+
+    def __enter__(self) -> None:
+        with self._changed:
+            if self._ended:
+                raise Ended("the server is about to end")
+            self._count += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._changed:
+            self._count -= 1
+            self._changed.notify_all()
+
+    def end(self) -> None:
+        """Returns when none is, and none will be."""
+        with self._changed:
+            self._ended = True
+            self._changed.wait_for(lambda: not self._count)
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     engine = ""
+    running = _Running()
 
     def do_GET(self) -> None:
         self.do_POST()
@@ -98,7 +133,11 @@ class _Handler(BaseHTTPRequestHandler):
             )
             return
         try:
-            with _session(self.engine, given) as session, _statement(given.get("query", ""), body) as sql:
+            with (
+                self.running,
+                _session(self.engine, given) as session,
+                _statement(given.get("query", ""), body) as sql,
+            ):
                 parameters = {k.removeprefix("param_"): v for k, v in given.items() if k.startswith("param_")}
                 output = session.query(sql, "TabSeparated", params=parameters).bytes()
         except Exception as refused:  # chdb raises RuntimeErrors of its own for all that goes wrong
