@@ -20,8 +20,11 @@ $(VENV)/.installed: pyproject.toml
 up: $(VENV)/.installed ## start the whole system here; ARGS=--exit ends after the sample runs
 	@exec $(BIN)/hopline up $(ARGS)
 
+# Four processes on two cores, because many tests mostly wait. They start a hundred others, which would all
+# compile the same files where the environment forbids Python to keep what it has compiled.
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.installed graphon ## the whole suite, on a real broker and the real ClickHouse engine
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 EXAMPLES ?= 2000
 differential: $(VENV)/.installed graphon ## the same graphs on Dify's engine and here; EXAMPLES= of the generator

@@ -1,6 +1,6 @@
 """Fixtures of the whole suite: the one broker that all integration tests share."""
 
-import asyncio
+import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -9,8 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from pydantic import SecretStr
 
-from cli.kafka.broker import EmbeddedBroker
-from cli.kafka.settings import BrokerSettings
+from tests.shared_broker import shared_broker
 from transport.clickhouse import ClickHouse
 from transport.settings import ClickHouseSettings
 
@@ -18,28 +17,36 @@ from transport.settings import ClickHouseSettings
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
 
-_LONGEST_FIRST = ("test_soak", "test_crash")
-"""Files of minutes: begun last, they would keep one process busy when the other has ended."""
+# Java's optimizing compiler pays after minutes of load; the brokers here live for seconds.
+os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
+
+_LONGEST_FIRST = ("test_soak", "test_crash", "test_up", "test_sources", "test_shell_faults")
+"""Files that take long: begun last, one of them would go on when everything else has ended."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts the longest files in front, and leaves the order otherwise."""
-    items.sort(key=lambda item: item.path.stem not in _LONGEST_FIRST)
+    """Puts the longest files in front, then all that wait for processes, and leaves the order otherwise."""
+
+    def rank(item: pytest.Item) -> int:
+        longest = item.path.stem in _LONGEST_FIRST
+        waits = item.get_closest_marker("broker") is not None
+        return _LONGEST_FIRST.index(item.path.stem) if longest else len(_LONGEST_FIRST) + (not waits)
+
+    items.sort(key=rank)
 
 
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Bootstrap servers of the embedded broker, started when the first test asks for it.
 
-    Tests keep apart by `topic_prefix`, and leave the broker alone: those that stop one start their own.
+    The processes of `-n` share it. Tests keep apart by `topic_prefix`, and leave the broker alone: those
+    that stop one start their own.
     """
-    embedded = EmbeddedBroker(BrokerSettings(data_dir=tmp_path_factory.mktemp("broker"), port=0))
-    with asyncio.Runner() as runner:
-        runner.run(embedded.start(print))
-        try:
-            yield embedded.bootstrap_servers
-        finally:
-            runner.run(embedded.stop())
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "broker"
+    folder.mkdir(exist_ok=True)
+    with shared_broker(folder) as servers:
+        yield servers
 
 
 @pytest.fixture
