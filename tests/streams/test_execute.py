@@ -125,6 +125,14 @@ def test_a_long_error_is_cut() -> None:
     assert len(result["error"]) < 100_000
 
 
+async def test_a_task_that_is_executed_again_has_the_same_identity_and_a_further_attempt_another() -> None:
+    stage = Stage(Outcome("succeeded"))
+    for _ in range(2):  # as after the death of the worker that had it
+        await stage.executor.execute(stage.task())
+    await stage.executor.execute(stage.task(node_execution_id="e-2", attempt=2))
+    assert [call.execution_id for call in stage.calls] == ["e-1", "e-1", "e-2"]
+
+
 async def interrupted(stage: Stage) -> tuple[list[Send], bool]:
     """What is sent for a node that is interrupted half way, and whether it came to know."""
     begun, noticed = asyncio.Event(), asyncio.Event()
