@@ -9,7 +9,7 @@ from typing import Any
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
-from schemas.topics import TOPICS
+from schemas.topics import TOPICS, Topic
 from transport.errors import BrokerUnreachable, TopicsMismatch
 from transport.settings import KafkaSettings
 
@@ -90,7 +90,7 @@ def _create(settings: KafkaSettings) -> list[str]:
     for topic in TOPICS.values():
         name, partitions = settings.full_name(topic.name), topic.partitions(settings.partitions)
         if name not in existing:
-            missing.append(NewTopic(name, partitions, settings.replication_factor, config=topic.config()))
+            missing.append(new_topic(topic, settings))
         elif existing[name] != partitions:
             raise TopicsMismatch(
                 f"topic {name} has {existing[name]} partitions, HOPLINE_PARTITIONS asks for {partitions}: "
@@ -109,6 +109,13 @@ def _create(settings: KafkaSettings) -> list[str]:
         admin, [TopicPartition(new.topic, p) for new in missing for p in range(new.num_partitions)]
     )
     return created
+
+
+def new_topic(topic: Topic, settings: KafkaSettings) -> NewTopic:
+    """What the broker is asked for. Pure."""
+    config = {**topic.config(), "min.insync.replicas": str(settings.min_insync_replicas)}
+    partitions = topic.partitions(settings.partitions)
+    return NewTopic(settings.full_name(topic.name), partitions, settings.replication_factor, config=config)
 
 
 def _await_leaders(admin: AdminClient, partitions: list[TopicPartition]) -> None:

@@ -28,6 +28,15 @@ class KafkaSettings(BaseSettings):
     replication_factor: Annotated[int, Field(ge=1, le=9)] = 1
     """Of every topic; 3 in production."""
 
+    @property
+    def min_insync_replicas(self) -> int:
+        """How many must have a message before it is acknowledged: most of them, from three on.
+
+        With the broker's own default of 1, all but the leader may be behind; an acknowledged message is lost
+        with the leader's disk then.
+        """
+        return self.replication_factor // 2 + 1 if self.replication_factor >= 3 else 1
+
     def full_name(self, topic: str) -> str:
         """The topic as the broker knows it, from its name in the registry."""
         return self.topic_prefix + topic
