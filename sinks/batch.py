@@ -26,6 +26,10 @@ _ROW_S = 0.003
 """What each row of a batch adds to the distance of the next. An insert costs as much as a thousand rows do,
 so from some 300 rows/s on they are better collected; below that the distance stays at its least."""
 
+_RATE_S = 2e-4
+"""What each row a second adds to it where there are thousands: when four times as many rows go into an insert,
+its cost and that of the merges behind it is half as much for each."""
+
 
 class Partition(NamedTuple):
     """`topic` is the registry's name."""
@@ -90,10 +94,15 @@ class Batch:
         """Whether it has something that somebody waits for, so that nothing can make it due any sooner."""
         return self._oldest_urgent < math.inf
 
+    def _next_distance(self, since_s: float) -> float:
+        """Of the batch after this one, which has collected its rows in `since_s`."""
+        settings = self.settings
+        busy = min(settings.batch_distance_s, self.rows / since_s * _RATE_S) if since_s > 0 else 0.0
+        return max(settings.batch_interval_s, min(settings.batch_age_s, self.rows * _ROW_S), busy)
+
     def start_again(self, started: float) -> None:
         """Empties it once it is written; `started` is when writing began."""
-        settings = self.settings
-        self._distance_s = max(settings.batch_interval_s, min(settings.batch_age_s, self.rows * _ROW_S))
+        self._distance_s = self._next_distance(started - self._started)
         self.messages.clear()
         self.offsets.clear()
         self.rows = self.bytes = 0

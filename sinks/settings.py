@@ -20,7 +20,7 @@ class SinkSettings(BaseSettings):
     batch_interval_s: Annotated[float, Field(ge=0, le=60)] = 0.025
     """Least time between the starts of two batches: an insert costs 5 to 10 ms of a CPU however few its rows
     are, and leaves a part to be merged. What comes after a longer silence is written at once; under load the
-    distance grows up to `batch_age_s`."""
+    distance grows, up to `batch_age_s`, and with thousands of rows a second up to `batch_distance_s`."""
 
     batch_settle_s: Annotated[float, Field(ge=0, le=1)] = 0.003
     """How long a record that somebody waits for (runs, dead letters) lets those catch up that were sent with
@@ -32,6 +32,9 @@ class SinkSettings(BaseSettings):
 
     drain_timeout_s: Annotated[float, Field(ge=0, le=300, validation_alias="HOPLINE_DRAIN_TIMEOUT_S")] = 8.0
     """How long a stopping sink tries to write what it has read; another one reads again what it could not."""
+
+    batch_distance_s: Annotated[float, Field(ge=0, le=60)] = 1.0
+    """The most that the distance grows to: with 5,000 rows a second."""
 
     retry_max_s: Annotated[float, Field(gt=0, le=600)] = 10.0
     """Ceiling of the pause between two attempts at a batch, which starts at 0.1 s and doubles."""

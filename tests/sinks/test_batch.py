@@ -65,6 +65,16 @@ def test_under_load_the_distance_grows_but_not_for_ever() -> None:
         assert made.due_in(100.0) == due_in
 
 
+def test_with_thousands_of_rows_a_second_it_grows_further() -> None:
+    for rows, due_in in ((1_000, 0.25), (2_500, 0.5), (5_000, 1.0), (50_000, 1.0)):
+        made = batch(SinkSettings(batch_rows=100_000, batch_bytes=10_000_000))
+        made.start_again(99.0)
+        made.add("runs", [message("runs", b"x")] * rows, 99.5)
+        made.start_again(100.0)
+        made.add("runs", [message("runs", b"x")], 100.0)
+        assert made.due_in(100.0) == due_in
+
+
 def test_a_full_batch_keeps_no_distance() -> None:
     for rows, size in ((100, 1), (10, 1_000)):
         made = batch()
