@@ -22,7 +22,7 @@ from streams.executors.outcome import NodeCall, Outcome
 from streams.executors.tools.errors import ToolParameterError
 from streams.interruptions import Interruptions
 from streams.offload import Owner, packed, packed_outputs
-from streams.placeholders import placeholder, secret_variables
+from streams.placeholders import placeholder
 from streams.results import failed, masked, payload_of
 from streams.shell.stage import Record, TaskStage
 from transport.definitions import WORKFLOWS
@@ -176,7 +176,7 @@ class Executor:
         if workflow is None:
             raise UnknownVersion(f"workflow {task['workflow_id']} has no version {task['version']!r}")
         text, found = task["config"] + task["inputs"], {}
-        for variable in secret_variables(workflow):
+        for variable in workflow.secret_variables:
             if (stand_in := placeholder(variable)) not in text:
                 continue
             if self._secrets is None:

@@ -90,7 +90,7 @@ class Following:
 
 def _kept(effect: Effect, workflow: Workflow) -> Effect:
     """Only a task may say which secret is meant."""
-    if isinstance(effect, TaskScheduled):
+    if isinstance(effect, TaskScheduled) or not workflow.secret_variables:
         return effect
     return replace(effect, record=without_placeholders(effect.record, workflow))
 

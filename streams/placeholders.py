@@ -6,7 +6,7 @@ there its selector stands for it.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from schemas.codec import Record
@@ -14,11 +14,6 @@ from schemas.models import Workflow
 
 _BEGIN = "{{#env:"
 _DIGITS = 32
-
-
-def secret_variables(workflow: Workflow) -> Iterable[Mapping[str, Any]]:
-    """Of the environment; the value of each is encrypted."""
-    return (one for one in workflow.environment_variables if one.get("value_type") == "secret")
 
 
 def placeholder(variable: Mapping[str, Any]) -> str:
@@ -29,9 +24,10 @@ def placeholder(variable: Mapping[str, Any]) -> str:
 
 def without_placeholders(record: Record, workflow: Workflow) -> Record:
     """A record as it is kept: each secret shown by its selector."""
-    if not any(isinstance(text, str) and _BEGIN in text for text in record.values()):
+    secrets = workflow.secret_variables
+    if not secrets or not any(isinstance(text, str) and _BEGIN in text for text in record.values()):
         return record
-    shown = {placeholder(one): _selector(str(one.get("name"))) for one in secret_variables(workflow)}
+    shown = {placeholder(one): _selector(str(one.get("name"))) for one in secrets}
     return {name: _replaced(value, shown) for name, value in record.items()}
 
 

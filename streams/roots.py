@@ -10,7 +10,7 @@ def root_node(workflow: Workflow, trigger_type: str, node_id: str) -> str | None
 
     None for a workflow that begins with a start node, whose form the event fills in.
     """
-    kinds = {found: str(data.get("type")) for found, data in workflow.walk_nodes()}
+    kinds = workflow.node_types
     if "start" in kinds.values():
         return None
     roots = {found: kind for found, kind in kinds.items() if kind in TRIGGERS}

@@ -55,6 +55,21 @@ class Workflow(Entity):
         """SHA-256 of the graph: what a run's snapshot refers to."""
         return hashlib.sha256(canonical_json(self.graph)).hexdigest()
 
+    @cached_property
+    def node_types(self) -> Mapping[str, str]:
+        """Id -> type of every node, in their order. Looked at for each event, so a graph is walked once."""
+        return {node_id: str(data.get("type")) for node_id, data in self.walk_nodes()}
+
+    @cached_property
+    def start_variables(self) -> list[Any]:
+        """Of the form of the start node; none where there is no such node."""
+        return next((data.get("variables", []) for _, data in self.walk_nodes("start")), [])
+
+    @cached_property
+    def secret_variables(self) -> tuple[Mapping[str, Any], ...]:
+        """Of the environment; the value of each is encrypted."""
+        return tuple(one for one in self.environment_variables if one.get("value_type") == "secret")
+
     @property
     def graph_dict(self) -> Mapping[str, Any]:
         """Nodes and edges."""
@@ -100,10 +115,9 @@ class Workflow(Entity):
 
     def user_input_form(self, *, to_old_structure: bool = False) -> list[Any]:
         """The variables of the start node; in the old structure each is an object under its type."""
-        for _, data in self.walk_nodes("start"):
-            variables: list[Any] = data.get("variables", [])
-            return [{one["type"]: one} for one in variables] if to_old_structure else variables
-        return []
+        if to_old_structure:
+            return [{one["type"]: one} for one in self.start_variables]
+        return self.start_variables
 
     def rag_pipeline_user_input_form(self) -> list[Any]:
         """The variables of a RAG pipeline."""
