@@ -67,6 +67,15 @@ class ClickHouse:
         Raises `ClickHouseUnavailable`, whose message says what to do.
         """
         engine = await asyncio.to_thread(_open, settings)
+        if isinstance(engine, ServerEngine):
+            await asyncio.to_thread(engine.connect)
+        return cls(engine, settings.database)
+
+    @classmethod
+    async def prepare(cls, settings: ClickHouseSettings) -> Self:
+        """`connect`, but a server is reached by the first statement, and by the next when it was away then:
+        a statement raises `ClickHouseUnavailable` meanwhile. An embedded engine is opened."""
+        engine = await asyncio.to_thread(_open, settings)
         return cls(engine, settings.database)
 
     async def query(self, sql: str, parameters: Mapping[str, str] | None = None) -> Rows:

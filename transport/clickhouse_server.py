@@ -1,9 +1,11 @@
 """A ClickHouse server, over HTTP."""
 
+import threading
 from collections.abc import Mapping, Sequence
 from urllib.parse import unquote, urlsplit
 
 import clickhouse_connect
+from clickhouse_connect.driver import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError, OperationalError
 
 from transport.errors import ClickHouseUnavailable, StatementRefused
@@ -15,22 +17,43 @@ _ANSWER_TIMEOUT_S = 120
 
 
 class ServerEngine:
-    """Implements `transport.clickhouse.Engine`: a pool of connections, no session."""
+    """Implements `transport.clickhouse.Engine`: a pool of connections, no session.
+
+    The server is reached at the first use, and again at the next one when it was away.
+    """
 
     def __init__(self, url: str, database: str, session: Mapping[str, str]) -> None:
-        """Asks the server for its version, and creates the database. Raises `ClickHouseUnavailable`."""
+        """Reaches nobody yet."""
         parts = urlsplit(url)
-        scheme = _SCHEMES[parts.scheme]
-        self._where = f"{parts.hostname}:{parts.port or _PORTS[scheme]}"
+        self._scheme = _SCHEMES[parts.scheme]
+        self._host, self._port = parts.hostname or "localhost", parts.port or _PORTS[self._scheme]
+        self._user, self._password = unquote(parts.username or "default"), unquote(parts.password or "")
+        self._where = f"{self._host}:{self._port}"
+        self._database = database
+        self._session = dict(session)
+        self._client: Client | None = None
+        self._connecting = threading.Lock()
+
+    def connect(self) -> None:
+        """Asks the server for its version, and creates the database. Raises `ClickHouseUnavailable`."""
+        self._connected()
+
+    def _connected(self) -> Client:
+        with self._connecting:
+            if self._client is None:
+                self._client = self._connect()
+            return self._client
+
+    def _connect(self) -> Client:
         try:
-            self._client = clickhouse_connect.get_client(
-                interface=scheme,
-                host=parts.hostname or "localhost",
-                port=parts.port or _PORTS[scheme],
-                username=unquote(parts.username or "default"),
-                password=unquote(parts.password or ""),
+            client = clickhouse_connect.get_client(
+                interface=self._scheme,
+                host=self._host,
+                port=self._port,
+                username=self._user,
+                password=self._password,
                 database="default",
-                settings=dict(session),
+                settings=self._session,
                 connect_timeout=_CONNECT_TIMEOUT_S,
                 send_receive_timeout=_ANSWER_TIMEOUT_S,
                 # Statements of several threads at a time: a session would refuse all but one.
@@ -41,8 +64,12 @@ class ServerEngine:
                 f"no ClickHouse server to be used at {self._where} ({_one_line(refused)}): "
                 "start it, or correct HOPLINE_CLICKHOUSE"
             ) from refused
-        self.run(f"CREATE DATABASE IF NOT EXISTS `{database}`", {})
-        self._client.database = database
+        try:
+            client.command(f"CREATE DATABASE IF NOT EXISTS `{self._database}`")
+        except ClickHouseError as refused:
+            raise self._translated(refused) from refused
+        client.database = self._database
+        return client
 
     def run(self, sql: str, parameters: Mapping[str, str]) -> bytes:
         """See `Engine.run`."""
@@ -54,19 +81,22 @@ class ServerEngine:
 
     def insert(self, table: str, columns: Sequence[str], data: bytes, input_format: str) -> None:
         """See `Engine.insert`."""
+        client = self._connected()
         try:
-            self._client.raw_insert(table, columns, insert_block=data, fmt=input_format)
+            client.raw_insert(table, columns, insert_block=data, fmt=input_format)
         except ClickHouseError as refused:
             raise self._translated(refused) from refused
 
     def close(self) -> None:
         """See `Engine.close`."""
-        self._client.close()
+        if self._client is not None:
+            self._client.close()
 
     def _ask(self, sql: str, parameters: Mapping[str, str], settings: Mapping[str, str]) -> bytes:
+        client = self._connected()
         try:
             bound = {name: _Escaped(value) for name, value in parameters.items()}
-            return self._client.raw_query(sql, parameters=bound, settings=dict(settings))
+            return client.raw_query(sql, parameters=bound, settings=dict(settings))
         except ClickHouseError as refused:
             raise self._translated(refused) from refused
 

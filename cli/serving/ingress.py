@@ -10,7 +10,6 @@ from ingress.app import build_app
 from ingress.server import serve as serve_http
 from ingress.settings import IngressSettings
 from transport.clickhouse import ClickHouse
-from transport.errors import ClickHouseUnavailable
 from transport.settings import ClickHouseSettings, KafkaSettings, StorageSettings
 from transport.storage import Storage
 
@@ -48,16 +47,10 @@ async def serve(stop: asyncio.Event) -> int:
 async def _connect(history: ClickHouseSettings) -> ClickHouse | None:
     """What the run history is read from; None where nothing has been named.
 
-    A server that is away must not keep events out: they are taken, and the history is not shown. An embedded
-    engine that cannot be opened belongs to another process, which no restart would mend.
+    A server that is away, or hangs, must not keep events out: it is reached when the history is read. An
+    embedded engine that cannot be opened belongs to another process, which no restart would mend.
     """
     if not history.model_fields_set:
         log.warning("HOPLINE_CLICKHOUSE is not set: the routes of the run history answer 503")
         return None
-    try:
-        return await ClickHouse.connect(history)
-    except ClickHouseUnavailable as away:
-        if history.path is not None:
-            raise
-        log.error("the routes of the run history answer 503 until the next start: %s", away)
-        return None
+    return await ClickHouse.prepare(history)

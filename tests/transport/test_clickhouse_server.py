@@ -13,6 +13,8 @@ import pytest
 from pydantic import SecretStr
 
 from bench.chaos.clickhouse import ClickHouseServer
+from bench.chaos.clickhouse import dsn as dsn_of
+from bench.fleet import lasting_port
 from ingress.errors import Malformed
 from ingress.sql import Sql
 from sinks.migrate import migrate
@@ -53,6 +55,20 @@ async def test_values_are_those_of_the_embedded_engine(server: ClickHouse) -> No
     assert rows.rows == [
         ["it's\n\t\\ é", 18446744073709551615, "2026-01-02T03:04:05.678901Z", server.database]
     ]
+
+
+async def test_a_server_that_comes_later_is_used_from_then_on(
+    clickhouse: ClickHouse, clickhouse_directory: Path
+) -> None:
+    port = lasting_port()
+    late = await ClickHouse.prepare(ClickHouseSettings(dsn=SecretStr(f"{dsn_of(port)}/late")))
+    with pytest.raises(ClickHouseUnavailable, match="no ClickHouse server to be used"):
+        await late.query("SELECT 1")
+    running = ClickHouseServer(clickhouse_directory, port)
+    assert (await late.query("SELECT currentDatabase()")).rows == [["late"]]
+    await late.execute("DROP DATABASE late SYNC")
+    await late.close()
+    running.close()
 
 
 async def test_a_parameter_may_be_an_array(server: ClickHouse) -> None:
