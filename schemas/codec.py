@@ -6,7 +6,7 @@ as 4 big-endian bytes, the body. Timestamps are plain integers (microseconds) on
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -62,10 +62,20 @@ def parse(schema: Any) -> Any:
     return fastavro.parse_schema(_plain(schema), named_schemas={})
 
 
-class SingleObjectCodec:
-    """The default framing: a consumer needs the `.avsc` files and nothing else."""
+FindSchema = Callable[[bytes], tuple[str, Any] | None]
+"""The name and the schema with a fingerprint, None for one that nobody knows. May block."""
 
-    def __init__(self) -> None:
+
+def current_schemas() -> dict[bytes, tuple[str, Any]]:
+    """Fingerprint -> name and schema, of what this release writes."""
+    return {fingerprint(schema): (name, schema) for name in schema_names() for schema in (load(name),)}
+
+
+class SingleObjectCodec:
+    """The default framing: a consumer needs the `.avsc` files, and for what a later release writes `find`."""
+
+    def __init__(self, find: FindSchema | None = None) -> None:
+        self._find = find
         self._writers: dict[str, tuple[bytes, Any]] = {}
         self._readers: dict[bytes, tuple[str, Any]] = {}
         for name in schema_names():
@@ -85,15 +95,18 @@ class SingleObjectCodec:
             raise UndecodableValue(
                 f"not an Avro single-object value of {schema}: it does not start with C3 01"
             )
-        found = self._readers.get(value[2:_HEADER_BYTES])
-        if found is None:
-            raise UndecodableValue(
-                f"schema fingerprint {value[2:_HEADER_BYTES].hex()} is unknown: written by a newer release?"
-            )
-        name, writer = found
+        name, writer = self._readers.get(value[2:_HEADER_BYTES]) or self._learn(value[2:_HEADER_BYTES])
         if name != schema:
             raise UndecodableValue(f"a value of {name} where {schema} was expected")
         return read(value, _HEADER_BYTES, writer, self._writers[schema][1], schema)
+
+    def _learn(self, mark: bytes) -> tuple[str, Any]:
+        found = self._find(mark) if self._find is not None else None
+        if found is None:
+            raise UndecodableValue(f"schema fingerprint {mark.hex()} is unknown: written by a newer release?")
+        name, schema = found
+        self._readers[mark] = name, parse(schema)
+        return self._readers[mark]
 
 
 def write(header: bytes, parsed: Any, record: Mapping[str, Any]) -> bytes:

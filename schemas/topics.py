@@ -104,6 +104,7 @@ _TOPICS = (
         single_partition=True,
     ),
     _definitions("tool_providers"),
+    Topic("schemas", None, "schema fingerprint", "any", compacted=True, single_partition=True),
     _changelog("conversations", "conversation.commands"),
     _changelog("dedup", "trigger.events"),
     _changelog("gates", "gate.commands"),

@@ -11,6 +11,7 @@ from schemas.errors import UndecodableValue
 from schemas.topics import TOPICS
 from transport.errors import TransportError
 from transport.settings import KafkaSettings
+from transport.shared_schemas import SharedSchemas
 
 _MAGIC = b"\x00"
 _HEADER_BYTES = 5
@@ -83,5 +84,5 @@ class ConfluentCodec:
 def open_codec(settings: KafkaSettings) -> Codec:
     """The deployment's codec: its framing follows from `HOPLINE_SCHEMA_REGISTRY`. May block; call once."""
     if settings.schema_registry is None:
-        return SingleObjectCodec()
+        return SingleObjectCodec(SharedSchemas(settings).find)
     return ConfluentCodec(settings, settings.schema_registry)

@@ -18,13 +18,13 @@ from cli.errors import CommandFailed
 from cli.kafka.broker import EmbeddedBroker
 from cli.kafka.settings import BrokerSettings
 from cli.processes import Child
+from cli.serving.topics import ensure_topics
 from cli.settings import resolve
 from ingress.app import build_app
 from ingress.server import serve
 from ingress.settings import IngressSettings
 from sinks.app import Sink
 from sinks.settings import SinkSettings
-from transport.admin import create_topics
 from transport.clickhouse import ClickHouse
 from transport.registry import open_codec
 from transport.settings import ClickHouseSettings, KafkaSettings, StorageSettings
@@ -94,7 +94,7 @@ class System:
     async def _start(self, stack: AsyncExitStack) -> None:
         kafka = await self._kafka(stack)
         self.bootstrap_servers = kafka.bootstrap_servers
-        created = await create_topics(kafka)
+        created = await ensure_topics(kafka)
         self._tell(f"Topics ready, {len(created)} of them new" if created else "Topics ready")
         clickhouse = await self._sink(stack, kafka)
         await self._workers(stack, kafka)
