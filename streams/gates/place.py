@@ -16,6 +16,9 @@ from streams.shell.rows import BREAK
 from streams.shell.stage import Decision, Kept
 from transport.producer import Send
 
+_OUTAGE_US = 60_000_000
+"""A head that is served so late was nobody's for a while."""
+
 _SOON_US = 1_000
 """Until a row is served that is due at once: it must not be due in the turn that has served it."""
 
@@ -45,8 +48,14 @@ class Place:
         self._decision.writes[self._gate_key] = self.head.encode()
 
     def forget(self) -> None:
-        """Nothing is left of the gate but those that wait."""
-        self._decision.writes[self._gate_key] = None
+        """Nothing is left of the gate but those that wait. Not right after an outage: what a router repeats
+        that died before it comes only now."""
+        due_us = self.head.due_us
+        if due_us is not None and self.now_us - due_us > _OUTAGE_US:
+            self.head.due_us = self.now_us + _OUTAGE_US
+            self.keep()
+        else:
+            self._decision.writes[self._gate_key] = None
 
     def soon(self) -> int:
         """The time for what is to be done next."""
@@ -99,7 +108,7 @@ class Place:
     def waiting(self, most: int) -> list[str]:
         """The names of the first of those that wait, in the order in which they came."""
         prefix = self._gate_key + BREAK
-        return [key[len(prefix) :] for key in self._kept.under(prefix)[:most]]
+        return [key[len(prefix) :] for key in self._kept.under(prefix, most)]
 
     def started(self, ticket: Ticket) -> dict[str, Any]:
         """The payload of its start. Raises `NotYet` while it is under way from the object storage."""

@@ -1,7 +1,7 @@
 """What a stage has kept as of now: the table, under the writes of the turn that is being decided."""
 
 from collections.abc import Mapping
-from itertools import chain
+from itertools import chain, islice
 
 from streams.shell.replay import owner_of
 from streams.shell.rows import BREAK, Write
@@ -16,7 +16,7 @@ class Nothing:
         """Always None."""
         return None
 
-    def under(self, prefix: str) -> list[str]:
+    def under(self, prefix: str, most: int | None = None) -> list[str]:
         """Always empty."""
         return []
 
@@ -24,22 +24,37 @@ class Nothing:
 class _View:
     """The `Kept` of one partition."""
 
-    __slots__ = ("_partition", "_table", "_writes")
+    __slots__ = ("_partition", "_parts", "_table", "_writes")
 
-    def __init__(self, table: Table, partition: int, writes: dict[str, bytes | None]) -> None:
+    def __init__(self, table: Table, partition: int) -> None:
         self._table = table
         self._partition = partition
-        self._writes = writes
+        self._writes: dict[str, bytes | None] = {}
+        self._parts: dict[str, set[str]] = {}
+        """Of what was written, the keys with a `BREAK`, by what they begin with."""
+
+    @property
+    def writes(self) -> Mapping[str, bytes | None]:
+        """What was written, in order."""
+        return self._writes
+
+    def write(self, writes: Mapping[str, bytes | None]) -> None:
+        """Further rows."""
+        self._writes.update(writes)
+        for key in writes:
+            if BREAK in key:
+                self._parts.setdefault(key[: key.index(BREAK) + 1], set()).add(key)
 
     def get(self, key: str) -> bytes | None:
         if key in self._writes:
             return self._writes[key]
         return self._table.get(self._partition, key)
 
-    def under(self, prefix: str) -> list[str]:
-        written = {key for key, value in self._writes.items() if value is not None and key.startswith(prefix)}
-        kept = (key for key in self._table.under(self._partition, prefix) if key not in self._writes)
-        return sorted(written.union(kept))
+    def under(self, prefix: str, most: int | None = None) -> list[str]:
+        written = self._parts.get(prefix, set())
+        there = {key for key in written if self._writes[key] is not None}
+        kept = (key for key in self._table.under(self._partition, prefix) if key not in written)
+        return sorted(there.union(islice(kept, most)))[:most]
 
 
 class Overlay:
@@ -48,31 +63,29 @@ class Overlay:
 
     def __init__(self, table: Table | None) -> None:
         self._table = table
-        self._writes: dict[int, dict[str, bytes | None]] = {}
-        self._views: dict[int, Kept] = {}
+        self._views: dict[int, _View] = {}
 
     def of(self, partition: int) -> Kept:
         """What is kept for a partition."""
-        view = self._views.get(partition)
-        if view is None:
-            view = self._views[partition] = self._open(partition)
-        return view
+        return Nothing() if self._table is None else self._view(self._table, partition)
 
-    def write(self, partition: int, writes: dict[str, bytes | None]) -> None:
-        """A decision's writes."""
-        if writes:
-            self.of(partition)
-            self._writes[partition].update(writes)
+    def write(self, partition: int, writes: Mapping[str, bytes | None]) -> None:
+        """A decision's writes. Raises `ValueError` where there is no table."""
+        if not writes:
+            return
+        if self._table is None:
+            raise ValueError("a stage without a table has decided to write rows")
+        self._view(self._table, partition).write(writes)
 
     def writes(self) -> dict[int, list[Write]]:
         """Partition to what has been written, rows that belong together one after the other."""
-        return {partition: _together(writes) for partition, writes in self._writes.items() if writes}
+        return {number: _together(view.writes) for number, view in self._views.items() if view.writes}
 
-    def _open(self, partition: int) -> Kept:
-        if self._table is None:
-            return Nothing()
-        writes = self._writes.setdefault(partition, {})
-        return _View(self._table, partition, writes)
+    def _view(self, table: Table, partition: int) -> _View:
+        view = self._views.get(partition)
+        if view is None:
+            view = self._views[partition] = _View(table, partition)
+        return view
 
 
 def _together(writes: Mapping[str, bytes | None]) -> list[Write]:

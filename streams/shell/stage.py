@@ -27,8 +27,9 @@ class Kept(Protocol):
     def get(self, key: str) -> bytes | None:
         """The row's value, None when there is none. Does not block."""
 
-    def under(self, prefix: str) -> list[str]:
-        """The keys that begin with `prefix`, in order: it ends with `rows.BREAK` and has no other."""
+    def under(self, prefix: str, most: int | None = None) -> list[str]:
+        """The keys that begin with `prefix`, in order, or the first so many of them: it ends with
+        `rows.BREAK` and has no other."""
 
 
 class Held(Protocol):
