@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
 from prometheus_client import CollectorRegistry
 
@@ -15,17 +16,16 @@ from sinks.metrics import SinkMetrics
 from sinks.migrate import migrate
 from sinks.settings import SinkSettings
 from sinks.source import Source
-from sinks.writing import BatchWriter
+from sinks.stalled import Stalled
+from sinks.writing import BatchWriter, Failures
 from transport.clickhouse import ClickHouse
-from transport.errors import TransportError
 from transport.producer import Producer
 from transport.settings import KafkaSettings
+from transport.status import HEALTHY, UNHEALTHY, Component
 
 log = logging.getLogger(__name__)
 
 _IDLE_S = 0.5
-_LAG_INTERVAL_S = 5.0
-_FIRST_PAUSE_S = 0.1
 _KEEP_ALIVE_S = 1.0
 _LETTER_S = 3.0
 
@@ -47,6 +47,28 @@ class Sink:
         self._codec = codec
         self._clickhouse = clickhouse
         self._metrics = SinkMetrics(registry or CollectorRegistry())
+        self._stalled = Stalled(settings)
+        self._source: Source | None = None
+
+    @property
+    def assigned(self) -> frozenset[tuple[str, int]]:
+        """The partitions that it reads now, by full names of their topics."""
+        return self._source.assigned if self._source else frozenset()
+
+    def components(self) -> dict[str, Component]:
+        """See `transport.status.Components`."""
+        stalled = self._stalled
+        clickhouse = Component(HEALTHY, "takes what is written")
+        if stalled.topics:
+            waiting = (
+                f"{stalled.batch.rows} records of {', '.join(sorted(stalled.topics))} wait: {stalled.reason}"
+            )
+            clickhouse = Component(UNHEALTHY, waiting)
+        partitions = len(self.assigned)
+        group = Component(HEALTHY, f"{partitions} partitions")
+        if self._source is None or not self._source.is_member:
+            group = Component(UNHEALTHY, "not yet a member of the group: see HOPLINE_KAFKA")
+        return {"consumer": group, "clickhouse": clickhouse}
 
     async def prepare(self) -> None:
         """Creates the tables, for whoever wants to read them before `run_until` has. Raises likewise."""
@@ -61,18 +83,21 @@ class Sink:
         go otherwise.
         """
         await self.prepare()
-        batches = Batch(self._settings), Batch(self._settings)
+        batches, stalled = (Batch(self._settings), Batch(self._settings)), self._stalled
         by_topic = {
             topic: batch for batch, topics in zip(batches, (PROMPT, PATIENT), strict=True) for topic in topics
         }
         async with contextlib.AsyncExitStack() as stack:
             producer = Producer(self._kafka, message_timeout_s=_LETTER_S)
             stack.push_async_callback(producer.close)
-            source = Source(self._kafka, by_topic)
+            source = self._source = Source(self._kafka, by_topic, stalled.batch)
             stack.push_async_callback(source.close)
             letters = LetterBox(producer, self._codec)
             writer = BatchWriter(self._clickhouse, self._codec, letters, self._metrics)
-            await _Loop(batches, source, writer, self._settings, self._metrics, stop).run()
+            self._metrics.watch("fresh", batches)
+            self._metrics.watch("stalled", (stalled.batch,))
+            loop = _Loop(batches, stalled, source, writer, self._settings, self._metrics)
+            await loop.run_until(stop)
 
 
 class _Loop:
@@ -81,23 +106,22 @@ class _Loop:
     def __init__(
         self,
         batches: Sequence[Batch],
+        stalled: Stalled,
         source: Source,
         writer: BatchWriter,
         settings: SinkSettings,
         metrics: SinkMetrics,
-        stop: asyncio.Event,
     ) -> None:
         self._batches = batches
+        self._stalled = stalled
         self._source = source
         self._writer = writer
         self._settings = settings
         self._metrics = metrics
-        self._stop = stop
-        self._lag_at = 0.0
 
-    async def run(self) -> None:
-        reading = asyncio.create_task(self._until_stopped())
-        stopped = asyncio.create_task(self._stop.wait())
+    async def run_until(self, stop: asyncio.Event) -> None:
+        reading = asyncio.create_task(self._until_stopped(stop))
+        stopped = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait((reading, stopped), return_when=asyncio.FIRST_COMPLETED)
             async with asyncio.timeout(self._settings.drain_timeout_s):
@@ -110,25 +134,31 @@ class _Loop:
             stopped.cancel()
             await asyncio.gather(reading, stopped, return_exceptions=True)
 
-    async def _until_stopped(self) -> None:
-        while not self._stop.is_set():
+    async def _until_stopped(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
             await self._read()
             for batch in self._batches:
                 if batch.due_in(time.monotonic()) <= 0:
                     await self._write(batch)
-            await self._tell_lag()
+            if self._stalled.due_in(time.monotonic()) <= 0:
+                await self._retry()
 
     async def _write_last(self) -> None:
-        try:
-            for batch in self._batches:
-                await self._writer.write(batch)
-                await self._source.commit(batch, wait=batch is self._batches[-1])
-        except TransportError as failed:
-            log.warning("whoever has the partitions next writes what was read: %s", failed)
+        batches = (self._stalled.batch, *self._batches)
+        held: set[str] = set()
+        for batch in batches:
+            failed = await self._writer.write(batch, held)
+            held |= failed.keys()
+            batch.move(failed, Batch(self._settings))
+            await self._source.commit(batch, wait=batch is batches[-1])
+            if failed:
+                reason = next(iter(failed.values()))
+                log.warning("whoever has the partitions next writes what was read: %s", reason)
 
     async def _read(self) -> None:
         now = time.monotonic()
-        due_s = max(0.0, min(_IDLE_S, *(batch.due_in(now) for batch in self._batches)))
+        waits = (_IDLE_S, self._stalled.due_in(now), *(batch.due_in(now) for batch in self._batches))
+        due_s = max(0.0, min(waits))
         if any(batch.urgent for batch in self._batches):
             # Nothing can make it due sooner: one read at the end, rather than a wake-up for each record.
             await asyncio.sleep(due_s)
@@ -137,32 +167,33 @@ class _Loop:
             await self._source.fill(due_s)
 
     async def _write(self, batch: Batch) -> None:
-        """Returns once the batch is written, or when it must stop, or when all of it was taken away."""
+        """What cannot be written is stalled, and the batch can be filled again."""
         started = time.monotonic()
-        pause_s = _FIRST_PAUSE_S
-        while batch.rows:
-            try:
-                await self._writer.write(batch)
-                break
-            except TransportError as failed:
-                log.warning("a batch of %d records is tried again: %s", batch.rows, failed)
-                self._metrics.retries.inc()
-            if await self._stopped_within(pause_s):
-                return
-            pause_s = min(2 * pause_s, self._settings.retry_max_s)
+        failed = await self._patiently(self._writer.write(batch, self._stalled.topics))
+        self._stalled.take(batch, failed, time.monotonic())
+        self._hold(failed)
         await self._source.commit(batch)
         batch.start_again(started)
 
-    async def _stopped_within(self, pause_s: float) -> bool:
-        """Waits, as a living member of the group."""
-        until = time.monotonic() + pause_s
-        while not self._stop.is_set() and (left := until - time.monotonic()) > 0:
-            await self._source.keep_alive()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), min(left, _KEEP_ALIVE_S))
-        return self._stop.is_set()
+    async def _retry(self) -> None:
+        failed = await self._patiently(self._writer.write(self._stalled.batch))
+        written = self._stalled.tried(failed, time.monotonic())
+        self._hold(failed)
+        await self._source.commit(written)
 
-    async def _tell_lag(self) -> None:
-        if time.monotonic() > self._lag_at + _LAG_INTERVAL_S:
-            self._lag_at = time.monotonic()
-            self._metrics.lag.set(await self._source.lag())
+    def _hold(self, failed: Failures) -> None:
+        self._source.hold(self._stalled.topics)
+        for topic, reason in failed.items():
+            rows = len(self._stalled.batch.messages[topic])
+            log.warning("%d records of %s are tried again: %s", rows, topic, reason)
+            self._metrics.retries.inc()
+
+    async def _patiently(self, writing: Coroutine[Any, Any, Failures]) -> Failures:
+        """Waits as a living member of the group, however long ClickHouse takes."""
+        task = asyncio.ensure_future(writing)
+        try:
+            while not (await asyncio.wait((task,), timeout=_KEEP_ALIVE_S))[0]:
+                await self._source.keep_alive()
+            return task.result()
+        finally:
+            task.cancel()

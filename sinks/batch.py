@@ -79,6 +79,17 @@ class Batch:
         self.bytes -= sum(map(len, rows)) - sum(map(len, kept))
         self.messages[lost.topic] = kept
 
+    def move(self, topics: Iterable[str], to: "Batch") -> None:
+        """Hands topics over, with all that is known of them. `to` is no batch that becomes due."""
+        for topic in topics:
+            rows = self.messages.pop(topic, [])
+            to.messages.setdefault(topic, []).extend(rows)
+            size = sum(map(len, rows))
+            self.rows, self.bytes = self.rows - len(rows), self.bytes - size
+            to.rows, to.bytes = to.rows + len(rows), to.bytes + size
+            for partition in [one for one in self.offsets if one.topic == topic]:
+                to.offsets[partition] = self.offsets.pop(partition)
+
     def due_in(self, now: float) -> float:
         """Seconds until it should be written; infinite while there is nothing, 0 or less when it is time."""
         if not self.rows:

@@ -1,6 +1,10 @@
 """What the sink counts. Every name in one place, with its unit."""
 
+from collections.abc import Sequence
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from sinks.batch import Batch
 
 _SECONDS = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -37,6 +41,17 @@ class SinkMetrics:
             ("stage", "reason"),
             registry=registry,
         )
-        self.lag = Gauge(
-            "hopline_sink_lag_records", "Records of the assigned partitions not read yet.", registry=registry
+        self.held = Gauge(
+            "hopline_sink_held_records",
+            "Records that are read and not yet written: fresh, or stalled since their table takes none.",
+            ("state",),
+            registry=registry,
         )
+        self.held_bytes = Gauge(
+            "hopline_sink_held_bytes", "Their size, likewise.", ("state",), registry=registry
+        )
+
+    def watch(self, state: str, batches: Sequence[Batch]) -> None:
+        """Shows what is in the batches whenever it is asked for."""
+        self.held.labels(state).set_function(lambda: sum(batch.rows for batch in batches))
+        self.held_bytes.labels(state).set_function(lambda: sum(batch.bytes for batch in batches))

@@ -1,11 +1,10 @@
 """The consumer of what a sink writes. Its calls block in librdkafka, so they run on a thread of their own."""
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,6 +14,9 @@ from sinks.batch import Batch, Partition
 from transport.settings import KafkaSettings
 
 log = logging.getLogger(__name__)
+
+GROUP = "sink"
+"""Without the prefix."""
 
 _READ_AT_ONCE = 20_000
 _COMMIT_INTERVAL_S = 0.2
@@ -29,19 +31,29 @@ class Source:
     has no partition of another member.
     """
 
-    def __init__(self, settings: KafkaSettings, batches: Mapping[str, Batch]) -> None:
-        """Reads the topics that `batches` has one for, by their registry names."""
+    def __init__(self, settings: KafkaSettings, batches: Mapping[str, Batch], stalled: Batch) -> None:
+        """Reads the topics that `batches` has one for, by their registry names. `stalled` has what could not
+        be written."""
         self._batches = batches
         self._topics = {settings.full_name(topic): topic for topic in batches}
         self._written: dict[Partition, int] = {}
         self._committed_at = 0.0
-        self._paused = False
+        self._stalled = stalled
+        self._held: Set[str] = frozenset()
+        self._paused: set[tuple[str, int]] | None = set()
+        """Partitions that are not read. None: nobody knows."""
+        self._early: list[Message] = []
+        """Read while nothing should have been."""
+        self.assigned: frozenset[tuple[str, int]] = frozenset()
+        """What this member reads now, by full names."""
+        self.is_member = False
+        """Whether the group has told it what to read, be it nothing."""
         self._answered = False
         self._thread = ThreadPoolExecutor(1, "sink-consumer")
         self._consumer = Consumer(
             {
                 "bootstrap.servers": settings.bootstrap_servers,
-                "group.id": settings.full_name("sink"),
+                "group.id": settings.full_name(GROUP),
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
                 # Not cooperative-sticky: there librdkafka (2.16) forgets to leave the group when a member
@@ -55,7 +67,9 @@ class Source:
                 "log_level": 3,
             }
         )
-        self._consumer.subscribe(list(self._topics), on_revoke=self._taken, on_lost=self._lost)
+        self._consumer.subscribe(
+            list(self._topics), on_assign=self._given, on_revoke=self._taken, on_lost=self._lost
+        )
 
     async def fill(self, timeout_s: float) -> None:
         """Waits for a record, at most so long, and adds it and all that are there with it to their batches.
@@ -64,8 +78,12 @@ class Source:
         """
         await self._call(self._fill, timeout_s)
 
+    def hold(self, topics: Set[str]) -> None:
+        """Reads nothing of these topics from the next `fill` on, and of all others again."""
+        self._held = topics
+
     async def keep_alive(self) -> None:
-        """Stays in the group without reading on, while a batch can't be written; `fill` reads again."""
+        """Stays in the group without reading on, while a batch is being written; `fill` reads again."""
         await self._call(self._keep_alive)
 
     async def commit(self, batch: Batch, *, wait: bool = False) -> None:
@@ -76,11 +94,6 @@ class Source:
         """
         await self._call(self._commit, batch.offsets, wait)
 
-    async def lag(self) -> int:
-        """Records of the assigned partitions that are not in a batch yet, as far as is known here."""
-        lag: int = await self._call(self._lag)
-        return lag
-
     async def close(self) -> None:
         """Leaves the group."""
         await self._call(self._consumer.close)
@@ -90,9 +103,11 @@ class Source:
         return await asyncio.get_running_loop().run_in_executor(self._thread, method, *args)
 
     def _fill(self, timeout_s: float) -> None:
-        if self._paused:
-            self._paused = False
-            self._consumer.resume(self._consumer.assignment())
+        if self._held or self._paused or self._paused is None:
+            self._pause_held()
+        if self._early:
+            early, self._early = self._early, []
+            self._add(early)
         first = self._consumer.poll(timeout_s)
         if first is not None:
             # At once, not with the rest: a rebalance in the next call must find it in the batch.
@@ -116,13 +131,23 @@ class Source:
             short = self._topics[topic or ""]
             self._batches[short].add(short, records, now)
 
+    def _pause_held(self) -> None:
+        """Pausing throws away what was fetched ahead, so each partition is paused once."""
+        assigned = {(one.topic, one.partition) for one in self._consumer.assignment()}
+        held = {one for one in assigned if self._topics[one[0]] in self._held}
+        before = assigned if self._paused is None else self._paused
+        self._consumer.resume([TopicPartition(*one) for one in (before & assigned) - held])
+        self._consumer.pause([TopicPartition(*one) for one in held - (self._paused or set())])
+        self._paused = held
+
     def _keep_alive(self) -> None:
-        self._paused = True
+        self._paused = None
         # Each time, for there may be new ones.
         self._consumer.pause(self._consumer.assignment())
         message = self._consumer.poll(0)
         if message is not None:
-            self._add((message,))
+            # Of a partition that has just come. The batches may be on their way to ClickHouse.
+            self._early.append(message)
 
     def _commit(self, offsets: Mapping[Partition, int], wait: bool) -> None:
         self._written.update(offsets)
@@ -159,15 +184,10 @@ class Source:
         if error is not None:
             log.warning("offsets were not committed, so records are written again: %s", error.str())
 
-    def _lag(self) -> int:
-        lag = 0
-        # A partition of which nothing is known yet raises, and is not worth more than being left out.
-        with contextlib.suppress(KafkaException):
-            for position in self._consumer.position(self._consumer.assignment()):
-                _, high = self._consumer.get_watermark_offsets(position, cached=True)
-                if position.offset >= 0 and high >= 0:
-                    lag += max(0, high - position.offset)
-        return lag
+    def _given(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._paused = None
+        self.is_member = True
+        self.assigned = frozenset((one.topic, one.partition) for one in partitions)
 
     def _taken(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         taken = self._known(partitions)
@@ -182,8 +202,11 @@ class Source:
         self._drop(lost)
 
     def _drop(self, partitions: list[Partition]) -> None:
+        self.assigned = frozenset()
+        self._early.clear()
         for partition in partitions:
             self._batches[partition.topic].drop(partition)
+            self._stalled.drop(partition)
 
     def _known(self, partitions: list[TopicPartition]) -> list[Partition]:
         return [Partition(self._topics[p.topic], p.partition) for p in partitions]

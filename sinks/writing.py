@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine, Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence, Set
+from typing import Protocol
 
 from confluent_kafka import Message
 
@@ -18,9 +18,15 @@ from sinks.metrics import SinkMetrics
 from sinks.table import TABLES, Table
 from transport.clickhouse import ClickHouse
 from transport.definitions import WORKFLOWS
+from transport.errors import TransportError
 
-_LAST = "runs"
-"""Whoever sees that a run has ended finds its nodes and its graph, as far as they came with it."""
+_LAST, _BEFORE_LAST = "runs", "node.executions"
+"""Whoever sees that a run has ended finds its nodes, as far as they came with it."""
+
+_WAITS = TransportError("what came before it is not written yet")
+
+Failures = Mapping[str, TransportError]
+"""Topics, and why they could not be written."""
 
 
 class Writer(Protocol):
@@ -49,19 +55,40 @@ class BatchWriter:
         self._letters = letters
         self._metrics = metrics
 
-    async def write(self, batch: Batch) -> None:
-        """Returns once each record is in its table or has become a dead letter, confirmed.
+    async def write(self, batch: Batch, held: Set[str] = frozenset()) -> Failures:
+        """Returns once each record is in its table or has become a dead letter, confirmed: but for those of
+        the topics that it returns, to be written again; any part of these may have been written.
 
-        Raises `TransportError`; any part of it may have been written then: it is to be written again, whole.
+        `held`: topics that are to wait for what came before. Raises what is no `TransportError`.
         """
         started = time.perf_counter()
-        topics = [topic for topic, messages in batch.messages.items() if messages]
-        first = [self._write(topic, batch.messages[topic]) for topic in topics if topic != _LAST]
-        poisons = await _all(first)
-        if _LAST in topics:
-            poisons += await self._write(_LAST, batch.messages[_LAST])
-        await self._bury(poisons)
+        failures: dict[str, TransportError] = {}
+        found = {topic: messages for topic, messages in batch.messages.items() if messages}
+        for topic in held & found.keys():
+            del found[topic]
+            failures[topic] = _WAITS
+        last = found.pop(_LAST, None)
+        await self._write_all(found, failures)
+        if last is not None and _BEFORE_LAST in held | failures.keys():
+            failures[_LAST] = _WAITS
+        elif last is not None:
+            await self._write_all({_LAST: last}, failures)
         self._metrics.batch_seconds.observe(time.perf_counter() - started)
+        return failures
+
+    async def _write_all(
+        self, topics: Mapping[str, Sequence[Message]], failures: dict[str, TransportError]
+    ) -> None:
+        """Waits for all of them also when one fails, for an insert can't be called back."""
+        writes = (self._write_topic(topic, messages) for topic, messages in topics.items())
+        for topic, result in zip(topics, await asyncio.gather(*writes, return_exceptions=True), strict=True):
+            if isinstance(result, TransportError):
+                failures[topic] = result
+            elif result is not None:
+                raise result
+
+    async def _write_topic(self, topic: str, messages: Sequence[Message]) -> None:
+        await self._bury(await self._write(topic, messages))
 
     async def _write(self, topic: str, messages: Sequence[Message]) -> list[Poison]:
         writer = self._writers[topic]
@@ -72,20 +99,11 @@ class BatchWriter:
         return poisons
 
     async def _bury(self, poisons: Sequence[Poison]) -> None:
+        if not poisons:
+            return
         for poison in poisons:
             self._metrics.dead_letters.labels(SINK, poison.error).inc()
         # A letter about an unreadable letter would come back here as one more: it goes to the table itself.
         for send in self._letters.encode([p for p in poisons if p.topic == LETTERS]):
             await self._tables[LETTERS].write_record(send.value or b"")
         await self._letters.send([p for p in poisons if p.topic != LETTERS])
-
-
-async def _all(writes: Sequence[Coroutine[Any, Any, list[Poison]]]) -> list[Poison]:
-    """Waits for all of them also when one fails, for an insert can't be called back."""
-    results = await asyncio.gather(*writes, return_exceptions=True)
-    poisons: list[Poison] = []
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
-        poisons += result
-    return poisons

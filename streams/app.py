@@ -4,7 +4,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from functools import partial
 
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry
 
 from schemas.codec import Codec
 from schemas.ids import now_us
@@ -33,6 +33,7 @@ from streams.shell.stage import Stage, TaskStage
 from streams.shell.worker import Worker
 from streams.sources.commands import TOPIC as source_commands
 from streams.sources.opening import open_sources
+from streams.status import Held, worker_lag, worker_status
 from streams.subscriptions.app import open_subscriptions
 from transport.admin import partition_counts
 from transport.cancellations import CancellationFeed
@@ -42,6 +43,7 @@ from transport.files import FileLinks, FileStore
 from transport.producer import Producer
 from transport.registry import open_codec
 from transport.settings import KafkaSettings
+from transport.status import status_served
 from transport.storage import Storage
 from transport.values import ValueStore
 
@@ -75,7 +77,8 @@ async def run_worker(
         indexer = await stack.enter_async_context(open_indexer(executors, feed, codec, files, catalog))
         producer = Producer(kafka, message_timeout_s=_MESSAGE_TIMEOUT_S)
         stack.push_async_callback(producer.close, _FLUSH_S)
-        metrics = _serve_metrics(settings.metrics_port)
+        registry = CollectorRegistry()
+        metrics = WorkerMetrics(registry)
         values = ValueStore(storage)
         interruptions = Interruptions()
         await stack.enter_async_context(CancellationFeed(kafka, codec, interruptions.cancel))
@@ -105,8 +108,9 @@ async def run_worker(
         )
         stages.append(await stack.enter_async_context(subscriptions))
 
+        shell = _shell(settings, kafka)
         worker = Worker(
-            _shell(settings, kafka),
+            shell,
             stages,
             tasks,
             producer,
@@ -114,6 +118,9 @@ async def run_worker(
             keep=values.put_all,
             metrics=metrics,
         )
+        Held(worker, producer, registry)
+        status, lag = worker_status(worker, feed), worker_lag(kafka, shell.group, worker, registry)
+        await stack.enter_async_context(status_served(status, settings.metrics_port, registry, lag))
         await worker.start()
         return await worker.run_until(stop)
 
@@ -189,10 +196,3 @@ def _shell(settings: WorkerSettings, kafka: KafkaSettings) -> ShellSettings:
         store=settings.store,
         drain_timeout_s=settings.drain_timeout_s,
     )
-
-
-def _serve_metrics(port: int) -> WorkerMetrics:
-    registry = CollectorRegistry()
-    if port:
-        start_http_server(port, registry=registry)
-    return WorkerMetrics(registry)

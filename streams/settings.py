@@ -84,7 +84,7 @@ class WorkerSettings(BaseSettings):
     """What the worker watches by itself."""
 
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
-    """Where Prometheus finds this worker's metrics; 0 serves none."""
+    """Where this worker serves its metrics, and how it is; 0 serves nothing."""
 
     def engine_options(self, clock: Clock) -> Options:
         """What the engine is to keep to."""

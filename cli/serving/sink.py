@@ -3,17 +3,19 @@
 import asyncio
 import logging
 
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry
 
-from cli.errors import CommandFailed
-from cli.serving.settings import MetricsSettings
+from cli.serving.settings import MetricsSettings, explaining
 from cli.serving.topics import ensure_topics
 from cli.settings import resolve
 from sinks.app import Sink
 from sinks.settings import SinkSettings
+from sinks.source import GROUP
 from transport.clickhouse import ClickHouse
+from transport.lag import LagMeter
 from transport.registry import open_codec
 from transport.settings import ClickHouseSettings, KafkaSettings
+from transport.status import Status, status_served
 
 log = logging.getLogger(__name__)
 
@@ -25,25 +27,21 @@ async def serve(stop: asyncio.Event) -> int:
     """
     settings, kafka = resolve(SinkSettings), resolve(KafkaSettings)
     where = resolve(ClickHouseSettings)
-    registry = _serve_metrics(resolve(MetricsSettings).port)
+    port, registry = resolve(MetricsSettings).port, CollectorRegistry()
     await ensure_topics(kafka)
     codec = await asyncio.to_thread(open_codec, kafka)
     clickhouse = await ClickHouse.connect(where)
     try:
         log.info("writing to database %s", clickhouse.database)
-        await Sink(settings, kafka, codec, clickhouse, registry).run_until(stop)
+        sink = Sink(settings, kafka, codec, clickhouse, registry)
+
+        def lag() -> LagMeter:
+            return LagMeter(kafka, GROUP, lambda: sink.assigned, registry)
+
+        status = Status("hopline-sink", sink.components)
+        with explaining(port):
+            async with status_served(status, port, registry, lag):
+                await sink.run_until(stop)
     finally:
         await clickhouse.close()
     return 0
-
-
-def _serve_metrics(port: int) -> CollectorRegistry:
-    registry = CollectorRegistry()
-    try:
-        if port:
-            start_http_server(port, registry=registry)
-    except OSError as refused:
-        raise CommandFailed(
-            f"cannot serve metrics on port {port} ({refused.strerror}): choose another HOPLINE_METRICS_PORT"
-        ) from refused
-    return registry

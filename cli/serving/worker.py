@@ -4,6 +4,7 @@ import asyncio
 import logging
 
 from cli.errors import CommandFailed
+from cli.serving.settings import explaining
 from cli.serving.topics import ensure_topics
 from cli.settings import resolve
 from streams.app import run_worker
@@ -24,6 +25,7 @@ async def serve(stop: asyncio.Event) -> int:
     await ensure_topics(kafka)
     log.info("worker %s at %s", settings.worker_id, kafka.bootstrap_servers)
     try:
-        return await run_worker(settings, kafka, storage, executors, stop)
+        with explaining(settings.metrics_port):
+            return await run_worker(settings, kafka, storage, executors, stop)
     except SandboxError as error:
         raise CommandFailed(str(error)) from error

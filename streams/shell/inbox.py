@@ -47,6 +47,11 @@ class Inbox:
     def __len__(self) -> int:
         return self._records
 
+    @property
+    def size_bytes(self) -> int:
+        """Of the records."""
+        return self._bytes
+
     def put(self, delivery: Delivery) -> None:
         """Never refuses: the reader looks at `full` before it fetches."""
         self._deliveries.append(delivery)

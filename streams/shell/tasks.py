@@ -45,6 +45,11 @@ class ConcurrentStage:
         self._draining = False
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
+    @property
+    def running(self) -> int:
+        """Tasks under way."""
+        return len(self._running)
+
     async def run(self) -> None:
         """Until cancelled. Raises `Fatal`."""
         while True:

@@ -10,6 +10,7 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from schemas.codec import SingleObjectCodec
+from schemas.letters import CUT_HEADER
 from schemas.models import Workflow, WorkflowType
 from schemas.topics import TOPICS
 from sinks.app import Sink
@@ -20,7 +21,7 @@ from transport.admin import create_topics
 from transport.clickhouse import ClickHouse, Engine
 from transport.definitions import WORKFLOWS
 from transport.errors import ClickHouseUnavailable
-from transport.producer import Position, Producer, Send
+from transport.producer import MAX_MESSAGE_BYTES, Position, Producer, Send
 from transport.settings import KafkaSettings
 
 PARTITIONS = 3
@@ -127,6 +128,8 @@ async def test_poison_becomes_a_dead_letter_and_holds_nobody_up(
         Send("runs", b"k1", b"no avro", (("traceparent", b"00-1"),), partition=0),
         Send("runs", b"k2", frame + b"\x02", partition=0),
         Send("runs", b"k3", None, partition=1),
+        # As large as a message can be, so that its letter cannot hold it.
+        Send("runs", b"k5", b"no avro" * ((MAX_MESSAGE_BYTES - 10_000) // 7), partition=2),
         send("runs", records.run(id="no uuid")),
         Send("dead.letters", b"k4", b"no letter", partition=0),
         Send(WORKFLOWS, b"w:1", b"no workflow"),
@@ -135,9 +138,10 @@ async def test_poison_becomes_a_dead_letter_and_holds_nobody_up(
         positions = await producer.send_all(poisons)
         await producer.send_all([send("runs", records.run()) for _ in range(20)])
         await eventually(rows(clickhouse, "SELECT count() FROM workflow_runs"), [[20]])
-        await eventually(rows(clickhouse, "SELECT count() FROM dead_letters"), [[6]])
+        await eventually(rows(clickhouse, "SELECT count() FROM dead_letters"), [[7]])
     letters = await clickhouse.query(
-        "SELECT topic, partition, offset, key, value, stage, reason, headers FROM dead_letters"
+        "SELECT topic, partition, offset, key, value, length(value) AS size, stage, "
+        "reason, headers FROM dead_letters"
     )
     found = {(row["topic"], row["partition"], row["offset"]): row for row in letters.dicts()}
     assert set(found) == set(positions)
@@ -145,21 +149,24 @@ async def test_poison_becomes_a_dead_letter_and_holds_nobody_up(
     assert (first["key"], first["value"], first["stage"]) == ("k1", "no avro", "sink")
     assert first["headers"] == [{"name": "traceparent", "value": "00-1"}]
     assert "does not start with C3 01" in first["reason"]
-    assert await asyncio.to_thread(committed, kafka, "runs", "dead.letters") == 24 + 1 + 5
+    large = found[positions[3]]
+    assert MAX_MESSAGE_BYTES - 2**20 < large["size"] < MAX_MESSAGE_BYTES - 10_000
+    assert [header["name"] for header in large["headers"]] == [CUT_HEADER]
+    assert await asyncio.to_thread(committed, kafka, "runs", "dead.letters") == 25 + 1 + 6
 
 
 class Unreachable:
-    """An engine that does not answer inserts for as long as `down` says."""
+    """An engine that does not answer inserts into `down`, which is the beginning of names."""
 
     def __init__(self, inner: Engine) -> None:
         self._inner = inner
-        self.down = True
+        self.down: str | None = ""
         self.refused = 0
         self.run = inner.run
         self.run_read_only = inner.run_read_only
 
     def insert(self, table: str, columns: Sequence[str], data: bytes, input_format: str) -> None:
-        if self.down:
+        if self.down is not None and table.startswith(self.down):
             self.refused += 1
             raise ClickHouseUnavailable("down")
         self._inner.insert(table, columns, data, input_format)
@@ -180,7 +187,12 @@ async def test_while_clickhouse_is_down_nothing_is_committed_and_nothing_is_lost
         await eventually(engine.refused_several, True)
         await producer.send_all([send("runs", records.run()) for _ in range(500)])
         assert await asyncio.to_thread(committed, kafka, "runs") == 0
-        engine.down = False
+        engine.down = "workflow_run"
+        # One table that takes nothing is no matter of the others.
+        await producer.send_all([send("trigger.events", records.event(), "event") for _ in range(50)])
+        await eventually(rows(clickhouse, "SELECT count() FROM trigger_events"), [[50]])
+        assert await asyncio.to_thread(committed, kafka, "runs") == 0
+        engine.down = None
         await eventually(rows(clickhouse, "SELECT count() FROM workflow_runs"), [[1000]])
     assert await asyncio.to_thread(committed, kafka, "runs") == 1000
 

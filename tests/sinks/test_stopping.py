@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Set
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from sinks.app import _Loop
 from sinks.batch import Batch
 from sinks.metrics import SinkMetrics
 from sinks.settings import SinkSettings
+from sinks.stalled import Stalled
+from sinks.writing import Failures
 from tests.sinks.records import message, run
 from transport.errors import ClickHouseUnavailable
 
@@ -37,8 +40,7 @@ class Read:
     async def commit(self, batch: Batch, *, wait: bool = False) -> None:
         self.commits += bool(batch.rows)
 
-    async def lag(self) -> int:
-        return 0
+    def hold(self, topics: Set[str]) -> None: ...
 
 
 class Writer:
@@ -48,12 +50,13 @@ class Writer:
         self._hangs, self._away = hangs, away
         self.rows = 0
 
-    async def write(self, batch: Batch) -> None:
+    async def write(self, batch: Batch, held: Set[str] = frozenset()) -> Failures:
         if self._hangs and batch.rows:
             await asyncio.Event().wait()
-        if self._away and batch.rows:
-            raise ClickHouseUnavailable("refused")
+        if self._away:
+            return {topic: ClickHouseUnavailable("refused") for topic in batch.messages}
         self.rows += batch.rows
+        return {}
 
 
 async def stop_after_reading(writer: Writer, drain_timeout_s: float, batch_age_s: float = 60) -> Read:
@@ -63,8 +66,8 @@ async def stop_after_reading(writer: Writer, drain_timeout_s: float, batch_age_s
     )
     batches, stop = (Batch(settings), Batch(settings)), asyncio.Event()
     source, metrics = Read(batches[0]), SinkMetrics(CollectorRegistry())
-    parts: tuple[Any, ...] = (batches, source, writer, settings, metrics, stop)
-    running = asyncio.create_task(_Loop(*parts).run())
+    parts: tuple[Any, ...] = (batches, Stalled(settings), source, writer, settings, metrics)
+    running = asyncio.create_task(_Loop(*parts).run_until(stop))
     await source.read.wait()
     await asyncio.sleep(0.05)
     stop.set()
