@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email.parser import BytesParser
 from email.policy import HTTP
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,7 +28,7 @@ from transport.clickhouse_embedded import file_of
 USER, PASSWORD = "app", "p/w"
 
 _AUTHORIZATION = f"Basic {base64.b64encode(f'{USER}:{PASSWORD}'.encode()).decode()}"
-_INSERT = re.compile(r"\s*(INSERT\s+INTO\s.*?)\sFORMAT\s+(\w+)\s*", re.DOTALL | re.IGNORECASE)
+_INSERT = re.compile(rb"\s*(INSERT\s+INTO\s[^\n]*?)\sFORMAT\s+(\w+)\n", re.IGNORECASE)
 _AUTHENTICATION_FAILED = 516
 _connect: Callable[[str], Any] = chdb.connect  # which has no types
 # Parameters of a request that are no settings.
@@ -172,7 +172,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("X-ClickHouse-Exception-Code", str(code))
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        # Whoever has asked may have been killed meanwhile.
+        with suppress(ConnectionError):
+            self.wfile.write(body)
 
     def log_message(self, *_: Any) -> None:
         """Says nothing."""
@@ -195,12 +197,13 @@ def _session(engine: str, given: Mapping[str, str]) -> Iterator[Any]:
 @contextmanager
 def _statement(query: str, body: bytes) -> Iterator[bytes]:
     """What the engine is to execute. It would take data behind an INSERT to end at a blank line."""
-    insert = _INSERT.fullmatch(query)
+    sent = b"\n".join(filter(None, (query.encode(), body)))
+    insert = _INSERT.match(sent)
     if insert is None:
-        yield b"\n".join(filter(None, (query.encode(), body)))
+        yield sent
         return
-    with file_of(body) as path:
-        yield f"{insert[1]} FROM INFILE '{path}' FORMAT {insert[2]}".encode()
+    with file_of(sent[insert.end() :]) as path:
+        yield b"%b FROM INFILE '%b' FORMAT %b" % (insert[1], path.encode(), insert[2])
 
 
 def _escaped(value: str) -> str:

@@ -71,6 +71,13 @@ async def test_a_server_that_comes_later_is_used_from_then_on(
     running.close()
 
 
+@pytest.mark.parametrize("text", [b"a\n\nb", b"\n\n", b"a" * 10])
+async def test_an_insert_may_hold_any_bytes(server: ClickHouse, text: bytes) -> None:
+    await server.execute("CREATE TABLE texts (text String) ENGINE = Memory")
+    await server.insert("texts", ["text"], bytes([len(text)]) + text, "RowBinary")
+    assert (await server.query("SELECT hex(text) FROM texts")).rows == [[text.hex().upper()]]
+
+
 async def test_a_parameter_may_be_an_array(server: ClickHouse) -> None:
     rows = await server.query(
         "SELECT {words:Array(String)} AS words, {no:Array(UUID)} AS no, {vector:Array(Float32)} AS vector",
