@@ -128,9 +128,18 @@ def show_one(run_id: str, as_json: bool) -> None:
 @run.command("cancel")
 @selectable
 @json_option
+@click.option(
+    "--input",
+    "-i",
+    "pairs",
+    type=Pair(),
+    multiple=True,
+    help="One input that is to be different; repeatable. For a file, @PATH uploads it.",
+)
+@click.option("--inputs", type=JsonObject(), default="{}", help="Inputs that are to be; --input wins.")
 def cancel(run_id: str | None, as_json: bool, **chosen: Any) -> None:
-    """Ask a run to stop, or with --all each that fits. Nothing begins in it any more; what an executor has
-    begun is left to its end, and what it gives is ignored."""
+    """Ask a run to stop, or with --all each that fits. Nothing begins in it any more, and what executors are
+    at work on is broken off."""
     client = connect()
     which = selected(client, run_id, chosen)
     if isinstance(which, Bulk):
@@ -148,15 +157,30 @@ def cancel(run_id: str | None, as_json: bool, **chosen: Any) -> None:
 @_wait_option
 @_timeout_option
 @json_option
-def replay(run_id: str | None, wait: bool, timeout_s: float, as_json: bool, **chosen: Any) -> None:
-    """Start a new run with the inputs of this one, or with --all of each that fits."""
+def replay(
+    *,
+    run_id: str | None,
+    pairs: Sequence[tuple[str, str]],
+    inputs: dict[str, Any],
+    wait: bool,
+    timeout_s: float,
+    as_json: bool,
+    **chosen: Any,
+) -> None:
+    """Start a new run with the inputs of this one, as far as none are given, or with --all of each that fits.
+
+    It is of the version that is published now.
+    """
     client = connect()
     which = selected(client, run_id, chosen)
     if isinstance(which, Bulk):
         _check_alone("--wait", wait)
-        tell_all(client, which, REPLAY, as_json=as_json)
+        _check_alone("--input (but not --inputs)", pairs)
+        tell_all(client, which, REPLAY, {"inputs": inputs} if inputs else {}, as_json=as_json)
         return
-    _started(client, client.post("runs", which, "replay"), wait, timeout_s, as_json)
+    given = {**inputs, **_edited(client, which, pairs)}
+    started = client.post("runs", which, "replay", body={"inputs": given} if given else None)
+    _started(client, started, wait, timeout_s, as_json)
 
 
 @run.command("resume")
@@ -217,6 +241,16 @@ def resume(
         show_json(accepted)
     else:
         click.echo(which)
+
+
+def _edited(client: Client, run_id: str, pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """With the types that the workflow of the run gives them."""
+    if not pairs:
+        return {}
+    run = client.get("runs", run_id)
+    version = "draft" if run["version"] == "draft" else ""
+    variables = _variables(client, run["workflow_id"], version)
+    return typed_inputs(pairs, variables, lambda path: client.upload_file(path)["file"])
 
 
 def _check_alone(what: str, given: object) -> None:

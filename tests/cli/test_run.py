@@ -154,6 +154,14 @@ def test_show_and_replay(hopline: Hopline, startable: CannedApi) -> None:
     assert hopline("run", "replay", "old").stdout == f"{RUN_ID}\n"
 
 
+def test_a_replay_may_have_other_inputs(hopline: Hopline, startable: CannedApi) -> None:
+    run = {**RUN, "id": "old", "workflow_id": "wf-1", "version": "v"}
+    startable.says("GET /api/v1/runs/old", run)
+    startable.says("POST /api/v1/runs/old/replay", STARTED, 202)
+    hopline("run", "replay", "old", "--inputs", '{"title": "x", "amount": 1}', "-i", "amount=2.5")
+    assert startable.seen[-1].json == {"inputs": {"title": "x", "amount": 2.5}}
+
+
 def test_cancel(hopline: Hopline, api: CannedApi) -> None:
     api.says("POST /api/v1/runs/r1/cancel", {"id": "r1"}, 202)
     assert hopline("run", "cancel", "r1").stdout == "asked r1 to stop\n"
