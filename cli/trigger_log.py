@@ -7,8 +7,8 @@ import click
 
 from cli.client import connect
 from cli.files import JsonObject
-from cli.lookup import find_workflow, workflow_names
-from cli.output import duration, json_option, moment, show_json, show_table
+from cli.listing import filters, show_list
+from cli.output import json_option, show_json
 from cli.pairs import Pair
 
 
@@ -18,31 +18,14 @@ def trigger_log() -> None:
 
 
 @trigger_log.command("list")
-@click.option("--workflow", metavar="WORKFLOW", help="Only those of this workflow.")
-@click.option("--status", metavar="STATUS", help="PENDING, RUNNING, SUCCESS, FAILED or STOPPED.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
-@json_option
-def list_all(workflow: str | None, status: str | None, limit: int, as_json: bool) -> None:
+@filters("PENDING, RUNNING, SUCCESS, FAILED or STOPPED.")
+def list_all(**chosen: Any) -> None:
     """List trigger logs, the newest first."""
-    client = connect()
-    workflow_id = find_workflow(client, workflow)["id"] if workflow else None
-    status = status.upper() if status else None
-    logs = client.get("trigger-logs", workflow_id=workflow_id, status=status, limit=limit)["data"]
-    if as_json:
-        show_json(logs)
-        return
-    names = workflow_names(client)
-    columns = ("id", "trigger_type", "status", "workflow", "created_at", "elapsed", "retry_count", "error")
-    rows = [
-        {
-            **one,
-            "workflow": names.get(one["workflow_id"], one["workflow_id"]),
-            "created_at": moment(one["created_at"]),
-            "elapsed": duration(one["elapsed_time"]),
-        }
-        for one in logs
-    ]
-    show_table(columns, ([row[column] for column in columns] for row in rows))
+    columns = {
+        "id": "id", "trigger_type": "trigger_type", "status": "status", "workflow": "workflow_id",
+        "created_at": "created_at", "elapsed": "elapsed_time", "retry_count": "retry_count", "error": "error",
+    }  # fmt: skip
+    show_list("trigger-logs", columns, **chosen)
 
 
 @trigger_log.command("show")
