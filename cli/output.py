@@ -12,6 +12,9 @@ from rich.text import Text
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 
+_UNLIMITED = 1_000_000
+"""Characters in a line."""
+
 _CONTROL = dict.fromkeys((*range(32), *range(127, 160)), "\N{REPLACEMENT CHARACTER}")
 _ONE_LINE = {**_CONTROL, ord("\n"): " ", ord("\t"): " ", ord("\r"): " "}
 _LINES = {**_CONTROL, ord("\n"): "\n", ord("\t"): "\t", ord("\r"): ""}
@@ -21,7 +24,10 @@ _ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 def console() -> Console:
     """On stdout as it is now; without a terminal no colours, and no line is broken or cut."""
-    return Console(file=sys.stdout, soft_wrap=not sys.stdout.isatty(), highlight=False, emoji=False)
+    if sys.stdout.isatty():
+        return Console(file=sys.stdout, highlight=False, emoji=False)
+    # A tree cuts its lines to the width whatever is said of wrapping.
+    return Console(file=sys.stdout, soft_wrap=True, width=_UNLIMITED, highlight=False, emoji=False)
 
 
 def show(renderable: RenderableType) -> None:

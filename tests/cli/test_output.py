@@ -5,8 +5,9 @@ import sys
 
 import pytest
 from rich.text import Text
+from rich.tree import Tree
 
-from cli.output import duration, moment, show_fields, show_table
+from cli.output import duration, moment, show, show_fields, show_table
 
 
 class Terminal(io.StringIO):
@@ -66,3 +67,10 @@ def test_table_on_a_terminal_shows_no_control_characters(monkeypatch: pytest.Mon
 def test_fields_leave_out_what_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
     show_fields({"id": "1", "long name": "x\x1b", "secret": None})
     assert capsys.readouterr().out == "id         1\nlong name  x\N{REPLACEMENT CHARACTER}\n"
+
+
+def test_a_tree_for_a_pipe_has_its_lines_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    tree = Tree(Text("r" * 150))
+    tree.add(Text("why it failed " * 20))
+    show(tree)
+    assert capsys.readouterr().out == f"{'r' * 150}\n└── {'why it failed ' * 20}\n"
