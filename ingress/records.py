@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from ingress.wire import Answer
+from schemas.models import WorkflowTriggerLog
 
 
 class RunView(Answer):
@@ -104,42 +105,7 @@ class NodeExecutionList(Answer):
     data: list[NodeExecutionView]
 
 
-class TriggerLogView(Answer):
-    """What became of one event at one workflow."""
-
-    id: str
-    tenant_id: str
-    app_id: str | None
-    workflow_id: str | None
-    workflow_run_id: str | None
-    root_node_id: str | None
-    trigger_metadata: dict[str, Any] | None
-    trigger_type: str
-    trigger_data: dict[str, Any]
-    inputs: dict[str, Any]
-    outputs: dict[str, Any] | None
-    status: str
-    """PENDING, RUNNING, SUCCESS, FAILED or STOPPED."""
-    error: str | None
-    """Also why an event started nothing."""
-    queue_name: str
-    task_id: str | None
-    """topic/partition/offset of the event."""
-    retry_count: int
-    elapsed_time: float | None
-    total_tokens: int
-    created_by_role: str
-    created_by: str | None
-    created_at: datetime
-    triggered_at: datetime | None
-    finished_at: datetime | None
-    trigger_id: str | None
-    event_id: str | None
-    app_trigger_id: str | None
-    revision: int
-
-
-class TriggerLogDetail(TriggerLogView):
+class TriggerLogDetail(WorkflowTriggerLog):
     """One trigger log, put together again where parts of it are in the object storage."""
 
     queue_latency: float | None
@@ -149,7 +115,7 @@ class TriggerLogDetail(TriggerLogView):
 class TriggerLogPage(Answer):
     """The newest first."""
 
-    data: list[TriggerLogView]
+    data: list[WorkflowTriggerLog]
     next_cursor: str | None
 
 

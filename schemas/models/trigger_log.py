@@ -11,7 +11,7 @@ Json = dict[str, Any]
 class WorkflowTriggerLog(BaseModel):
     """One event on its way to one workflow, as it stands. `task_id` is the seed's `celery_task_id`."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
     id: str
     tenant_id: str
@@ -27,6 +27,7 @@ class WorkflowTriggerLog(BaseModel):
     status: str
     """PENDING -> RUNNING -> SUCCESS, FAILED or STOPPED; FAILED -> PENDING for a retry."""
     error: str | None
+    """Also why an event started nothing."""
     queue_name: str
     task_id: str | None
     """topic/partition/offset of the event."""
@@ -44,18 +45,15 @@ class WorkflowTriggerLog(BaseModel):
     app_trigger_id: str | None
     revision: int
 
-    @property
-    def queue_latency(self) -> float | None:
-        """Seconds from the acceptance of the event to the start of its run."""
-        if self.triggered_at is None:
-            return None
-        return (self.triggered_at - self.created_at).total_seconds()
-
     def to_dict(self) -> Json:
-        """The fields of the seed, times in RFC 3339, and those that are Hopline's own behind them."""
+        """The fields of the seed, times in RFC 3339, and those that are Hopline's own behind them.
+
+        The last is `queue_latency`: seconds from the acceptance of the event to the start of its run.
+        """
         fields = self.model_dump()
         times = {name: value.isoformat() for name, value in fields.items() if isinstance(value, datetime)}
-        return {**fields, **times, "queue_latency": self.queue_latency}
+        waited = (self.triggered_at - self.created_at).total_seconds() if self.triggered_at else None
+        return {**fields, **times, "queue_latency": waited}
 
     @classmethod
     def from_dict(cls, fields: Json) -> Self:
