@@ -128,15 +128,6 @@ def show_one(run_id: str, as_json: bool) -> None:
 @run.command("cancel")
 @selectable
 @json_option
-@click.option(
-    "--input",
-    "-i",
-    "pairs",
-    type=Pair(),
-    multiple=True,
-    help="One input that is to be different; repeatable. For a file, @PATH uploads it.",
-)
-@click.option("--inputs", type=JsonObject(), default="{}", help="Inputs that are to be; --input wins.")
 def cancel(run_id: str | None, as_json: bool, **chosen: Any) -> None:
     """Ask a run to stop, or with --all each that fits. Nothing begins in it any more, and what executors are
     at work on is broken off."""
@@ -154,6 +145,15 @@ def cancel(run_id: str | None, as_json: bool, **chosen: Any) -> None:
 
 @run.command("replay")
 @selectable
+@click.option(
+    "--input",
+    "-i",
+    "pairs",
+    type=Pair(),
+    multiple=True,
+    help="One input that is to be different; repeatable. For a file, @PATH uploads it.",
+)
+@click.option("--inputs", type=JsonObject(), default="{}", help="Inputs that are to be; --input wins.")
 @_wait_option
 @_timeout_option
 @json_option
@@ -243,16 +243,6 @@ def resume(
         click.echo(which)
 
 
-def _edited(client: Client, run_id: str, pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    """With the types that the workflow of the run gives them."""
-    if not pairs:
-        return {}
-    run = client.get("runs", run_id)
-    version = "draft" if run["version"] == "draft" else ""
-    variables = _variables(client, run["workflow_id"], version)
-    return typed_inputs(pairs, variables, lambda path: client.upload_file(path)["file"])
-
-
 def _check_alone(what: str, given: object) -> None:
     if given:
         raise click.UsageError(f"{what} is for one run, not for --all")
@@ -268,6 +258,16 @@ def _asked(
         if node_id in (None, pause["pause_metadata"]["node_id"]) and pause_id in (None, pause["id"])
         for name, field in pause["pause_metadata"].get("inputs_schema", {}).items()
     ]
+
+
+def _edited(client: Client, run_id: str, pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """With the types that the workflow of the run gives them."""
+    if not pairs:
+        return {}
+    run = client.get("runs", run_id)
+    version = "draft" if run["version"] == "draft" else ""
+    variables = _variables(client, run["workflow_id"], version)
+    return typed_inputs(pairs, variables, lambda path: client.upload_file(path)["file"])
 
 
 def _variables(client: Client, workflow_id: str, version: str) -> list[dict[str, Any]]:
