@@ -17,7 +17,7 @@ from streams.shell.outbox import ConfirmingProducer, DeadLetter, Keep, Outbox
 from streams.shell.quiet import quieten
 from streams.shell.reader import Reader
 from streams.shell.repairs import ShellThread, new_app
-from streams.shell.rocks import RocksRows
+from streams.shell.rocks import RocksRows, new_cache
 from streams.shell.rows import MemoryRows, Rows
 from streams.shell.settings import ShellSettings
 from streams.shell.source import KafkaSource
@@ -69,6 +69,7 @@ class Worker:
         self._watchdog = Watchdog(
             every_s=settings.heartbeat_s, hung_s=settings.hung_s, exit_s=settings.hung_exit_s
         )
+        self._cache = new_cache()
         outbox = Outbox(producer, settings.retries, keep)
         self._ordered = [self._new_ordered(stage, outbox, dead_letter, clock) for stage in stages]
         self._tasks = [self._new_tasks(stage, outbox, dead_letter) for stage in task_stages]
@@ -309,7 +310,8 @@ class Worker:
     def _new_rows(self, table: str) -> Rows:
         if self._settings.store == "memory":
             return MemoryRows()
-        return RocksRows(self._settings.data_dir / self._settings.worker_id / table)
+        folder = self._settings.data_dir / self._settings.worker_id / table
+        return RocksRows(folder, cache=self._cache)
 
     def _new_inbox(self, sources: Sequence[str]) -> Inbox:
         inbox = Inbox(self._settings.held, self._room)
