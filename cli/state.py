@@ -55,10 +55,30 @@ def secret_key(data_dir: Path) -> str:
 
 
 def _remembered(path: Path, make: Callable[[], str]) -> str:
+    """Raises `CommandFailed` for a file without a key: a new one would read nothing of what is encrypted."""
     if not path.exists():
-        # Written aside and renamed, so that a crash leaves no half of a key behind.
-        fresh = path.with_suffix(".new")
-        fresh.touch(mode=0o600)
-        fresh.write_text(make())
-        fresh.replace(path)
-    return path.read_text().strip()
+        _write(path, make())
+    key = path.read_text().strip("\x00 \r\n\t")
+    if not key:
+        raise CommandFailed(
+            f"{path} is empty: put the key back from a backup, or remove the file for a new one "
+            "(secrets that were encrypted under the old one must be entered again)"
+        )
+    return key
+
+
+def _write(path: Path, key: str) -> None:
+    """Aside, synced and renamed: neither a crash nor a power cut leaves half of a key behind."""
+    fresh = path.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    fresh.touch(mode=0o600)
+    with fresh.open("w") as file:
+        file.write(key)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -4,6 +4,7 @@ Writes one JSON object a line: `{"progress": text}` as it goes, `{"problem": tex
 """
 
 import json
+import os
 import shutil
 import sys
 import threading
@@ -101,6 +102,9 @@ def _fetch_one(jar: Jar, directory: Path, context: MavenContext, local: Path) ->
         shutil.copyfile(present, staged)
     else:
         _download(jar, staged, artifact.resolve)
+    with staged.open("rb") as whole:
+        # Its size is all that a later start looks at; a power cut can leave that without the content.
+        os.fsync(whole.fileno())
     staged.replace(directory / jar.file_name)
 
 
