@@ -1,11 +1,10 @@
 """`/api/v1/model-providers`: the endpoints of the models that nodes ask."""
 
-from datetime import datetime
 from typing import Self
 
 from pydantic import model_validator
 
-from ingress.resources import ProviderBody, Resource
+from ingress.resources import ProviderBody, ProviderView, Resource
 from ingress.wire import Answer
 from schemas.models import ModelProvider
 from schemas.models.model_provider import ModelSource, check_credentials
@@ -20,15 +19,8 @@ class ModelProviderBody(ModelSource, ProviderBody):
         return self
 
 
-class ModelProviderView(ModelSource, Answer):
+class ModelProviderView(ModelSource, ProviderView):
     """A provider as it is shown."""
-
-    id: str
-    name: str
-    credentials: dict[str, str]
-    """Masked."""
-    created_at: datetime
-    updated_at: datetime
 
 
 class ModelProviderList(Answer):

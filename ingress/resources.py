@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from aiohttp import web
@@ -26,6 +27,17 @@ class ProviderBody(RequestBody):
     """What nodes call it. One in its tenant."""
     credentials: dict[str, str] = Field(default_factory=dict)
     """Encrypted at rest, masked when shown; the mask sent back keeps what is stored."""
+
+
+class ProviderView(Answer):
+    """How every kind of provider is shown. A kind adds its own fields."""
+
+    id: str
+    name: str
+    credentials: dict[str, str]
+    """Masked."""
+    created_at: datetime
+    updated_at: datetime
 
 
 @dataclass(frozen=True)

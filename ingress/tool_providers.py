@@ -1,7 +1,6 @@
 """`/api/v1/tool-providers`: HTTP APIs, MCP servers and workflows whose tools nodes may call."""
 
 import asyncio
-from datetime import datetime
 from typing import Any, Self
 
 from aiohttp import web
@@ -10,7 +9,7 @@ from pydantic import model_validator
 from ingress.errors import Conflict
 from ingress.keys import FEED
 from ingress.operation import Operation
-from ingress.resources import ProviderBody, Resource
+from ingress.resources import ProviderBody, ProviderView, Resource
 from ingress.responses import json_answer
 from ingress.wire import Answer
 from schemas.form_schema import form_schema
@@ -41,11 +40,9 @@ class ToolProviderBody(ToolSource, ProviderBody):
         return self
 
 
-class ToolProviderView(Answer):
+class ToolProviderView(ProviderView):
     """A provider as it is shown; its document is at `…/document`, what it offers at `…/tools`."""
 
-    id: str
-    name: str
     kind: ToolProviderKind
     description: str
     server_url: str | None
@@ -54,11 +51,7 @@ class ToolProviderView(Answer):
     workflow_id: str | None
     headers: dict[str, str]
     auth: ToolAuth
-    credentials: dict[str, str]
-    """Masked."""
     timeout_s: float | None
-    created_at: datetime
-    updated_at: datetime
 
 
 class ToolProviderList(Answer):

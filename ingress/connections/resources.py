@@ -1,13 +1,12 @@
 """`/api/v1/github-connections` and `/api/v1/slack-connections`."""
 
-from datetime import datetime
 from typing import Self
 
 from pydantic import computed_field, model_validator
 
 from ingress.connections.paths import GITHUB_PATH, SLACK_PATH
 from ingress.errors import Conflict
-from ingress.resources import ProviderBody, Resource
+from ingress.resources import ProviderBody, ProviderView, Resource
 from ingress.wire import Answer
 from schemas.models import GitHubConnection, Provider, SlackConnection
 from schemas.models.connection import GitHubSource, SlackSource, check_credentials
@@ -37,16 +36,7 @@ class SlackConnectionBody(SlackSource, ProviderBody):
         return self
 
 
-class _View(Answer):
-    id: str
-    name: str
-    credentials: dict[str, str]
-    """Masked."""
-    created_at: datetime
-    updated_at: datetime
-
-
-class GitHubConnectionView(GitHubSource, _View):
+class GitHubConnectionView(GitHubSource, ProviderView):
     """A connection as it is shown."""
 
     @computed_field  # type: ignore[prop-decorator]
@@ -62,7 +52,7 @@ class GitHubConnectionList(Answer):
     data: list[GitHubConnectionView]
 
 
-class SlackConnectionView(SlackSource, _View):
+class SlackConnectionView(SlackSource, ProviderView):
     """A connection as it is shown."""
 
     @computed_field  # type: ignore[prop-decorator]

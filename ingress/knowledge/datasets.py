@@ -1,7 +1,6 @@
 """`/api/v1/datasets`: what knowledge-retrieval nodes look things up in."""
 
 from dataclasses import replace
-from datetime import datetime
 from typing import Self
 
 from aiohttp import web
@@ -11,7 +10,7 @@ from ingress.auth import CALLER
 from ingress.errors import Conflict, NotFound
 from ingress.keys import CLICKHOUSE, FEED
 from ingress.knowledge.records import documents_of, queue_deletion
-from ingress.resources import ProviderBody, Resource
+from ingress.resources import ProviderBody, ProviderView, Resource
 from ingress.wire import Answer
 from schemas.models import Dataset
 from schemas.models.dataset import Chunking, DatasetKind, DatasetSource, Embedding, Retrieval
@@ -31,11 +30,9 @@ class DatasetBody(DatasetSource, ProviderBody):
         return self
 
 
-class DatasetView(Answer):
+class DatasetView(ProviderView):
     """A dataset as it is shown."""
 
-    id: str
-    name: str
     kind: DatasetKind
     description: str
     aliases: tuple[str, ...]
@@ -45,10 +42,6 @@ class DatasetView(Answer):
     chunking: Chunking
     embedding: Embedding | None
     retrieval: Retrieval
-    credentials: dict[str, str]
-    """Masked."""
-    created_at: datetime
-    updated_at: datetime
 
 
 class DatasetList(Answer):
