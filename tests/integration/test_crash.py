@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from bench.audit import audit, until_quiet
 from bench.fleet import Fleet
@@ -14,7 +15,7 @@ from bench.journal import Journal
 from bench.orders import Order, batch_name, orders
 from bench.traffic import Traffic, mixed
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.asyncio(loop_scope="module")]
 
 _UNIQUE = 9_500
 _REPEATS = 500
@@ -33,23 +34,40 @@ def _marked(events: list[Order], half_way: asyncio.Event) -> Iterator[Order]:
         yield order
 
 
-@pytest.fixture
-async def pair(tmp_path: Path) -> AsyncIterator[Fleet]:
-    """A broker, a front and two workers."""
-    async with Fleet(tmp_path / "fleet", workers=2) as fleet:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def fleet(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Fleet]:
+    """A broker, a front and two workers. Tests may kill what they like, and start what they need."""
+    async with Fleet(tmp_path_factory.mktemp("crash") / "fleet", workers=2) as fleet:
         yield fleet
 
 
-@pytest.fixture
-async def single(tmp_path: Path) -> AsyncIterator[Fleet]:
-    """A broker, a front and one worker."""
-    async with Fleet(tmp_path / "fleet", workers=1) as fleet:
-        yield fleet
+async def test_other_worker_takes_over(fleet: Fleet, tmp_path: Path) -> None:
+    """Both have worked before; every order that is posted after the kill of one is done by the other."""
+    for worker in fleet.workers:
+        if not worker.running:
+            await fleet.start_worker(worker)
+    done = await _runs(fleet)
+    before = [await worker.metric("hopline_stage_records_total") for worker in fleet.workers]
+    job = await fleet.deployment.install_job()
+    source = orders(batch_name("over"))
+    with Journal(tmp_path / "journal.txt") as journal:
+        traffic = Traffic(job.endpoint, journal)
+        await traffic.post_all(itertools.islice(source, 2_000))
+        assert await until_quiet(fleet.deployment, fleet.kafka, done + 2_000)
+        for worker, count in zip(fleet.workers, before, strict=True):
+            assert await worker.metric("hopline_stage_records_total") > count + 500
+        await fleet.workers[0].kill()
+        await traffic.post_at(50, 5, source, lambda _: None)
+        assert await until_quiet(fleet.deployment, fleet.kafka, done + 2_250)
+        found = await audit(fleet.deployment, journal)
+    assert found.clean, f"{found} {found.examples}"
 
 
-async def test_each_order_has_one_run_whoever_is_killed(single: Fleet, tmp_path: Path) -> None:
-    """Nobody, then the worker, then the front, each after half of ten thousand requests."""
-    job = await single.deployment.install_job()
+async def test_each_order_has_one_run_whoever_is_killed(fleet: Fleet, tmp_path: Path) -> None:
+    """Nobody, then the only worker, then the front, each after half of ten thousand requests."""
+    await fleet.workers[0].stop()
+    done = await _runs(fleet)
+    job = await fleet.deployment.install_job()
     with Journal(tmp_path / "journal.txt") as journal:
         for round_, blow in enumerate((_nobody, _kill_worker, _kill_front), 1):
             half_way = asyncio.Event()
@@ -57,14 +75,19 @@ async def test_each_order_has_one_run_whoever_is_killed(single: Fleet, tmp_path:
                 events = _marked(_events(), half_way)
                 group.create_task(Traffic(job.endpoint, journal).post_all(events))
                 await half_way.wait()
-                await blow(single)
+                await blow(fleet)
             assert len(journal.acknowledged) == _UNIQUE * round_
             assert journal.repeats == _REPEATS * round_
-            assert await until_quiet(single.deployment, single.kafka, _UNIQUE * round_), blow.__name__
-            found = await audit(single.deployment, journal)
+            expected = done + _UNIQUE * round_
+            assert await until_quiet(fleet.deployment, fleet.kafka, expected), blow.__name__
+            found = await audit(fleet.deployment, journal)
             assert found.clean, f"{blow.__name__}: {found} {found.examples}"
-            runs = await single.deployment.select("SELECT count() AS runs FROM workflow_runs")
-            assert runs[0]["runs"] == _UNIQUE * round_, blow.__name__
+            assert await _runs(fleet) == expected, blow.__name__
+
+
+async def _runs(fleet: Fleet) -> int:
+    [counted] = await fleet.deployment.select("SELECT count() AS runs FROM workflow_runs")
+    return int(counted["runs"])
 
 
 async def _nobody(fleet: Fleet) -> None:
@@ -72,28 +95,10 @@ async def _nobody(fleet: Fleet) -> None:
 
 
 async def _kill_worker(fleet: Fleet) -> None:
-    await fleet.workers[0].kill()
-    await fleet.start_worker(fleet.workers[0])
+    await fleet.workers[1].kill()
+    await fleet.start_worker(fleet.workers[1])
 
 
 async def _kill_front(fleet: Fleet) -> None:
     await fleet.front.kill()
     await fleet.start_front()
-
-
-async def test_other_worker_takes_over(pair: Fleet, tmp_path: Path) -> None:
-    """Both have worked before; every order that is posted after the kill of one is done by the other."""
-    job = await pair.deployment.install_job()
-    batch = batch_name("over")
-    source = orders(batch)
-    with Journal(tmp_path / "journal.txt") as journal:
-        traffic = Traffic(job.endpoint, journal)
-        await traffic.post_all(itertools.islice(source, 2_000))
-        assert await until_quiet(pair.deployment, pair.kafka, 2_000)
-        for worker in pair.workers:
-            assert await worker.metric("hopline_stage_records_total") > 500
-        await pair.workers[0].kill()
-        await traffic.post_at(50, 5, source, lambda _: None)
-        assert await until_quiet(pair.deployment, pair.kafka, 2_250)
-        found = await audit(pair.deployment, journal)
-    assert found.clean, f"{found} {found.examples}"
