@@ -8,7 +8,7 @@ from bench.audit import slices
 from bench.chaos.kinds import CALLING
 from bench.deployment import Deployment
 
-_AT_ONCE = 2_000
+_AT_ONCE = 4_000
 """Events in one query: their node executions come along."""
 _TIMES_AT_ONCE = 2_000
 
@@ -50,6 +50,9 @@ class Run:
     """"" where there is no log of that id."""
     log_run_id: str
     """Which run the log names."""
+    log_id: str = ""
+    resumed_from: str = ""
+    """The failed run that this one goes on with."""
 
 
 class Tick(NamedTuple):
@@ -116,27 +119,32 @@ def _run(row: Mapping[str, Any]) -> Run:
         ),
         log_status=row["log_status"] or "",
         log_run_id=row["log_run_id"] or "",
+        log_id=row["log_id"] or "",
+        resumed_from=row["resumed_from"],
     )
 
 
 _RUNS = """
 WITH chosen AS (
-    SELECT toString(id) AS id, toString(trigger_log_id) AS log_id, status,
+    SELECT id, trigger_log_id AS log_id, status,
            finished_at IS NOT NULL AS has_ended, JSONExtractString(inputs, 'event_id') AS event_id
     FROM workflow_runs WHERE event_id > '{first}' AND event_id <= '{last}'
 ), nodes AS (
-    SELECT toString(workflow_run_id) AS run_id, groupArray((
+    SELECT workflow_run_id AS run_id, groupArray((
         node_id, status, JSONExtractInt(ifNull(execution_metadata, ''), 'iteration_index'),
         JSONExtractInt(ifNull(execution_metadata, ''), 'retry_index'),
         if(node_id IN ({calling}), toString(id), ''),
         finished_at IS NOT NULL, elapsed_time)) AS executions
-    FROM workflow_node_executions WHERE toString(workflow_run_id) IN (SELECT id FROM chosen) GROUP BY run_id
+    FROM workflow_node_executions WHERE workflow_run_id IN (SELECT id FROM chosen) GROUP BY run_id
 ), logs AS (
-    SELECT toString(id) AS id, status, toString(workflow_run_id) AS run_id FROM workflow_trigger_logs
-    WHERE toString(id) IN (SELECT log_id FROM chosen)
+    SELECT id, status, workflow_run_id AS run_id,
+           JSONExtractString(ifNull(trigger_metadata, ''), 'resumed_from') AS resumed_from
+    FROM workflow_trigger_logs
+    WHERE id IN (SELECT log_id FROM chosen)
 )
-SELECT chosen.id AS id, event_id, chosen.status AS status, has_ended, executions,
-       logs.status AS log_status, logs.run_id AS log_run_id
+SELECT toString(chosen.id) AS id, event_id, chosen.status AS status, has_ended, executions,
+       logs.status AS log_status, toString(logs.run_id) AS log_run_id,
+       toString(chosen.log_id) AS log_id, resumed_from
 FROM chosen LEFT JOIN nodes ON nodes.run_id = chosen.id LEFT JOIN logs ON logs.id = chosen.log_id
 """
 

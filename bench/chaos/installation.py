@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from bench.chaos.kinds import KINDS, Way
+from bench.chaos.kinds import APPS, KINDS, Way
 from cli.client import Client
 from cli.environment import with_environment
 from cli.errors import CommandFailed
@@ -17,11 +17,13 @@ from cli.settings import ClientSettings
 
 WORKFLOWS = Path(__file__).with_name("workflows")
 EVENT_TYPE = "com.example.chaos"
-"""Of the CloudEvents; a dot and the name of the workflow follow."""
+"""Of the CloudEvents; a dot and the name of the app follow."""
 SCHEDULE_EVERY_S = (2, 5)
 """One schedule for each."""
 
-_TICK = "tick"
+_TICK, _QUEUED = "tick", "queued"
+_THROTTLE = {"limit": 5, "period_s": 1, "burst": 5}
+"""Lets all of the events pass in time, but not those that an outage has held up at once."""
 _DAY_S = 86_400
 _RETRY = {"max_retries": 3, "delay_s": 1, "max_delay_s": 5, "jitter": 0.1}
 _PATIENCE_S = 60.0
@@ -52,9 +54,9 @@ class Installed:
     """What there is."""
 
     workflows: dict[str, str] = field(default_factory=dict)
-    """Name -> id."""
+    """Name of the app -> id."""
     paths: dict[tuple[str, Way], str] = field(default_factory=dict)
-    """Of the webhooks: workflow and way -> path of the URL."""
+    """Of the webhooks: app and way -> path of the URL."""
     triggers: set[str] = field(default_factory=set)
     """Their ids."""
     github_path: str = ""
@@ -70,15 +72,15 @@ def client(address: str, api_key: str) -> Client:
 def install(at: Client, receiver_url: str) -> Installed:
     """All of it, through one ingress that answers. Blocks. Raises `CommandFailed`."""
     installed = Installed()
-    for file in sorted(WORKFLOWS.glob("*.yml")):
-        imported = at.upload(
-            "workflows", "import", content=_document(file, receiver_url), app=file.stem, publish="true"
-        )
-        installed.workflows[file.stem] = imported["workflow_id"]
+    for app, name in APPS.items():
+        content = _document(WORKFLOWS / f"{name}.yml", receiver_url)
+        imported = at.upload("workflows", "import", content=content, app=app, publish="true")
+        installed.workflows[app] = imported["workflow_id"]
+    at.put("workflows", installed.workflows[_QUEUED], "flow-control", body={"throttle": _THROTTLE})
     given = {"name": "chaos", "credentials": {"webhook_secret": installed.github_secret}}
     installed.github_path = urlsplit(at.post("github-connections", body=given)["path"]).path
-    for workflow, way in sorted({(kind.workflow, kind.way) for kind in KINDS.values()}):
-        _create(at, installed, workflow, way)
+    for app, way in sorted({(kind.app, kind.way) for kind in KINDS.values()}):
+        _create(at, installed, app, way)
     for every_s in SCHEDULE_EVERY_S:
         config = {"interval_s": every_s, "catch_up": "all"}
         created = _trigger(at, installed.workflows[_TICK], "SCHEDULE", config)
@@ -110,13 +112,13 @@ def _document(file: Path, receiver_url: str) -> bytes:
     return with_environment(content, {"RECEIVER_URL": receiver_url} if "RECEIVER_URL" in content else {})
 
 
-def _create(at: Client, installed: Installed, workflow: str, way: Way) -> None:
+def _create(at: Client, installed: Installed, app: str, way: Way) -> None:
     if way is Way.MANUAL:
         return
-    created = _trigger(at, installed.workflows[workflow], _TYPES.get(way, "WEBHOOK"), _config(workflow, way))
+    created = _trigger(at, installed.workflows[app], _TYPES.get(way, "WEBHOOK"), _config(app, way))
     installed.triggers.add(created["id"])
     if way not in _TYPES:
-        installed.paths[workflow, way] = urlsplit(created["url"]).path
+        installed.paths[app, way] = urlsplit(created["url"]).path
 
 
 def _trigger(at: Client, workflow_id: str, kind: str, config: dict[str, Any]) -> Any:
@@ -124,11 +126,11 @@ def _trigger(at: Client, workflow_id: str, kind: str, config: dict[str, Any]) ->
 
 
 _DISPATCHED = {"order": ("event_id", "amount"), "fanout": ("event_id", "fate")}
-"""Start variables of the workflows that GitHub starts: its payload has them one level down."""
+"""Start variables of the apps that GitHub starts: its payload has them one level down."""
 _TYPES = {Way.CLOUDEVENTS: "CLOUDEVENTS", Way.GITHUB: "GITHUB"}
 
 
-def _config(workflow: str, way: Way) -> dict[str, Any]:
+def _config(app: str, way: Way) -> dict[str, Any]:
     match way:
         case Way.CONTENT:
             # A producer may repeat it for as long as the suite takes.
@@ -136,9 +138,9 @@ def _config(workflow: str, way: Way) -> dict[str, Any]:
         case Way.RETRYING:
             return {"retry": _RETRY}
         case Way.CLOUDEVENTS:
-            return {"filters": [{"exact": {"type": f"{EVENT_TYPE}.{workflow}"}}]}
+            return {"filters": [{"exact": {"type": f"{EVENT_TYPE}.{app}"}}]}
         case Way.GITHUB:
-            inputs = {name: f"body.client_payload.{name}" for name in _DISPATCHED[workflow]}
-            wanted = {"repository_dispatch": {"actions": [workflow]}}
+            inputs = {name: f"body.client_payload.{name}" for name in _DISPATCHED[app]}
+            wanted = {"repository_dispatch": {"actions": [app]}}
             return {"connection": "chaos", "event_config": wanted, "inputs": inputs}
     return {}

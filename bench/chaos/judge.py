@@ -26,7 +26,7 @@ FAULTS = {
 """Kind -> what the line of counts calls it.
 
 missing      acknowledged, and has no run
-doubled      has a run that is neither the first nor one of its retries
+doubled      has a run that is neither the first nor one that goes on with it
 stuck        has a run, or an execution of a run that has ended, which has not ended
 wrong_nodes  executions are missing, doubled, or not as they should have ended
 unperformed  a call that succeeded, of which the receiver does not know
@@ -55,15 +55,15 @@ def judge(event: Event, runs: Sequence[Run], calls: Sequence[Call], *, acknowled
 
 
 def _in_order(runs: Sequence[Run]) -> list[Run] | None:
-    """The first run and its retries; None where there are others, or one of them twice."""
+    """The first run and what the trigger or somebody has made of it; None where there are others."""
     by_id = {run.id: run for run in runs}
+    resumed = {run.resumed_from: run for run in runs if run.resumed_from}
     if len(by_id) != len(runs):
         return None
     for first in runs:
-        ordered, number = [first], 1
-        while (again := by_id.get(retried_run_id(first.id, number))) is not None:
+        ordered = [first]
+        while again := resumed.get(ordered[-1].id) or by_id.get(retried_run_id(first.id, len(ordered))):
             ordered.append(again)
-            number += 1
         if len(ordered) == len(runs):
             return ordered
     return None
@@ -78,13 +78,12 @@ def _judge_runs(event: Event, runs: Sequence[Run]) -> Iterator[Fault]:
         is_last = run is runs[-1]
         plan = event.kind.plan(event.inputs) if is_last else failed_charge()
         yield from _judge_run(run, plan, event)
-        if (run.log_status, run.log_run_id) != (_log_status(event), runs[-1].id):
+        # A run that is started again stays under its log, one that is resumed has one of its own.
+        told = [one for one in runs if one.log_id == run.log_id][-1]
+        end = event.kind.plan(event.inputs).end if told is runs[-1] else End.FAILED
+        if (run.log_status, run.log_run_id) != (_LOG_STATUS[end], told.id):
             named = f"is {run.log_status or 'absent'} and names run {run.log_run_id}"
             yield "wrong_log", f"{event.id}: the log of run {run.id} {named}"
-
-
-def _log_status(event: Event) -> str:
-    return _LOG_STATUS[event.kind.plan(event.inputs).end]
 
 
 def _judge_run(run: Run, plan: Plan, event: Event) -> Iterator[Fault]:

@@ -9,9 +9,24 @@ from typing import Any
 from bench.chaos.receiver import Fate
 
 CALLING = frozenset(
-    {"notify", "reserve", "bill", "refund", "decline", "escalate", "ship", "charge", "remind"}
+    {"notify", "reserve", "bill", "refund", "decline", "escalate", "ship", "charge", "remind", "hold"}
 )
 """Nodes that call the receiver."""
+
+APPS: Mapping[str, str] = {
+    "order": "order",
+    "queued": "order",
+    "notify": "notify",
+    "fanout": "fanout",
+    "collect": "collect",
+    "delay": "delay",
+    "hold": "hold",
+    "approval": "approval",
+    "charge": "charge",
+    "resumed": "charge",
+    "tick": "tick",
+}
+"""Name of an app -> its file in `workflows`."""
 
 LONG_S = 7_200
 """A wait that outlasts the suite: it ends when somebody ends it."""
@@ -35,11 +50,13 @@ class Way(StrEnum):
 
 
 class Deed(StrEnum):
-    """What somebody does to a run that waits."""
+    """What somebody does to a run that waits, goes on or has failed."""
 
     APPROVE = "approve"
     REJECT = "reject"
     CANCEL = "cancel"
+    RESUME = "resume"
+    """From the node that failed on."""
 
 
 class End(StrEnum):
@@ -70,8 +87,8 @@ class Kind:
     """One kind of event."""
 
     name: str
-    workflow: str
-    """Name of a file in `workflows`."""
+    app: str
+    """One of `APPS`."""
     way: Way
     weight: int
     """How many of 1,000 events, about."""
@@ -81,7 +98,7 @@ class Kind:
     """Of the last run of the event."""
     deed: Deed | None = None
     fails_first: bool = False
-    """Its first run fails, and the trigger starts another one."""
+    """Its first run fails, and is started again by the trigger, or resumed by somebody."""
 
 
 def _order(inputs: Inputs) -> Plan:
@@ -156,6 +173,7 @@ KINDS: Mapping[str, Kind] = {
         Kind("order-cloudevents", "order", Way.CLOUDEVENTS, 100, _amount, _order),
         Kind("order-github", "order", Way.GITHUB, 60, _amount, _order),
         Kind("order-manual", "order", Way.MANUAL, 50, _amount, _order),
+        Kind("order-queued", "queued", Way.WEBHOOK, 30, _amount, _order),
         Kind("notify-calm", "notify", Way.CLOUDEVENTS, 80, _fate(Fate.CALM), _notify),
         Kind("notify-flaky", "notify", Way.WEBHOOK, 60, _fate(Fate.FLAKY), _notify),
         Kind("notify-refused", "notify", Way.WEBHOOK, 10, _fate(Fate.REFUSED), _notify),
@@ -173,6 +191,10 @@ KINDS: Mapping[str, Kind] = {
              _stopped("start", "choose", at="ask"), Deed.CANCEL),
         Kind("cancel-delay", "delay", Way.WEBHOOK, 10, lambda _: {"seconds": LONG_S},
              _stopped("start", at="wait"), Deed.CANCEL),
+        Kind("cancel-call", "hold", Way.WEBHOOK, 10, _fate(Fate.HUNG), _stopped("start", at="hold"),
+             Deed.CANCEL),
+        Kind("resume-charge", "resumed", Way.WEBHOOK, 10, _fate(Fate.LATE), _fixed(*_CHARGE), Deed.RESUME,
+             fails_first=True),
         Kind("charge-again", "charge", Way.RETRYING, 20, _fate(Fate.LATE), _fixed(*_CHARGE),
              fails_first=True),
         Kind("charge-refused", "charge", Way.WEBHOOK, 15, _fate(Fate.REFUSED), lambda _: failed_charge()),

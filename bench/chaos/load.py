@@ -16,8 +16,8 @@ from bench.chaos.producer import Producer
 from bench.deployment import Deployment
 from bench.journal import Journal
 
-_WAITING = ("approval", "delay")
-"""Workflows whose runs somebody answers or cancels."""
+_WATCHED = {"approval": "PAUSED", "delay": "PAUSED", "hold": "RUNNING", "resumed": "FAILED"}
+"""App -> status in which somebody does something to its runs."""
 _HEARD_S = 300.0
 _PAUSED_S = 60.0
 _REPORT_EVERY = 1_000
@@ -69,7 +69,8 @@ class Load:
                 await self._run(doors, count, per_s, say)
 
     async def _run(self, doors: Doors, count: int, per_s: float, say: Say) -> None:
-        people = People(doors, self.journal, [self.installed.workflows[name] for name in _WAITING])
+        watched = {self.installed.workflows[app]: status for app, status in _WATCHED.items()}
+        people = People(doors, self.journal, watched)
         producer = Producer(doors, self.installed, self.journal, self.seed)
         self.odd = producer.odd
 

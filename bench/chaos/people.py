@@ -1,7 +1,7 @@
-"""Those who answer runs that wait, or cancel them: after a while, some of them twice, till they are heard."""
+"""Those who answer, cancel and resume runs: after a while, some of them twice, and until they are heard."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,23 +12,24 @@ from bench.chaos.events import Event
 from bench.chaos.kinds import Deed
 from bench.journal import Journal
 
-_LOOK_EVERY_S = 1.0
+_LOOK_EVERY_S = 2.0
 _AGAIN_S = 1.0
 _PAGE = 500
 _JSON = {"Content-Type": "application/json"}
 
 
 class NotHeard(Exception):
-    """Runs that never waited, or answers that nobody took; the message names some of the events."""
+    """Runs that were never found, or words that nobody took; the message names some of the events."""
 
 
 class People:
-    """They look for runs that are PAUSED, as anybody can see them, and know what they want of each."""
+    """They look for runs as anybody can see them, and know what they want of each."""
 
-    def __init__(self, doors: Doors, journal: Journal, workflow_ids: list[str]) -> None:
+    def __init__(self, doors: Doors, journal: Journal, watched: Mapping[str, str]) -> None:
+        """`watched`: id of a workflow -> status in which its runs are to be found."""
         self._doors = doors
         self._journal = journal
-        self._workflow_ids = workflow_ids
+        self._watched = watched
         self._wanted: dict[str, Event] = {}
         self._under_way: set[str] = set()
         self._done = asyncio.Event()
@@ -45,8 +46,8 @@ class People:
         """Until it is cancelled."""
         async with asyncio.TaskGroup() as group:
             while True:
-                for workflow_id in self._workflow_ids:
-                    async for run in self._waiting(workflow_id):
+                for workflow_id, status in self._watched.items():
+                    async for run in self._runs(workflow_id, status):
                         event = self._wanted.get(str((run.get("inputs") or {}).get("event_id")))
                         if event is not None and event.id not in self._under_way:
                             self._under_way.add(event.id)
@@ -59,11 +60,13 @@ class People:
             await asyncio.wait_for(self._done.wait(), timeout_s)
         except TimeoutError as late:
             some = ", ".join(sorted(self._wanted)[:5])
-            raise NotHeard(f"{len(self._wanted)} runs wait for nobody, or for ever: {some}") from late
+            raise NotHeard(
+                f"something was to be done to the runs of {len(self._wanted)} events: {some}"
+            ) from late
 
-    async def _waiting(self, workflow_id: str) -> Any:
-        """All pages of it, as far as they are answered."""
-        query = {"workflow_id": workflow_id, "status": "PAUSED", "limit": _PAGE}
+    async def _runs(self, workflow_id: str, status: str) -> AsyncIterator[dict[str, Any]]:
+        """All pages of them, as far as they are answered."""
+        query = {"workflow_id": workflow_id, "status": status, "limit": str(_PAGE)}
         while True:
             page = await self._get(f"/api/v1/runs?{urlencode(query)}")
             if page is None:
@@ -90,8 +93,11 @@ class People:
             body = orjson.dumps({"reason": "changed my mind"})
             yield from [_post(f"/api/v1/runs/{run_id}/cancel", body)] * (1 + event.twice)
             return
-        answer = {"action": deed.value, "inputs": {"reason": f"of {event.id}"}}
         path = f"/api/v1/runs/{run_id}/resume"
+        if deed is Deed.RESUME:
+            yield from [_post(path, b"{}")] * (1 + event.twice)
+            return
+        answer = {"action": deed.value, "inputs": {"reason": f"of {event.id}"}}
         yield _post(path, orjson.dumps({**answer, "interaction_id": f"{event.id}/1"}))
         if event.twice:
             # The same click once more, or another one on the same button.
@@ -100,7 +106,7 @@ class People:
 
     async def _insist(self, event: Event, run_id: str, request: Request) -> None:
         """Until it is taken, or until the run has ended."""
-        verb = request.path.rsplit("/", 1)[-1]
+        verb, may_be_late = request.path.rsplit("/", 1)[-1], event.kind.deed is not Deed.RESUME
         while True:
             self._journal.note(f"tells to {verb}", event.id)
             try:
@@ -109,7 +115,7 @@ class People:
                 self._journal.note(f"{verb}: {lost}", event.id)
             else:
                 self._journal.note(f"{verb}: {answer.status}", event.id)
-                if answer.is_good or await self._has_gone_on(run_id):
+                if answer.is_good or (may_be_late and await self._has_gone_on(run_id)):
                     return
             await asyncio.sleep(_AGAIN_S)
 

@@ -31,6 +31,8 @@ class Fate(StrEnum):
     """The first two fail: all of a node that is tried again once."""
     REFUSED = "refused"
     """All fail."""
+    HUNG = "hung"
+    """None is ever answered."""
 
 
 class Verdict(StrEnum):
@@ -43,10 +45,13 @@ class Verdict(StrEnum):
     """The connection is closed without an answer."""
     SLOW = "slow"
     """The answer comes when nobody waits for it any more."""
+    NEVER = "never"
 
 
 def verdict(seed: int, effect: Effect, fate: Fate, ordinal: int) -> Verdict:
     """Pure."""
+    if fate is Fate.HUNG:
+        return Verdict.NEVER
     chance = random.Random(f"{seed} {effect}")
     failures = {Fate.CALM: 0, Fate.FLAKY: chance.randint(1, 2), Fate.LATE: 2, Fate.REFUSED: sys.maxsize}
     if ordinal > failures[fate]:
@@ -87,6 +92,8 @@ async def _answer(request: web.Request, answer: Verdict) -> web.Response:
                 request.transport.abort()
         case Verdict.SLOW:
             await asyncio.sleep(SLOW_S)
+        case Verdict.NEVER:
+            await asyncio.Event().wait()
     return web.json_response({"ok": True})
 
 
@@ -100,7 +107,16 @@ def main() -> None:
     journal = CallJournal(given.journal)
     try:
         app = Receiver(journal, given.seed).app
-        web.run_app(app, host="127.0.0.1", port=given.port, access_log=None, print=None)
+        # What is never answered ends with its connection, and keeps this process from ending no longer.
+        web.run_app(
+            app,
+            host="127.0.0.1",
+            port=given.port,
+            access_log=None,
+            print=None,
+            handler_cancellation=True,
+            shutdown_timeout=1.0,
+        )
     finally:
         journal.close()
 

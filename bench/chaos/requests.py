@@ -21,16 +21,16 @@ def request_of(event: Event, installed: Installed) -> Request:
     kind = event.kind
     match kind.way:
         case Way.WEBHOOK | Way.RETRYING:
-            path = installed.paths[kind.workflow, kind.way]
+            path = installed.paths[kind.app, kind.way]
             return Request(path, orjson.dumps(event.inputs), {**_JSON, "webhook-id": event.id})
         case Way.CONTENT:
-            return Request(installed.paths[kind.workflow, kind.way], orjson.dumps(event.inputs), _JSON)
+            return Request(installed.paths[kind.app, kind.way], orjson.dumps(event.inputs), _JSON)
         case Way.CLOUDEVENTS:
             return _cloud_event(event)
         case Way.GITHUB:
             return _github(event, installed)
         case Way.MANUAL:
-            path = f"/api/v1/triggers/workflows/{installed.workflows[kind.workflow]}/manual"
+            path = f"/api/v1/triggers/workflows/{installed.workflows[kind.app]}/manual"
             body = orjson.dumps({"inputs": event.inputs})
             return Request(path, body, {**_JSON, "Idempotency-Key": event.id}, with_key=True)
 
@@ -41,7 +41,7 @@ def _cloud_event(event: Event) -> Request:
         "specversion": "1.0",
         "id": event.id,
         "source": _SOURCE,
-        "type": f"{EVENT_TYPE}.{event.kind.workflow}",
+        "type": f"{EVENT_TYPE}.{event.kind.app}",
     }
     path = "/api/v1/events"
     if event.number % 2:
@@ -55,7 +55,7 @@ def _cloud_event(event: Event) -> Request:
 def _github(event: Event, installed: Installed) -> Request:
     repository = {"full_name": "acme/shop", "name": "shop", "owner": {"login": "acme"}}
     payload = {
-        "action": event.kind.workflow,
+        "action": event.kind.app,
         "branch": "main",
         "client_payload": event.inputs,
         "repository": repository,

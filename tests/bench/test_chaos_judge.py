@@ -11,7 +11,7 @@ from bench.chaos.events import Event, events
 from bench.chaos.history import Execution, Run, Tick
 from bench.chaos.installation import Schedule
 from bench.chaos.judge import Fault, judge, shared_keys
-from bench.chaos.kinds import CALLING, KINDS, End, failed_charge
+from bench.chaos.kinds import CALLING, KINDS, Deed, End, failed_charge
 from bench.findings import Findings
 from schemas.ids import retried_run_id
 
@@ -34,7 +34,7 @@ def run_of(event: Event, run_id: str = "r-1", *, fails: bool = False) -> Run:
     troubled = any(one.status == "exception" for one in executions)
     good = "PARTIAL_SUCCEEDED" if troubled else "SUCCEEDED"
     status = good if plan.end is End.GOOD else plan.end.upper()
-    return Run(run_id, event.id, status, True, executions, LOG[last.end], run_id)
+    return Run(run_id, event.id, status, True, executions, LOG[last.end], run_id, log_id="l-1")
 
 
 def calls_of(event: Event, *runs: Run) -> list[Call]:
@@ -49,8 +49,12 @@ def calls_of(event: Event, *runs: Run) -> list[Call]:
 def history_of(event: Event) -> list[Run]:
     if not event.kind.fails_first:
         return [run_of(event)]
+    first = run_of(event, fails=True)
+    if event.kind.deed is Deed.RESUME:
+        resumed = replace(run_of(event, "r-2"), log_id="l-2", resumed_from=first.id)
+        return [resumed, replace(first, log_status="FAILED")]
     again = run_of(event, retried_run_id("r-1", 1))
-    return [again, replace(run_of(event, fails=True), log_run_id=again.id)]
+    return [again, replace(first, log_run_id=again.id)]
 
 
 def faults(event: Event, *runs: Run, calls: list[Call] | None = None, acknowledged: bool = True) -> list[str]:
@@ -73,7 +77,7 @@ def test_what_is_not_there_is_missing_if_it_was_acknowledged(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_another_run_is_one_too_many(kind: str) -> None:
     event = event_of(kind)
-    assert faults(event, *history_of(event), run_of(event, "r-2")) == ["doubled"]
+    assert faults(event, *history_of(event), run_of(event, "r-9")) == ["doubled"]
     assert faults(event, *history_of(event), history_of(event)[0]) == ["doubled"]
 
 
@@ -141,6 +145,11 @@ def test_the_log_tells_of_the_last_run() -> None:
     again, first = history_of(event)
     assert faults(event, replace(again, log_status="FAILED"), first) == ["wrong_log"]
     assert faults(event, again, replace(first, log_run_id=first.id)) == ["wrong_log"]
+    event = event_of("resume-charge")
+    resumed, first = history_of(event)
+    assert faults(event, replace(resumed, log_status="FAILED"), first) == ["wrong_log"]
+    assert faults(event, resumed, replace(first, log_status="SUCCESS")) == ["wrong_log"]
+    assert faults(event, replace(resumed, resumed_from="r-7"), first) == ["doubled"]
 
 
 @pytest.mark.parametrize("kind", ["collect", "fanout-calm", "approve", "charge-again"])
