@@ -136,7 +136,6 @@ def _stages(
     interruptions: Interruptions,
 ) -> tuple[list[Stage], list[TaskStage]]:
     offload = Offload(settings.offload, settings.offload_threshold_bytes)
-    router = Router(feed, codec, metrics.event, offload)
     runner = Runner(
         feed,
         codec,
@@ -146,6 +145,7 @@ def _stages(
         fetcher=Fetcher(values),
         offload=offload,
     )
+    router = Router(feed, codec, metrics.event, offload, runner.run_whole)
     calls = WorkflowCalls(feed, Catalog(feed.definitions, secrets), settings.run_max_call_depth)
     execute, concurrency = _execute(executors), settings.executor_concurrency
     executor = Executor(

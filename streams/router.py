@@ -2,17 +2,18 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import orjson
 
 from schemas.codec import Codec
 from schemas.codec import Record as AvroRecord
 from schemas.ids import workflow_run_id
+from schemas.models import Workflow
 from schemas.triggers.schedule import ScheduleConfig
 from streams.conversations import start_in_conversation
 from streams.dedup import Seen, first_seen, postponed, row_due
 from streams.fitting import fitting_log, fitting_start
+from streams.following import Headers
 from streams.gates.entry import notes, retry_gate
 from streams.gates.ticket import Gate, Ticket
 from streams.offload import Offload, Owner
@@ -33,6 +34,9 @@ from transport.definitions import TRIGGERS, WORKFLOWS
 from transport.feed import DefinitionsFeed
 from transport.producer import Send
 
+RunWhole = Callable[[Workflow, AvroRecord, float, Headers], Decision | None]
+"""Workflow, start command, unix time and headers to all that comes of a run which needs no further hop."""
+
 Count = Callable[[str], None]
 """Told the outcome of each event: routed, duplicate or refused."""
 
@@ -40,7 +44,11 @@ Count = Callable[[str], None]
 class Router:
     """Reads `trigger.events`; keeps `dedup`; writes `run.commands` and `trigger.logs`."""
 
-    def __init__(self, feed: DefinitionsFeed, codec: Codec, count: Count, offload: Offload) -> None:
+    def __init__(
+        self, feed: DefinitionsFeed, codec: Codec, count: Count, offload: Offload, run_whole: RunWhole
+    ) -> None:
+        """`run_whole`: `streams.runner.Runner.run_whole`."""
+        self._run_whole = run_whole
         self._offload = offload
         self._feed = feed
         self._codec = codec
@@ -69,7 +77,7 @@ class Router:
             )
         self._count("duplicate" if first is not None else "routed")
         for route in routes:
-            self._send(arrival, route, record, now_us, decision)
+            self._send(arrival, route, record, now, decision)
             self._tell_dependents(arrival, route, decision)
             if first is None and route.refusal is not None:
                 self._release(event, route, now_us, decision)
@@ -104,29 +112,38 @@ class Router:
         decision.writes[key] = row
         return None
 
-    def _send(self, arrival: Arrival, route: Route, record: Record, now_us: int, decision: Decision) -> None:
-        headers = tuple(h for h in record.headers if h[0] == "traceparent")
+    def _send(self, arrival: Arrival, route: Route, record: Record, now: float, decision: Decision) -> None:
+        headers, now_us = tuple(h for h in record.headers if h[0] == "traceparent"), int(now * 1e6)
         log = trigger_log(arrival, route, now_us)
         owner = Owner(log["tenant_id"], log["workflow_run_id"] or log["id"])
         limit = self._offload.limit(triggered_from(route.workflow))
         shown = fitting_log(log, owner, limit, decision.uploads)
-        encoded: dict[str, Any] = {"key": log["id"].encode(), "headers": headers}
-        decision.sends.append(
-            Send("trigger.logs", value=self._codec.encode("WorkflowTriggerLog", shown), **encoded)
-        )
-        if route.refusal is None:
-            command = start_command(arrival, route, log, now_us, self._feed.offset(WORKFLOWS))
-            conversation = conversation_in(command) if is_chat(route.workflow) else None
-            command = fitting_start(command, shown, owner, decision.uploads)
-            start = self._start(command, conversation, headers)
-            gates = route.gates
-            if route.deployed is not None and conversation is None:
-                gates += retry_gate(route.deployed, log["workflow_run_id"])
-            decision.sends.append(self._gated(start, log, shown, gates) if gates else start)
+        if route.refusal is not None:
+            decision.sends.append(self._told(shown, headers))
+            return
+        assert route.workflow is not None, "a route without one says why"
+        command = start_command(arrival, route, log, now_us, self._feed.offset(WORKFLOWS))
+        conversation = conversation_in(command) if is_chat(route.workflow) else None
+        gates = route.gates
+        if route.deployed is not None and conversation is None:
+            gates += retry_gate(route.deployed, log["workflow_run_id"])
+        if not gates and conversation is None:
+            whole = self._run_whole(route.workflow, {**command, "trigger_log": shown}, now, headers)
+            if whole is not None:
+                # Its log has the end of the run already, which is all that anybody would look at.
+                decision.sends += whole.sends
+                decision.uploads += whole.uploads
+                return
+        command = fitting_start(command, shown, owner, decision.uploads)
+        start = self._start(command, conversation, headers)
+        start = self._gated(start, log, shown, gates) if gates else start
+        decision.sends += (self._told(shown, headers), start)
 
-    def _start(
-        self, command: AvroRecord, conversation: str | None, headers: tuple[tuple[str, bytes], ...]
-    ) -> Send:
+    def _told(self, log: AvroRecord, headers: Headers) -> Send:
+        value = self._codec.encode("WorkflowTriggerLog", log)
+        return Send("trigger.logs", log["id"].encode(), value, headers)
+
+    def _start(self, command: AvroRecord, conversation: str | None, headers: Headers) -> Send:
         """To the engine, or first to the conversation that the run is a turn of."""
         if conversation is None:
             key, value = command["workflow_run_id"], self._codec.encode("RunCommand", command)

@@ -9,9 +9,10 @@ import orjson
 
 from schemas.codec import Codec
 from schemas.codec import Record as AvroRecord
+from schemas.errors import InvalidDefinition
 from schemas.models import DRAFT, Workflow
 from streams.engine.advance import Advanced, advance, due_us
-from streams.engine.commands import Cancel, Command, NodeResult, Resume, Start, Timer
+from streams.engine.commands import Cancel, Command, NodeResult, Resume, Start, Timer, command_of
 from streams.engine.definition import Definition
 from streams.engine.errors import NeedsValue, NewerState
 from streams.engine.options import Options
@@ -67,6 +68,34 @@ class Runner:
     def stage(self) -> Stage:
         """The declaration that the shell runs."""
         return Stage("engine", "run.commands", self.decide, table="runs", due=row_due, on_due=self.on_due)
+
+    def run_whole(
+        self, workflow: Workflow, start: AvroRecord, now: float, headers: Headers
+    ) -> Decision | None:
+        """All that comes of a run that ends in the hop it begins in, for whoever has just made its start: no
+        command and no row. None for any other run, which is to be told by a command. See docs/adr/0024.
+
+        `start`: as in RunCommand.avsc, with nothing in it by reference.
+        """
+        if self._options.every_node_a_hop or not _is_settled(workflow, start["trigger_log"]["created_at"]):
+            return None
+        command = command_of(start)
+        assert isinstance(command, Start)
+        if command.resumption is not None:
+            return None
+        try:
+            definition = self._library.compiled(workflow, entry=_entry(None, command))
+            if definition.waits:
+                return None
+            advanced = advance(definition, None, command, round(now * 1e6), self._options)
+        except (InvalidDefinition, NeedsValue):
+            return None
+        if advanced.state is None or not advanced.state.ended:
+            return None
+        decision = Decision()
+        self._following.add(advanced.effects, Run(advanced.state, workflow, None, headers), decision)
+        self._count("START", "applied")
+        return decision
 
     def decide(self, record: Record, kept: Kept, now: float) -> Decision:
         """One command. Raises `NotYet` while its sender knew more workflows than we do, and while what it
@@ -184,6 +213,11 @@ class _Standing(NamedTuple):
     state: RunState | None
     pinned: bytes
     """See `RunRow`."""
+
+
+def _is_settled(workflow: Workflow, since_us: int) -> bool:
+    """Whether an event of that time finds this version, or a newer one, whenever it is looked at."""
+    return workflow.version != DRAFT and workflow.updated_at.timestamp() * 1e6 < since_us
 
 
 def _only(state: RunState | None, command: Command) -> str:

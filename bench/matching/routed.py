@@ -59,7 +59,7 @@ class Started:
 def routed_runs(world: World) -> Started:
     """All of them. Raises `AssertionError` for an event that its kind does not make one event of."""
     started, kept = Started(), dict[str, bytes]()
-    router = Router(cast(DefinitionsFeed, Feed(world)), _CODEC, started.count, Offload())
+    router = Router(cast(DefinitionsFeed, Feed(world)), _CODEC, started.count, Offload(), lambda *_: None)
     for number, it in enumerate(world.happenings):
         value = _CODEC.encode("TriggerEvent", _event(number, it))
         record = Record("trigger.events", 0, number, b"", value, [], it.at_us // 1000)

@@ -109,6 +109,8 @@ class Definition:
     environment: Mapping[str, Any]
     conversation: Mapping[str, Any]
     features: Mapping[str, Any]
+    waits: bool
+    """Some node waits or does I/O. Else each run ends in the hop that it begins in, if nodes run in hops."""
 
 
 def compile_definition(
@@ -135,14 +137,16 @@ def compile_definition(
         if only
         else _scope(read, [entry if entry in read.nodes else read.entries()[0]], "")
     )
+    plans = {plan.id: plan for plan in _all_plans(root)}
     return Definition(
         graph_hash=hashlib.sha256(canonical_json(graph)).hexdigest(),
         workflow_type=str(workflow_type),
         root=root,
-        by_id=MappingProxyType({plan.id: plan for plan in _all_plans(root)}),
+        by_id=MappingProxyType(plans),
         environment=_values(environment_variables),
         conversation=_values(conversation_variables),
         features=features or {},
+        waits=any(plan.task or plan.pause for plan in plans.values()),
     )
 
 

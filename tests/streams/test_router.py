@@ -57,6 +57,10 @@ class Feed:
         self.definitions.apply(TRIGGERS, trigger.key, trigger)
 
 
+def told_by_command(*_: Any) -> None:
+    """As for runs that need more than one hop."""
+
+
 class Bench:
     """A router with its table, driven record by record."""
 
@@ -64,7 +68,9 @@ class Bench:
         self.feed = Feed()
         self.table = KeptRows()
         self.outcomes: list[str] = []
-        self.router = Router(cast(DefinitionsFeed, self.feed), CODEC, self.outcomes.append, Offload())
+        self.router = Router(
+            cast(DefinitionsFeed, self.feed), CODEC, self.outcomes.append, Offload(), told_by_command
+        )
         self.next_offset = 0
 
     def event(self, trigger_id: str = "d1", *, at_s: float = 0, **changes: Any) -> Record:
