@@ -25,9 +25,10 @@ class Plan:
     """How much is posted in each phase."""
 
     connections: int = 32
-    warm_up_s: float = 5.0
-    """At full load, not measured: JIT compilers and caches are warm in a service that has run for a while."""
-    warm_up_orders: int = 5_000
+    warm_up_s: float = 15.0
+    """At full load, not measured: JIT compilers and caches are warm in a service that runs. The
+    compiler of Kafka's JVM takes a third of a core for the first ten seconds."""
+    warm_up_orders: int = 12_000
     """At most, as below: an engine that accepts faster than it works would take minutes for the rest."""
     full_load_s: float = 12.0
     full_load_orders: int = 16_000
