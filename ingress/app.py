@@ -9,6 +9,7 @@ from aiohttp import web
 from ingress.accept import Door
 from ingress.assembly import Assembler
 from ingress.auth import Authenticator
+from ingress.budget import Budget
 from ingress.connections.accounts import Accounts
 from ingress.drain import DRAIN, Drain, drainable
 from ingress.duplicates import RecentlyAccepted
@@ -18,6 +19,7 @@ from ingress.history import History
 from ingress.keys import (
     ACCOUNTS,
     AUTHENTICATOR,
+    BUDGET,
     CLICKHOUSE,
     CODEC,
     DOOR,
@@ -121,6 +123,7 @@ def new_app(settings: IngressSettings, storage: Storage, clickhouse: ClickHouse 
     app[SETTINGS] = settings
     app[METRICS] = Metrics()
     app[DRAIN] = Drain()
+    app[BUDGET] = Budget(settings.inflight_max_bytes)
     app[LIMITS] = Limits(settings)
     app[SECRETS] = SecretBox(key.get_secret_value().encode()) if key else None
     secret = key.get_secret_value() if key else ""
@@ -160,6 +163,8 @@ def connect(app: web.Application, to: Connections) -> None:
         tenant_claim=jwt.tenant_claim,
     )
     metrics.gauge("spooled", "Events on the disk that the broker lacks.", lambda: to.outlet.spooled)
+    metrics.gauge("spool_bytes", "Of the spool on the disk.", lambda: to.outlet.spooled_bytes)
+    metrics.gauge("inflight_bytes", "Held by requests under way.", lambda: app[BUDGET].used)
     metrics.gauge("unacknowledged", "Messages not yet acknowledged.", lambda: to.producer.queued)
     metrics.gauge(
         "unreadable_definitions",

@@ -13,7 +13,7 @@ from aiohttp import BodyPartReader, MultipartReader, StreamReader, web
 from aiohttp.base_protocol import BaseProtocol
 
 from ingress.errors import Malformed, TooSlow, too_large
-from ingress.keys import SETTINGS
+from ingress.keys import BUDGET, SETTINGS
 
 _FORM = "application/x-www-form-urlencoded"
 _MULTIPART = "multipart/form-data"
@@ -23,18 +23,29 @@ _MAX_FIELDS = 1000
 
 async def read_body(request: web.Request) -> bytes:
     """The whole body. Raises `TooLarge` before it reads what announces itself as too large, else as soon as
-    the limit is passed (`client_max_size` of the application), and `TooSlow`."""
+    the limit is passed (`client_max_size` of the application), `TooSlow`, and `Unavailable` when all requests
+    together hold as much as they may."""
     if (request.content_length or 0) > request.client_max_size:
         raise too_large(request.client_max_size)
+    budget = request.app[BUDGET]
     # Most bodies have come along with their head, and need no timer.
     if request.content.is_eof():
-        return await request.read()
+        raw = await request.read()
+        budget.take(request, len(raw))
+        return raw
+    # Before it comes: of a body that does not say how large it is, nobody knows what it will take.
+    size = request.content_length
+    budget.take(request, request.client_max_size if size is None else size)
     timeout_s = request.app[SETTINGS].body_timeout_s
     try:
         async with asyncio.timeout(timeout_s):
-            return await request.read()
+            raw = await request.read()
     except TimeoutError as slow:
         raise TooSlow(f"the body has not come within {timeout_s:g} s (HOPLINE_BODY_TIMEOUT_S)") from slow
+    if size is None:
+        budget.give_back(request)
+        budget.take(request, len(raw))
+    return raw
 
 
 class ContentType(NamedTuple):

@@ -10,6 +10,8 @@ from contextlib import suppress
 
 from aiohttp import web
 
+from ingress.keys import BUDGET
+
 
 class Drain:
     """Counts the requests under way. Used on the loop's thread only."""
@@ -39,6 +41,7 @@ class Drain:
             response = await handler(request)
         finally:
             self._under_way -= 1
+            request.app[BUDGET].give_back(request)
             if self._stopping and not self._under_way:
                 self._idle.set()
         if self._stopping:

@@ -5,6 +5,7 @@ from aiohttp import web
 
 from ingress.accept import Door
 from ingress.auth import Authenticator
+from ingress.budget import Budget
 from ingress.connections.accounts import Accounts
 from ingress.endpoints import Endpoints
 from ingress.history import History
@@ -37,6 +38,7 @@ ENDPOINTS = web.AppKey("endpoints", Endpoints)
 ACCOUNTS = web.AppKey("accounts", Accounts)
 LIMITS = web.AppKey("limits", Limits)
 OUTLET = web.AppKey("outlet", Outlet)
+BUDGET = web.AppKey("budget", Budget)
 AUTHENTICATOR = web.AppKey("authenticator", Authenticator)
 PROBE = web.AppKey("probe", BrokerProbe)
 CLICKHOUSE: web.AppKey[ClickHouse | None] = web.AppKey("clickhouse", ClickHouse)

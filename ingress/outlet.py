@@ -70,6 +70,11 @@ class Outlet:
         """Events that the broker does not have yet."""
         return self._spool.records if self._spool else 0
 
+    @property
+    def spooled_bytes(self) -> int:
+        """What they take on the disk."""
+        return self._spool.size if self._spool else 0
+
     async def _keep(self, send: Send) -> None:
         kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((send, kept))
@@ -88,8 +93,11 @@ class Outlet:
             async with self._disk:
                 try:
                     await asyncio.to_thread(spool.append, [send for send, _ in batch])
-                except SpoolFull as full:
-                    failed = SendFailed(str(full))
+                except Exception as refused:
+                    # Whatever it is: nobody may wait for ever, and the next batch may fare better.
+                    if not isinstance(refused, SpoolFull):
+                        _log.exception("the spool has failed")
+                    failed = SendFailed(str(refused))
             del self._waiting[: len(batch)]
             for _, kept in batch:
                 if kept.done():
@@ -105,9 +113,7 @@ class Outlet:
                 await asyncio.sleep(_AGAIN_S / 10)
                 continue
             try:
-                async with self._disk:
-                    sends = await asyncio.to_thread(spool.peek, _REPLAYED)
-                await self._producer.send_all(sends)
+                await self._replay_some(spool)
             except SendFailed:
                 await asyncio.sleep(_AGAIN_S)
                 continue
@@ -115,7 +121,12 @@ class Outlet:
                 _log.error("the spool cannot be read, %d events wait in it: %s", spool.records, refused)
                 await asyncio.sleep(_AGAIN_S)
                 continue
-            async with self._disk:
-                await asyncio.to_thread(spool.sent, len(sends))
             if not spool.records:
                 _log.warning("the broker is back, and has all events of the spool")
+
+    async def _replay_some(self, spool: Spool) -> None:
+        async with self._disk:
+            sends = await asyncio.to_thread(spool.peek, _REPLAYED)
+        await self._producer.send_all(sends)
+        async with self._disk:
+            await asyncio.to_thread(spool.sent, len(sends))

@@ -73,6 +73,10 @@ class IngressSettings(BaseSettings):
     accept_timeout_s: Annotated[float, Field(ge=0.1, le=300)] = 5.0
     """How long an event is retried towards the broker before the producer is told 503."""
 
+    inflight_max_bytes: Annotated[int, Field(ge=16 * MIB)] = 128 * MIB
+    """What the bodies of requests under way may take together; what is more is refused with 503 until the
+    broker has caught up. In memory each takes up to four times as much."""
+
     spool_dir: Path | None = None
     """A folder of its own on a disk that lasts. Events go there while the broker is away, and follow once it
     is back. None: they are refused with 503."""

@@ -73,13 +73,16 @@ class Spool:
         self.records += len(frames)
         self.size += total
 
-    def peek(self, limit: int) -> list[Send]:
-        """The oldest that are not sent yet."""
+    def peek(self, limit: int, max_bytes: int = MAX_MESSAGE_BYTES) -> list[Send]:
+        """The oldest that are not sent yet: at most `limit`, and no more once they have `max_bytes`. Raises
+        `OSError` where they cannot be read."""
         found: list[Send] = []
+        size = 0
         for segment, start in self._unread():
             for record in records(self._path(segment), start):
                 found.append(record.send)
-                if len(found) == limit:
+                size += len(record.send.value or b"")
+                if len(found) == limit or size >= max_bytes:
                     return found
         return found
 
@@ -95,11 +98,12 @@ class Spool:
             if not left:
                 break
         self.records -= count - left
-        try:
-            self._store_position()
-            self._drop_read()
-        except OSError as refused:
-            _log.warning("the spool cannot be written, a restart sends again what was sent: %s", refused)
+        # First what makes room: a full disk may be why the position cannot be written.
+        for step in (self._drop_read, self._store_position):
+            try:
+                step()
+            except OSError as refused:
+                _log.warning("the spool cannot be written, a restart sends again what was sent: %s", refused)
 
     def close(self) -> None:
         """What is in it stays."""

@@ -1,7 +1,7 @@
 """Events while the broker is away, and when it is back."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -119,3 +119,49 @@ async def test_a_disk_that_cannot_be_read_for_a_while_ends_nothing(
         broker.away = False
         await until_empty(out)
     assert (broker.taken, failures) == ([event(1)], [])
+
+
+class Broken(Spool):
+    """A spool whose disk fails `times` times in the way that is asked for."""
+
+    times = 3
+    step = ""
+
+    def _fail(self, step: str) -> None:
+        if self.step == step and self.times:
+            self.times -= 1
+            raise ValueError("not even an OSError") if step == "append" else OSError(5, "Input/output error")
+
+    def append(self, sends: Iterable[Send]) -> None:
+        self._fail("append")
+        super().append(sends)
+
+    def peek(self, limit: int, max_bytes: int = MIB) -> list[Send]:
+        self._fail("peek")
+        return super().peek(limit, max_bytes)
+
+    def sent(self, count: int) -> None:
+        self._fail("sent")
+        super().sent(count)
+
+
+@pytest.mark.parametrize("step", ["peek", "sent"])
+async def test_a_disk_that_fails_for_a_moment_keeps_no_event_for_good(tmp_path: Path, step: str) -> None:
+    broker, spool = Broker(), Broken(tmp_path, MIB)
+    spool.step, broker.away = step, True
+    async with Outlet(cast(Any, broker), spool).running() as out:
+        await out.send(event(1))
+        broker.away = False
+        await until_empty(out)
+    assert spool.times == 0
+    assert {send.value for send in broker.taken} == {b"1"}
+
+
+async def test_whatever_is_wrong_with_the_spool_nobody_waits_for_ever(tmp_path: Path) -> None:
+    broker, spool = Broker(), Broken(tmp_path, MIB)
+    spool.step, spool.times, broker.away = "append", 1, True
+    async with Outlet(cast(Any, broker), spool).running() as out:
+        with pytest.raises(SendFailed, match="not even"):
+            await asyncio.wait_for(out.send(event(1)), 30)
+        await asyncio.wait_for(out.send(event(2)), 30)
+        assert out.spooled == 1

@@ -1,6 +1,7 @@
 """Events on the disk: kept in order, found again, and bounded."""
 
 import os
+import resource
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -138,3 +139,43 @@ def test_a_disk_that_refuses_keeps_nothing(
         spool.append([event(1)])
     monkeypatch.undo()
     assert spool.peek(10) == [event(0)]
+
+
+def test_a_disk_that_is_full_in_the_middle_of_a_record_leaves_nothing_torn(
+    opened: Open, tmp_path: Path
+) -> None:
+    spool = opened(64 * MIB)
+    spool.append([event(0)])
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8 * MIB, hard))
+    try:
+        with pytest.raises(SpoolFull, match="File too large"):
+            spool.append([event(1), Send("trigger.events", b"k", b"x" * 9 * MIB)])
+        [segment] = tmp_path.glob("*.spool")
+        assert segment.stat().st_size == spool.size, "what was written of it is gone"
+        spool.append([event(2)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    spool.close()
+    assert opened(64 * MIB).peek(10) == [event(0), event(2)]
+
+
+def test_what_is_sent_makes_room_also_where_nothing_can_be_written(
+    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = opened()
+    spool.append([event(0)])
+
+    def full(_self: Path, _text: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    spool.sent(1)
+    assert (spool.records, spool.size, list(tmp_path.glob("*.spool"))) == (0, 0, [])
+
+
+def test_what_is_read_at_a_time_is_bounded_by_bytes(opened: Open) -> None:
+    spool = opened()
+    spool.append([event(n, 100) for n in range(6)])
+    assert spool.peek(100, 500) == [event(n, 100) for n in range(3)]
+    assert spool.peek(100, 1) == [event(0, 100)], "one at the least"

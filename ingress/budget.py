@@ -1,0 +1,36 @@
+"""How much requests under way may hold in memory: a slow broker must not fill it with their bodies."""
+
+from aiohttp import web
+
+from ingress.errors import Unavailable
+
+_EACH_BYTES = 4096
+"""What a request takes at the least, whatever its body."""
+
+_HELD = web.RequestKey("held", int)
+
+
+class Budget:
+    """Counts the bodies of requests that have not been answered. Used on the loop's thread only."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit = limit_bytes
+        self.used = 0
+        """Bytes."""
+
+    def take(self, request: web.Request, size: int) -> None:
+        """For a body of `size` bytes, until the request is answered. Raises `Unavailable`."""
+        wanted = size + _EACH_BYTES
+        if self.used + wanted > self._limit:
+            raise Unavailable(
+                f"requests under way hold {self.used} bytes of {self._limit} (HOPLINE_INFLIGHT_MAX_BYTES), "
+                "since the broker is slower than they come; send it again"
+            )
+        self.used += wanted
+        request[_HELD] = request.get(_HELD, 0) + wanted
+
+    def give_back(self, request: web.Request) -> None:
+        """What the request has taken: it is answered, or over."""
+        if held := request.get(_HELD, 0):
+            self.used -= held
+            request[_HELD] = 0
