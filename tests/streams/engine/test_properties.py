@@ -172,7 +172,8 @@ def test_a_crash_before_the_state_is_kept_makes_no_difference(plan: Plan, seed: 
 
 def last_records(run: Run) -> dict[str, Json]:
     """The last record of each execution, without its place in the order of execution and its times. What an
-    assigner has counted by then is left out, too: rounds that run side by side count in any order."""
+    assigner has counted by then is left out, too: rounds that run side by side count in any order. So is the
+    moment that a node has waited for, which depends on when it was reached."""
     records = {record["id"]: record for record in run.records(NodeExecuted)}
     return {name: _without_chance(record) for name, record in records.items()}
 
@@ -181,9 +182,13 @@ def _without_chance(record: Json) -> Json:
     left_out = {"index", "created_at", "finished_at", "elapsed_time"}
     if record["node_type"] == "assigner":
         left_out |= {"inputs", "outputs", "process_data"}
+    if record["node_type"] == "wait":
+        left_out.add("outputs")
     kept = {key: value for key, value in record.items() if key not in left_out}
     metadata = orjson.loads(record["execution_metadata"] or "{}")
-    metadata.get("pause", {}).pop("pause_expires_at", None)
+    pause = metadata.get("pause", {})
+    pause.pop("pause_expires_at", None)
+    pause.get("pause_metadata", {}).pop("resume_at", None)
     metadata.pop("iteration_duration_map", None)
     metadata.pop("loop_duration_map", None)
     return {**kept, "execution_metadata": metadata}
