@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from bench.audit import slices
 from bench.chaos.kinds import CALLING
-from bench.deployment import Deployment
 
 _AT_ONCE = 4_000
 """Events in one query: their node executions come along."""
@@ -20,6 +19,13 @@ TABLES = {
     "dead_letters": "id",
 }
 """Each with the column that there must be one row of."""
+
+
+class History(Protocol):
+    """What answers queries: a `bench.deployment.Deployment`."""
+
+    async def select(self, sql: str) -> list[Mapping[str, Any]]:
+        """Rows, by column name. Raises `CommandFailed`."""
 
 
 class Execution(NamedTuple):
@@ -64,7 +70,7 @@ class Tick(NamedTuple):
     succeeded: int
 
 
-async def runs_by_event(deployment: Deployment, ids: set[str], prefix: str) -> dict[str, list[Run]]:
+async def runs_by_event(history: History, ids: set[str], prefix: str) -> dict[str, list[Run]]:
     """Those of all events whose ids begin with `prefix`, also such as are not in `ids`.
 
     Raises `CommandFailed`.
@@ -72,37 +78,37 @@ async def runs_by_event(deployment: Deployment, ids: set[str], prefix: str) -> d
     found: dict[str, list[Run]] = {}
     for first, last, _ in slices(ids, _AT_ONCE):
         sql = _RUNS.format(first=first or prefix, last=last, calling=", ".join(map(repr, sorted(CALLING))))
-        for row in await deployment.select(sql):
+        for row in await history.select(sql):
             run = _run(row)
             found.setdefault(run.event_id, []).append(run)
     return found
 
 
-async def events_there(deployment: Deployment, ids: set[str], prefix: str) -> set[str]:
+async def events_there(history: History, ids: set[str], prefix: str) -> set[str]:
     """Ids of the events that have a row in `trigger_events`. Raises `CommandFailed`."""
     found: set[str] = set()
     for first, last, _ in slices(ids, _AT_ONCE):
-        rows = await deployment.select(_EVENTS.format(prefix=prefix, first=first, last=last))
+        rows = await history.select(_EVENTS.format(prefix=prefix, first=first, last=last))
         found |= {row["id"] for row in rows}
     return found
 
 
-async def doubled_rows(deployment: Deployment) -> Iterator[tuple[str, int]]:
+async def doubled_rows(history: History) -> Iterator[tuple[str, int]]:
     """Table -> rows beyond the first of their id. Raises `CommandFailed`."""
     counted = []
     for table, column in TABLES.items():
         sql = f"SELECT count() - uniqExact({column}) AS doubled FROM {table}"
-        counted.append((table, int((await deployment.select(sql))[0]["doubled"])))
+        counted.append((table, int((await history.select(sql))[0]["doubled"])))
     return iter(counted)
 
 
-async def ticks(deployment: Deployment, trigger_id: str, times: range) -> list[Tick]:
+async def ticks(history: History, trigger_id: str, times: range) -> list[Tick]:
     """Of one schedule, from the first to the last of these times. Raises `CommandFailed`."""
     found: list[Tick] = []
     for number in range(0, len(times), _TIMES_AT_ONCE):
         some = times[number : number + _TIMES_AT_ONCE]
         sql = _TICKS.format(trigger_id=trigger_id, since=some[0], until=some[-1])
-        rows = await deployment.select(sql)
+        rows = await history.select(sql)
         found += [Tick(trigger_id, int(row["at_s"]), int(row["runs"]), int(row["succeeded"])) for row in rows]
     return found
 
