@@ -28,6 +28,16 @@ from streams.shell.errors import TooNew
 from streams.shell.stage import Decision, Kept, NotYet, Record, Stage
 from transport.definitions import WORKFLOWS
 from transport.feed import DefinitionsFeed
+from transport.producer import Send
+
+_ASKED_AGAIN_S = 60.0
+"""A run that was told that its time has come is told again after this, should it be so late."""
+
+_OUTAGE_S = 60.0
+"""A row that is served so late was nobody's for a while."""
+
+_KEPT_ON_S = 600.0
+"""How long a finished run is kept after that: a start that was repeated by a crash before comes only now."""
 
 Count = Callable[[str, str], None]
 """Told the kind of each command and its outcome: applied or stale."""
@@ -115,14 +125,41 @@ class Runner:
             self._count(kind, "stale")
             self._fetcher.used(run_id)
             return Decision()
-        return self._advance(standing, told(command_record, self._fetcher), now, headers)
+        command = told(command_record, self._fetcher)
+        if isinstance(command, Timer):
+            # As of when it was due, so that whoever decides it again finds the same.
+            now = command_record["issued_at"] / 1e6
+        return self._advance(standing, command, now, headers, record.timestamp_ms * 1000)
 
     def on_due(self, key: str, row: bytes, kept: Kept, now: float) -> Decision:
-        """An attempt begins, the time of a pause or of the run is up, or a finished run is forgotten."""
-        standing = self._stand(row, key, kept)
-        if standing is None:
-            return Decision(writes=dict.fromkeys([key, *kept.under(part_key(key, ""))]))
-        return self._advance(standing, Timer(f"timer/{key}"), now, ())
+        """An attempt begins, the time of a pause or of the run is up, or a finished run is forgotten.
+
+        The run is told so by a command, and nothing else is done here: the order of commands is the same for
+        whoever decides them again, while rows may be due sooner or later. See docs/adr/0023.
+        """
+        standing, found = self._stand(row, key, kept), RunRow.decode(row)
+        if standing is not None:
+            assert standing.state is not None, "a run that is kept has begun"
+            asked = found._replace(due_s=now + _ASKED_AGAIN_S)
+            return Decision([self._timer(standing.state, now)], {key: asked.encode()})
+        if now - found.due_s > _OUTAGE_S:
+            return Decision(writes={key: found._replace(due_s=now + _KEPT_ON_S).encode()})
+        return Decision(writes=dict.fromkeys([key, *kept.under(part_key(key, ""))]))
+
+    def _timer(self, state: RunState, now: float) -> Send:
+        record = {
+            "command_id": f"timer/{state.run_id}",
+            "kind": "TIMER",
+            "workflow_run_id": state.run_id,
+            "tenant_id": state.tenant_id,
+            "app_id": state.app_id,
+            "workflow_id": state.workflow_id,
+            "version": state.version,
+            "workflows_offset": 0,
+            "issued_at": round(now * 1e6),
+            "payload": "{}",
+        }
+        return Send("run.commands", state.run_id.encode(), self._codec.encode("RunCommand", record))
 
     def _early(self, command: AvroRecord, now: float) -> Decision:
         """A command for a run that is not here, or not any more. The cancel of one that may yet be called is
@@ -159,11 +196,12 @@ class Runner:
         command: Command,
         now: float,
         headers: Headers,
+        arrived_us: int,
     ) -> Decision:
         definition = self._library.compiled(
             standing.workflow, _only(standing.state, command), _entry(standing.state, command)
         )
-        advanced = self._bring_and_advance(definition, standing.state, command, round(now * 1e6))
+        advanced = self._bring_and_advance(definition, standing.state, command, round(now * 1e6), arrived_us)
         kind, decision = _KINDS[type(command)], Decision()
         if advanced.state is None or not advanced.effects:
             self._count(kind, "stale")
@@ -179,13 +217,18 @@ class Runner:
         return decision
 
     def _bring_and_advance(
-        self, definition: Definition, state: RunState | None, command: Command, now_us: int
+        self,
+        definition: Definition,
+        state: RunState | None,
+        command: Command,
+        now_us: int,
+        arrived_us: int,
     ) -> Advanced:
         """Raises `NotYet` while a value that a node looks at is under way."""
         brought: dict[str, Any] = {}
         while True:
             try:
-                return advance(definition, state, command, now_us, self._options, brought)
+                return advance(definition, state, command, now_us, self._options, brought, arrived_us)
             except NeedsValue as needed:
                 owner = _owner(command if isinstance(command, Start) else state)
                 self._fetcher.bring(owner, needed.digest, brought)

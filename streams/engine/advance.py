@@ -30,8 +30,12 @@ def advance(
     now_us: int,
     options: Options = DEFAULTS,
     brought: Mapping[str, Any] = NOTHING,
+    arrived_us: int | None = None,
 ) -> Advanced:
     """What the run does next. `state` is None before Start.
+
+    `arrived_us`: when the command came, if that was not now. By that it is judged whether it came in time, so
+    that it makes no difference when it is looked at, or looked at again.
 
     Raises `NeedsValue` when a node looks at a value that is elsewhere: `brought`, by digest, is to have it
     then, or the `NodeFailure` that says why it cannot be had.
@@ -45,7 +49,7 @@ def advance(
     if state is None or state.ended or not _applies(state, command, now_us, options):
         return Advanced(state, ())
     is_late = state.status != PAUSED and now_us >= state.deadline_us(options.max_run_s)
-    hop = Hop(definition, state.copy(), options, now_us, brought)
+    hop = Hop(definition, state.copy(), options, now_us, brought, arrived_us)
     if definition.graph_hash != state.graph_hash:
         hop.fail(
             f"graph {state.graph_hash} is gone: version {state.version} was changed while the run waited"
@@ -123,6 +127,8 @@ def _new_state(definition: Definition, command: Start, now_us: int) -> RunState:
 def _system(definition: Definition, command: Start) -> Mapping[str, Any]:
     """The variables of `sys`. Those of a chat have defaults, so that a condition on one never fails."""
     chat = {"query": "", "conversation_id": "", "dialogue_count": 1}
+    # A start that is decided again is issued again; its event was accepted once.
+    at_us = command.trigger_log["created_at"] if command.trigger_log else command.issued_at
     return {
         "user_id": "",
         "files": [],
@@ -131,5 +137,5 @@ def _system(definition: Definition, command: Start) -> Mapping[str, Any]:
         "app_id": command.app_id,
         "workflow_id": command.workflow_id,
         "workflow_run_id": command.run_id,
-        "timestamp": command.issued_at // US,
+        "timestamp": at_us // US,
     }

@@ -50,8 +50,9 @@ class Hop:
         options: Options,
         now_us: int,
         brought: Mapping[str, Any] = NOTHING,
+        arrived_us: int | None = None,
     ) -> None:
-        """`brought`: values that references stand for, by digest."""
+        """`brought`: values that references stand for, by digest. `arrived_us`: see `advance`."""
         self.state = state
         self.effects: list[Effect] = []
         self.options = options
@@ -60,6 +61,7 @@ class Hop:
         self.emit = self.effects.append
         self.now: Callable[[], int] = options.clock or (lambda: now_us)
         self.now_us = now_us
+        self._arrived_us = now_us if arrived_us is None else arrived_us
         self._definition = definition
         self._containers = Containers(self)
         self._attempts = Attempts(self, self._containers)
@@ -164,7 +166,7 @@ class Hop:
 
     def _run(self) -> None:
         ready, state, options = self._ready, self.state, self.options
-        late_us = self.now_us - self.deadline_us()
+        late_us = self._arrived_us - self.deadline_us()
         while ready and not state.ended:
             frame, plan, predecessor = ready.popleft()
             if plan.type in UNRECORDED:

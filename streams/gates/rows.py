@@ -2,6 +2,7 @@
 
 import struct
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import orjson
@@ -10,6 +11,9 @@ from streams.shell.rows import BREAK
 
 _DUE = struct.Struct(">d?")
 _NEVER = float("inf")
+_DIGEST_BYTES = 6
+_MOST_ENTERED = 1_000
+"""More than a router has decided and not committed, of one gate."""
 
 
 class Waiting(NamedTuple):
@@ -43,18 +47,29 @@ class Head:
     """When the gate wants attention, be it to be forgotten."""
     state: dict[str, Any] = field(default_factory=dict)
     """Of the kind of gate."""
+    entered: str = ""
+    """Digests of the last events that have come, each behind a break."""
+
+    def enter(self, event: bytes) -> bool:
+        """Notes an event, by whatever is the same when it comes again. Whether it is a new one: the router
+        sends again what it had sent before a crash, as further commands."""
+        digest = BREAK + blake2b(event, digest_size=_DIGEST_BYTES).hexdigest()
+        if digest in self.entered:
+            return False
+        self.entered = (self.entered + digest)[-_MOST_ENTERED * len(digest) :]
+        return True
 
     def encode(self) -> bytes:
         """JSON behind the time."""
         due_s = _NEVER if self.due_us is None else self.due_us / 1e6
-        return _DUE.pack(due_s, False) + orjson.dumps([self.seen, self.state])
+        return _DUE.pack(due_s, False) + orjson.dumps([self.seen, self.state, self.entered])
 
     @classmethod
     def decode(cls, row: bytes) -> "Head":
         """The inverse of `encode`."""
         due_s, _ = _DUE.unpack_from(row)
-        seen, state = orjson.loads(row[_DUE.size :])
-        return cls(seen, None if due_s == _NEVER else round(due_s * 1e6), state)
+        seen, state, *entered = orjson.loads(row[_DUE.size :])
+        return cls(seen, None if due_s == _NEVER else round(due_s * 1e6), state, *entered)
 
 
 def name_of(offset: int) -> str:

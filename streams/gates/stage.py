@@ -50,7 +50,9 @@ class Gates:
         kind = KINDS[kind_of(gate_key)]
         match command["kind"]:
             case "ENTER":
-                kind.enter(Ticket.decode(command), name_of(record.offset), place)
+                ticket = Ticket.decode(command)
+                if place.head.enter(ticket.log):
+                    kind.enter(ticket, name_of(record.offset), place)
             case "NOTE":
                 kind.note(orjson.loads(command["payload"]), command["issued_at"], place)
             case "RESUME":

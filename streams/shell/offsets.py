@@ -18,10 +18,11 @@ class TopicPartition(NamedTuple):
 
 
 class _Progress:
-    __slots__ = ("committed", "finished", "next", "unfinished")
+    __slots__ = ("committed", "end", "finished", "next", "unfinished")
 
-    def __init__(self, start: int) -> None:
+    def __init__(self, start: int, end: int) -> None:
         self.next = start
+        self.end = end
         self.committed = start
         self.unfinished: deque[int] = deque()
         self.finished: set[int] = set()
@@ -38,9 +39,14 @@ class Offsets:
     def __init__(self) -> None:
         self._progress: dict[TopicPartition, _Progress] = {}
 
-    def start(self, tp: TopicPartition, offset: int) -> None:
-        """Reading of `tp` begins at `offset`, which is also what counts as committed."""
-        self._progress[tp] = _Progress(offset)
+    def start(self, tp: TopicPartition, offset: int, end: int = 0) -> None:
+        """Reading of `tp` begins at `offset`, which is also what counts as committed; it ends, as of now,
+        before `end`."""
+        self._progress[tp] = _Progress(offset, end)
+
+    def caught_up(self, topic: str) -> bool:
+        """Whether all that was there when reading of the topic began is done."""
+        return all(p.safe >= p.end for tp, p in self._progress.items() if tp.topic == topic)
 
     def deliver(self, tp: TopicPartition, offsets: Sequence[int]) -> None:
         """Records with these offsets are about to be processed.

@@ -83,7 +83,10 @@ class OrderedStage:
         self._settings = settings
         self._clock = clock
         self._metrics = metrics
+        self._source = settings.kafka.full_name(stage.source)
         self._assignment: Assignment | None = None
+        self._caught_up: Assignment | None = None
+        """Under which all is done that was there when it began."""
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -116,7 +119,7 @@ class OrderedStage:
 
     async def _wait(self) -> None:
         """Until there are records, or rows may be due."""
-        next_due = self._table.next_due if self._table is not None and self._assignment is not None else None
+        next_due = self._table.next_due if self._table is not None and self._serves_due() else None
         patience = None
         if next_due is not None:
             # The clock may be a manual one, which does not move while we sleep.
@@ -127,13 +130,26 @@ class OrderedStage:
         except TimeoutError:
             pass
 
+    def _serves_due(self, assignment: Assignment | None = None) -> bool:
+        """Whether rows that are due may be served.
+
+        Not before all is decided that was there when the assignment began. The owner before may have decided
+        some of it and sent what followed, so here it must find the same rows, whatever is due by now.
+        """
+        ours = self._assignment
+        if ours is None or assignment not in (None, ours):
+            return False
+        if self._caught_up is not ours and ours.offsets.caught_up(self._source):
+            self._caught_up = ours
+        return self._caught_up is ours
+
     async def _work(self) -> None:
         deliveries = self._inbox.take(self._settings.batch)
         assignment = deliveries[0].assignment if deliveries else self._assignment
         if assignment is None or assignment.released.is_set():
             return
         pending: Pending = deque((d.tp, record) for d in deliveries for record in d.records)
-        await self._turn(assignment, pending, with_due=assignment is self._assignment)
+        await self._turn(assignment, pending, with_due=self._serves_due(assignment))
         while pending and not assignment.released.is_set():
             await self._turn(assignment, pending, with_due=False)
 

@@ -194,7 +194,7 @@ class Reader:
         bounds = await self._source.bounds(sources)
         positions = {tp: _resume_at(tp, committed.get(tp), bounds[tp]) for tp in sources}
         for tp, offset in positions.items():
-            assignment.offsets.start(tp, offset)
+            assignment.offsets.start(tp, offset, bounds[tp][1])
         await self._source.read_only(sources)
         await self._source.seek(positions)
 

@@ -95,7 +95,7 @@ class Bench:
             "app_id": "app", "workflow_id": "flow", "version": self.version, "issued_at": int(NOW * 1e6),
             "payload": orjson.dumps(payload).decode(), **changes,
         }  # fmt: skip
-        return Record("run.commands", 0, 0, RUN.encode(), CODEC.encode("RunCommand", record), (), 0)
+        return self.record(record)
 
     def start(self, now: float = NOW) -> dict[str, list[dict[str, Any]]]:
         return self.tell(self.command("START", {"inputs": {"n": 1}}), now)
@@ -111,11 +111,20 @@ class Bench:
     def tell(self, record: Record, now: float = NOW) -> dict[str, list[dict[str, Any]]]:
         return self.carry_out(self.runner.decide(record, self.table, now))
 
+    def serve(self, now: float) -> dict[str, list[dict[str, Any]]]:
+        """The row of the run is due, and the run is told so."""
+        [told] = self.carry_out(self.runner.on_due(RUN, self.table[RUN], self.table, now))["run.commands"]
+        return self.tell(self.record(told), now + 30)
+
+    @staticmethod
+    def record(command: dict[str, Any]) -> Record:
+        return Record("run.commands", 0, 0, RUN.encode(), CODEC.encode("RunCommand", command), (), 0)
+
     def carry_out(self, decision: Any) -> dict[str, list[dict[str, Any]]]:
         schemas = {
             "runs": "WorkflowRun", "node.executions": "WorkflowNodeExecution",
             "node.tasks.default": "NodeTask", "node.cancellations": "NodeCancellation",
-            "gate.commands": "GateCommand",
+            "gate.commands": "GateCommand", "run.commands": "RunCommand",
         }  # fmt: skip
         for key, value in decision.writes.items():
             if value is None:
@@ -178,13 +187,61 @@ def test_a_finished_run_is_forgotten_in_time() -> None:
     assert bench.table == {}
 
 
+def test_a_finished_run_is_not_forgotten_right_after_an_outage() -> None:
+    """The stage before repeats the starts that it had sent, and only now."""
+    bench = Bench(WAITING)
+    bench.start()
+    bench.result()
+    bench.carry_out(bench.runner.on_due(RUN, bench.table[RUN], bench.table, NOW + 9000))
+    assert not any(bench.start(NOW + 9000).values())
+    assert row_due(RUN, bench.table[RUN]) == NOW + 9600
+    bench.carry_out(bench.runner.on_due(RUN, bench.table[RUN], bench.table, NOW + 9600))
+    assert bench.table == {}
+
+
 def test_a_run_whose_time_is_up_fails_and_says_so() -> None:
     bench = Bench(WAITING)
     bench.start()
-    sent = bench.carry_out(bench.runner.on_due(RUN, bench.table[RUN], bench.table, NOW + 1200))
+    sent = bench.serve(NOW + 1200)
     [run] = sent["runs"]
     assert run["status"] == "FAILED"
     assert "1200 s" in run["error"]
+
+
+def test_that_the_time_is_up_is_a_command_in_its_place_among_the_others() -> None:
+    """Whoever decides them again after a crash has to find the same order, whatever is due by then."""
+    bench = Bench(WAITING)
+    bench.start()
+    due = bench.runner.on_due(RUN, bench.table[RUN], bench.table, NOW + 1200)
+    assert [send.topic for send in due.sends] == ["run.commands"]
+    [told] = bench.carry_out(due)["run.commands"]
+    assert row_due(RUN, bench.table[RUN]) == NOW + 1260
+    row = bench.table[RUN]
+    assert [run["status"] for run in bench.result(NOW + 1201)["runs"]] == ["SUCCEEDED"]
+    assert not any(bench.tell(bench.record(told), NOW + 1202).values())
+    bench.table[RUN] = row
+    [run] = bench.tell(bench.record(told), NOW + 1202)["runs"]
+    assert (run["status"], run["finished_at"]) == ("FAILED", int((NOW + 1200) * 1e6))
+
+
+def test_a_result_that_came_in_time_is_in_time_whenever_it_is_looked_at() -> None:
+    bench = Bench(WAITING)
+    bench.start()
+    assert [run["status"] for run in bench.result(NOW + 5000)["runs"]] == ["SUCCEEDED"]
+
+
+def test_a_result_that_came_too_late_fails_the_run() -> None:
+    bench = Bench(WAITING)
+    bench.start()
+    payload = {
+        "node_execution_id": node_execution_id(RUN, "code"),
+        "status": "succeeded",
+        "outputs": {"m": 2},
+    }
+    record = bench.command("NODE_RESULT", payload)
+    record.timestamp_ms = int((NOW + 1201) * 1000)
+    [run] = bench.tell(record, NOW + 1201)["runs"]
+    assert (run["status"], run["error"]) == ("FAILED", "maximum execution time exceeded: 1200 s")
 
 
 def test_a_cancelled_run_is_stopped() -> None:
@@ -228,7 +285,7 @@ def test_an_answer_that_comes_twice_lets_a_paused_run_go_on_once() -> None:
 def test_a_paused_run_that_nobody_answers_goes_on_when_its_row_is_due() -> None:
     bench = asking()
     assert row_due(RUN, bench.table[RUN]) == NOW + 7200
-    sent = bench.carry_out(bench.runner.on_due(RUN, bench.table[RUN], bench.table, NOW + 7200))
+    sent = bench.serve(NOW + 7200)
     assert [record["node_id"] for record in sent["node.executions"]] == ["ask", "end_late"]
     assert [run["status"] for run in sent["runs"]] == ["SUCCEEDED"]
 

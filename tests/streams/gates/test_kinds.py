@@ -6,6 +6,7 @@ from streams.gates.rows import Head
 from streams.gates.ticket import Gate
 from tests.streams.gates.driver import (
     BATCH,
+    CODEC,
     DEPENDS,
     HOLD,
     LEADING,
@@ -15,6 +16,7 @@ from tests.streams.gates.driver import (
     TRAILING,
     Driver,
     gate,
+    ticket,
 )
 
 
@@ -241,3 +243,30 @@ def test_a_schedule_is_told_of_a_run_that_will_not_begin(driver: Driver) -> None
     for number in range(3):
         driver.event(str(number), RATE_LIMIT, trigger_type="SCHEDULE")
     assert driver.released == ["trigger"]
+
+
+@pytest.mark.parametrize("kind", [BATCH, TRAILING, RATE_LIMIT, THROTTLE])
+def test_an_event_that_the_router_sends_again_has_come_once(kind: Gate) -> None:
+    """It had died before it could commit: the same event is another command."""
+    driver, once = Driver(), Driver()
+    for name in ("a", "b"):
+        once.event(name, kind)
+        driver.event(name, kind)
+        driver.event(name, kind)
+    for each in (once, driver):
+        each.advance(30)
+    assert (driver.started, driver.refused) == (once.started, once.refused)
+
+
+def test_a_gate_is_not_forgotten_right_after_an_outage() -> None:
+    driver = Driver()
+    event = ticket("a", (BATCH,), START_US).send(CODEC)
+    driver.deliver(event)
+    driver.advance(6)
+    driver.now_us += 600_000_000
+    driver.advance(630)
+    driver.deliver(event)
+    driver.advance(660)
+    assert [inputs for _, _, inputs in driver.started] == [{"name": "a", "events": [{"name": "a"}]}]
+    driver.advance(800)
+    assert driver.rows == {}

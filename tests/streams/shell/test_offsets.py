@@ -66,3 +66,15 @@ def test_a_gap_between_two_deliveries_is_refused() -> None:
     offsets = _delivered(0, 3)
     with pytest.raises(OffsetGap, match="expected offset 3, got 4"):
         offsets.deliver(TP, [4])
+
+
+def test_all_is_done_that_was_there_at_the_beginning() -> None:
+    offsets = Offsets()
+    offsets.start(TP, 5, 7)
+    offsets.start(TopicPartition("another", 0), 0, 9)
+    offsets.deliver(TP, [5, 6, 7])
+    offsets.finish_through(TP, 5)
+    assert not offsets.caught_up(TP.topic)
+    offsets.finish_through(TP, 6)
+    assert offsets.caught_up(TP.topic)
+    assert not offsets.caught_up("another")

@@ -11,6 +11,7 @@ from streams.shell.assignment import Assignment
 from streams.shell.errors import Fatal, ForeignWriter, Unconfirmed
 from streams.shell.inbox import Delivery, Inbox
 from streams.shell.metrics import NoMetrics
+from streams.shell.offsets import TopicPartition
 from streams.shell.ordered import OrderedStage
 from streams.shell.outbox import Keep, Outbox
 from streams.shell.replay import Recovered
@@ -237,6 +238,33 @@ async def test_due_rows_are_served_without_records(producer: FakeProducer, assig
         await asyncio.sleep(0.05)
     assert [(send.key, send.value) for send in producer.sent] == [(b"early", None)]
     assert running.table.get(0, "late") == b"101"
+
+
+async def test_rows_that_are_due_wait_for_what_the_owner_before_may_have_decided(
+    producer: FakeProducer, assignment: Assignment, deliver: Deliver
+) -> None:
+    """It has sent what followed, but kept no row: here the record must find the rows that it found there."""
+    topic = SETTINGS.kafka.full_name("source")
+    assignment.offsets.start(TopicPartition(topic, 0), 0, 1)
+
+    def decide(record: Record, kept: Kept, now: float) -> Decision:
+        return Decision([Send("out", record.key, kept.get("row"))])
+
+    running = Running(Stage("s", "source", decide, "t", due=lambda key, value: float(value)), producer)
+    running.table.recover(0, [Recovered("row", b"50", None, 0)], 0)
+    producer.ends["changelog.t"] = 0
+    running.runner.serve(assignment)
+    async with running.run():
+        await asyncio.sleep(0.02)
+        assert running.table.get(0, "row") == b"50"
+        running.inbox.put(deliver(assignment, [(0, b"a")]))
+        await _finished(assignment)
+        assert _summary(producer.sent) == [("out", b"50")]
+        assignment.offsets.start(TopicPartition(topic, 0), 1, 1)
+        running.inbox.put(deliver(assignment, [(1, b"b")]))
+        async with asyncio.timeout(2):
+            while running.table.get(0, "row") is not None:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
 
 
 async def test_uploads_come_before_whatever_refers_to_them(
