@@ -1,4 +1,4 @@
-"""The data directory of `hopline up`: its lock and its two keys."""
+"""The data directory: who has it, and the two keys of `hopline up`."""
 
 import base64
 import fcntl
@@ -20,26 +20,51 @@ def locked(data_dir: Path) -> Iterator[Path]:
     The lock goes with the process, so that a crash leaves none behind. Raises `CommandFailed` when another
     process has it, or when the directory cannot be written.
     """
+
+    def taken(by: str) -> str:
+        return (
+            f"{data_dir} is in use by another hopline up (process {by}): "
+            "stop that one, or choose another --data-dir"
+        )
+
+    with _held(data_dir / "up.lock", "Choose another place with --data-dir", taken):
+        yield data_dir
+
+
+@contextmanager
+def worker_locked(data_dir: Path, worker_id: str) -> Iterator[None]:
+    """For the only worker of this id: two would take each other for a former self, and put each other out of
+    the group by turns. Raises `CommandFailed` when another process on this machine has the lock, or when the
+    directory cannot be written."""
+
+    def taken(by: str) -> str:
+        return (
+            f"another worker here has the id {worker_id} (process {by}): "
+            "stop that one, or set HOPLINE_WORKER_ID to another"
+        )
+
+    with _held(data_dir / "workers" / f"{worker_id}.lock", "Set HOPLINE_DATA_DIR to another place", taken):
+        yield
+
+
+@contextmanager
+def _held(path: Path, not_writable: str, taken: Callable[[str], str]) -> Iterator[None]:
+    """`taken`: what to say when another process has the lock, given its id."""
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
-        file = (data_dir / "up.lock").open("a+")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a+")
     except OSError as refused:
-        raise CommandFailed(
-            f"cannot write to {data_dir}: {refused.strerror}. Choose another place with --data-dir"
-        ) from refused
+        raise CommandFailed(f"cannot write to {path.parent}: {refused.strerror}. {not_writable}") from refused
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as taken:
+        except OSError as refused:
             file.seek(0)
-            raise CommandFailed(
-                f"{data_dir} is in use by another hopline up (process {file.read().strip() or 'unknown'}): "
-                "stop that one, or choose another --data-dir"
-            ) from taken
+            raise CommandFailed(taken(file.read().strip() or "unknown")) from refused
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
-        yield data_dir
+        yield
 
 
 def api_key(data_dir: Path) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cli.errors import CommandFailed
-from cli.state import api_key, locked, secret_key
+from cli.state import api_key, locked, secret_key, worker_locked
 
 
 @pytest.mark.parametrize("remembered", [api_key, secret_key])
@@ -45,3 +45,12 @@ def test_the_lock_of_a_living_one_names_it(tmp_path: Path) -> None:
         fcntl.flock(held, fcntl.LOCK_EX)
         with pytest.raises(CommandFailed, match="process 17"), locked(tmp_path):
             pass
+
+
+def test_of_two_workers_with_the_same_id_the_second_is_refused(tmp_path: Path) -> None:
+    with worker_locked(tmp_path, "w1"), worker_locked(tmp_path, "w2"):
+        wanted = f"another worker here has the id w1 .process {os.getpid()}.: .* HOPLINE_WORKER_ID"
+        with pytest.raises(CommandFailed, match=wanted), worker_locked(tmp_path, "w1"):
+            pass
+    with worker_locked(tmp_path, "w1"):
+        pass
