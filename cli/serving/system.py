@@ -92,6 +92,7 @@ class System:
             stopped.cancel()
 
     async def _start(self, stack: AsyncExitStack) -> None:
+        self._check_port()
         kafka = await self._kafka(stack)
         self.bootstrap_servers = kafka.bootstrap_servers
         created = await ensure_topics(kafka)
@@ -180,11 +181,14 @@ class System:
         except OSError as refused:
             if refused.errno != errno.EADDRINUSE:
                 raise
-            raise CommandFailed(
-                f"port {settings.port} is taken by another program: stop it, or choose another with --port"
-            ) from refused
+            raise _taken(settings.port) from refused
         self.url = f"http://{settings.host}:{listening.result()}"
         self._tell(f"Taking events at {self.url}")
+
+    def _check_port(self) -> None:
+        """Before anything is started. Raises `CommandFailed`."""
+        if _is_taken(self._settings.port):
+            raise _taken(self._settings.port)
 
     @property
     def _local_url(self) -> str:
@@ -202,15 +206,23 @@ def _drain_s() -> float:
     return asked.drain_timeout_s if "drain_timeout_s" in asked.model_fields_set else _DRAIN_S
 
 
+def _taken(port: int) -> CommandFailed:
+    return CommandFailed(f"port {port} is taken by another program: stop it, or choose another with --port")
+
+
 def _port(wanted: int) -> int:
     """The port if it is free, else 0, which picks another."""
+    return 0 if _is_taken(wanted) else wanted
+
+
+def _is_taken(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", wanted))
-        except OSError:
-            return 0
-    return wanted
+            probe.bind(("127.0.0.1", port))
+        except OSError as refused:
+            return refused.errno == errno.EADDRINUSE
+    return False
 
 
 async def _until_it_dies(broker: EmbeddedBroker) -> None:
