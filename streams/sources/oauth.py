@@ -32,6 +32,8 @@ class AccessTokens:
             raise Unavailable(f"{oauth.token_url}: {error}") from error
         life_s = token.expires_at - now if token.expires_at > 0 else _DEFAULT_LIFE_S
         access = token.credentials["access_token"]
+        # Those that are over may be of triggers that are no more.
+        self._tokens = {known: one for known, one in self._tokens.items() if one[1] > now}
         self._tokens[oauth] = access, now + max(life_s - _EARLY_S, life_s / 2)
         return access
 
