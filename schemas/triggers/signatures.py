@@ -281,11 +281,11 @@ def _check(where: str, given: Iterable[str], expected: Iterable[str]) -> None:
     candidates = [one.encode("utf-8", "surrogateescape") for one in given]
     wanted = [one.encode() for one in expected]
     if not any(hmac.compare_digest(one, other) for one in candidates for other in wanted):
-        raise NotBelieved(f"no signature in {where} matches the request under any secret of this trigger")
+        raise NotBelieved(f"no signature in {where} matches the request under any secret that is known here")
 
 
 def _check_token(where: str, given: bytes, keys: Iterable[bytes]) -> None:
     # Hashed first: comparing texts of different length would tell the length of the secret.
     hashed = sha256(given).digest()
     if not any(hmac.compare_digest(hashed, sha256(key).digest()) for key in keys):
-        raise NotBelieved(f"{where} holds no secret of this trigger")
+        raise NotBelieved(f"{where} holds no secret that is known here")
