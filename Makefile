@@ -5,7 +5,7 @@ BIN   := $(VENV)/bin
 ARGS  ?=
 GRAPHON := .venv-graphon
 
-.PHONY: up test differential corpus graphon check format soak chaos bench clean help
+.PHONY: up test differential corpus graphon check format soak rolling chaos bench clean help
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -58,6 +58,10 @@ SECONDS ?= 1800
 SEED    ?= 1
 soak: $(VENV)/.installed ## two workers under random kills; SECONDS= SEED=
 	$(BIN)/python -m bench.soak --seconds $(SECONDS) --seed $(SEED)
+
+OLD ?= HEAD~1
+rolling: $(VENV)/.installed ## every role restarted under load, from OLD= to the code here and back
+	$(BIN)/python -m bench.rolling --old $(OLD) $(ARGS)
 
 EVENTS ?= 100000
 FAULTS ?= 200

@@ -5,7 +5,7 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 
 from bench.connection import Connection, Endpoint
 from bench.journal import Journal
@@ -22,8 +22,16 @@ class NotAccepted(Exception):
 class Traffic:
     """Posts orders to one endpoint and writes down in the journal what came of each."""
 
-    def __init__(self, endpoint: Endpoint, journal: Journal, *, give_up_after_s: float = 60.0) -> None:
-        self._endpoint = endpoint
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        journal: Journal,
+        *,
+        others: Sequence[Endpoint] = (),
+        give_up_after_s: float = 60.0,
+    ) -> None:
+        """`others`: more doors of the same deployment, for when one does not answer."""
+        self._endpoints = (endpoint, *others)
         self._journal = journal
         self._give_up_after_s = give_up_after_s
 
@@ -32,44 +40,53 @@ class Traffic:
         remaining = iter(orders)
 
         async def post_on_one() -> None:
-            async with Connection(self._endpoint) as connection:
+            with closing(_Line(self._endpoints)) as line:
                 for order in remaining:
-                    await self._post(connection, order)
+                    await self._post(line, order)
 
         async with asyncio.TaskGroup() as group:
             for _ in range(connections):
                 group.create_task(post_on_one())
 
     async def post_at(
-        self, per_s: float, seconds: float, orders: Iterable[Order], on_second: Callable[[int], None]
+        self,
+        per_s: float,
+        seconds: float,
+        orders: Iterable[Order],
+        on_second: Callable[[int], None],
+        *,
+        over: asyncio.Event | None = None,
     ) -> None:
         """At a fixed rate, whatever the answers; `on_second` gets the number posted, once a second of these.
+        `over` ends it sooner.
 
         Raises `NotAccepted`.
         """
-        idle: list[Connection] = []
+        idle: list[_Line] = []
 
         async def post_one(order: Order) -> None:
-            connection = idle.pop() if idle else Connection(self._endpoint)
-            await self._post(connection, order)
-            idle.append(connection)
+            line = idle.pop() if idle else _Line(self._endpoints)
+            await self._post(line, order)
+            idle.append(line)
 
         began, source = time.perf_counter(), iter(orders)
         async with asyncio.TaskGroup() as group:
             for number in range(round(per_s * seconds)):
+                if over is not None and over.is_set():
+                    break
                 await asyncio.sleep(max(0.0, began + number / per_s - time.perf_counter()))
                 group.create_task(post_one(next(source)))
                 if number % round(per_s) == 0:
                     on_second(number)
-        for connection in idle:
-            connection.close()
+        for line in idle:
+            line.close()
 
-    async def _post(self, connection: Connection, order: Order) -> None:
+    async def _post(self, line: "_Line", order: Order) -> None:
         """Until it is accepted: the same order with the same delivery id, as a producer does it."""
         deadline = time.monotonic() + self._give_up_after_s
         while True:
             self._journal.sending((order.order_id,))
-            reason = await self._try(connection, order)
+            reason = await self._try(line, order)
             if reason is None:
                 self._journal.accepted(order.order_id)
                 return
@@ -80,11 +97,36 @@ class Traffic:
                 )
             await asyncio.sleep(_RETRY_PAUSE_S)
 
-    async def _try(self, connection: Connection, order: Order) -> str | None:
+    async def _try(self, line: "_Line", order: Order) -> str | None:
         with suppress(OSError):
-            status, _ = await connection.post(order.order_id, order.body)
+            status, _ = await line.post(order.order_id, order.body)
             return None if 200 <= status < 300 else f"status {status}"
         return "no answer"
+
+
+class _Line:
+    """A connection to one door; to the next one when that does not answer."""
+
+    def __init__(self, endpoints: Iterable[Endpoint]) -> None:
+        self._connections = deque(Connection(endpoint) for endpoint in endpoints)
+
+    async def post(self, delivery_id: str, body: bytes) -> tuple[int, bytes]:
+        """See `Connection.post`. Raises `OSError` when no door answers."""
+        for _ in range(len(self._connections) - 1):
+            try:
+                return await self._connections[0].post(delivery_id, body)
+            except OSError:
+                self._connections.rotate(-1)
+        try:
+            return await self._connections[0].post(delivery_id, body)
+        except OSError:
+            self._connections.rotate(-1)
+            raise
+
+    def close(self) -> None:
+        """Idempotent."""
+        for connection in self._connections:
+            connection.close()
 
 
 def mixed(orders: Sequence[Order], repeats: int, chance: random.Random) -> list[Order]:

@@ -1,5 +1,6 @@
 """What is sent more than once, and how a producer insists."""
 
+import asyncio
 import itertools
 import random
 from collections.abc import AsyncIterator
@@ -108,3 +109,32 @@ def test_mixed_repeats_come_after_the_first() -> None:
 def test_share_of_repeats_is_of_everything_sent() -> None:
     posted = [o.order_id for o in itertools.islice(with_repeats(orders("b"), 0.05, random.Random(1)), 20_000)]
     assert 0.045 < 1 - len(set(posted)) / len(posted) < 0.055
+
+
+async def test_a_door_that_does_not_answer_is_left_for_the_next(door: Door, tmp_path: Path) -> None:
+    away = Endpoint("http://127.0.0.1:1/orders", "webhook-id")
+    with Journal(tmp_path / "journal") as journal:
+        traffic = Traffic(away, journal, others=[_endpoint(door)])
+        await traffic.post_all(itertools.islice(orders("b"), 20), connections=4)
+    assert journal.acknowledged == set(door.seen)
+    assert (journal.posts, journal.retries) == (20, 0)
+
+
+async def test_nobody_answers(tmp_path: Path) -> None:
+    away = Endpoint("http://127.0.0.1:1/orders", "webhook-id")
+    with Journal(tmp_path / "journal") as journal:
+        traffic = Traffic(away, journal, others=[away], give_up_after_s=0.1)
+        with pytest.raises(ExceptionGroup) as raised:
+            await traffic.post_all(itertools.islice(orders("b"), 1), connections=1)
+    assert isinstance(raised.value.exceptions[0], NotAccepted)
+
+
+async def test_posting_ends_when_it_is_over(door: Door, tmp_path: Path) -> None:
+    over = asyncio.Event()
+
+    def end(_: int) -> None:
+        over.set()
+
+    with Journal(tmp_path / "journal") as journal:
+        await Traffic(_endpoint(door), journal).post_at(50, 3600, orders("b"), end, over=over)
+    assert len(journal.acknowledged) == 1
