@@ -57,8 +57,12 @@ class Source:
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
                 # Not cooperative-sticky: there librdkafka (2.16) forgets to leave the group when a member
-                # ends without a partition yet, and the others wait until its session is over, 45 s.
+                # ends without a partition yet, and the others wait until its session is over.
                 "partition.assignment.strategy": "range",
+                # A sink that was killed is waited for so long, by its successor and all others: with the
+                # default of 45 s the history would stand still for that time. Heartbeats have a thread.
+                "session.timeout.ms": 6_000,
+                "heartbeat.interval.ms": 1_000,
                 # Bounds what is held here while ClickHouse is slower than Kafka.
                 "queued.max.messages.kbytes": 32 * 1024,
                 # How soon a full queue is looked at again; the default of 1 s starves a sink that catches up.
