@@ -127,9 +127,9 @@ async def test_each_slice_of_the_events_is_read_once(
     monkeypatch.setattr("bench.chaos.history._AT_ONCE", 2)
     ids = [f"{event_ids(1)}{number:07d}" for number in range(7)]
     foreign = f"{event_ids(1)}9999999"
-    for event_id in (*ids, foreign):
-        await history.write("runs", records.run(inputs=as_json(event_id=event_id)))
-        await history.write("trigger.events", records.event(data=as_json(body={"event_id": event_id})))
+    inputs = [{"event_id": event_id} for event_id in (*ids, foreign)]
+    await history.write("runs", *(records.run(inputs=as_json(**one)) for one in inputs))
+    await history.write("trigger.events", *(records.event(data=as_json(body=one)) for one in inputs))
     found = await runs_by_event(history, set(ids), event_ids(1))
     assert {event_id: len(runs) for event_id, runs in found.items()} == dict.fromkeys([*ids, foreign], 1)
     assert await events_there(history, {*ids, "chaos1-0000008"}, event_ids(1)) == {*ids, foreign}

@@ -91,6 +91,7 @@ def test_the_receiver_fails_as_the_fate_says() -> None:
         assert good[Fate.FLAKY] in (1, 2)
         assert (good[Fate.CALM], good[Fate.LATE], good[Fate.REFUSED]) == (0, 2, -1)
         assert set(answers[Fate.HUNG]) == {Verdict.NEVER}
+        assert Verdict.SLOW not in answers[Fate.LATE]
     assert troubles != Counter(verdict(2, effect, Fate.REFUSED, 1) for effect in effects)
 
 
