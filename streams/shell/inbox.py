@@ -30,14 +30,16 @@ class Delivery:
 class Inbox:
     """The reader puts, one stage takes. Full means that the reader leaves the stage's topics alone."""
 
-    def __init__(self, limits: Limits, room: asyncio.Event) -> None:
-        """`room` is set whenever a full inbox has been emptied far enough."""
+    def __init__(self, limits: Limits, room: asyncio.Event, filled: asyncio.Event | None = None) -> None:
+        """`room` is set whenever a full inbox has been emptied far enough, `filled` when something is put in.
+        A `filled` that is given belongs to several, and is cleared by who takes from them."""
         self._limits = limits
         self._room = room
         self._deliveries: deque[Delivery] = deque()
         self._records = 0
         self._bytes = 0
-        self.filled = asyncio.Event()
+        self._is_alone = filled is None
+        self.filled = filled or asyncio.Event()
 
     @property
     def full(self) -> bool:
@@ -98,7 +100,7 @@ class Inbox:
         was_full = self.full
         self._records -= records
         self._bytes -= size_bytes
-        if not self._deliveries:
+        if self._is_alone and not self._deliveries:
             self.filled.clear()
         if was_full and not self.full:
             self._room.set()

@@ -9,10 +9,11 @@ from typing import Any
 
 from schemas.letters import is_meant_for
 from streams.shell.assignment import Assignment
-from streams.shell.inbox import Inbox, Limits
+from streams.shell.inbox import Limits
 from streams.shell.metrics import ShellMetrics
 from streams.shell.offsets import TopicPartition
 from streams.shell.outbox import DeadLetter, Outbox, check_size
+from streams.shell.queues import Queues
 from streams.shell.stage import Decision, Record, TaskStage
 from transport.producer import Send
 
@@ -20,12 +21,18 @@ log = logging.getLogger(__name__)
 
 _ONE_BATCH_BYTES = 8 * 1024 * 1024
 
+_RUNNING_BYTES = 64 * 1024 * 1024
+"""Of the records whose tasks are under way: with so much of it no other begins. Few are larger than some KiB,
+for large values are references."""
+
 
 @dataclass(slots=True)
 class _Running:
     """A task and the assignment that its record counts for: the one that delivered it last."""
 
     assignment: Assignment
+    size_bytes: int
+    """Of the record."""
     task: "asyncio.Task[None] | None" = None
 
 
@@ -33,7 +40,7 @@ class ConcurrentStage:
     """Runs one `TaskStage` over all partitions of this worker."""
 
     def __init__(
-        self, stage: TaskStage, inbox: Inbox, outbox: Outbox, dead_letter: DeadLetter, metrics: ShellMetrics
+        self, stage: TaskStage, inbox: Queues, outbox: Outbox, dead_letter: DeadLetter, metrics: ShellMetrics
     ) -> None:
         self._stage = stage
         self._inbox = inbox
@@ -41,6 +48,7 @@ class ConcurrentStage:
         self._dead_letter = dead_letter
         self._metrics = metrics
         self._running: dict[tuple[TopicPartition, int], _Running] = {}
+        self._running_bytes = 0
         self._slot = asyncio.Event()
         self._draining = False
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -55,7 +63,7 @@ class ConcurrentStage:
         while True:
             await self._first_of(self._inbox.filled.wait())
             free = self._stage.concurrency - len(self._running)
-            if free <= 0 or self._draining:
+            if free <= 0 or self._draining or self._running_bytes >= _RUNNING_BYTES:
                 self._slot.clear()
                 await self._first_of(self._slot.wait())
                 continue
@@ -92,7 +100,8 @@ class ConcurrentStage:
         if running is not None:
             running.assignment = assignment
             return
-        running = self._running[place] = _Running(assignment)
+        running = self._running[place] = _Running(assignment, len(record.value or b""))
+        self._running_bytes += running.size_bytes
         running.task = asyncio.create_task(self._execute(record))
         running.task.add_done_callback(lambda task: self._end(place, task))
 
@@ -111,6 +120,7 @@ class ConcurrentStage:
 
     def _end(self, place: tuple[TopicPartition, int], task: "asyncio.Task[None]") -> None:
         running = self._running.pop(place)
+        self._running_bytes -= running.size_bytes
         self._slot.set()
         if task.cancelled():
             return

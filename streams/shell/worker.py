@@ -9,11 +9,12 @@ from typing import Any
 
 from streams.shell.assignment import Assignment
 from streams.shell.errors import Fatal, Overdue, TopicsUnfit, exit_now
-from streams.shell.inbox import Inbox
+from streams.shell.inbox import Inbox, Limits
 from streams.shell.metrics import NoMetrics, ShellMetrics
 from streams.shell.offsets import TopicPartition
 from streams.shell.ordered import OrderedStage
 from streams.shell.outbox import ConfirmingProducer, DeadLetter, Keep, Outbox
+from streams.shell.queues import Queues
 from streams.shell.quiet import quieten
 from streams.shell.reader import Reader
 from streams.shell.repairs import ShellThread, new_app
@@ -62,7 +63,7 @@ class Worker:
         self._loops: list[asyncio.Task[None]] = []
         self._room = asyncio.Event()
         self._inboxes: dict[str, Inbox] = {}
-        self._by_stage: dict[str, Inbox] = {}
+        self._by_stage: dict[str, Inbox | Queues] = {}
         self._tables: dict[str, Table] = {}
         self._sources: dict[str, str] = {}
         """Changelog topic to the topic of the records that its rows come from."""
@@ -291,7 +292,7 @@ class Worker:
             changelog = self._settings.kafka.full_name(table.changelog)
             self._tables[changelog] = table
             self._sources[changelog] = self._settings.kafka.full_name(stage.source)
-        inbox = self._by_stage[stage.name] = self._new_inbox((stage.source,))
+        inbox = self._by_stage[stage.name] = self._new_inbox(stage.source, self._settings.held)
         return OrderedStage(
             stage,
             table,
@@ -304,8 +305,11 @@ class Worker:
         )
 
     def _new_tasks(self, stage: TaskStage, outbox: Outbox, dead_letter: DeadLetter) -> ConcurrentStage:
-        inbox = self._by_stage[stage.name] = self._new_inbox(stage.sources)
-        return ConcurrentStage(stage, inbox, outbox, dead_letter, self._metrics)
+        held, filled = self._settings.held, asyncio.Event()
+        share = Limits(held.records // len(stage.sources), held.size_bytes // len(stage.sources))
+        inboxes = [self._new_inbox(source, share, filled) for source in stage.sources]
+        queues = self._by_stage[stage.name] = Queues(inboxes, filled)
+        return ConcurrentStage(stage, queues, outbox, dead_letter, self._metrics)
 
     def _new_rows(self, table: str) -> Rows:
         if self._settings.store == "memory":
@@ -313,11 +317,9 @@ class Worker:
         folder = self._settings.data_dir / self._settings.worker_id / table
         return RocksRows(folder, cache=self._cache)
 
-    def _new_inbox(self, sources: Sequence[str]) -> Inbox:
-        inbox = Inbox(self._settings.held, self._room)
-        for source in sources:
-            topic = self._settings.kafka.full_name(source)
-            if topic in self._inboxes:
-                raise ValueError(f"two stages read {source}")
-            self._inboxes[topic] = inbox
+    def _new_inbox(self, source: str, held: Limits, filled: asyncio.Event | None = None) -> Inbox:
+        topic = self._settings.kafka.full_name(source)
+        if topic in self._inboxes:
+            raise ValueError(f"two stages read {source}")
+        inbox = self._inboxes[topic] = Inbox(held, self._room, filled)
         return inbox

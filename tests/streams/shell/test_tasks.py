@@ -9,6 +9,7 @@ from streams.shell.errors import Fatal, Unconfirmed
 from streams.shell.inbox import Delivery, Inbox, Limits
 from streams.shell.metrics import NoMetrics
 from streams.shell.outbox import Outbox
+from streams.shell.queues import Queues
 from streams.shell.stage import Record, TaskStage
 from streams.shell.tasks import ConcurrentStage
 from tests.streams.shell.conftest import TP, FakeProducer, bury
@@ -52,7 +53,9 @@ def inbox() -> Inbox:
 @asynccontextmanager
 async def running(gate: Gate, inbox: Inbox, producer: FakeProducer) -> AsyncIterator[ConcurrentStage]:
     stage = TaskStage("t", ("source",), gate, concurrency=2)
-    runner = ConcurrentStage(stage, inbox, Outbox(producer, retries=0), bury, NoMetrics())
+    runner = ConcurrentStage(
+        stage, Queues([inbox], inbox.filled), Outbox(producer, retries=0), bury, NoMetrics()
+    )
     task = asyncio.create_task(runner.run())
     try:
         yield runner
@@ -149,3 +152,26 @@ async def test_a_cancelled_task_acknowledges_nothing(
         await runner.cancel()
     assert assignment.offsets.to_commit() == {}
     assert producer.sent == []
+
+
+async def test_what_runs_is_bounded_by_bytes_as_well(
+    gate: Gate,
+    inbox: Inbox,
+    producer: FakeProducer,
+    assignment: Assignment,
+    deliver: Deliver,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("streams.shell.tasks._RUNNING_BYTES", 10)
+    monkeypatch.setattr("streams.shell.tasks._ONE_BATCH_BYTES", 10)
+    for one in ((0, b"x" * 20), (1, b"")):
+        inbox.put(deliver(assignment, [one]))
+    async with running(gate, inbox, producer):
+        await settle()
+        assert gate.begun == [0], "though there is a place for another one"
+        gate.open(0, 1)
+        async with asyncio.timeout(10):
+            while assignment.offsets.unfinished():  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+    assert gate.begun == [0, 1]
+    assert assignment.offsets.to_commit() == {TP: 2}
