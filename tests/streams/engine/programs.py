@@ -61,7 +61,7 @@ class Program:
         names = [node["id"] for node in self.graph["nodes"] if node["data"]["type"] == "assigner"]
         variables = [{"name": name, "value_type": "number", "value": 0} for name in names]
         definition = compiled(self.graph, WorkflowType.CHAT, conversation_variables=variables)
-        return Run(definition, Options(max_run_s=_FOR_EVER_S), split_bytes)
+        return Run(definition, Options(max_run_s=_FOR_EVER_S, max_node_s=_FOR_EVER_S), split_bytes)
 
     def start(self) -> Start:
         """The turn begins."""
