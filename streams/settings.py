@@ -21,8 +21,8 @@ class WorkerSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="HOPLINE_", frozen=True, env_ignore_empty=True)
 
     worker_id: str = Field(default_factory=socket.gethostname)
-    """Unique among the workers and stable over restarts: a restarted worker gets its partitions back
-    without a rebalance."""
+    """Unique among the workers and stable over restarts: a worker that has died and is started again gets its
+    partitions back without a rebalance, and finds its stores."""
 
     data_dir: Path = Path(".hopline")
     """The RocksDB stores are in `workers/<worker_id>` of it."""

@@ -9,6 +9,9 @@ import orjson
 
 from streams.shell.rows import BREAK
 
+FORMAT = 2
+"""Counts the forms of the bytes: the first had no `Head.entered`."""
+
 _DUE = struct.Struct(">d?")
 _NEVER = float("inf")
 _DIGEST_BYTES = 6

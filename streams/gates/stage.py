@@ -11,7 +11,7 @@ from streams.gates.batch import Batch
 from streams.gates.kinds import Debounce, Depends, GateKind, Hold, RateLimit, Throttle
 from streams.gates.place import Place
 from streams.gates.retries import Retries
-from streams.gates.rows import Waiting, name_of, row_due, split
+from streams.gates.rows import FORMAT, Waiting, name_of, row_due, split
 from streams.gates.ticket import Ticket, kind_of
 from streams.shell.stage import Decision, Kept, Record, Stage
 
@@ -37,7 +37,15 @@ class Gates:
 
     def stage(self) -> Stage:
         """The declaration that the shell runs."""
-        return Stage("gates", "gate.commands", self.decide, table="gates", due=row_due, on_due=self.on_due)
+        return Stage(
+            "gates",
+            "gate.commands",
+            self.decide,
+            table="gates",
+            format=FORMAT,
+            due=row_due,
+            on_due=self.on_due,
+        )
 
     def decide(self, record: Record, kept: Kept, now: float) -> Decision:
         """One command. One that has been decided before is through: its outputs went out before its row."""

@@ -14,8 +14,8 @@ class ShellSettings:
 
     kafka: KafkaSettings
     worker_id: str
-    """Stable over restarts and unique among the workers of a group: a restarted worker gets its
-    partitions back without a rebalance, and finds its RocksDB."""
+    """Stable over restarts and unique among the workers of a group: one that has died and is started again
+    gets its partitions back without a rebalance, and finds its RocksDB."""
     data_dir: Path
     """RocksDB goes to `<data_dir>/<worker_id>`; a folder must not be shared by two workers."""
     store: Literal["memory", "rocksdb"] = "memory"
