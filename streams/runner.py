@@ -140,8 +140,7 @@ class Runner:
         standing, found = self._stand(row, key, kept), RunRow.decode(row)
         if standing is not None:
             assert standing.state is not None, "a run that is kept has begun"
-            asked = found._replace(due_s=now + _ASKED_AGAIN_S)
-            return Decision([self._timer(standing.state, now)], {key: asked.encode()})
+            return Decision([self._timer(standing.state, now)], again_s=_ASKED_AGAIN_S)
         if now - found.due_s > _OUTAGE_S:
             return Decision(writes={key: found._replace(due_s=now + _KEPT_ON_S).encode()})
         return Decision(writes=dict.fromkeys([key, *kept.under(part_key(key, ""))]))

@@ -51,6 +51,8 @@ class _Turn:
         self.finished: dict[TopicPartition, int] = {}
         self.records = 0
         self.served: list[tuple[int, str]] = []
+        self.again: dict[tuple[int, str], float] = {}
+        """Of these, when some are to be served again at the earliest."""
 
     def add(self, partition: int, decision: Decision) -> None:
         self.sends.extend(decision.sends)
@@ -209,7 +211,10 @@ class OrderedStage:
                 break
             value = turn.overlay.of(partition).get(key)
             if value is not None and self._table.is_due(key, value, turn.now):
-                turn.add(partition, self._decide_row(partition, key, value, turn))
+                decision = self._decide_row(partition, key, value, turn)
+                turn.add(partition, decision)
+                if decision.again_s is not None:
+                    turn.again[partition, key] = turn.now + decision.again_s
                 served += 1
         if served:
             self._metrics.due(self._stage.name, served)
@@ -293,7 +298,7 @@ class OrderedStage:
                 await assignment.ensure_ours()
                 raise
         if turn.served:
-            table.served(turn.now, turn.now + _AGAIN_S)
+            table.served(turn.now, turn.now + _AGAIN_S, turn.again)
 
 
 def _apply(table: Table, writes: dict[int, list[Write]], offsets: list[int]) -> None:

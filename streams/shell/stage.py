@@ -67,6 +67,9 @@ class Decision:
     must decide it in the same way as the row's owner expects."""
     uploads: list[Upload] = field(default_factory=list)
     """Objects that the sends and writes refer to."""
+    again_s: float | None = None
+    """Of a row that is due and has been served, but stays due until something else changes it: after how many
+    seconds it is served again. A restart serves it at once. None is soon."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """One stage's table: rows, what brings them to the changelog and back, and when each of them is due."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from streams.shell.due import Due, DueOf
 from streams.shell.errors import ForeignWriter, StoreDamaged, TooNew
@@ -12,6 +12,8 @@ from transport.producer import Send
 EPOCH_HEADER, MORE_HEADER, FORMAT_HEADER = "epoch", "more", "format"
 """Of a row in the changelog, see `streams.shell.replay` and `Stage.format`. The second is left out where it
 would be 0, the third where it would be 1."""
+
+NONE_LATER: Mapping[tuple[int, str], float] = {}
 
 
 def _forgiving(due: DueOf) -> DueOf:
@@ -207,9 +209,11 @@ class Table:
         when = self._due_of(key, value) if self._due_of is not None else None
         return when is not None and when <= now
 
-    def served(self, now: float, again_at: float) -> None:
+    def served(
+        self, now: float, again_at: float, later: Mapping[tuple[int, str], float] = NONE_LATER
+    ) -> None:
         """What `due` has named was served as far as it can be, and that is confirmed. Rows that are due all
-        the same come again at `again_at`."""
+        the same come again at `again_at`, or when `later` says so of them."""
         assert self._due_of is not None
         for partition, surfaced in self._surfaced.items():
             queue = self._rows.queue(partition, self._due_of)
@@ -218,7 +222,7 @@ class Table:
                 when = None if value is None else self._due_of(key, value)
                 queue.settle(Due(at, key) for at in times if at != when)
                 if when is not None and when <= now:
-                    queue.push(Due(again_at, key))
+                    queue.push(Due(later.get((partition, key), again_at), key))
         self._surfaced.clear()
 
     @property

@@ -56,6 +56,14 @@ def test_what_could_not_be_served_comes_again(table: Table) -> None:
     assert table.due(11.0, 9) == [(0, "0/0")]
 
 
+def test_what_is_served_but_stays_due_comes_when_it_was_asked_for_or_after_a_restart(table: Table) -> None:
+    filled(table, 0, rows=2)
+    assert len(table.due(10.0, 9)) == 2
+    table.served(10.0, 11.0, {(0, "0/1"): 60.0})
+    assert table.due(59.0, 9) == [(0, "0/0")]
+    assert table.due(60.0, 9) == [(0, "0/1")]
+
+
 def test_what_a_dropped_turn_has_named_comes_again_with_the_next_assignment(table: Table) -> None:
     """The worker was thought dead while it served, and got the same partition back: it was never closed."""
     filled(table, 0, rows=1)
