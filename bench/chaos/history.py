@@ -57,6 +57,8 @@ class Run:
     log_run_id: str
     """Which run the log names."""
     log_id: str = ""
+    named_by: int = 1
+    """How many logs name it."""
     resumed_from: str = ""
     """The failed run that this one goes on with."""
 
@@ -126,6 +128,7 @@ def _run(row: Mapping[str, Any]) -> Run:
         log_status=row["log_status"] or "",
         log_run_id=row["log_run_id"] or "",
         log_id=row["log_id"] or "",
+        named_by=int(row["named_by"]),
         resumed_from=row["resumed_from"],
     )
 
@@ -147,11 +150,15 @@ WITH chosen AS (
            JSONExtractString(ifNull(trigger_metadata, ''), 'resumed_from') AS resumed_from
     FROM workflow_trigger_logs
     WHERE id IN (SELECT log_id FROM chosen)
+), named AS (
+    SELECT workflow_run_id AS run_id, count() AS named_by FROM workflow_trigger_logs
+    WHERE workflow_run_id IN (SELECT id FROM chosen) GROUP BY run_id
 )
 SELECT toString(chosen.id) AS id, event_id, chosen.status AS status, has_ended, executions,
        logs.status AS log_status, toString(logs.run_id) AS log_run_id,
-       toString(chosen.log_id) AS log_id, resumed_from
+       toString(chosen.log_id) AS log_id, resumed_from, named_by
 FROM chosen LEFT JOIN nodes ON nodes.run_id = chosen.id LEFT JOIN logs ON logs.id = chosen.log_id
+    LEFT JOIN named ON named.run_id = chosen.id
 """
 
 _EVENTS = """

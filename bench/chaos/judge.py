@@ -84,6 +84,8 @@ def _judge_runs(event: Event, runs: Sequence[Run]) -> Iterator[Fault]:
         if (run.log_status, run.log_run_id) != (_LOG_STATUS[end], told.id):
             named = f"is {run.log_status or 'absent'} and names run {run.log_run_id}"
             yield "wrong_log", f"{event.id}: the log of run {run.id} {named}"
+        elif run.named_by != (told is run):
+            yield "wrong_log", f"{event.id}: {run.named_by} logs name run {run.id}"
 
 
 def _judge_run(run: Run, plan: Plan, event: Event) -> Iterator[Fault]:

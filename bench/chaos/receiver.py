@@ -108,7 +108,7 @@ def main() -> None:
     journal = CallJournal(given.journal)
     try:
         app = Receiver(journal, given.seed).app
-        # What is never answered ends with its connection, and keeps this process from ending no longer.
+        # What is never answered ends with its connection, and does not hold up the end of this process.
         web.run_app(
             app,
             host="127.0.0.1",

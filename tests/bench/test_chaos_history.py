@@ -99,6 +99,10 @@ async def test_runs_come_with_all_that_is_known_of_them(history: History) -> Non
     [found] = (await runs_by_event(history, {event.id}, event_ids(1)))[event.id]
     shipped = {node["id"] for node in nodes if node["node_id"] == "ship"}
     assert {one.id for one in found.executions} - {""} == shipped
+    again = {**log, "id": str(uuid.uuid4())}
+    await history.write("trigger.logs", again)
+    assert await faults(history, event) == ["wrong_log"]
+    await history.write("trigger.logs", {**again, "workflow_run_id": None, "revision": 2})
     await history.write("node.executions", {**nodes[-1], "id": str(uuid.uuid4())})
     assert await faults(history, event) == ["wrong_nodes"]
     await history.write(

@@ -54,7 +54,7 @@ def history_of(event: Event) -> list[Run]:
         resumed = replace(run_of(event, "r-2"), log_id="l-2", resumed_from=first.id)
         return [resumed, replace(first, log_status="FAILED")]
     again = run_of(event, retried_run_id("r-1", 1))
-    return [again, replace(first, log_run_id=again.id)]
+    return [again, replace(first, log_run_id=again.id, named_by=0)]
 
 
 def faults(event: Event, *runs: Run, calls: list[Call] | None = None, acknowledged: bool = True) -> list[str]:
@@ -117,7 +117,8 @@ def test_a_run_has_one_right_end() -> None:
     assert faults(event, replace(run, status="SUCCEEDED")) == ["wrong_end"]
     charge = event_of("charge-again")
     again, first = history_of(charge)
-    assert faults(charge, replace(first, log_run_id=first.id)) == ["wrong_end"] * 2
+    alone = replace(first, log_run_id=first.id, named_by=1)
+    assert faults(charge, alone) == ["wrong_end"] * 2
     assert faults(charge, again, replace(first, status="STOPPED")) == ["wrong_end"]
 
 
@@ -145,6 +146,8 @@ def test_the_log_tells_of_the_last_run() -> None:
     again, first = history_of(event)
     assert faults(event, replace(again, log_status="FAILED"), first) == ["wrong_log"]
     assert faults(event, again, replace(first, log_run_id=first.id)) == ["wrong_log"]
+    assert faults(event, replace(again, named_by=2), first) == ["wrong_log"]
+    assert faults(event, again, replace(first, named_by=1)) == ["wrong_log"]
     event = event_of("resume-charge")
     resumed, first = history_of(event)
     assert faults(event, replace(resumed, log_status="FAILED"), first) == ["wrong_log"]
