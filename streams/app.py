@@ -149,7 +149,15 @@ def _stages(
     calls = WorkflowCalls(feed, Catalog(feed.definitions, secrets), settings.run_max_call_depth)
     execute, concurrency = _execute(executors), settings.executor_concurrency
     executor = Executor(
-        feed, codec, execute, secrets, concurrency, values, calls=calls, interruptions=interruptions
+        feed,
+        codec,
+        execute,
+        secrets,
+        concurrency,
+        values,
+        calls=calls,
+        interruptions=interruptions,
+        unwanted=metrics.unwanted,
     )
     schedules = Schedules(feed, codec)
     gates = Gates(codec, Fetcher(values))

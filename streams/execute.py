@@ -40,6 +40,7 @@ _MOST_S = 86_400.0
 Headers = tuple[tuple[str, bytes], ...]
 
 Execute = Callable[[NodeCall], Awaitable[Outcome]]
+Count = Callable[[str], None]
 
 
 class Executor:
@@ -56,7 +57,10 @@ class Executor:
         *,
         calls: WorkflowCalls,
         interruptions: Interruptions,
+        unwanted: Count = lambda _: None,
     ) -> None:
+        """`unwanted` is told of each task that nobody waits for: interrupted or skipped."""
+        self._unwanted = unwanted
         self._interruptions = interruptions
         self._values = values
         self._calls = calls
@@ -76,11 +80,15 @@ class Executor:
         task = self._codec.decode("NodeTask", record.value)
         execution_id = task["node_execution_id"]
         if execution_id in self._interruptions:
+            self._unwanted("skipped")
             return []
         sends: list[Send] = []
         async with self._interruptions.during(execution_id) as work:
             sends = await self._done(task, tuple(h for h in record.headers if h[0] == "traceparent"))
-        return [] if work.interrupted else sends
+        if not work.interrupted:
+            return sends
+        self._unwanted("interrupted")
+        return []
 
     async def _done(self, task: AvroRecord, headers: Headers) -> list[Send]:
         started_at = now_us()

@@ -44,6 +44,13 @@ class WorkerMetrics:
             registry=registry,
         )  # fmt: skip
 
+        self._unwanted = Counter(
+            "hopline_unwanted_tasks",
+            "Node tasks that nobody waited for any more, by what became of them: interrupted or skipped.",
+            ["outcome"],
+            registry=registry,
+        )
+
     def batch(self, stage: str, records: int, seconds: float) -> None:
         """See `ShellMetrics`."""
         self._records.labels(stage).inc(records)
@@ -70,6 +77,10 @@ class WorkerMetrics:
     def event(self, outcome: str) -> None:
         """An event was routed, or was a duplicate."""
         self._events.labels(outcome).inc()
+
+    def unwanted(self, outcome: str) -> None:
+        """A task was interrupted, or skipped before it began."""
+        self._unwanted.labels(outcome).inc()
 
     def command(self, kind: str, outcome: str) -> None:
         """A command was applied, or was stale and changed nothing."""

@@ -45,8 +45,17 @@ class Stage:
         reading, values = cast(DefinitionsFeed, feed), ValueStore(Storage(MemoryStore()))
         calls = WorkflowCalls(reading, Catalog(feed.definitions, None), 5)
         self.interruptions = Interruptions()
+        self.unwanted: list[str] = []
         self.executor = Executor(
-            reading, CODEC, self.execute, None, 1, values, calls=calls, interruptions=self.interruptions
+            reading,
+            CODEC,
+            self.execute,
+            None,
+            1,
+            values,
+            calls=calls,
+            interruptions=self.interruptions,
+            unwanted=self.unwanted.append,
         )
 
     async def execute(self, call: NodeCall) -> Outcome:
@@ -152,7 +161,9 @@ async def interrupted(stage: Stage) -> tuple[list[Send], bool]:
 
 
 async def test_a_node_that_nobody_waits_for_is_interrupted_and_nothing_is_sent_for_it() -> None:
-    assert await interrupted(Stage(Outcome("succeeded"))) == ([], True)
+    stage = Stage(Outcome("succeeded"))
+    assert await interrupted(stage) == ([], True)
+    assert stage.unwanted == ["interrupted"]
 
 
 async def test_nothing_is_sent_either_for_one_that_takes_it_for_a_failure() -> None:
@@ -173,5 +184,5 @@ async def test_a_task_whose_cancel_came_first_is_not_begun() -> None:
     stage = Stage(Outcome("succeeded"))
     stage.interruptions.cancel(["e-1"])
     assert await stage.executor.execute(stage.task()) == []
-    assert stage.calls == []
+    assert (stage.calls, stage.unwanted) == ([], ["skipped"])
     assert len(await stage.executor.execute(stage.task(node_execution_id="e-2"))) == 1
