@@ -86,6 +86,13 @@ class Partition:
         return SubscriptionRow.decode(self.table[ID])
 
     @property
+    def state(self) -> SubscriptionState:
+        """As it was last published."""
+        state = self.published[-1]
+        assert state is not None
+        return state
+
+    @property
     def due_in_s(self) -> float | None:
         """When the row wants attention."""
         due = row_due(ID, self.table[ID])
@@ -93,8 +100,7 @@ class Partition:
 
     def token(self) -> dict[str, str]:
         """As it was last published, in the clear."""
-        state = self.published[-1]
-        assert state is not None
+        state = self.state
         names = ("access_token", "refresh_token")
         return {name: BOX.decrypt(DEFAULT_TENANT, state.credentials[name]) for name in names}
 

@@ -40,6 +40,15 @@ async def partition(server: OAuthServer, session: aiohttp.ClientSession) -> Part
     return partition
 
 
+@pytest.fixture
+def due(partition: Partition, session: aiohttp.ClientSession) -> Owner:
+    """Has read what there was two hours ago: the token is to be refreshed."""
+    owner = Owner(partition, session)
+    owner.read()
+    partition.now_s += 7200
+    return owner
+
+
 async def test_a_token_is_refreshed_three_minutes_before_it_expires(
     partition: Partition, server: OAuthServer, session: aiohttp.ClientSession
 ) -> None:
@@ -56,8 +65,7 @@ async def test_a_token_is_refreshed_three_minutes_before_it_expires(
     partition.now_s += 7200 - 179
     await owner.work()
     assert server.refreshes == 2
-    assert partition.published[-1] is not None
-    assert partition.published[-1].error is None
+    assert partition.state.error is None
 
 
 async def test_two_workers_refresh_once(
@@ -79,27 +87,22 @@ async def test_two_workers_refresh_once(
 
 
 async def test_nobody_begins_before_the_row_is_kept(
-    partition: Partition, server: OAuthServer, session: aiohttp.ClientSession
+    partition: Partition, server: OAuthServer, due: Owner
 ) -> None:
-    owner = Owner(partition, session)
-    owner.read()
-    partition.now_s += 7200
     row = partition.table[ID]
-    owner.look()
+    due.look()
     partition.table[ID] = row  # The write was not confirmed: somebody else has the partition.
-    await owner.refresher.close()
+    await due.refresher.close()
     assert server.refreshes == 0
 
 
 async def test_what_a_dead_worker_was_told_is_not_asked_again(
-    partition: Partition, server: OAuthServer, session: aiohttp.ClientSession
+    partition: Partition, server: OAuthServer, session: aiohttp.ClientSession, due: Owner
 ) -> None:
-    dead, heir = Owner(partition, session), Owner(partition, session)
-    dead.read()
-    partition.now_s += 7200
-    dead.look()
-    dead.look()
-    await dead.refresher.close()  # The token is on the topic, and nobody has read it.
+    heir = Owner(partition, session)
+    due.look()
+    due.look()
+    await due.refresher.close()  # The token is on the topic, and nobody has read it.
     heir.look()  # Rows that are due are looked at before what is on the topic.
     await heir.work()
     assert server.refreshes == 1
@@ -107,12 +110,10 @@ async def test_what_a_dead_worker_was_told_is_not_asked_again(
 
 
 async def test_a_worker_that_dies_before_it_asks_is_followed_by_one_that_does(
-    partition: Partition, server: OAuthServer, session: aiohttp.ClientSession
+    partition: Partition, server: OAuthServer, session: aiohttp.ClientSession, due: Owner
 ) -> None:
-    dead, heir = Owner(partition, session), Owner(partition, session)
-    dead.read()
-    partition.now_s += 7200
-    dead.look()
+    heir = Owner(partition, session)
+    due.look()
     await heir.work()
     assert server.refreshes == 0
     partition.now_s += 121
@@ -122,19 +123,16 @@ async def test_a_worker_that_dies_before_it_asks_is_followed_by_one_that_does(
 
 
 async def test_a_reply_that_is_lost_is_said_to_be(
-    partition: Partition, server: OAuthServer, session: aiohttp.ClientSession
+    partition: Partition, server: OAuthServer, session: aiohttp.ClientSession, due: Owner
 ) -> None:
-    dead, heir = Owner(partition, session), Owner(partition, session)
-    dead.read()
-    partition.now_s += 7200
-    dead.look()
-    dead.look()
-    await dead.refresher.close()
+    heir = Owner(partition, session)
+    due.look()
+    due.look()
+    await due.refresher.close()
     partition.commands.clear()  # It has died with the reply in its hands.
     partition.now_s += 121
     await heir.work()
-    state = partition.published[-1]
-    assert state is not None
+    state = partition.state
     assert state.needs_authorization
     assert "invalid_grant" in (state.error or "")
     assert "the answer to an earlier attempt is lost" in (state.error or "")
@@ -143,47 +141,34 @@ async def test_a_reply_that_is_lost_is_said_to_be(
     end = int(partition.now_s) + 7200
     partition.tell(subscription(credentials_id="c2", credential_expires_at=end), "SET")
     heir.read()
-    state = partition.published[-1]
-    assert state is not None
+    state = partition.state
     assert (state.needs_authorization, state.error, state.credentials_id) == (False, None, "c2")
     assert partition.due_in_s == pytest.approx(7200 - 180, abs=2)
 
 
-async def test_a_failure_is_tried_again_later(
-    partition: Partition, server: OAuthServer, session: aiohttp.ClientSession
-) -> None:
-    owner = Owner(partition, session)
-    owner.read()
-    partition.now_s += 7200
+async def test_a_failure_is_tried_again_later(partition: Partition, server: OAuthServer, due: Owner) -> None:
     server.failing = 1
-    await owner.work()
-    state = partition.published[-1]
-    assert state is not None
+    await due.work()
+    state = partition.state
     assert (state.failures, state.needs_authorization) == (1, False)
     assert state.error == "the token endpoint answers 503"
     assert partition.due_in_s == pytest.approx(26, abs=4.1)
     partition.now_s += 31
-    await owner.work()
-    state = partition.published[-1]
-    assert state is not None
+    await due.work()
+    state = partition.state
     assert (state.failures, state.error) == (0, None)
 
 
 async def test_an_answer_that_is_cut_off_may_have_had_the_token(
-    partition: Partition, server: OAuthServer, session: aiohttp.ClientSession
+    partition: Partition, server: OAuthServer, due: Owner
 ) -> None:
-    owner = Owner(partition, session)
-    owner.read()
-    partition.now_s += 7200
     server.silent = 1
-    await owner.work()
-    state = partition.published[-1]
-    assert state is not None
+    await due.work()
+    state = partition.state
     assert state.error == "the provider cannot be reached: ServerDisconnectedError"
     partition.now_s += 31
-    await owner.work()
-    state = partition.published[-1]
-    assert state is not None
+    await due.work()
+    state = partition.state
     assert state.needs_authorization
     assert "the answer to an earlier attempt is lost" in (state.error or "")
 
@@ -191,15 +176,12 @@ async def test_an_answer_that_is_cut_off_may_have_had_the_token(
 async def test_the_broker_is_told_again_and_again(
     partition: Partition,
     server: OAuthServer,
-    session: aiohttp.ClientSession,
+    due: Owner,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("streams.subscriptions.refresher._PAUSE_S", 0.001)
-    owner = Owner(partition, session)
-    owner.read()
-    partition.now_s += 7200
     partition.broker_is_away = 3
-    await owner.work()
+    await due.work()
     assert server.refreshes == 1
     assert server.is_good(partition.token()["access_token"])
 
@@ -231,15 +213,13 @@ async def test_without_its_client_it_waits_and_without_a_refresh_token_it_says_s
     await owner.work()
     partition.now_s += 7200
     await owner.work()
-    state = partition.published[-1]
-    assert state is not None
+    state = partition.state
     assert "OAuth client that it was authorized with is gone" in (state.error or "")
     partition.tell(subscription(token={"access_token": "a"}, credentials_id="c3"), "SET")
     owner.read()
     partition.now_s += 7200
     await owner.work()
-    state = partition.published[-1]
-    assert state is not None
+    state = partition.state
     assert (state.needs_authorization, "gave none to refresh it with" in (state.error or "")) == (True, True)
 
 
