@@ -99,6 +99,9 @@ class Stage:
     an expiry needs."""
     companion: Companion | None = None
     """Only for a stage with a table."""
+    format: int = 1
+    """Counts the forms that the bytes of its rows have had. It reads all of them; a worker that meets rows of
+    a greater one stops. See docs/upgrades.md before raising it."""
 
 
 @dataclass(frozen=True)
