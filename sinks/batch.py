@@ -27,7 +27,7 @@ _ROW_S = 0.003
 so from some 300 rows/s on they are better collected; below that the distance stays at its least."""
 
 _RATE_S = 2e-4
-"""What each row a second adds to it where there are thousands: when four times as many rows go into an insert,
+"""What each row a second adds to it where there are thousands: when an insert has four times as many rows,
 its cost and that of the merges behind it is half as much for each."""
 
 
