@@ -106,6 +106,7 @@ class Producer:
                 "message.timeout.ms": int(message_timeout_s * 1000),
                 "message.max.bytes": MAX_MESSAGE_BYTES,
                 "queue.buffering.max.messages": 500_000,
+                "queue.buffering.max.kbytes": settings.producer_buffer_mb * 1024,
                 # As the Java client and Faust assign partitions, so that a key has one home.
                 "partitioner": "murmur2_random",
                 # Each failed attempt is a line in the log, and the broker may be away for an hour.

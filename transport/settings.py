@@ -37,6 +37,9 @@ class KafkaSettings(BaseSettings):
         """
         return self.replication_factor // 2 + 1 if self.replication_factor >= 3 else 1
 
+    producer_buffer_mb: Annotated[int, Field(ge=32, le=2048)] = 128
+    """Of messages that the broker has not acknowledged yet, in MiB. Who has more to send waits."""
+
     def full_name(self, topic: str) -> str:
         """The topic as the broker knows it, from its name in the registry."""
         return self.topic_prefix + topic

@@ -1,0 +1,38 @@
+"""What waits for a broker that does not take it: bounded, and the loop goes on meanwhile."""
+
+import asyncio
+import socket
+
+import pytest
+
+from transport.errors import SendFailed
+from transport.producer import Producer, Send
+from transport.settings import KafkaSettings
+
+MIB = 1024 * 1024
+
+
+async def test_what_is_not_acknowledged_is_bounded_and_whoever_has_more_waits() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        # Takes connections and never answers, as a broker that is stopped does.
+        where = f"127.0.0.1:{silent.getsockname()[1]}"
+        producer = Producer(
+            KafkaSettings(bootstrap_servers=where, producer_buffer_mb=32), message_timeout_s=1
+        )
+        value = b"x" * MIB
+        sending = [asyncio.create_task(producer.send(Send("t", b"k", value))) for _ in range(50)]
+        most = turns = 0
+        while not all(one.done() for one in sending):
+            most = max(most, producer.queued)
+            turns += 1
+            await asyncio.sleep(0.01)
+        results = await asyncio.gather(*sending, return_exceptions=True)
+        await producer.close()
+    assert 0 < most <= 32
+    assert turns > 10, "the loop was free"
+    assert {type(result) for result in results} == {SendFailed}
+
+
+def test_a_buffer_holds_the_largest_message_at_least() -> None:
+    with pytest.raises(ValueError, match="32"):
+        KafkaSettings(producer_buffer_mb=16)
