@@ -1,7 +1,7 @@
 """The second stage: tells the engine what has come for a run, keeps its state, sends what follows."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ from streams.engine.options import Options
 from streams.engine.state import SPLIT_BYTES, RunState, decode, encode, never_begun
 from streams.fetching import Fetcher
 from streams.following import Following, Headers, Run
+from streams.gates.answers import overruled
 from streams.library import Library
 from streams.offload import Offload, Owner, packed_row
 from streams.resumption import told
@@ -124,12 +125,15 @@ class Runner:
         if standing is None:
             self._count(kind, "stale")
             self._fetcher.used(run_id)
-            return Decision()
+            return Decision(self._overruled(command_record, _answers(row), now))
         command = told(command_record, self._fetcher)
         if isinstance(command, Timer):
             # As of when it was due, so that whoever decides it again finds the same.
             now = command_record["issued_at"] / 1e6
-        return self._advance(standing, command, now, headers, record.timestamp_ms * 1000)
+        decision = self._advance(standing, command, now, headers, record.timestamp_ms * 1000)
+        if isinstance(command, Resume) and not decision.sends:
+            decision.sends += self._overruled(command_record, _answers(row), now)
+        return decision
 
     def on_due(self, key: str, row: bytes, kept: Kept, now: float) -> Decision:
         """An attempt begins, the time of a pause or of the run is up, or a finished run is forgotten.
@@ -169,7 +173,11 @@ class Runner:
             row = RunRow(now + self._finished_ttl_s, b"", head)
             decision.writes[command["workflow_run_id"]] = row.encode()
         self._count(kind, "applied" if decision.writes else "stale")
+        decision.sends += self._overruled(command, (), now)
         return decision
+
+    def _overruled(self, command: AvroRecord, taken: Collection[str], now: float) -> list[Send]:
+        return list(overruled(self._codec, command, taken, round(now * 1e6)))
 
     def _before(self, command: AvroRecord) -> "_Standing":
         workflow = self._library.find(command["workflow_id"], command["version"])
@@ -280,6 +288,11 @@ def _caller(state: RunState | None, command: Command) -> Mapping[str, Any] | Non
     if state is not None:
         return state.caller
     return command.caller if isinstance(command, Start) else None
+
+
+def _answers(row: bytes | None) -> Collection[str]:
+    """Those that the run of the row has."""
+    return decode(RunRow.decode(row).state).interactions if row is not None else ()
 
 
 def _pin(workflow: Workflow) -> bytes:

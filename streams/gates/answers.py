@@ -4,7 +4,7 @@ There is one for each thing that a wait can be found by (its pause, its run, its
 all waits of the workflow. Runs say there when they begin to wait and when that is over.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -139,9 +139,10 @@ class Answers(GateKind):
             return True
         event_id = ticket.event_id(place.codec)
         command = resume_command(ticket, wait, inputs, answer.action, place.now_us, event_id)
-        value = place.codec.encode("RunCommand", command)
+        log = ticket.answered(place.codec, wait["run_id"], wait["pause_id"], place.now_us)
+        value = place.codec.encode("RunCommand", {**command, "trigger_log": log})
         place.send(Send("run.commands", wait["run_id"].encode(), value))
-        place.send(ticket.answered(place.codec, wait["run_id"], wait["pause_id"], place.now_us))
+        place.send(_log(place.codec, log))
         place.take(_FORM + wait["pause_id"])
         place.state["waits"] = waits[:-1]
         return True
@@ -177,6 +178,30 @@ def waits(codec: Codec, execution: AvroRecord) -> Iterator[Send]:
     }
     for key in dict.fromkeys(("", execution["id"], run_id, metadata.get("correlation_key", ""))):
         yield told(codec, gate_key(execution["workflow_id"], KIND, key), "NOTE", header, payload)
+
+
+def overruled(codec: Codec, command: AvroRecord, taken: Collection[str], now_us: int) -> Iterator[Send]:
+    """What the log of an event says whose answer has changed nothing: another one came first, by the gate of
+    another key or by the API, or the run has ended. Gates cannot know of each other; the run does.
+
+    `command`: as in RunCommand.avsc, of any kind. `taken`: the answers that the run has.
+    """
+    log = command["trigger_log"]
+    if command["kind"] != "RESUME" or log is None:
+        return
+    if taken and orjson.loads(command["payload"])["interaction_id"] in taken:
+        return
+    stopped = {
+        "revision": log["revision"] + 1,
+        "status": "STOPPED",
+        "error": f"run {command['workflow_run_id']} no longer waits for this answer",
+        "finished_at": now_us,
+    }
+    yield _log(codec, {**log, **stopped})
+
+
+def _log(codec: Codec, log: AvroRecord) -> Send:
+    return Send("trigger.logs", log["id"].encode(), codec.encode("WorkflowTriggerLog", log))
 
 
 def resume_command(ticket: Ticket, wait: Mapping[str, Any], inputs: Mapping[str, Any], action: str | None,

@@ -83,11 +83,11 @@ class Ticket:
         found: str = codec.decode("WorkflowTriggerLog", self.log)["event_id"] or ""
         return found
 
-    def answered(self, codec: Codec, run_id: str, pause_id: str, now_us: int) -> Send:
-        """It starts nothing: it was the answer that a run has waited for. So says its log."""
+    def answered(self, codec: Codec, run_id: str, pause_id: str, now_us: int) -> AvroRecord:
+        """Its log, which says that it starts nothing: it was the answer that a run has waited for."""
         log = codec.decode("WorkflowTriggerLog", self.log)
         metadata = {**orjson.loads(log["trigger_metadata"] or "{}"), "answered_pause_id": pause_id}
-        done = {
+        return {
             **log,
             "revision": log["revision"] + 1,
             "status": "SUCCESS",
@@ -97,7 +97,6 @@ class Ticket:
             "finished_at": now_us,
             "elapsed_time": max(0, now_us - log["created_at"]) / 1e6,
         }
-        return Send("trigger.logs", log["id"].encode(), codec.encode("WorkflowTriggerLog", done))
 
     def encode(self, codec: Codec) -> bytes:
         """As a GateCommand."""

@@ -16,6 +16,7 @@ from streams.offload import Offload
 from streams.run_rows import RunRow, row_due
 from streams.runner import Runner
 from streams.shell.stage import NotYet, Record
+from tests.sinks.records import trigger_log
 from tests.streams.kept import KeptRows
 from transport.definitions import WORKFLOWS, Definitions
 from transport.feed import DefinitionsFeed
@@ -125,6 +126,7 @@ class Bench:
             "runs": "WorkflowRun", "node.executions": "WorkflowNodeExecution",
             "node.tasks.default": "NodeTask", "node.cancellations": "NodeCancellation",
             "gate.commands": "GateCommand", "run.commands": "RunCommand",
+            "trigger.logs": "WorkflowTriggerLog",
         }  # fmt: skip
         for key, value in decision.writes.items():
             if value is None:
@@ -280,6 +282,33 @@ def test_an_answer_that_comes_twice_lets_a_paused_run_go_on_once() -> None:
     assert [run["status"] for run in sent["runs"]] == ["SUCCEEDED"]
     assert not any(bench.tell(resume, NOW + 7200).values())
     assert bench.outcomes[-2:] == [("RESUME", "applied"), ("RESUME", "stale")]
+
+
+def test_the_event_whose_answer_came_too_late_is_told_so() -> None:
+    """Gates of two keys have each found the wait, and logged a success."""
+    bench = asking()
+    log = trigger_log(revision=2, status="SUCCESS", workflow_run_id=RUN)
+    answers = [
+        bench.command(
+            "RESUME", {"interaction_id": f"event/{n}", "action": "yes"}, trigger_log={**log, "id": str(n)}
+        )
+        for n in range(2)
+    ]
+    assert bench.tell(answers[0])["trigger.logs"] == []
+    [told] = bench.tell(answers[1])["trigger.logs"]
+    assert (told["id"], told["revision"], told["status"]) == ("1", 3, "STOPPED")
+    assert told["error"] == f"run {RUN} no longer waits for this answer"
+    assert bench.tell(answers[0])["trigger.logs"] == [], "it was applied, and is told again"
+    bench.table.clear()
+    assert [log["status"] for log in bench.tell(answers[1])["trigger.logs"]] == ["STOPPED"]
+
+
+def test_an_answer_that_leaves_the_run_waiting_is_told_so_too() -> None:
+    bench = asking()
+    bad = {"interaction_id": "event/1", "action": "maybe"}
+    sent = bench.tell(bench.command("RESUME", bad, trigger_log=trigger_log(status="SUCCESS")))
+    assert [log["status"] for log in sent["trigger.logs"]] == ["STOPPED"]
+    assert row_due(RUN, bench.table[RUN]) == NOW + 7200
 
 
 def test_a_paused_run_that_nobody_answers_goes_on_when_its_row_is_due() -> None:
