@@ -89,9 +89,6 @@ class Stage:
     the record to the dead letters."""
     table: str | None = None
     """What it keeps goes to the topic `changelog.<table>`; None keeps nothing."""
-    format: int = 1
-    """Counts the forms that the bytes of its rows have had. It reads all of them; a worker that meets rows of
-    a greater one stops. See docs/upgrades.md before raising it."""
     due: Callable[[str, bytes], float | None] | None = None
     """Row key and value to the unix time at which the row wants attention; None for never."""
     on_due: Callable[[str, bytes, Kept, float], Decision] | None = None
