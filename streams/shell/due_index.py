@@ -59,9 +59,12 @@ class DueIndex:
 
     @property
     def next(self) -> float | None:
-        self._look_ahead()
-        heads = [heap[0].at for heap in (self._soon, self._again) if heap]
-        return min(heads, default=None)
+        # Asked for before and after each turn.
+        if not self._soon and self._border is not None:
+            self._look_ahead()
+        if not self._again:
+            return self._soon[0].at if self._soon else None
+        return min(self._soon[0], self._again[0]).at if self._soon else self._again[0].at
 
     def pop(self, now: float, limit: int) -> list[Due]:
         entries: list[Due] = []

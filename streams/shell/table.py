@@ -192,12 +192,12 @@ class Table:
         if self._due_of is None:
             return []
         named: dict[tuple[int, str], None] = {}
-        queues = {partition: self._rows.queue(partition, self._due_of) for partition in self._marks}
-        due = [one for one, queue in queues.items() if queue.next is not None and queue.next <= now]
+        queues = ((partition, self._rows.queue(partition, self._due_of)) for partition in self._marks)
+        due = [found for found in queues if (when := found[1].next) is not None and when <= now]
         left = limit
-        for count, partition in enumerate(due):
+        for count, (partition, queue) in enumerate(due):
             surfaced = self._surfaced.setdefault(partition, {})
-            entries = queues[partition].pop(now, -(-left // (len(due) - count)))
+            entries = queue.pop(now, -(-left // (len(due) - count)))
             left -= len(entries)
             for at, key in entries:
                 surfaced.setdefault(key, []).append(at)
