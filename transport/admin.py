@@ -3,13 +3,15 @@
 import asyncio
 import logging
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
 from schemas.topics import TOPICS, Topic
+from transport.committed import CommittedOffsets
 from transport.errors import BrokerUnreachable, TopicsMismatch
 from transport.settings import KafkaSettings
 
@@ -136,7 +138,7 @@ def _describe(settings: KafkaSettings) -> list[TopicState]:
     partitions = [TopicPartition(name, p) for name in names for p in range(existing[name])]
     first = _offsets(admin, partitions, OffsetSpec.earliest())
     last = _offsets(admin, partitions, OffsetSpec.latest())
-    committed = _committed(admin, settings)
+    committed = _committed(admin, settings, partitions)
     states = []
     for name in names:
         tps = [(name, p) for p in range(existing[name])]
@@ -170,7 +172,9 @@ def _offsets(
             admin.list_topics(timeout=_REACH_TIMEOUT_S)
 
 
-def _committed(admin: AdminClient, settings: KafkaSettings) -> dict[str, dict[tuple[str, int], int]]:
+def _committed(
+    admin: AdminClient, settings: KafkaSettings, partitions: list[TopicPartition]
+) -> dict[str, dict[tuple[str, int], int]]:
     groups = [
         g.group_id
         for g in admin.list_consumer_groups().result(_TIMEOUT_S).valid
@@ -178,9 +182,6 @@ def _committed(admin: AdminClient, settings: KafkaSettings) -> dict[str, dict[tu
     ]
     committed = {}
     for group in groups:
-        request = [ConsumerGroupTopicPartitions(group)]
-        answer = admin.list_consumer_group_offsets(request)[group].result(_TIMEOUT_S)
-        committed[group] = {
-            (tp.topic, tp.partition): tp.offset for tp in answer.topic_partitions if tp.offset >= 0
-        }
+        with closing(CommittedOffsets(settings, group)) as offsets:
+            committed[group] = offsets.of(partitions, _TIMEOUT_S)
     return committed

@@ -3,14 +3,15 @@
 import logging
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from transport.committed import CommittedOffsets
 from transport.settings import KafkaSettings
 
 _log = logging.getLogger(__name__)
@@ -67,30 +68,25 @@ class LagMeter(Collector):
 
     def _measure_until(self, stopping: threading.Event) -> None:
         admin = AdminClient({"bootstrap.servers": self._settings.bootstrap_servers, "log_level": 0})
-        while True:
-            try:
-                self._lag = self._measure(admin)
-            except (KafkaException, TimeoutError) as failed:
-                _log.debug("no lag: %s", failed)
-                self._lag = {}
-            if stopping.wait(_INTERVAL_S):
-                return
+        with closing(CommittedOffsets(self._settings, self._group)) as offsets:
+            while True:
+                try:
+                    self._lag = self._measure(admin, offsets)
+                except (KafkaException, TimeoutError) as failed:
+                    _log.debug("no lag: %s", failed)
+                    self._lag = {}
+                if stopping.wait(_INTERVAL_S):
+                    return
 
-    def _measure(self, admin: AdminClient) -> dict[Partition, int]:
+    def _measure(self, admin: AdminClient, offsets: CommittedOffsets) -> dict[Partition, int]:
         partitions = [TopicPartition(*one) for one in self._assigned()]
         if not partitions:
             return {}
-        request = [ConsumerGroupTopicPartitions(self._group, partitions)]
-        answer = admin.list_consumer_group_offsets(request, request_timeout=_TIMEOUT_S)[self._group]
-        committed = {(one.topic, one.partition): one.offset for one in _partitions(answer.result(_TIMEOUT_S))}
-        unread = [tp for tp in partitions if committed.get((tp.topic, tp.partition), -1) < 0]
+        committed = offsets.of(partitions, _TIMEOUT_S)
+        unread = [tp for tp in partitions if (tp.topic, tp.partition) not in committed]
         done = {**committed, **_offsets(admin, unread, OffsetSpec.earliest())}
         ends = _offsets(admin, partitions, OffsetSpec.latest())
         return {place: max(0, end - done[place]) for place, end in ends.items()}
-
-
-def _partitions(answer: ConsumerGroupTopicPartitions) -> list[TopicPartition]:
-    return answer.topic_partitions or []
 
 
 def _offsets(admin: AdminClient, partitions: list[TopicPartition], spec: OffsetSpec) -> dict[Partition, int]:
