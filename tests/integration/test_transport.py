@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
+from prometheus_client import CollectorRegistry, generate_latest
 
 from schemas.codec import SingleObjectCodec
 from schemas.models import App, AppMode, AppTrigger, Workflow, WorkflowType, utc_now
@@ -13,6 +14,8 @@ from transport.admin import create_topics, describe_topics
 from transport.definitions import APPS, TRIGGERS, WORKFLOWS
 from transport.errors import BrokerUnreachable, SendFailed, TopicsMismatch
 from transport.feed import DefinitionsFeed
+from transport.lag import LagMeter
+from transport.positions import RecordReader
 from transport.producer import Position, Producer, Send
 from transport.settings import KafkaSettings
 from transport.store import DefinitionsStore
@@ -148,7 +151,45 @@ async def test_one_unreadable_definition_does_not_take_the_others_down(
         app = App(id="app", name="orders", mode=AppMode.WORKFLOW, workflow_id="flow")
         await DefinitionsStore(producer, feed, CODEC).put(APPS, app)
         assert feed.definitions.apps == {"app": app}
+        assert [(place, one.offset) for place, one in feed.unreadable.items()] == [((APPS, "bad"), 0)]
+        await DefinitionsStore(producer, feed, CODEC).put(APPS, app.model_copy(update={"id": "bad"}))
+        assert not feed.unreadable, "what has come after it counts"
     assert "bad" in caplog.text
+
+
+async def test_a_record_can_be_read_again_at_its_place(kafka: KafkaSettings, producer: Producer) -> None:
+    await producer.send_all([Send("runs", b"k", b"%d" % n, (("n", b"1"),), partition=1) for n in range(3)])
+    reader = RecordReader(kafka)
+    message = await reader.read("runs", 1, 1)
+    assert message is not None
+    assert (message.key(), message.value(), message.headers()) == (b"k", b"1", [("n", b"1")])
+    for offset in (3, 99):
+        assert await reader.read("runs", 1, offset) is None
+
+
+async def test_lag_is_what_is_not_committed(kafka: KafkaSettings, producer: Producer) -> None:
+    await producer.send_all([Send("runs", b"k", b"%d" % n, partition=n % 2) for n in range(6)])
+    topic, registry = kafka.full_name("runs"), CollectorRegistry()
+    meter = LagMeter(kafka, "sink", lambda: [(topic, 0), (topic, 1), (topic, 2)], registry)
+
+    async def lag(expected: str) -> None:
+        async with asyncio.timeout(30):
+            while f'hopline_consumer_lag{{partition="0",topic="runs"}} {expected}' not in shown(registry):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+
+    with meter.measuring():
+        await lag("3.0")
+    consumer = Consumer({"bootstrap.servers": kafka.bootstrap_servers, "group.id": kafka.full_name("sink")})
+    await asyncio.to_thread(consumer.commit, offsets=[TopicPartition(topic, 0, 2)], asynchronous=False)
+    consumer.close()
+    with meter.measuring():
+        await lag("1.0")
+    assert 'topic="runs"} 3.0' in shown(registry)
+    assert 'partition="2",topic="runs"} 0.0' in shown(registry)
+
+
+def shown(registry: CollectorRegistry) -> str:
+    return generate_latest(registry).decode()
 
 
 async def test_without_the_topics_the_feed_says_what_to_do(broker: str, topic_prefix: str) -> None:
