@@ -75,7 +75,9 @@ async def test_a_body_that_does_not_come_is_given_up(serving: Serve, path: str, 
 async def test_a_body_in_pieces_is_taken(serving: Serve, path: str, stand_ins: StandIns) -> None:
     port = await serving()
     pieces = (head(path, "Content-Length: 6", "Connection: close") + b"\r\n", b"abc", b"def")
-    assert (await trickle(port, *pieces)).startswith(b"HTTP/1.1 202 ")
+    answered = await trickle(port, *pieces)
+    assert answered.startswith(b"HTTP/1.1 202 ")
+    assert b"\r\nServer: Hopline\r\n" in answered
     assert len(stand_ins.sent.events()) == 1
 
 
@@ -103,6 +105,8 @@ async def test_more_than_a_head_may_have_is_refused(
     port = await serving(max_header_bytes=1024, max_headers=16)
     pieces = head(sent.get("path", path), *sent.get("headers", []), "Content-Length: 0") + b"\r\n"
     caplog.set_level("INFO")
-    assert (await trickle(port, pieces)).startswith(b"HTTP/1.0 400 ")
+    answered = await trickle(port, pieces)
+    assert answered.startswith(b"HTTP/1.0 400 ")
+    assert b"\r\nServer: Hopline\r\n" in answered
     said = [record for record in caplog.records if record.name.startswith(("aiohttp", "ingress.server"))]
     assert said == [], "who sends nonsense does not fill the log"
