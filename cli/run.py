@@ -9,8 +9,9 @@ from cli.bulk import CANCEL, REPLAY, RESUME, Bulk, selectable, selected, tell_al
 from cli.client import Client, connect
 from cli.errors import CommandFailed
 from cli.files import JsonObject
-from cli.lookup import find_workflow, workflow_names
-from cli.output import duration, json_option, moment, one_line, show, show_json, show_table
+from cli.listing import filters, show_list
+from cli.lookup import find_workflow
+from cli.output import json_option, one_line, show, show_json
 from cli.pairs import Pair, typed_inputs
 from cli.pause import RUNS, find_pauses, show_execution, show_pause
 from cli.tree import run_tree
@@ -88,32 +89,14 @@ def start(
 
 
 @run.command("list")
-@click.option("--workflow", metavar="WORKFLOW", help="Only those of this workflow.")
-@click.option("--status", metavar="STATUS", help="RUNNING, SUCCEEDED, FAILED, STOPPED, ...")
-@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
-@json_option
-def list_all(workflow: str | None, status: str | None, limit: int, as_json: bool) -> None:
+@filters("RUNNING, SUCCEEDED, FAILED, STOPPED, ...")
+def list_all(**chosen: Any) -> None:
     """List runs, the newest first."""
-    client = connect()
-    workflow_id = find_workflow(client, workflow)["id"] if workflow else None
-    status = status.upper() if status else None
-    runs = client.get("runs", workflow_id=workflow_id, status=status, limit=limit)["data"]
-    if as_json:
-        show_json(runs)
-        return
-    names = workflow_names(client)
-    columns = ("id", "workflow", "status", "created_at", "elapsed", "steps", "error")
-    rows = [
-        {
-            **one,
-            "workflow": names.get(one["workflow_id"], one["workflow_id"]),
-            "created_at": moment(one["created_at"]),
-            "elapsed": duration(one["elapsed_time"]),
-            "steps": one["total_steps"],
-        }
-        for one in runs
-    ]
-    show_table(columns, ([row[column] for column in columns] for row in rows))
+    columns = {
+        "id": "id", "workflow": "workflow_id", "status": "status", "created_at": "created_at",
+        "elapsed": "elapsed_time", "steps": "total_steps", "error": "error",
+    }  # fmt: skip
+    show_list("runs", columns, **chosen)
 
 
 @run.command("show")
