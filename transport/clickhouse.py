@@ -4,8 +4,9 @@ The DSN is described at `transport.settings.ClickHouseSettings`.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
@@ -13,6 +14,7 @@ import orjson
 
 from transport.clickhouse_embedded import EmbeddedEngine
 from transport.clickhouse_server import ServerEngine
+from transport.errors import ClickHouseUnavailable
 from transport.settings import ClickHouseSettings
 
 _THREADS = 4
@@ -54,11 +56,18 @@ class Engine(Protocol):
 class ClickHouse:
     """One database, and a bounded number of threads to reach it from the loop. Unqualified names are its."""
 
-    def __init__(self, engine: Engine, database: str) -> None:
-        """Takes the engine over: `close` closes it."""
+    def __init__(self, engine: Engine, database: str, patience_s: float | None = None) -> None:
+        """Takes the engine over: `close` closes it.
+
+        `patience_s`: how long a statement waits for its turn before it raises `ClickHouseUnavailable`; None:
+        as long as it takes. Whoever serves clients that give up and ask again needs a limit, or all work will
+        be for those who have gone.
+        """
         self.database = database
         self._engine = engine
         self._threads = ThreadPoolExecutor(_THREADS, "clickhouse")
+        self._turns = asyncio.Semaphore(_THREADS)
+        self._patience_s = patience_s
 
     @classmethod
     async def connect(cls, settings: ClickHouseSettings) -> Self:
@@ -72,11 +81,11 @@ class ClickHouse:
         return cls(engine, settings.database)
 
     @classmethod
-    async def prepare(cls, settings: ClickHouseSettings) -> Self:
+    async def prepare(cls, settings: ClickHouseSettings, patience_s: float | None = None) -> Self:
         """`connect`, but a server is reached by the first statement, and by the next when it was away then:
         a statement raises `ClickHouseUnavailable` meanwhile. An embedded engine is opened."""
         engine = await asyncio.to_thread(_open, settings)
-        return cls(engine, settings.database)
+        return cls(engine, settings.database, patience_s)
 
     async def query(self, sql: str, parameters: Mapping[str, str] | None = None) -> Rows:
         """The result of a SELECT without FORMAT; `{name:Type}` in it takes a parameter.
@@ -111,7 +120,22 @@ class ClickHouse:
         await asyncio.to_thread(self._engine.close)
 
     async def _call(self, method: Callable[..., Any], *args: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, method, *args)
+        async with self._turn():
+            return await asyncio.get_running_loop().run_in_executor(self._threads, method, *args)
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        try:
+            await asyncio.wait_for(self._turns.acquire(), self._patience_s)
+        except TimeoutError as late:
+            raise ClickHouseUnavailable(
+                f"ClickHouse is busy: {_THREADS} queries are under way, and others have waited for "
+                f"{self._patience_s:g} s"
+            ) from late
+        try:
+            yield
+        finally:
+            self._turns.release()
 
 
 # On a line of its own, after whatever comment ends the query.

@@ -15,6 +15,9 @@ from transport.storage import Storage
 
 log = logging.getLogger(__name__)
 
+_HISTORY_PATIENCE_S = 5.0
+"""How long a query of the history waits for those before it: then 503, rather than an answer to nobody."""
+
 
 async def serve(stop: asyncio.Event) -> int:
     """Drains when `stop` is set; the exit code.
@@ -53,4 +56,4 @@ async def _connect(history: ClickHouseSettings) -> ClickHouse | None:
     if not history.model_fields_set:
         log.warning("HOPLINE_CLICKHOUSE is not set: the routes of the run history answer 503")
         return None
-    return await ClickHouse.prepare(history)
+    return await ClickHouse.prepare(history, _HISTORY_PATIENCE_S)

@@ -3,6 +3,8 @@
 import asyncio
 import subprocess
 import sys
+import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import orjson
@@ -150,3 +152,36 @@ async def test_a_directory_that_cannot_be_written_is_refused(tmp_path: Path) -> 
 async def test_a_server_that_is_not_there_is_one_clear_error() -> None:
     with pytest.raises(ClickHouseUnavailable, match=r"no ClickHouse server to be used at 127.0.0.1:1 "):
         await ClickHouse.connect(settings("http://127.0.0.1:1"))
+
+
+class Busy:
+    """An engine that answers when it is let."""
+
+    def __init__(self) -> None:
+        self.free = threading.Event()
+
+    def run(self, sql: str, parameters: Mapping[str, str]) -> bytes:
+        assert self.free.wait(30)
+        return b""
+
+    def run_read_only(self, sql: str, parameters: Mapping[str, str], settings: Mapping[str, str]) -> bytes:
+        raise NotImplementedError
+
+    def insert(self, table: str, columns: Sequence[str], data: bytes, input_format: str) -> None:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+async def test_who_has_waited_long_enough_for_a_turn_is_sent_away() -> None:
+    engine = Busy()
+    impatient = ClickHouse(engine, "d", patience_s=0.05)
+    under_way = [asyncio.create_task(impatient.execute("SELECT 1")) for _ in range(4)]
+    await asyncio.sleep(0)
+    with pytest.raises(ClickHouseUnavailable, match="ClickHouse is busy"):
+        await impatient.execute("SELECT 2")
+    engine.free.set()
+    await asyncio.gather(*under_way)
+    await impatient.execute("SELECT 3")
+    await impatient.close()
