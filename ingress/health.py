@@ -31,7 +31,7 @@ class Component(Answer):
 
 class DetailedHealth(Health):
     """`unhealthy`, with status 503, when events cannot be accepted; `degraded` when they cannot be read,
-    or go to the local disk."""
+    or go to the local disk, or definitions are left out."""
 
     components: dict[str, Component]
 
@@ -52,7 +52,8 @@ async def detailed(request: web.Request) -> web.Response:
     }
     reads, sends = history.status != _UNHEALTHY, broker.status == _HEALTHY
     accepts = sends or request.app[OUTLET].has_room
-    status = (_HEALTHY if reads and sends else _DEGRADED) if accepts else _UNHEALTHY
+    whole = reads and sends and components["definitions"].status == _HEALTHY
+    status = (_HEALTHY if whole else _DEGRADED) if accepts else _UNHEALTHY
     health = DetailedHealth(status=status, components=components)
     return json_answer(health, 200 if accepts else 503)
 
@@ -73,8 +74,12 @@ def _spool(request: web.Request) -> Component:
 
 
 def _definitions(request: web.Request) -> Component:
-    definitions = request.app[FEED].definitions
+    feed = request.app[FEED]
+    definitions = feed.definitions
     counts = f"{len(definitions.latest)} published workflows, {len(definitions.triggers)} triggers"
+    if feed.unreadable:
+        left_out = f"{len(feed.unreadable)} that this release cannot read, see the dead letters"
+        return Component(status=_DEGRADED, detail=f"{counts}; {left_out}")
     return Component(status=_HEALTHY, detail=counts)
 
 

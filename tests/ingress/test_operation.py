@@ -98,6 +98,14 @@ async def test_health(
     assert document["components"]["history"]["status"] == "absent"
 
 
+async def test_a_definition_that_is_left_out_is_told(client: Client, stand_ins: StandIns) -> None:
+    stand_ins.configured.unreadable["definitions.apps", "a"] = object()
+    async with client.get("/health/detailed") as answer:
+        document = await answer.json()
+    assert (answer.status, document["status"]) == (200, "degraded")
+    assert "1 that this release cannot read" in document["components"]["definitions"]["detail"]
+
+
 async def test_without_a_history_its_routes_say_so(client: Client) -> None:
     for method, path in (("GET", "runs"), ("GET", "dead-letters"), ("GET", "trigger-logs"), ("POST", "sql")):
         body = {"json": {"query": "SELECT 1"}} if method == "POST" else {}

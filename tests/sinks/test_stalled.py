@@ -3,13 +3,14 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence, Set
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from confluent_kafka import Message
 from prometheus_client import CollectorRegistry
 
-from sinks.app import _Loop
+from sinks.app import Sink, _Loop
 from sinks.batch import Batch, Partition
 from sinks.letters import LetterBox, Poison
 from sinks.metrics import SinkMetrics
@@ -18,6 +19,7 @@ from sinks.stalled import Stalled
 from sinks.writing import BatchWriter
 from tests.sinks.records import CODEC, message
 from transport.errors import ClickHouseUnavailable, SendFailed, StatementRefused
+from transport.settings import KafkaSettings
 
 ROWS, AT_ONCE = 50, 20
 SETTINGS = SinkSettings(batch_rows=ROWS, batch_interval_s=0, batch_settle_s=0, batch_age_s=0, retry_max_s=0.1)
@@ -191,3 +193,15 @@ def test_pauses_grow_to_their_ceiling_and_begin_anew() -> None:
     assert (written.rows, written.offsets) == (1, {Partition("runs", 0): 1})
     assert stalled.due_in(30.0) == float("inf")
     assert stalled.batch.rows == stalled.batch.bytes == 0
+
+
+def test_the_sink_says_what_waits_and_why() -> None:
+    sink = Sink(SETTINGS, KafkaSettings(), CODEC, cast(Any, None))
+    assert sink.components()["consumer"].status == "unhealthy", "not yet a member"
+    sink._source = cast(Any, SimpleNamespace(is_member=True, assigned=frozenset({("t", 0)})))
+    assert {one.status for one in sink.components().values()} == {"healthy"}
+    batch = Batch(SETTINGS)
+    batch.add("runs", [message("runs", b"x")], 0.0)
+    sink._stalled.take(batch, {"runs": ClickHouseUnavailable("no answer")}, 0.0)
+    clickhouse = sink.components()["clickhouse"]
+    assert (clickhouse.status, clickhouse.detail) == ("unhealthy", "1 records of runs wait: no answer")
