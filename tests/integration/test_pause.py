@@ -1,4 +1,4 @@
-"""A run that waits for a person outlives its worker, and goes on with the answer."""
+"""Runs that wait, for a person and for a moment, outlive their worker and go on."""
 
 import asyncio
 from pathlib import Path
@@ -33,6 +33,16 @@ GRAPH = graph(
     ("review", "rejected", "reject"),
 )
 
+MOMENT = graph(
+    [
+        start(field("seconds", "number", required=True)),
+        node("nap", "wait", duration=["start", "seconds"], reason="until the worker is gone"),
+        end("done", early=["nap", "resumed_early"]),
+    ],
+    ("start", "nap"),
+    ("nap", "done"),
+)
+_NAP_S = 2.5
 
 _PATIENCE_S = 150
 """Far more than it takes, so that only what never happens fails."""
@@ -63,16 +73,15 @@ async def test_a_pause_survives_a_worker(tmp_path: Path) -> None:
     async with Fleet(tmp_path / "fleet", workers=1) as fleet, asyncio.timeout(_PATIENCE_S):
         client = fleet.deployment.client
 
-        def begin() -> str:
-            content = orjson.dumps(GRAPH)
-            workflow_id = client.upload("workflows", "import", content=content, app="review", publish="true")[
-                "workflow_id"
-            ]
-            inputs = {"inputs": {"order": "A-7"}}
-            started = client.post("triggers", "workflows", workflow_id, "manual", body=inputs)
+        def begin(app: str, drawn: Json, **inputs: Any) -> str:
+            content = orjson.dumps(drawn)
+            imported = client.upload("workflows", "import", content=content, app=app, publish="true")
+            body = {"inputs": inputs}
+            started = client.post("triggers", "workflows", imported["workflow_id"], "manual", body=body)
             return str(started["workflow_run_id"])
 
-        run_id = await asyncio.to_thread(begin)
+        run_id = await asyncio.to_thread(begin, "review", GRAPH, order="A-7")
+        nap_id = await asyncio.to_thread(begin, "nap", MOMENT, seconds=_NAP_S)
         paused = await _until_paused(fleet, run_id)
         assert paused["pauses"][0]["pause_metadata"]["message"] == "Approve order A-7?"
         await fleet.workers[0].kill()
@@ -87,6 +96,9 @@ async def test_a_pause_survives_a_worker(tmp_path: Path) -> None:
         ended = await asyncio.to_thread(wait_for_run, client, run_id, _PATIENCE_S)
         assert (ended["status"], ended["outputs"]) == ("SUCCEEDED", {"order": "A-7", "comment": "fine"})
         assert ended["pauses"] == []
+        napped = await asyncio.to_thread(wait_for_run, client, nap_id, _PATIENCE_S)
+        assert (napped["status"], napped["outputs"]) == ("SUCCEEDED", {"early": False})
+        assert napped["elapsed_time"] >= _NAP_S
         await _until_answered(fleet, run_id)
         again = await asyncio.to_thread(
             client.post, "runs", run_id, "resume", body={"action": "reject", "interaction_id": "click"}
