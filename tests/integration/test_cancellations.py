@@ -2,10 +2,16 @@
 
 import asyncio
 import logging
+from pathlib import Path
 
 import pytest
 
 from schemas.codec import SingleObjectCodec
+from schemas.ids import now_us
+from schemas.models import DEFAULT_TENANT, Workflow, WorkflowType
+from tests.graphs import end, graph, node, start
+from tests.integration.lone_worker import LoneWorker, ended_runs, messages, tell
+from tests.streams.executors.receiver import running_receiver
 from transport.admin import create_topics
 from transport.cancellations import CANCELLATIONS, CancellationFeed
 from transport.errors import BrokerUnreachable
@@ -51,3 +57,45 @@ async def test_a_topic_that_is_not_there_is_named(
     with pytest.raises(BrokerUnreachable, match="hopline topics create"):
         async with CancellationFeed(kafka, CODEC, lambda _: None):
             pass
+
+
+async def test_a_request_is_made_again_under_its_key_and_broken_off_when_its_run_is_cancelled(
+    broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    kafka = KafkaSettings(bootstrap_servers=broker, topic_prefix=topic_prefix, partitions=1)
+    await create_topics(kafka)
+    async with running_receiver() as receiver, asyncio.timeout(150):
+        asks = node("ask", "http-request", method="get", url=receiver.url("/never"), headers="", params="",
+                    authorization={"type": "no-auth"}, body={"type": "none", "data": []})  # fmt: skip
+        flow = Workflow(
+            id="flow", app_id="app", tenant_id=DEFAULT_TENANT, type=WorkflowType.WORKFLOW, version="1",
+            graph=graph([start(), asks, end()], ("start", "ask"), ("ask", "end")),
+        )  # fmt: skip
+        async with LoneWorker(kafka, tmp_path, EGRESS_ALLOW="127.0.0.1") as worker:
+            await tell(kafka, flow, {"id": "e"})
+            await receiver.kept_waiting.wait()
+            await worker.kill()
+            await receiver.left.wait()
+            receiver.kept_waiting.clear()
+            receiver.left.clear()
+            await worker.start()
+            await receiver.kept_waiting.wait()
+            await cancel_run(kafka)
+            await receiver.left.wait()
+            [run] = await asyncio.to_thread(ended_runs, kafka, 1)
+        assert run["status"] == "STOPPED"
+        first, again = (request.headers["idempotency-key"] for request in receiver.received)
+        assert first == again
+
+
+async def cancel_run(kafka: KafkaSettings) -> None:
+    """The only one that there is."""
+    run = CODEC.decode("WorkflowRun", (await asyncio.to_thread(next, messages(kafka, "runs")))[1])
+    command = {
+        **{name: run[name] for name in ("tenant_id", "app_id", "workflow_id", "version")},
+        "command_id": "cancel", "kind": "CANCEL", "workflow_run_id": run["id"], "workflows_offset": 0,
+        "issued_at": now_us(), "payload": "{}",
+    }  # fmt: skip
+    producer = Producer(kafka)
+    await producer.send(Send("run.commands", run["id"].encode(), CODEC.encode("RunCommand", command)))
+    await producer.close()
