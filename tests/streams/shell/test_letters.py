@@ -6,6 +6,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import pytest
+
 from schemas import letters
 from schemas.codec import SingleObjectCodec
 from schemas.letters import Return
@@ -78,7 +80,7 @@ async def until(reached: Callable[[], bool]) -> None:
 
 
 async def test_a_record_that_fails_again_is_the_same_letter_and_succeeds_once_all_is_mended(
-    producer: FakeProducer, assignment: Assignment
+    producer: FakeProducer, assignment: Assignment, caplog: pytest.LogCaptureFixture
 ) -> None:
     broken = Broken()
     stage = running(broken, producer)
@@ -100,6 +102,9 @@ async def test_a_record_that_fails_again_is_the_same_letter_and_succeeds_once_al
     assert second["reason"] == "ValueError: the definition is broken"
     assert "in decide" in second["stack"]
     assert [one.value for one in producer.sent if one.topic == "out"] == [b"v", b"v"]
+    said = [one.getMessage() for one in caplog.records if one.name == "streams.shell.letters"]
+    why = "which becomes a dead letter: ValueError: the definition is broken"
+    assert said == [f"s gives up on source/0/0, {why}", f"s gives up on source/0/1, {why}"]
 
 
 async def test_what_the_sink_gave_up_on_does_not_act_again(
