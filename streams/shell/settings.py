@@ -27,7 +27,7 @@ class ShellSettings:
     session_timeout_s: float = 6.0
     """A killed worker's partitions move on after this time."""
     heartbeat_s: float = 1.0
-    hung_s: float = 3.0
+    hung_s: float = 5.0
     """A worker whose event loop stands still for so long sends no more heartbeats."""
     hung_exit_s: float = 30.0
     """And exits after that time, to be started again."""
