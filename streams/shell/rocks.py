@@ -164,9 +164,6 @@ class RocksRows:
             yield key.decode()
         self._ensure_end(partition, last)
 
-    def size(self, partition: int) -> int:
-        return int(self._dbs[partition].property_int_value("rocksdb.estimate-num-keys") or 0)
-
     def _dues(self, partition: int, begin: bytes, limit: int) -> Sequence[bytes]:
         found: Sequence[bytes] | None
         found = self._told(partition, lambda: self._columns[partition].read(begin, limit))

@@ -81,9 +81,6 @@ class Rows(Protocol):
         """The keys of an open partition that begin with `prefix`, in order. It ends with `BREAK` and has no
         other: so it costs what it finds, wherever the rows are kept."""
 
-    def size(self, partition: int) -> int:
-        """How many rows an open partition has, about."""
-
 
 class MemoryRows:
     """Rows in dictionaries; a restart reads the whole changelog."""
@@ -148,6 +145,3 @@ class MemoryRows:
 
     def items(self, partition: int) -> Iterator[tuple[str, bytes]]:
         return iter(self._rows[partition].items())
-
-    def size(self, partition: int) -> int:
-        return len(self._rows[partition])

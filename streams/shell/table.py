@@ -101,10 +101,6 @@ class Table:
         """All rows of an open partition, in no order."""
         return self._rows.items(partition)
 
-    def size(self, partition: int) -> int:
-        """About how many rows an open partition has."""
-        return self._rows.size(partition)
-
     def recover(self, partition: int, rows: Iterable[Recovered], last: int) -> None:
         """Applies what the changelog says, up to its offset `last`.
 

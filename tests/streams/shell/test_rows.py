@@ -26,7 +26,6 @@ def test_an_opened_partition_is_empty(rows: Rows) -> None:
     assert rows.open(0) is None
     assert rows.get(0, "a") is None
     assert list(rows.items(0)) == []
-    assert rows.size(0) == 0
 
 
 def test_writes_and_their_offset_are_there_together(rows: Rows) -> None:
