@@ -25,6 +25,8 @@ _FAR_S = 30 * _DAY_S
 _HEAD_START_S = 20
 """Between the first order of a phase and the moment at which the first of its runs is due."""
 _PATIENCE_S = 240.0
+_START_TIMEOUT_S = 900.0
+"""A million rows are read from the broker, once."""
 _POLL_S = 0.5
 _CONNECTIONS = 32
 
@@ -175,7 +177,8 @@ async def _fill(fleet: Fleet, plan: Plan, original: Original, figures: Figures, 
 
     async def start(name: str) -> None:
         began = time.monotonic()
-        await fleet.start_worker(worker)
+        program = await worker.start()
+        await program.wait_until(worker.is_assigned, _START_TIMEOUT_S)
         took, recovery_s = time.monotonic() - began, await worker.metric("hopline_recovery_seconds")
         figures.starts[name] = Start(took, recovery_s, await asyncio.to_thread(pss_mb, [worker.pid]))
         say(f"{name}: {figures.starts[name]}")
