@@ -12,25 +12,35 @@ from aiohttp import web
 
 from ingress.keys import BUDGET
 
+_QUIET_S = 0.25
+"""A producer that keeps its connection alive and is at work sends its next request well within it."""
+
 
 class Drain:
     """Counts the requests under way. Used on the loop's thread only."""
 
     def __init__(self) -> None:
         self._under_way = 0
+        self._answered = 0
         self._idle = asyncio.Event()
         self._stopping = False
 
     async def finish(self, timeout_s: float) -> None:
-        """Returns when no request is under way, or after `timeout_s`.
+        """Returns when no request is under way and none has come for a moment, or after `timeout_s`.
 
         From now on each answer closes its connection, so that a producer that keeps one alive goes elsewhere.
+        A connection that is closed without an answer may just have brought a request.
         """
         self._stopping = True
-        if self._under_way:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(timeout_s):
-                    await self._idle.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                answered = -1
+                while answered != self._answered:
+                    answered = self._answered
+                    await asyncio.sleep(_QUIET_S)
+                    if self._under_way:
+                        self._idle.clear()
+                        await self._idle.wait()
 
     async def pass_through(
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -41,6 +51,7 @@ class Drain:
             response = await handler(request)
         finally:
             self._under_way -= 1
+            self._answered += 1
             request.app[BUDGET].give_back(request)
             if self._stopping and not self._under_way:
                 self._idle.set()
