@@ -39,7 +39,7 @@ class Load:
         self.odd: Counter[str] = Counter()
         """Refusals that no outage excuses."""
         self.journal = Journal(home / "producer.journal")
-        self._addresses = addresses
+        self.addresses = addresses
         self._api_key = api_key
         self._receiver_url = receiver_url
 
@@ -51,11 +51,11 @@ class Load:
     @property
     def deployment(self) -> Deployment:
         """Through the first ingress."""
-        return Deployment(self._addresses[0], self._api_key)
+        return Deployment(self.addresses[0], self._api_key)
 
     async def install(self) -> None:
         """Workflows, triggers and schedules; all ingresses know them. Raises `CommandFailed`."""
-        clients = [client(address, self._api_key) for address in self._addresses]
+        clients = [client(address, self._api_key) for address in self.addresses]
         self.installed = await asyncio.to_thread(install, clients[0], self._receiver_url)
         await until_known(clients, self.installed)
 
@@ -65,7 +65,7 @@ class Load:
         Raises `NotAccepted` and `NotHeard`, in an `ExceptionGroup`.
         """
         with self.journal:
-            async with Doors(self._addresses, self._api_key) as doors:
+            async with Doors(self.addresses, self._api_key) as doors:
                 await self._run(doors, count, per_s, say)
 
     async def _run(self, doors: Doors, count: int, per_s: float, say: Say) -> None:
@@ -90,7 +90,7 @@ class Load:
 
     async def stop_schedules(self) -> None:
         """Pauses them. Raises `NotAccepted`."""
-        async with Doors(self._addresses, self._api_key) as doors:
+        async with Doors(self.addresses, self._api_key) as doors:
             for schedule in self.installed.schedules:
                 schedule.until = time.time()
                 request = Request(f"/api/v1/triggers/{schedule.trigger_id}/pause", b"{}", with_key=True)
