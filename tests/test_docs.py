@@ -45,3 +45,14 @@ def test_every_setting_is_documented_and_nothing_else_is() -> None:
 def test_every_link_to_a_file_leads_somewhere(file: Path) -> None:
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", file.read_text())
     assert [link for link in links if not (file.parent / link).exists()] == []
+
+
+def test_every_metric_is_documented_and_nothing_else_is() -> None:
+    told = set(re.findall(r"hopline_[a-z_]+", (ROOT / "docs/operations.md").read_text()))
+    counted = set()
+    for package in ("ingress", "streams", "sinks", "transport"):
+        for file in (ROOT / package).rglob("*.py"):
+            text = file.read_text()
+            counted |= set(re.findall(r"\"(hopline_[a-z_]+)\"", text))
+            counted |= {f"hopline_ingress_{name}" for name in re.findall(r"\.gauge\(\s*\"([a-z_]+)\"", text)}
+    assert {name.removesuffix("_total") for name in told} == counted
