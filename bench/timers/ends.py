@@ -1,7 +1,7 @@
 """The ends of runs, as the engine writes them to `runs`: each once, and how late."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -53,6 +53,23 @@ class Lateness:
         )
 
 
+def judge(found: Sequence[Sequence[End]]) -> Lateness:
+    """The ends of each run, as they came."""
+    firsts = [ends[0] for ends in found if ends]
+    late_ms = [end.late_s * 1000 for end in firsts]
+    effects = [{(end.status, end.revision, end.outputs) for end in ends} for ends in found]
+    return Lateness(
+        runs=len(found),
+        missing=sum(not ends for ends in found),
+        wrong=sum(end.status != "SUCCEEDED" or end.late_s < 0 for end in firsts),
+        doubled=sum(len(seen) > 1 for seen in effects),
+        again=sum(len(ends) > 1 for ends in found),
+        p50_ms=percentile(late_ms, 50),
+        p99_ms=percentile(late_ms, 99),
+        max_ms=max(late_ms, default=float("nan")),
+    )
+
+
 class Ends:
     """Reads them in a thread of its own, from its start on."""
 
@@ -76,20 +93,7 @@ class Ends:
 
     def lateness(self, order_ids: Iterable[str]) -> Lateness:
         """Of the runs of these orders."""
-        found = [self._by_order.get(order_id, []) for order_id in order_ids]
-        firsts = [ends[0] for ends in found if ends]
-        late_ms = sorted(end.late_s * 1000 for end in firsts)
-        effects = [{(end.status, end.revision, end.outputs) for end in ends} for ends in found]
-        return Lateness(
-            runs=len(found),
-            missing=sum(not ends for ends in found),
-            wrong=sum(end.status != "SUCCEEDED" or end.late_s < 0 for end in firsts),
-            doubled=sum(len(seen) > 1 for seen in effects),
-            again=sum(len(ends) > 1 for ends in found),
-            p50_ms=percentile(late_ms, 50),
-            p99_ms=percentile(late_ms, 99),
-            max_ms=max(late_ms, default=float("nan")),
-        )
+        return judge([self._by_order.get(order_id, []) for order_id in order_ids])
 
     def _read(self) -> None:
         with closing(self._topic) as topic:

@@ -38,11 +38,17 @@ def find_original(kafka: KafkaSettings, due_s: int) -> Original | None:
             continue
         row = RunRow.decode(message.value)
         if row.due_s == due_s:
-            state = decode(row.state)
-            log_id = (state.trigger_log or {"id": "-"})["id"]
-            execution_id = state.pauses[0].execution_id
-            return Original(due_s, row, message.key.encode(), execution_id.encode(), log_id.encode())
+            return original_of(row)
     return None
+
+
+def original_of(row: RunRow) -> Original:
+    """What to make copies of: the row of a run that began by an event, and waits at one node."""
+    state = decode(row.state)
+    (pending,), log = state.pauses, state.trigger_log
+    assert log is not None
+    ids = (text.encode() for text in (state.run_id, pending.execution_id, log["id"]))
+    return Original(int(row.due_s), row, *ids)
 
 
 async def write_copies(
@@ -53,7 +59,7 @@ async def write_copies(
     count = 0
     try:
         for some in _batches(due_s):
-            await producer.send_all([_copy(original, at) for at in some])
+            await producer.send_all([copy_of(original, at) for at in some])
             if (count + len(some)) // _SAY_EVERY > count // _SAY_EVERY:
                 say(f"{count + len(some):,} rows of runs that wait written")
             count += len(some)
@@ -62,8 +68,8 @@ async def write_copies(
     return count
 
 
-def _copy(original: Original, due_s: int) -> Send:
-    """The ids are of the same length, and the moment stands in the row in seconds and in microseconds."""
+def copy_of(original: Original, due_s: int) -> Send:
+    """A row for the changelog. Ids have one length; the moment stands there in seconds and in microseconds."""
     run_id = new_id()
     state = original.row.state
     for text, own in (
