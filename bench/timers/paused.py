@@ -69,7 +69,7 @@ async def write_copies(
 
 
 def copy_of(original: Original, due_s: int) -> Send:
-    """A row for the changelog. Ids have one length; the moment stands there in seconds and in microseconds."""
+    """A row for the changelog. Ids have one length; the moment is there in seconds and in microseconds."""
     run_id = new_id()
     state = original.row.state
     for text, own in (
