@@ -96,7 +96,7 @@ class Executor:
         limit = _limit(task, started_at)
         try:
             if limit.left_s <= 0:
-                raise TooLate("the time of the run was up before it was this node's turn")
+                raise TooLate("the time of the node or of its run was up before it was its turn")
             async with asyncio.timeout(limit.left_s) as clock:
                 await self._unpack(task)
                 secrets = self._secrets_of(task)
@@ -108,10 +108,10 @@ class Executor:
             payload = failed(task, error, started_at, secrets)
         except Exception as error:  # the run must not wait for ever
             if isinstance(error, TimeoutError) and clock.expired():
-                error = limit.error
+                payload = failed(task, limit.error, started_at, secrets)
             else:  # a fault of this worker
                 log.exception("node %s of run %s", task["node_id"], task["workflow_run_id"])
-            payload = failed(task, error, started_at, secrets)
+                payload = failed(task, error, started_at, secrets)
         return [self._command(self._result(task, payload), headers)]
 
     async def _start(
