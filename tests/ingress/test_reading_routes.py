@@ -87,11 +87,12 @@ async def test_nodes_and_trigger_logs_of_a_run(client: Client, clickhouse: Click
     await write(clickhouse, "runs", run)
     nodes = [records.node(workflow_run_id=run["id"], index=index) for index in (2, 1)]
     await write(clickhouse, "node.executions", *nodes)
-    log = records.trigger_log(workflow_run_id=run["id"], event_id=event_id)
+    log = records.trigger_log(workflow_run_id=run["id"], event_id=event_id, trigger_id="/orders/eu A-1")
     await write(clickhouse, "trigger.logs", log, records.trigger_log())
     listed = (await call(client, "GET", f"/runs/{run['id']}/nodes"))["data"]
     assert [row["id"] for row in listed] == [nodes[1]["id"], nodes[0]["id"]]
-    for query in (f"event_id={event_id}", f"workflow_run_id={run['id']}"):
+    named = f"trigger_id={quote('/orders/eu A-1')}"
+    for query in (f"event_id={event_id}", named, f"workflow_run_id={run['id']}"):
         (found,) = (await call(client, "GET", f"/trigger-logs?{query}"))["data"]
         assert found["id"] == log["id"]
         assert found["trigger_data"] == {"type": "webhook"}
