@@ -28,6 +28,10 @@ log = logging.getLogger(__name__)
 _SLICE_S = 0.005
 """The longest that decisions keep the event loop from everything else."""
 
+_TURN_S = 0.25
+"""A turn that has taken so long is confirmed, however many records are left: what has been decided must not
+wait for the rest of them, nor a row that is due."""
+
 _UPLOAD_BYTES = 32 * 1024 * 1024
 """A turn with this much to upload decides nothing more: it is all in memory."""
 
@@ -151,15 +155,16 @@ class OrderedStage:
         if assignment is None or assignment.released.is_set():
             return
         pending: Pending = deque((d.tp, record) for d in deliveries for record in d.records)
-        await self._turn(assignment, pending, with_due=self._serves_due(assignment))
+        await self._turn(assignment, pending)
         while pending and not assignment.released.is_set():
-            await self._turn(assignment, pending, with_due=False)
+            await self._turn(assignment, pending)
 
-    async def _turn(self, assignment: Assignment, pending: Pending, *, with_due: bool) -> None:
-        """Decides until the records are through or one says `NotYet`; then waits as that one asks."""
+    async def _turn(self, assignment: Assignment, pending: Pending) -> None:
+        """Decides until the records are through, the time of a turn is over, or one says `NotYet`; then waits
+        as that one asks."""
         began = perf_counter()
         turn = _Turn(self._table, self._clock())
-        if with_due:
+        if self._serves_due(assignment):
             await self._decide_due(turn, assignment)
         not_yet = await self._decide_records(turn, pending, assignment) or turn.not_yet
         await self._confirm(turn, assignment)
@@ -170,6 +175,7 @@ class OrderedStage:
 
     async def _decide_records(self, turn: _Turn, pending: Pending, assignment: Assignment) -> NotYet | None:
         pause_at = perf_counter() + _SLICE_S
+        over_at = perf_counter() + _TURN_S
         while pending and not assignment.released.is_set() and turn.upload_bytes < _UPLOAD_BYTES:
             tp, record = pending[0]
             try:
@@ -187,6 +193,8 @@ class OrderedStage:
             if perf_counter() > pause_at:
                 await asyncio.sleep(0)
                 pause_at = perf_counter() + _SLICE_S
+                if pause_at > over_at:
+                    break
         return None
 
     def _decide(self, partition: int, record: Record, turn: _Turn) -> Decision:

@@ -225,37 +225,6 @@ async def test_a_released_stage_ends_its_turn_and_drops_the_rest(
     assert assignment.offsets.to_commit() == {TP: 1}
 
 
-async def test_due_rows_are_served_without_records(producer: FakeProducer, assignment: Assignment) -> None:
-    stage = Stage("s", "source", keep, "t", due=lambda key, value: float(value))
-    running = Running(stage, producer)
-    rows = [Recovered("early", b"99", None, 0), Recovered("late", b"101", None, 1)]
-    running.table.recover(0, rows, 1)
-    async with running.run():
-        await asyncio.sleep(0.01)
-        assert producer.sent == [], "served before the table was said to be complete"
-        producer.ends["changelog.t"] = 1
-        running.runner.serve(assignment)
-        await asyncio.sleep(0.05)
-    assert [(send.key, send.value) for send in producer.sent] == [(b"early", None)]
-    assert running.table.get(0, "late") == b"101"
-
-
-async def test_a_row_that_stays_due_is_served_again_when_it_says(
-    producer: FakeProducer, assignment: Assignment
-) -> None:
-    def tell(key: str, value: bytes, kept: Kept, now: float) -> Decision:
-        return Decision([Send("out", key.encode(), b"it is time")], again_s=60)
-
-    stage = Stage("s", "source", keep, "t", due=lambda key, value: float(value), on_due=tell)
-    running = Running(stage, producer)
-    running.table.recover(0, [Recovered("row", b"99", None, 0)], 0)
-    async with running.run():
-        running.runner.serve(assignment)
-        await asyncio.sleep(0.05)
-    assert [send.key for send in producer.sent] == [b"row"]
-    assert running.table.next_due == 160.0
-
-
 async def test_rows_that_are_due_wait_for_what_the_owner_before_may_have_decided(
     producer: FakeProducer, assignment: Assignment, deliver: Deliver
 ) -> None:

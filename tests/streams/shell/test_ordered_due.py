@@ -1,0 +1,66 @@
+"""When an ordered stage looks at rows that are due, and how long its turns are."""
+
+import asyncio
+import time
+
+import pytest
+
+from streams.shell import ordered
+from streams.shell.assignment import Assignment
+from streams.shell.replay import Recovered
+from streams.shell.stage import Decision, Kept, Record, Stage
+from tests.streams.shell.conftest import FakeProducer
+from tests.streams.shell.test_ordered import Deliver, Running, keep
+from transport.producer import Send
+
+
+async def test_due_rows_are_served_without_records(producer: FakeProducer, assignment: Assignment) -> None:
+    stage = Stage("s", "source", keep, "t", due=lambda key, value: float(value))
+    running = Running(stage, producer)
+    rows = [Recovered("early", b"99", None, 0), Recovered("late", b"101", None, 1)]
+    running.table.recover(0, rows, 1)
+    async with running.run():
+        await asyncio.sleep(0.01)
+        assert producer.sent == [], "served before the table was said to be complete"
+        producer.ends["changelog.t"] = 1
+        running.runner.serve(assignment)
+        await asyncio.sleep(0.05)
+    assert [(send.key, send.value) for send in producer.sent] == [(b"early", None)]
+    assert running.table.get(0, "late") == b"101"
+
+
+async def test_a_row_that_stays_due_is_served_again_when_it_says(
+    producer: FakeProducer, assignment: Assignment
+) -> None:
+    def tell(key: str, value: bytes, kept: Kept, now: float) -> Decision:
+        return Decision([Send("out", key.encode(), b"it is time")], again_s=60)
+
+    stage = Stage("s", "source", keep, "t", due=lambda key, value: float(value), on_due=tell)
+    running = Running(stage, producer)
+    running.table.recover(0, [Recovered("row", b"99", None, 0)], 0)
+    async with running.run():
+        running.runner.serve(assignment)
+        await asyncio.sleep(0.05)
+    assert [send.key for send in producer.sent] == [b"row"]
+    assert running.table.next_due == 160.0
+
+
+async def test_what_is_decided_does_not_wait_for_all_the_records_behind_it(
+    producer: FakeProducer, assignment: Assignment, deliver: Deliver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does a row that becomes due meanwhile."""
+    monkeypatch.setattr(ordered, "_TURN_S", 0.0)
+    sent_before: list[int] = []
+
+    def slowly(record: Record, kept: Kept, now: float) -> Decision:
+        sent_before.append(len(producer.sent))
+        time.sleep(0.006)
+        return Decision([Send("out", record.key, record.value)])
+
+    running = Running(Stage("s", "source", slowly, "t"), producer)
+    running.inbox.put(deliver(assignment, [(0, b"a"), (1, b"b"), (2, b"c")]))
+    async with running.run():
+        async with asyncio.timeout(5):
+            while assignment.offsets.unfinished():  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+    assert sent_before == [0, 1, 2]
