@@ -15,6 +15,9 @@ from bench.journal import Journal
 _LOOK_EVERY_S = 2.0
 _AGAIN_S = 1.0
 _PAGE = 500
+_AT_ONCE = 8
+"""Requests under way. Each has the history searched: more of them than it can answer in time would all be in
+vain, and sent again."""
 _JSON = {"Content-Type": "application/json"}
 
 
@@ -32,6 +35,7 @@ class People:
         self._watched = watched
         self._wanted: dict[str, Event] = {}
         self._under_way: set[str] = set()
+        self._free = asyncio.Semaphore(_AT_ONCE)
         self._done = asyncio.Event()
         self._done.set()
         self._turn = 0
@@ -108,9 +112,10 @@ class People:
         """Until it is taken, or until the run has ended."""
         verb, may_be_late = request.path.rsplit("/", 1)[-1], event.kind.deed is not Deed.RESUME
         while True:
-            self._journal.note(f"tells to {verb}", event.id)
             try:
-                answer = await self._doors.send(request, self._next())
+                async with self._free:
+                    self._journal.note(f"tells to {verb}", event.id)
+                    answer = await self._doors.send(request, self._next())
             except NoAnswer as lost:
                 self._journal.note(f"{verb}: {lost}", event.id)
             else:
