@@ -115,7 +115,7 @@ class Running:
 async def test_others_go_on_and_what_is_held_is_bounded() -> None:
     sink = Running()
     sink.tables.down = {"trigger.events"}
-    await sink.until(lambda now: now.tables.rows["runs"] > 2000 and now.tables.attempts["trigger.events"] > 3)
+    await sink.until(lambda now: now.tables.rows["runs"] > 500 and now.tables.attempts["trigger.events"] > 3)
     assert sink.committed("runs") == sink.tables.rows["runs"]
     assert sink.committed("trigger.events") == 0
     assert sink.source.read["trigger.events"] <= ROWS + AT_ONCE
@@ -205,3 +205,27 @@ def test_the_sink_says_what_waits_and_why() -> None:
     sink._stalled.take(batch, {"runs": ClickHouseUnavailable("no answer")}, 0.0)
     clickhouse = sink.components()["clickhouse"]
     assert (clickhouse.status, clickhouse.detail) == ("unhealthy", "1 records of runs wait: no answer")
+
+
+async def test_while_an_insert_takes_long_the_sink_stays_in_its_group(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sinks.app._KEEP_ALIVE_S", 0.001)
+    sink, taken, alive = Running(), asyncio.Event(), 0
+
+    class Slow(_Table):
+        async def write(self, messages: Sequence[Message]) -> list[Poison]:
+            await taken.wait()
+            return await super().write(messages)
+
+    async def keep_alive() -> None:
+        nonlocal alive
+        alive += 1
+        if alive > 20:
+            taken.set()
+
+    sink.source.keep_alive = keep_alive  # type: ignore[method-assign]
+    sink.writer._writers["runs"] = Slow(sink.tables, "runs")
+    await sink.until(lambda now: now.tables.rows["runs"] > 0)
+    assert alive > 20
+    assert sink.source.most_rows <= len(TOPICS) * (ROWS + AT_ONCE)
