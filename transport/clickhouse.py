@@ -68,6 +68,7 @@ class ClickHouse:
         self._threads = ThreadPoolExecutor(_THREADS, "clickhouse")
         self._turns = asyncio.Semaphore(_THREADS)
         self._patience_s = patience_s
+        self._closed = False
 
     @classmethod
     async def connect(cls, settings: ClickHouseSettings) -> Self:
@@ -115,7 +116,8 @@ class ClickHouse:
         await self._call(self._engine.insert, table, columns, data, input_format)
 
     async def close(self) -> None:
-        """Waits for the statements under way."""
+        """Waits for the statements under way; those that wait for their turn raise `ClickHouseUnavailable`."""
+        self._closed = True
         await asyncio.to_thread(self._threads.shutdown)
         await asyncio.to_thread(self._engine.close)
 
@@ -133,6 +135,8 @@ class ClickHouse:
                 f"{self._patience_s:g} s"
             ) from late
         try:
+            if self._closed:
+                raise ClickHouseUnavailable("this process is about to end")
             yield
         finally:
             self._turns.release()

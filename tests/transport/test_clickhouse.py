@@ -185,3 +185,5 @@ async def test_who_has_waited_long_enough_for_a_turn_is_sent_away() -> None:
     await asyncio.gather(*under_way)
     await impatient.execute("SELECT 3")
     await impatient.close()
+    with pytest.raises(ClickHouseUnavailable, match="about to end"):
+        await impatient.execute("SELECT 4")
