@@ -116,7 +116,7 @@ class ClickHouse:
         await self._call(self._engine.insert, table, columns, data, input_format)
 
     async def close(self) -> None:
-        """Waits for the statements under way; those that wait for their turn raise `ClickHouseUnavailable`."""
+        """Waits for the statements under way. Those that wait for a turn raise `ClickHouseUnavailable`."""
         self._closed = True
         await asyncio.to_thread(self._threads.shutdown)
         await asyncio.to_thread(self._engine.close)
