@@ -9,6 +9,10 @@ from typing import NamedTuple
 
 from streams.shell.errors import OffsetGap
 
+MOST_OPEN = 20_000
+"""Records of a partition that may be delivered beyond one that is not done. All of them are done again when
+this process dies before it is."""
+
 
 class TopicPartition(NamedTuple):
     """A partition by the broker's name of its topic, prefix included."""
@@ -38,6 +42,8 @@ class Offsets:
 
     def __init__(self) -> None:
         self._progress: dict[TopicPartition, _Progress] = {}
+        self.crowded: set[TopicPartition] = set()
+        """Partitions of which no more should be delivered until the oldest of their records is done."""
 
     def start(self, tp: TopicPartition, offset: int, end: int = 0) -> None:
         """Reading of `tp` begins at `offset`, which is also what counts as committed; it ends, as of now,
@@ -61,6 +67,8 @@ class Offsets:
             expected += 1
         progress.next = expected
         progress.unfinished.extend(offsets)
+        if len(progress.unfinished) >= MOST_OPEN:
+            self.crowded.add(tp)
 
     def finish(self, tp: TopicPartition, offset: int) -> None:
         """One record is done; others before it may not be."""
@@ -69,6 +77,8 @@ class Offsets:
         unfinished = progress.unfinished
         while unfinished and unfinished[0] in progress.finished:
             progress.finished.discard(unfinished.popleft())
+        if self.crowded and len(unfinished) < MOST_OPEN // 2:
+            self.crowded.discard(tp)
 
     def finish_through(self, tp: TopicPartition, offset: int) -> None:
         """All records up to and including `offset` are done: the ordered case."""

@@ -8,6 +8,7 @@ recovery service and a flow-control event do them concurrently, and what is fetc
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 from streams.shell.assignment import Assignment
@@ -202,9 +203,12 @@ class Reader:
 
     async def _deliver_next(self, assignment: Assignment, sources: set[TopicPartition]) -> None:
         self._room.clear()
-        wanted = {tp for tp in sources if not self._inboxes[tp.topic].full}
+        crowded = assignment.offsets.crowded
+        wanted = {tp for tp in sources if not self._inboxes[tp.topic].full} - crowded
         if not wanted:
-            await self._room.wait()
+            with suppress(TimeoutError):
+                # Nobody says when a partition is not crowded any more.
+                await asyncio.wait_for(self._room.wait(), _FETCH_S if crowded else None)
             return
         patience = _FETCH_S if len(wanted) == len(sources) else _FETCH_WHILE_FULL_S
         fetched = await self._source.fetch(wanted, patience)

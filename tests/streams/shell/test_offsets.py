@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.shell.errors import OffsetGap
-from streams.shell.offsets import Offsets, TopicPartition
+from streams.shell.offsets import MOST_OPEN, Offsets, TopicPartition
 
 TP = TopicPartition("t", 0)
 
@@ -78,3 +78,16 @@ def test_all_is_done_that_was_there_at_the_beginning() -> None:
     offsets.finish_through(TP, 6)
     assert offsets.caught_up(TP.topic)
     assert not offsets.caught_up("another")
+
+
+def test_a_record_that_takes_long_lets_only_so_many_go_ahead() -> None:
+    other = TopicPartition("t", 1)
+    offsets = _delivered(0, MOST_OPEN)
+    offsets.start(other, 0)
+    offsets.deliver(other, range(100))
+    assert offsets.crowded == {TP}
+    for offset in range(1, MOST_OPEN):
+        offsets.finish(TP, offset)
+    assert offsets.crowded == {TP}, "they are all done again if this process dies"
+    offsets.finish(TP, 0)
+    assert offsets.crowded == set()

@@ -279,3 +279,20 @@ async def test_a_gap_ends_the_reader(parts: Parts) -> None:
         with pytest.raises(OffsetGap):
             async with asyncio.timeout(2):
                 await task
+
+
+async def test_a_partition_that_is_crowded_is_left_alone_until_it_is_not(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.shell.offsets.MOST_OPEN", 4)
+    parts.source.logs[SOURCE] = [Raw(offset) for offset in range(6)]
+    async with running(parts):
+        assignment = parts.assign()
+        await eventually(lambda: assignment.offsets.crowded == {SOURCE})
+        delivered = len(parts.delivered())
+        parts.source.logs[SOURCE] += [Raw(offset) for offset in range(6, 9)]
+        await asyncio.sleep(0.02)
+        assert parts.delivered() == []
+        for offset in range(delivered):
+            assignment.offsets.finish(SOURCE, offset)
+        await eventually(lambda: len(parts.inbox) == 9 - delivered)
