@@ -1,17 +1,21 @@
 """Compares the run history with the journals of the producer and of the receiver of the side effects."""
 
-from collections.abc import Callable, Iterator, Sequence
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from bench.audit import DEAD_LETTERS, STUCK_LOGS, until_quiet
 from bench.chaos.calls import Call, read_calls
 from bench.chaos.events import event_ids
-from bench.chaos.history import Run, Tick, doubled_rows, events_there, runs_by_event, ticks
+from bench.chaos.history import History, Run, Tick, doubled_rows, events_there, runs_by_event, ticks
 from bench.chaos.installation import Schedule
 from bench.chaos.judge import FAULTS, Fault, by_event, judge, shared_keys
 from bench.chaos.load import Load
 from bench.deployment import Deployment
 from bench.findings import Findings
+from cli.errors import CommandFailed
 from transport.settings import KafkaSettings
 
 WORDS = {
@@ -29,6 +33,8 @@ WORDS = {
 
 Say = Callable[[str], None]
 
+_ATTEMPTS, _AGAIN_S = 5, 5.0
+
 
 async def settle(
     deployment: Deployment, kafka: KafkaSettings, load: Load, *, timeout_s: float, say: Say = lambda _: None
@@ -44,27 +50,42 @@ async def settle(
     return quiet and await until_quiet(deployment, kafka, expected, timeout_s=timeout_s, say=say)
 
 
+class _Patient:
+    """A `History` that is asked again: a busy machine needs longer than the API allows a query."""
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+
+    async def select(self, sql: str) -> list[Mapping[str, Any]]:
+        for _ in range(_ATTEMPTS - 1):
+            with suppress(CommandFailed):
+                return await self._history.select(sql)
+            await asyncio.sleep(_AGAIN_S)
+        return await self._history.select(sql)
+
+
 async def audit(deployment: Deployment, load: Load, receiver_journal: Path) -> Findings:
     """Reads it all. Raises `CommandFailed`."""
+    history = _Patient(deployment)
     journal, prefix = load.journal, event_ids(load.seed)
     calls = list(read_calls(receiver_journal))
-    runs = await runs_by_event(deployment, set(load.sent), prefix)
+    runs = await runs_by_event(history, set(load.sent), prefix)
     effects, keys = {call.effect for call in calls}, {call.key for call in calls}
     called = f"{len(effects):,} side effects in {len(keys):,} attempts and {len(calls):,} calls"
     fired = f"{sum(len(schedule.times()) for schedule in load.installed.schedules):,} times of schedules"
     found = Findings(len(load.acknowledged), journal.repeats, WORDS, (called, fired))
     for fault in (*_faults(load, runs, calls), *shared_keys(calls)):
         found.find(*fault)
-    unrecorded = load.acknowledged - await events_there(deployment, set(load.sent), prefix)
+    unrecorded = load.acknowledged - await events_there(history, set(load.sent), prefix)
     found.add("unrecorded", len(unrecorded), sorted(unrecorded))
-    for table, doubled in await doubled_rows(deployment):
+    for table, doubled in await doubled_rows(history):
         found.add("doubled_rows", doubled, (table,))
     for schedule in load.installed.schedules:
         times = schedule.times()
-        for fault in missed(schedule, await ticks(deployment, schedule.trigger_id, times)):
+        for fault in missed(schedule, await ticks(history, schedule.trigger_id, times)):
             found.find(*fault)
-    found.add("stuck_logs", (await deployment.select(STUCK_LOGS))[0]["logs"])
-    found.add("dead_letters", (await deployment.select(DEAD_LETTERS))[0]["letters"])
+    found.add("stuck_logs", (await history.select(STUCK_LOGS))[0]["logs"])
+    found.add("dead_letters", (await history.select(DEAD_LETTERS))[0]["letters"])
     found.add("odd_refusals", load.odd.total(), load.odd)
     return found
 
