@@ -11,6 +11,9 @@ GIVEN = {
     "HOPLINE_RUN_MAX_S": "8",
     "HOPLINE_RUN_MAX_LOOP_ROUNDS": "9",
     "HOPLINE_RUN_MAX_DEPTH": "2",
+    "HOPLINE_RUN_MAX_WAIT_S": "3",
+    "HOPLINE_NODE_TIMEOUT_S": "4.5",
+    "HOPLINE_NODE_QUEUE_S": "0",
     "HOPLINE_EVERY_NODE_A_HOP": "true",
 }
 
@@ -23,10 +26,13 @@ def test_the_limits_of_a_run_are_those_of_dify() -> None:
 def test_each_limit_of_a_run_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in GIVEN.items():
         monkeypatch.setenv(name, value)
-    assert WorkerSettings().engine_options(now_us) == Options(7, 8, 9, 2, every_node_a_hop=True, clock=now_us)
+    assert WorkerSettings().engine_options(now_us) == Options(
+        max_steps=7, max_run_s=8, max_loop_rounds=9, max_depth=2, max_wait_s=3, max_node_s=4.5, node_queue_s=0,
+        every_node_a_hop=True, clock=now_us,
+    )  # fmt: skip
 
 
-@pytest.mark.parametrize("name", [name for name in GIVEN if "MAX" in name])
+@pytest.mark.parametrize("name", [name for name in GIVEN if "MAX" in name or "TIMEOUT" in name])
 def test_a_run_without_room_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, "0")
     with pytest.raises(ValueError, match=name.removeprefix("HOPLINE_").lower()):
