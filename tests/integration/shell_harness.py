@@ -19,6 +19,8 @@ PARTITIONS = 4
 IN, OUT = "trigger.events", "run.commands"
 TASKS, DONE = "node.tasks.default", "runs"
 TOPICS = (IN, OUT, TASKS, DONE, "dead.letters", "changelog.dedup")
+PATIENCE_S = 120
+"""For whatever is waited for: far more than it takes, so that only what never happens fails."""
 _SCRIPT = Path(__file__).with_name("shell_process.py")
 _ROOT = Path(__file__).parents[2]
 
@@ -42,13 +44,13 @@ class Deployment:
         admin = AdminClient({"bootstrap.servers": self.bootstrap})
         new = [NewTopic(self.prefix + topic, PARTITIONS, 1) for topic in TOPICS]
         for created in admin.create_topics(new).values():
-            created.result(20)
+            created.result(PATIENCE_S)
 
     def produce(self, topic: str, values: Iterable[tuple[str, bytes | None]], partition: int = -1) -> None:
         producer = Producer({"bootstrap.servers": self.bootstrap, "partitioner": "murmur2_random"})
         for key, value in values:
             producer.produce(self.prefix + topic, value=value, key=key.encode(), partition=partition)
-        assert producer.flush(20) == 0
+        assert producer.flush(PATIENCE_S) == 0
 
     def start(self, worker_id: str, **options: Any) -> "subprocess.Popen[bytes]":
         """Starts a worker; it need not be ready when this returns."""
@@ -83,7 +85,7 @@ class Deployment:
         """Ends a worker and returns its exit code."""
         process = self.workers.pop(worker_id)
         process.send_signal(number)
-        return process.wait(20)
+        return process.wait(PATIENCE_S)
 
     def close(self) -> None:
         for process in self.workers.values():
@@ -108,7 +110,7 @@ class Deployment:
         try:
             consumer.assign([TopicPartition(self.prefix + topic, each, OFFSET_BEGINNING) for each in unread])
             while unread:
-                message = consumer.poll(10)
+                message = consumer.poll(PATIENCE_S)
                 assert message is not None, f"{topic}: no answer"
                 if message.error() is None:
                     messages.append(message)
@@ -140,7 +142,7 @@ class Deployment:
         consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": group})
         try:
             asked = [TopicPartition(self.prefix + topic, partition) for partition in range(PARTITIONS)]
-            return [found.offset for found in consumer.committed(asked, timeout=10)]
+            return [found.offset for found in consumer.committed(asked, timeout=PATIENCE_S)]
         finally:
             consumer.close()
 
@@ -150,11 +152,11 @@ def events(names: Iterable[str]) -> list[tuple[str, bytes | None]]:
     return [(name, json.dumps({"id": name}).encode()) for name in names]
 
 
-def wait_for(done: Callable[[], bool], what: str, deployment: Deployment, timeout_s: float = 30) -> None:
+def wait_for(done: Callable[[], bool], what: str, deployment: Deployment) -> None:
     """Polls; fails with the logs of the workers when it takes too long."""
-    deadline = time.monotonic() + timeout_s
+    deadline = time.monotonic() + PATIENCE_S
     while not done():
         if time.monotonic() > deadline:
             logs = "\n".join(path.read_text()[-3000:] for path in sorted(deployment.folder.glob("*.log")))
-            raise AssertionError(f"waited {timeout_s} s for {what}\n{logs}")
+            raise AssertionError(f"waited {PATIENCE_S} s for {what}\n{logs}")
         time.sleep(0.1)

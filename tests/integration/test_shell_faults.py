@@ -11,7 +11,17 @@ from pathlib import Path
 import pytest
 
 from streams.shell.errors import EXIT_REPLAY
-from tests.integration.shell_harness import DONE, IN, OUT, TASKS, Deployment, events, say, wait_for
+from tests.integration.shell_harness import (
+    DONE,
+    IN,
+    OUT,
+    PATIENCE_S,
+    TASKS,
+    Deployment,
+    events,
+    say,
+    wait_for,
+)
 
 pytestmark = pytest.mark.broker
 
@@ -38,8 +48,8 @@ def _settle(deployment: Deployment, topic: str, source: str) -> set[str]:
     return set(deployment.ids(topic))
 
 
-def _die(deployment: Deployment, worker: str, timeout_s: float = 20) -> int:
-    return deployment.workers.pop(worker).wait(timeout_s)
+def _die(deployment: Deployment, worker: str) -> int:
+    return deployment.workers.pop(worker).wait(PATIENCE_S)
 
 
 @pytest.mark.parametrize("repair", [True, False])
@@ -123,7 +133,7 @@ def test_a_frozen_worker_does_not_overwrite_the_rows_of_the_next_owner(
         for name, deployment in cases.items():
             _freeze(deployment, FROZEN[name][0])
         for deployment in cases.values():
-            wait_for(lambda d=deployment: d.committed(IN)[0] == len(SENT), "w2 to take over", deployment, 40)
+            wait_for(lambda d=deployment: d.committed(IN)[0] == len(SENT), "w2 to take over", deployment)
             assert _writers(deployment) == {"w2"}
             deployment.workers["w1"].send_signal(signal.SIGCONT)
         time.sleep(4)  # Until both are members again; whoever gets the partition recovers it.

@@ -69,7 +69,7 @@ def test_the_tasks_of_one_whose_loop_hangs_are_taken_up_by_another(deployment: D
     wait_for((deployment.folder / "t.w1.begun").exists, "the task to begin", deployment)
     hung = time.monotonic()
     deployment.start("w2")
-    wait_for(lambda: deployment.ids(DONE) == ["t"], "the task", deployment, timeout_s=60)
+    wait_for(lambda: deployment.ids(DONE) == ["t"], "the task", deployment)
     say(f"w2 took it up within {time.monotonic() - hung:.1f} s")
 
 

@@ -12,7 +12,7 @@ from streams.shell.errors import TopicsUnfit
 from streams.shell.settings import ShellSettings
 from streams.shell.stage import Decision, Kept, NotYet, Record, Stage, TaskStage
 from streams.shell.worker import Worker
-from tests.integration.shell_harness import DONE, IN, OUT, PARTITIONS, TASKS, Deployment, events
+from tests.integration.shell_harness import DONE, IN, OUT, PARTITIONS, PATIENCE_S, TASKS, Deployment, events
 from transport.errors import BrokerUnreachable
 from transport.producer import MAX_MESSAGE_BYTES, Producer, Send
 from transport.settings import KafkaSettings
@@ -102,8 +102,8 @@ async def running(
         await producer.close()
 
 
-async def eventually(done: Callable[[], bool], timeout_s: float = 10) -> None:
-    async with asyncio.timeout(timeout_s):
+async def eventually(done: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
         while not await asyncio.to_thread(done):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 
