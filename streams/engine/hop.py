@@ -109,7 +109,8 @@ class Hop:
         """Adds the changes of the run and of its trigger log, after which the hop is over."""
         state = self.state
         if state.ended:
-            self.effects += abandoned(state, self._definition, self.frames, self.base, self.now_us)
+            unsent = {task.record["node_execution_id"] for task in self._attempts.tasks}
+            self.effects += abandoned(state, self._definition, self.frames, self.base, self.now_us, unsent)
             self._tell(conversation.over(state, self._system(), None, self.now_us))
             self._end(None)
             return

@@ -1,6 +1,6 @@
 """What a hop says about the run as a whole: that it has begun, pauses, goes on or has ended."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 from streams.engine.definition import Definition
 from streams.engine.effects import LogChanged, NodeExecuted, Record, RunChanged, TasksCancelled
@@ -32,9 +32,10 @@ def report(
 
 
 def abandoned(
-    state: RunState, definition: Definition, frames: Frames, base: Record, now_us: int
+    state: RunState, definition: Definition, frames: Frames, base: Record, now_us: int, unsent: Set[str]
 ) -> Iterator[NodeExecuted | TasksCancelled]:
-    """What was under way when the run ended: it has no one to report to any more."""
+    """What was under way when the run ended: it has no one to report to any more. `unsent`: executions whose
+    tasks nobody has got, and nobody will."""
     tasks, tools = list[str](), list[str]()
     for execution_id, waiting in state.all_waiting():
         if not waiting.revision:
@@ -48,7 +49,7 @@ def abandoned(
         if plan is not None and waiting.path:
             add_metadata(record, frames.get(waiting.path).marks)
         yield NodeExecuted(record)
-        if plan is None or (plan.container is None and plan.pause is None):
+        if execution_id not in unsent and (plan is None or (plan.container is None and plan.pause is None)):
             tasks.append(execution_id)
             if plan is None or plan.type == "tool":
                 tools.append(execution_id)

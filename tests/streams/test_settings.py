@@ -27,8 +27,8 @@ def test_each_limit_of_a_run_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None
     for name, value in GIVEN.items():
         monkeypatch.setenv(name, value)
     assert WorkerSettings().engine_options(now_us) == Options(
-        max_steps=7, max_run_s=8, max_loop_rounds=9, max_depth=2, max_wait_s=3, max_node_s=4.5, node_queue_s=0,
-        every_node_a_hop=True, clock=now_us,
+        max_steps=7, max_run_s=8, max_loop_rounds=9, max_depth=2, max_wait_s=3, max_node_s=4.5,
+        node_queue_s=0, every_node_a_hop=True, clock=now_us,
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from streams.engine.commands import Timer
 from streams.engine.effects import NodeExecuted, TasksCancelled, TaskScheduled
-from tests.graphs import Json, code, end, field, graph, iteration, node, start
+from tests.graphs import Json, code, end, field, graph, iteration, node, start, template
 from tests.streams.engine.harness import NOW, Run
 
 TOOL = node(
@@ -53,6 +53,12 @@ def test_a_run_that_comes_to_its_end_tells_executors_nothing() -> None:
     run.answer("a", result="x")
     run.answer("b", result="x")
     assert (run.run["status"], cancelled(run)) == ("SUCCEEDED", [])
+
+
+def test_a_task_that_was_never_sent_is_not_called_back() -> None:
+    broken = template("t", "{{ 1 // 0 }}")
+    run = Run(beside(code("a"), broken)).start()
+    assert (run.run["status"], run.records(TaskScheduled), cancelled(run)) == ("FAILED", [], [])
 
 
 def test_neither_containers_nor_attempts_that_have_not_begun_are_with_an_executor() -> None:
