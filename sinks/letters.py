@@ -1,6 +1,7 @@
 """Dead letters: records that can't be written, with their bytes and the reason."""
 
 import logging
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -14,6 +15,9 @@ from transport.producer import Producer, Send
 
 log = logging.getLogger(__name__)
 
+_MAX_STACK_CHARS = 4_000
+"""A batch may be nothing but poison."""
+
 
 @dataclass(frozen=True, slots=True)
 class Poison:
@@ -25,6 +29,7 @@ class Poison:
     reason: str
     error: str
     """The exception's name: the class of the reason."""
+    stack: str = ""
 
     @property
     def is_ours(self) -> bool:
@@ -34,7 +39,8 @@ class Poison:
 
 def poison(topic: str, message: Message, error: Exception) -> Poison:
     """Of a record, with the reason that an exception gives."""
-    return Poison(topic, message, str(error), type(error).__name__)
+    stack = "".join(traceback.format_exception(error))[-_MAX_STACK_CHARS:]
+    return Poison(topic, message, str(error), type(error).__name__, stack)
 
 
 def letter(codec: Codec, poison: Poison) -> dict[str, Any]:
@@ -48,6 +54,7 @@ def letter(codec: Codec, poison: Poison) -> dict[str, Any]:
         letter_id=dead_letter_id(f"{letters.SINK}/{place.topic}", place.partition, place.offset),
         stage=letters.SINK,
         reason=f"{poison.error}: {poison.reason}",
+        stack=poison.stack,
         tenant_id=letters.tenant_of(codec, poison.topic, message.value()),
     )
 

@@ -152,7 +152,7 @@ async def test_poison_becomes_a_dead_letter_and_holds_nobody_up(
         await eventually(rows(clickhouse, "SELECT count() FROM workflow_runs"), [[20]])
         await eventually(rows(clickhouse, "SELECT count() FROM dead_letters"), [[7]])
     letters = await clickhouse.query(
-        "SELECT topic, partition, offset, key, value, length(value) AS size, stage, "
+        "SELECT topic, partition, offset, key, value, length(value) AS size, stage, stack, "
         "reason, headers FROM dead_letters"
     )
     found = {(row["topic"], row["partition"], row["offset"]): row for row in letters.dicts()}
@@ -161,6 +161,7 @@ async def test_poison_becomes_a_dead_letter_and_holds_nobody_up(
     assert (first["key"], first["value"], first["stage"]) == ("k1", "no avro", "sink")
     assert first["headers"] == [{"name": "traceparent", "value": "00-1"}]
     assert "does not start with C3 01" in first["reason"]
+    assert first["stack"].startswith("Traceback")
     large = found[positions[3]]
     assert MAX_MESSAGE_BYTES - 2**20 < large["size"] < MAX_MESSAGE_BYTES - 10_000
     assert [header["name"] for header in large["headers"]] == [CUT_HEADER]
