@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import time
 from collections.abc import AsyncIterator
@@ -28,6 +29,7 @@ from transport.settings import KafkaSettings
 from transport.storage import Storage
 
 PARTITIONS = 3
+IN_FLIGHT = 64 * 1024 * 1024
 GRAPH = {
     "name": "ingress",
     "nodes": [
@@ -73,6 +75,7 @@ async def ingress(kafka: KafkaSettings, accept_timeout_s: float = 5.0) -> AsyncI
         secret_key=SecretStr("s" * 32),
         accept_timeout_s=accept_timeout_s,
         drain_timeout_s=3,
+        inflight_max_bytes=IN_FLIGHT,
     )
     stopping, listening = asyncio.Event(), asyncio.get_running_loop().create_future()
     serving = asyncio.create_task(
@@ -211,6 +214,24 @@ async def test_stopping_finishes_what_is_under_way(kafka: KafkaSettings) -> None
     assert [orjson.loads(e["data"])["body"] for e in await asyncio.to_thread(events, kafka)] == [{"a": "b"}]
 
 
+async def most_in_flight(running: Running, path: str) -> float:
+    """What requests have held at the most, by its metric, while more came than may be. All are refused."""
+
+    async def large() -> int:
+        async with running.session.post(path, data=BytesIO(b"x" * 1024 * 1024)) as answer:
+            return answer.status
+
+    posts = asyncio.gather(*(large() for _ in range(100)))
+    most = 0.0
+    while not posts.done():
+        async with running.session.get("/metrics") as answer:
+            told = await answer.text()
+        (used,) = re.findall(r"^hopline_ingress_inflight_bytes (\S+)$", told, re.MULTILINE)
+        most = max(most, float(used))
+    assert set(await posts) == {503}
+    return most
+
+
 async def test_while_the_broker_hangs_producers_are_told_in_bounded_time(tmp_path: Path) -> None:
     """And what was refused may be there or not, but what was accepted is."""
     broker = EmbeddedBroker(BrokerSettings(data_dir=tmp_path, port=0))
@@ -231,6 +252,7 @@ async def test_while_the_broker_hangs_producers_are_told_in_bounded_time(tmp_pat
                 assert answer.headers["Retry-After"] == "1"
                 answer.release()
             assert time.monotonic() - began < 4
+            assert 0 < await most_in_flight(running, path) <= IN_FLIGHT
             os.kill(broker.pid or 0, signal.SIGCONT)
             accepted.append(await accepted_event(running, path, {"n": 1}))
         found = {event["event_id"] for event in await asyncio.to_thread(events, kafka)}
