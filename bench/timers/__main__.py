@@ -13,7 +13,8 @@ import time
 from pathlib import Path
 
 from bench.interrupt import EXIT_CODE, Interrupted, run
-from bench.timers.measure import Figures, Plan, measure
+from bench.timers.figures import Figures, Plan
+from bench.timers.measure import measure
 
 
 def main() -> int:

@@ -5,7 +5,6 @@ import itertools
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.deployment import Deployment, Job
@@ -14,6 +13,7 @@ from bench.load import closed_loop
 from bench.orders import Order, batch_name, orders
 from bench.procs import pss_mb, usage
 from bench.timers.ends import Ends, Lateness
+from bench.timers.figures import Cost, Figures, Plan, Start
 from bench.timers.paused import Original, find_original, write_copies
 from bench.timers.workflow import install, waiting_until
 
@@ -25,76 +25,12 @@ _FAR_S = 30 * _DAY_S
 _HEAD_START_S = 20
 """Between the first order of a phase and the moment at which the first of its runs is due."""
 _PATIENCE_S = 240.0
+_IDLE_FOR_S = 3.0
+_IDLE_SHARE = 0.1
 _START_TIMEOUT_S = 900.0
 """A million rows are read from the broker, once."""
 _POLL_S = 0.5
 _CONNECTIONS = 32
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How much of what."""
-
-    runs: int
-    """That wait all the time."""
-    job_s: float
-    """Of the job at full load, each time."""
-    burst: int
-    """Runs due at the same moment."""
-    per_s: int
-    """Runs due in each second of the two phases in which they are due evenly."""
-    even_s: int
-    """How long these are. In the second one the worker is killed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """Of the job of four nodes at full load."""
-
-    runs_per_s: float
-    cpu_ms: float
-    """Of a run, in all processes."""
-    worker_cpu_ms: float
-    worker_mb: float
-    """PSS of the worker afterwards."""
-
-    def __str__(self) -> str:
-        return (
-            f"{self.runs_per_s:,.0f} runs/s, {self.cpu_ms:.2f} ms of CPU per run, of which "
-            f"{self.worker_cpu_ms:.2f} ms the worker's; {self.worker_mb:,.0f} MB"
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """Of the worker, with all runs in its table."""
-
-    seconds: float
-    """Until it worked."""
-    recovery_s: float
-    """Of these, from when it was given its partitions."""
-    worker_mb: float
-
-    def __str__(self) -> str:
-        return (
-            f"{self.seconds:.1f} s, of which {self.recovery_s:.1f} s for its tables; {self.worker_mb:,.0f} MB"
-        )
-
-
-@dataclass(slots=True)
-class Figures:
-    """What came of it."""
-
-    without: Cost | None = None
-    loaded: Cost | None = None
-    starts: dict[str, Start] = field(default_factory=dict)
-    """By how the worker was started."""
-    late: dict[str, Lateness] = field(default_factory=dict)
-
-    @property
-    def clean(self) -> bool:
-        """Everything that was due happened once."""
-        return all(lateness.clean for lateness in self.late.values())
 
 
 async def measure(plan: Plan, home: Path, say: Say) -> Figures:
@@ -102,13 +38,14 @@ async def measure(plan: Plan, home: Path, say: Say) -> Figures:
     figures = Figures()
     async with Fleet(home, workers=1) as fleet:
         job, waits = await fleet.deployment.install_job(), await install(fleet.deployment)
-        await _job(fleet, job, plan.job_s / 2, say)
-        figures.without = await _job(fleet, job, plan.job_s, say)
+        await _job(fleet, job, plan.job_s / 2)
+        figures.without = await _job(fleet, job, plan.job_s)
         say(f"nothing waits: {figures.without}")
         original = await _original(fleet, waits)
         await _fill(fleet, plan, original, figures, say)
-        await _job(fleet, job, plan.job_s / 2, say)
-        figures.loaded = await _job(fleet, job, plan.job_s, say)
+        await _settled(fleet)
+        await _job(fleet, job, plan.job_s / 2)
+        figures.loaded = await _job(fleet, job, plan.job_s)
         say(f"{plan.runs:,} runs wait: {figures.loaded}")
         for name, phase in (("burst", _burst), ("even", _even), ("killed", _killed)):
             figures.late[name] = await _due(fleet, waits, plan, phase, say)
@@ -116,7 +53,7 @@ async def measure(plan: Plan, home: Path, say: Say) -> Figures:
     return figures
 
 
-async def _job(fleet: Fleet, job: Job, seconds: float, say: Say) -> Cost:
+async def _job(fleet: Fleet, job: Job, seconds: float) -> Cost:
     worker = fleet.workers[0].pid
     roots = [worker, fleet.front.pid, fleet.broker_pid]
     before, worker_before, base = usage(roots), usage([worker]), await _ended(fleet.deployment, job)
@@ -136,6 +73,19 @@ async def _job(fleet: Fleet, job: Job, seconds: float, say: Say) -> Cost:
     memory = await asyncio.to_thread(pss_mb, [worker])
     per_run = 1000 / max(accepted, 1)
     return Cost(accepted / took, used.cpu_s * per_run, of_worker.cpu_s * per_run, memory)
+
+
+async def _settled(fleet: Fleet) -> None:
+    """Until the worker is idle: RocksDB still sorts what was written, which is no cost of the job."""
+    worker = fleet.workers[0].pid
+
+    async def is_idle() -> bool:
+        before = usage([worker])
+        await asyncio.sleep(_IDLE_FOR_S)
+        return (usage([worker]) - before).cpu_s < _IDLE_SHARE * _IDLE_FOR_S
+
+    with suppress(TimeoutError):
+        await _until(is_idle)
 
 
 async def _ended(deployment: Deployment, job: Job) -> int:
