@@ -59,7 +59,7 @@ class Executor:
         interruptions: Interruptions,
         unwanted: Count = lambda _: None,
     ) -> None:
-        """`unwanted` is told of each task that nobody waits for: interrupted or skipped."""
+        """`unwanted` is told of each task without a result: interrupted, skipped or repeated."""
         self._unwanted = unwanted
         self._interruptions = interruptions
         self._values = values
@@ -81,6 +81,11 @@ class Executor:
         execution_id = task["node_execution_id"]
         if execution_id in self._interruptions:
             self._unwanted("skipped")
+            return []
+        if self._interruptions.is_under_way(execution_id):
+            # The engine has sent it twice, for a crash in between. It is in the same partition, behind the one
+            # that is under way, and nothing behind that is acknowledged before its result is sent.
+            self._unwanted("repeated")
             return []
         sends: list[Send] = []
         async with self._interruptions.during(execution_id) as work:

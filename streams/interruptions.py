@@ -17,13 +17,13 @@ class Interruptions:
         self._most = most
         self._cancelled: dict[bytes, None] = {}
         """The oldest first. Shorter than the ids themselves."""
-        self._running: dict[str, set[Interruptible]] = {}
+        self._running: dict[str, Interruptible] = {}
 
     def cancel(self, execution_ids: Iterable[str]) -> None:
         """Interrupts those that are under way here, and remembers all for when they come."""
         for execution_id in execution_ids:
             self._cancelled[_short(execution_id)] = None
-            for running in self._running.get(execution_id, ()):
+            if running := self._running.get(execution_id):
                 running.interrupt()
         while len(self._cancelled) > self._most:
             del self._cancelled[next(iter(self._cancelled))]
@@ -32,8 +32,12 @@ class Interruptions:
         """Whether nobody waits for it."""
         return _short(execution_id) in self._cancelled
 
+    def is_under_way(self, execution_id: str) -> bool:
+        """Whether this worker is at work on it."""
+        return execution_id in self._running
+
     def during(self, execution_id: str) -> "Interruptible":
-        """An async context manager around the work on the execution."""
+        """An async context manager around the work on an execution that is not under way."""
         return Interruptible(execution_id, self._running)
 
 
@@ -43,7 +47,7 @@ class Interruptible:
     `interrupted` tells afterwards. Cancellation by others passes through, as with `asyncio.timeout`.
     """
 
-    def __init__(self, execution_id: str, running: "dict[str, set[Interruptible]]") -> None:
+    def __init__(self, execution_id: str, running: "dict[str, Interruptible]") -> None:
         self._execution_id = execution_id
         self._running = running
         self.interrupted = False
@@ -58,17 +62,13 @@ class Interruptible:
         task = asyncio.current_task()
         assert task is not None
         self._task, self._cancels = task, task.cancelling()
-        # The same task may be here twice, after a rebalance.
-        self._running.setdefault(self._execution_id, set()).add(self)
+        self._running[self._execution_id] = self
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        others = self._running[self._execution_id]
-        others.discard(self)
-        if not others:
-            del self._running[self._execution_id]
+        del self._running[self._execution_id]
         if not self.interrupted:
             return False
         # Whoever else wants this task to end has counted as well.

@@ -46,7 +46,7 @@ class WorkerMetrics:
 
         self._unwanted = Counter(
             "hopline_unwanted_tasks",
-            "Node tasks that nobody waited for any more, by what became of them: interrupted or skipped.",
+            "Node tasks that were given no result, for which nobody waits: interrupted, skipped or repeated.",
             ["outcome"],
             registry=registry,
         )
@@ -79,7 +79,7 @@ class WorkerMetrics:
         self._events.labels(outcome).inc()
 
     def unwanted(self, outcome: str) -> None:
-        """A task was interrupted, or skipped before it began."""
+        """A task was interrupted, skipped because it was over before it began, or under way already."""
         self._unwanted.labels(outcome).inc()
 
     def command(self, kind: str, outcome: str) -> None:

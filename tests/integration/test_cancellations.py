@@ -84,8 +84,9 @@ async def test_a_request_is_made_again_under_its_key_and_broken_off_when_its_run
             await receiver.left.wait()
             [run] = await asyncio.to_thread(ended_runs, kafka, 1)
         assert run["status"] == "STOPPED"
-        first, again = (request.headers["idempotency-key"] for request in receiver.received)
-        assert first == again
+        keys = [request.headers["idempotency-key"] for request in receiver.received]
+        assert len(keys) >= 2  # more, if the group has moved on more often
+        assert len(set(keys)) == 1
 
 
 async def cancel_run(kafka: KafkaSettings) -> None:

@@ -180,6 +180,24 @@ async def test_nothing_is_sent_either_for_one_that_takes_it_for_a_failure() -> N
     assert await stage.executor.execute(stage.task()) == []
 
 
+async def test_a_task_that_was_sent_twice_is_executed_once_at_a_time() -> None:
+    stage, begun, end = Stage(Outcome("succeeded")), asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        begun.set()
+        await end.wait()
+
+    stage.work = work
+    first = asyncio.create_task(stage.executor.execute(stage.task()))
+    await begun.wait()
+    assert await stage.executor.execute(stage.task()) == []
+    assert stage.unwanted == ["repeated"]
+    end.set()
+    assert len(await first) == 1
+    assert len(await stage.executor.execute(stage.task())) == 1
+    assert len(stage.calls) == 2
+
+
 async def test_a_task_whose_cancel_came_first_is_not_begun() -> None:
     stage = Stage(Outcome("succeeded"))
     stage.interruptions.cancel(["e-1"])

@@ -30,13 +30,11 @@ async def test_work_under_way_ends_and_what_comes_after_it_goes_on() -> None:
     assert task.cancelling() == 0
 
 
-async def test_the_same_execution_may_be_under_way_twice() -> None:
-    interruptions, begun = Interruptions(), [asyncio.Event(), asyncio.Event()]
-    tasks = [asyncio.create_task(work(interruptions, ONE, one)) for one in begun]
-    for one in begun:
-        await one.wait()
-    interruptions.cancel([ONE])
-    assert await asyncio.gather(*tasks) == ["interrupted", "interrupted"]
+async def test_what_is_under_way_is_known() -> None:
+    interruptions = Interruptions()
+    async with interruptions.during(ONE):
+        assert (interruptions.is_under_way(ONE), interruptions.is_under_way(TWO)) == (True, False)
+    assert not interruptions.is_under_way(ONE)
 
 
 async def test_somebody_elses_cancellation_passes_through() -> None:
