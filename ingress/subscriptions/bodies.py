@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Field
 
 from ingress.wire import Answer, RequestBody
-from schemas.models.subscription import SubscriptionStatus
+from schemas.models.subscription import SubscriptionStatus, TriggerProviderSubscriptionApiEntity
 from schemas.plugins.credentials import CredentialType
 
 
@@ -34,22 +34,9 @@ class SubscriptionChange(RequestBody):
     credentials: dict[str, str] | None = None
 
 
-class SubscriptionView(Answer):
+class SubscriptionView(TriggerProviderSubscriptionApiEntity):
     """A subscription as it is shown. Times are seconds since the epoch, -1 for never."""
 
-    id: str
-    name: str
-    provider: str
-    endpoint: str
-    """Where the provider sends to."""
-    parameters: dict[str, Any]
-    properties: dict[str, Any]
-    """What the provider has said; secrets masked."""
-    credential_type: CredentialType
-    credentials: dict[str, Any]
-    """Masked."""
-    workflows_in_use: int
-    """Workflows that a trigger starts by its events."""
     status: SubscriptionStatus
     """PENDING until its user has authorized it, and the provider has agreed."""
     expired: bool

@@ -37,18 +37,21 @@ class Subscription(BaseModel):
 class TriggerProviderSubscriptionApiEntity(BaseModel):
     """A subscription as clients are shown it."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     id: str
     name: str
     provider: str
     endpoint: str
+    """Where the provider sends to."""
     parameters: dict[str, Any]
     properties: dict[str, Any]
-    """What is secret in it is masked."""
+    """What the provider has said; secrets masked."""
     credential_type: CredentialType
     credentials: dict[str, Any]
     """Masked."""
     workflows_in_use: int
-    """-1 where nobody has counted."""
+    """Workflows that a trigger starts by its events; -1 where nobody has counted."""
 
 
 class SubscriptionState(Entity):
