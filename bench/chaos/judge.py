@@ -46,7 +46,6 @@ def judge(event: Event, runs: Sequence[Run], calls: Sequence[Call], *, acknowled
     if not runs:
         if acknowledged:
             yield "missing", f"{event.id} ({event.kind.name})"
-        runs = ()
     elif (ordered := _in_order(runs)) is None:
         yield "doubled", f"{event.id}: runs {', '.join(run.id for run in runs)}"
     else:
