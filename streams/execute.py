@@ -83,8 +83,8 @@ class Executor:
             self._unwanted("skipped")
             return []
         if self._interruptions.is_under_way(execution_id):
-            # The engine has sent it twice, for a crash in between. It is in the same partition, behind the one
-            # that is under way, and nothing behind that is acknowledged before its result is sent.
+            # The engine has sent it twice, for a crash in between. It is behind the one that is under way, in
+            # the same partition, and not acknowledged before that one's result is sent.
             self._unwanted("repeated")
             return []
         sends: list[Send] = []
