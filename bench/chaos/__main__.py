@@ -5,6 +5,7 @@ Exit code 0 only if nothing is missing, doubled or stuck; the last line says the
 
 import argparse
 import asyncio
+import os
 import shutil
 import sys
 import tempfile
@@ -76,7 +77,8 @@ class Outcome:
         ended = ", ".join(f"{name} {count}" for name, count in self.deaths.items() if count) or "none"
         return (
             f"`make chaos EVENTS={chaos.events} FAULTS={chaos.faults} SEED={chaos.seed}`, "
-            f"{self.seconds / 60:.0f} minutes, {chaos.per_s:.0f} events/s:\n\n"
+            f"{self.seconds / 60:.0f} minutes, {chaos.per_s:.0f} events/s, "
+            f"{_cpu_s() / 60:.0f} minutes of CPU:\n\n"
             f"{table(self.faults)}\n\n"
             f"Processes that ended by themselves, and were set up again: {ended}.\n\n"
             f"{self.findings}\n"
@@ -165,6 +167,12 @@ def _outcome(what: Chaos, home: Path, say: Say) -> Outcome | None:
             say(f"failed: {type(failure).__name__} {failure}")
         say(f"logs and journals are in {home}")
     return outcome
+
+
+def _cpu_s() -> float:
+    """Of this process and of all that it has started, which must have ended."""
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
 
 
 def _say(began: float, line: str) -> None:
