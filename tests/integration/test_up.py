@@ -24,6 +24,8 @@ from cli.serving.up import SAMPLES
 from tests.integration.knowledge import a_document_is_found_by_a_node
 
 START_TIMEOUT_S = 120
+STOP_TIMEOUT_S = 40
+"""10 s where nothing else is going on."""
 COUNT = len(list(SAMPLES.glob("*/sample.json")))
 """Runs of a first start."""
 HOPLINE = [sys.executable, "-m", "cli.main"]
@@ -98,10 +100,8 @@ def test_up_runs_the_samples_stops_cleanly_and_finds_its_state_again(
     strangers_read_the_topics(shown)
     a_document_is_found_by_a_node(partial(hopline, tmp_path, port), tmp_path)
 
-    began = time.monotonic()
     process.send_signal(signal.SIGINT)
-    assert process.wait(START_TIMEOUT_S) == 0
-    assert time.monotonic() - began < 10
+    assert process.wait(STOP_TIMEOUT_S) == 0
     gone, alive = psutil.wait_procs(children, timeout=5)
     assert (len(gone), alive) == (len(children), [])
 
