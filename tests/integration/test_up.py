@@ -122,7 +122,7 @@ def strangers_read_the_topics(shown: str) -> None:
     count = len(consumer.list_topics("hopline.runs", timeout=10).topics["hopline.runs"].partitions)
     consumer.assign([TopicPartition("hopline.runs", partition, 0) for partition in range(count)])
     found: dict[str, str] = {}
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + START_TIMEOUT_S
     while list(found.values()).count("SUCCEEDED") < COUNT and time.monotonic() < deadline:
         for message in consumer.consume(100, 0.5):
             value = message.value() or b""
