@@ -20,7 +20,6 @@ from bench.chaos.cluster import NoLeader
 from bench.chaos.faults import Kind, plan, table
 from bench.chaos.fleet import ChaosFleet, Crew
 from bench.chaos.load import Load
-from bench.chaos.people import NotHeard
 from bench.chaos.places import DidNotComeBack
 from bench.chaos.storm import Storm, targets
 from bench.findings import Findings
@@ -88,7 +87,7 @@ class Outcome:
 async def chaos(what: Chaos, home: Path, say: Say) -> Outcome:
     """Runs it all in `home`, which gets logs and journals. Leaves no process behind.
 
-    Raises `StartFailed`, `NotAccepted`, `NotHeard`, `CommandFailed`, `DidNotComeBack` and `NoLeader`, also
+    Raises `StartFailed`, `NotAccepted`, `CommandFailed`, `DidNotComeBack` and `NoLeader`, also
     in groups.
     """
     began, crew = time.monotonic(), Crew()
@@ -162,7 +161,7 @@ def _outcome(what: Chaos, home: Path, say: Say) -> Outcome | None:
     outcome: Outcome | None = None
     try:
         outcome = run(chaos(what, home, say))
-    except* (StartFailed, NotAccepted, NotHeard, CommandFailed, DidNotComeBack, NoLeader) as failures:
+    except* (StartFailed, NotAccepted, CommandFailed, DidNotComeBack, NoLeader) as failures:
         for failure in leaves(failures):
             say(f"failed: {type(failure).__name__} {failure}")
         say(f"logs and journals are in {home}")

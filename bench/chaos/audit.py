@@ -28,6 +28,7 @@ WORDS = {
     "failed_times": "failed",
     "dead_letters": "dead letters",
     "odd_refusals": "refusals without an outage",
+    "unheard": "runs that could not be answered, cancelled or resumed",
 }
 """Kind of fault -> what the line calls it; see also `FAULTS`."""
 
@@ -87,6 +88,7 @@ async def audit(deployment: Deployment, load: Load, receiver_journal: Path) -> F
     found.add("stuck_logs", (await history.select(STUCK_LOGS))[0]["logs"])
     found.add("dead_letters", (await history.select(DEAD_LETTERS))[0]["letters"])
     found.add("odd_refusals", load.odd.total(), load.odd)
+    found.add("unheard", len(load.unheard), load.unheard)
     return found
 
 

@@ -15,11 +15,13 @@ from bench.chaos.people import People
 from bench.chaos.producer import Producer
 from bench.deployment import Deployment
 from bench.journal import Journal
+from bench.traffic import NotAccepted
 
 _WATCHED = {"approval": "PAUSED", "delay": "PAUSED", "hold": "RUNNING", "resumed": "FAILED"}
 """App -> status in which somebody does something to its runs."""
 _HEARD_S = 300.0
 _PAUSED_S = 60.0
+_AGAIN_S = 0.5
 _REPORT_EVERY = 1_000
 
 Say = Callable[[str], None]
@@ -38,6 +40,8 @@ class Load:
         """By their ids: each that was to be sent."""
         self.odd: Counter[str] = Counter()
         """Refusals that no outage excuses."""
+        self.unheard: list[str] = []
+        """Events to whose runs something was to be done, in vain."""
         self.journal = Journal(home / "producer.journal")
         self.addresses = addresses
         self._api_key = api_key
@@ -60,9 +64,9 @@ class Load:
         await until_known(clients, self.installed)
 
     async def run(self, count: int, per_s: float, say: Say = lambda _: None) -> None:
-        """Returns when all events, answers and cancellations have been acknowledged.
+        """Returns when all events have been acknowledged, and what was to be done to their runs.
 
-        Raises `NotAccepted` and `NotHeard`, in an `ExceptionGroup`.
+        Raises `NotAccepted`, in an `ExceptionGroup`.
         """
         with self.journal:
             async with Doors(self.addresses, self._api_key) as doors:
@@ -85,7 +89,7 @@ class Load:
             working = group.create_task(people.work())
             await producer.post(chosen, per_s, acknowledged)
             say("all events are acknowledged, some runs wait for somebody")
-            await people.until_done(_HEARD_S)
+            self.unheard = await people.until_done(_HEARD_S)
             working.cancel()
 
     async def stop_schedules(self) -> None:
@@ -93,10 +97,16 @@ class Load:
         async with Doors(self.addresses, self._api_key) as doors:
             for schedule in self.installed.schedules:
                 schedule.until = time.time()
-                request = Request(f"/api/v1/triggers/{schedule.trigger_id}/pause", b"{}", with_key=True)
-                async with asyncio.timeout(_PAUSED_S):
-                    for turn in itertools.count():
-                        with suppress(NoAnswer):
-                            if (await doors.send(request, turn)).is_good:
-                                break
-                        await asyncio.sleep(0.5)
+                try:
+                    await asyncio.wait_for(_pause(doors, schedule.trigger_id), _PAUSED_S)
+                except TimeoutError as late:
+                    raise NotAccepted(f"a schedule was not paused in {_PAUSED_S:g} s") from late
+
+
+async def _pause(doors: Doors, trigger_id: str) -> None:
+    request = Request(f"/api/v1/triggers/{trigger_id}/pause", b"{}", with_key=True)
+    for turn in itertools.count():
+        with suppress(NoAnswer):
+            if (await doors.send(request, turn)).is_good:
+                return
+        await asyncio.sleep(_AGAIN_S)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,10 +20,6 @@ _AT_ONCE = 8
 """Requests under way. Each has the history searched: more of them than it can answer in time would all be in
 vain, and sent again."""
 _JSON = {"Content-Type": "application/json"}
-
-
-class NotHeard(Exception):
-    """Runs that were never found, or words that nobody took; the message names some of the events."""
 
 
 class People:
@@ -58,15 +55,12 @@ class People:
                             group.create_task(self._do(event, run["id"]))
                 await asyncio.sleep(_LOOK_EVERY_S)
 
-    async def until_done(self, timeout_s: float) -> None:
-        """Until all that is expected has been done. Raises `NotHeard`."""
-        try:
+    async def until_done(self, timeout_s: float) -> list[str]:
+        """Until all that is expected has been done. The ids of events whose runs were not found in time, or
+        of which nobody would hear."""
+        with suppress(TimeoutError):
             await asyncio.wait_for(self._done.wait(), timeout_s)
-        except TimeoutError as late:
-            some = ", ".join(sorted(self._wanted)[:5])
-            raise NotHeard(
-                f"something was to be done to the runs of {len(self._wanted)} events: {some}"
-            ) from late
+        return sorted(self._wanted)
 
     async def _runs(self, workflow_id: str, status: str) -> AsyncIterator[dict[str, Any]]:
         """All pages of them, as far as they are answered."""
