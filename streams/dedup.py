@@ -43,7 +43,8 @@ class Seen:
 def first_seen(partition: int, offset: int, received_at: int, window_ms: int, now_us: int) -> Seen:
     """The row for an event that is no duplicate."""
     window_us = window_ms * 1000
-    return Seen(partition, offset, received_at + window_us, max(received_at, now_us) + window_us)
+    keep_until = max(received_at, now_us) + window_us + _COMMITTED_US
+    return Seen(partition, offset, received_at + window_us, keep_until)
 
 
 def row_due(_key: str, row: bytes) -> float:
@@ -60,3 +61,6 @@ def postponed(row: bytes, now_us: int, lag_us: int) -> bytes | None:
 
 
 _NEGLIGIBLE_LAG_US = 1_000_000
+
+_COMMITTED_US = 10_000_000
+"""Longer than offsets take to be committed: a duplicate that is decided again after a crash is one again."""

@@ -26,7 +26,7 @@ def test_a_replay_of_the_first_record_or_of_an_earlier_one_is_no_duplicate() -> 
 
 def test_a_row_made_late_is_kept_for_the_late_duplicates() -> None:
     row = first_seen(0, 0, received_at=0, window_ms=30_000, now_us=3600 * SECOND).encode()
-    assert row_due("key", row) == 3630
+    assert row_due("key", row) == 3640
 
 
 def test_a_row_goes_when_nothing_lags_and_stays_while_something_does() -> None:
@@ -35,3 +35,9 @@ def test_a_row_goes_when_nothing_lags_and_stays_while_something_does() -> None:
     kept = postponed(row, now_us=40 * SECOND, lag_us=60 * SECOND)
     assert kept is not None
     assert Seen.decode(kept) == Seen(1, 2, 30 * SECOND, 100 * SECOND)
+
+
+def test_a_duplicate_that_is_decided_again_after_a_crash_finds_the_row() -> None:
+    """It came at the end of the window, and its offset was not committed when that had passed."""
+    row = first_seen(0, 0, received_at=0, window_ms=30_000, now_us=0).encode()
+    assert row_due("key", row) == 40

@@ -1,0 +1,134 @@
+"""The safeguards of the protocol, each with a way to go without it. See docs/adr/0023."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+from unittest.mock import patch
+
+from streams.engine.advance import Advanced, advance
+from streams.engine.commands import NodeResult
+from streams.shell import offsets, reader
+from streams.shell.ordered import OrderedStage
+
+Without = Callable[[], AbstractContextManager[Any]]
+SAFEGUARDS: dict[str, Without] = {}
+
+
+def _safeguard(without: Without) -> Without:
+    SAFEGUARDS[without.__name__] = without
+    return without
+
+
+def _finish(turn: Any, assignment: Any) -> None:
+    for tp, offset in turn.finished.items():
+        assignment.offsets.finish_through(tp, offset)
+
+
+@_safeguard
+def acknowledged_after_the_sends() -> Any:
+    """A record is done when what follows from it is confirmed."""
+
+    async def confirm(stage: Any, turn: Any, assignment: Any) -> None:
+        _finish(turn, assignment)
+        await assignment.ensure_ours()
+        if turn.sends:
+            await stage._outbox.send(turn.sends)
+        await stage._confirm_rows(turn, assignment)
+
+    return patch.object(OrderedStage, "_confirm", confirm)
+
+
+@_safeguard
+def acknowledged_after_the_rows() -> Any:
+    """... and its rows are in the changelog."""
+
+    async def confirm(stage: Any, turn: Any, assignment: Any) -> None:
+        await assignment.ensure_ours()
+        if turn.sends:
+            await stage._outbox.send(turn.sends)
+        _finish(turn, assignment)
+        await stage._confirm_rows(turn, assignment)
+
+    return patch.object(OrderedStage, "_confirm", confirm)
+
+
+@_safeguard
+def sends_before_rows() -> Any:
+    """A row that says that a command was applied says also that its effects are out."""
+
+    async def confirm(stage: Any, turn: Any, assignment: Any) -> None:
+        await assignment.ensure_ours()
+        await stage._confirm_rows(turn, assignment)
+        if turn.sends:
+            await stage._outbox.send(turn.sends)
+        _finish(turn, assignment)
+
+    return patch.object(OrderedStage, "_confirm", confirm)
+
+
+@_safeguard
+def the_position_first_seen() -> Any:
+    """A replay of the record that made a dedup row is no duplicate."""
+    return patch("streams.dedup.Seen.is_replay", lambda *_: False)
+
+
+@_safeguard
+def commits_behind_what_is_unfinished() -> Any:
+    """Nothing is committed beyond the smallest unfinished offset."""
+    return patch.object(offsets._Progress, "safe", property(lambda progress: progress.next))
+
+
+@_safeguard
+def recovery_before_records() -> Any:
+    """Tables are read back before records are decided."""
+
+    async def recover(self: Any, assignment: Any, changelogs: Any) -> None:
+        for tp, (earliest, end) in (await self._source.bounds(changelogs)).items():
+            table = self._tables[tp.topic]
+            table.open(tp.partition, earliest, end, assignment.generation)
+            table.recovered(tp.partition, end - 1)
+
+    return patch.object(reader.Reader, "_recover", recover)
+
+
+@_safeguard
+def stale_attempts_are_ignored() -> Any:
+    """The result of an attempt that nobody waits for changes nothing."""
+
+    def any_attempt(definition: Any, state: Any, command: Any, *more: Any) -> Advanced:
+        if isinstance(command, NodeResult) and state is not None and not state.ended:
+            waiting = [found for found, one in state.all_waiting() if one.revision > 0]
+            if waiting and command.node_execution_id not in waiting:
+                command = NodeResult(command.command_id, waiting[0], command.status, command.outputs)
+        return advance(definition, state, command, *more)
+
+    return patch("streams.runner.advance", any_attempt)
+
+
+@_safeguard
+def applied_commands_change_nothing() -> Any:
+    """The start of a run that is there begins nothing."""
+
+    def again(definition: Any, state: Any, command: Any, *more: Any) -> Advanced:
+        begins = type(command).__name__ == "Start"
+        return advance(definition, None if begins else state, command, *more)
+
+    return patch("streams.runner.advance", again)
+
+
+@_safeguard
+def deterministic_ids() -> Any:
+    """The run that an event starts has the same id whoever starts it."""
+    made: list[None] = []
+
+    def chance(*_: Any) -> str:
+        made.append(None)
+        return f"run-{len(made)}"
+
+    return patch("streams.route.workflow_run_id", chance)
+
+
+@_safeguard
+def gates_know_who_has_entered() -> Any:
+    """An event that the router sends again has come once."""
+    return patch("streams.gates.rows.Head.enter", lambda *_: True)
