@@ -41,7 +41,14 @@ def test_each_attempt_and_each_return_is_a_later_state_of_the_same_letter() -> N
 
 
 @pytest.mark.parametrize(
-    "value", [b"", b"x", b"\xff", b"no-uuid 1 engine record", new_id().encode() + b" one engine record"]
+    "value",
+    [
+        b"",
+        b"x",
+        b"\xff",
+        b"no-uuid 1 engine record",
+        b"d04998e2-6b8b-4b43-9d17-69083ecd862a one engine record",
+    ],
 )
 def test_a_header_that_somebody_else_has_written_says_nothing(value: bytes) -> None:
     assert returned([(letters.HEADER, value)]) is None
