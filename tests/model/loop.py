@@ -35,6 +35,7 @@ class ProcessLoop(asyncio.AbstractEventLoop):
         self._ready: deque[asyncio.Handle] = deque()
         self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
         self._sequence = 0
+        self._is_abandoned = False
         self.failures: list[BaseException] = []
         """What nobody has caught."""
 
@@ -61,7 +62,9 @@ class ProcessLoop(asyncio.AbstractEventLoop):
         raise AssertionError("a process turns in a circle")
 
     def abandon(self) -> None:
-        """The process is dead: nothing of it runs any more, but what tidies up in memory."""
+        """The process is dead: nothing of it runs any more, but what tidies up in memory. What it leaves
+        there, such as a failure that nobody had looked at yet, is nobody's failure."""
+        self._is_abandoned = True
         with self.current():
             for task in asyncio.all_tasks(self):
                 task._log_destroy_pending = False  # type: ignore[attr-defined]
@@ -107,7 +110,7 @@ class ProcessLoop(asyncio.AbstractEventLoop):
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         failure = context.get("exception")
-        if failure is not None:
+        if failure is not None and not self._is_abandoned:
             self.failures.append(failure)
 
     def get_debug(self) -> bool:
