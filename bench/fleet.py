@@ -44,8 +44,12 @@ def lasting_port() -> int:
 class Member:
     """One process of the fleet, under the same settings each time it is started."""
 
-    def __init__(self, name: str, argv: list[str], env: dict[str, str], log: Path) -> None:
+    def __init__(
+        self, name: str, argv: list[str], env: dict[str, str], log: Path, *, stop_timeout_s: float = 15.0
+    ) -> None:
+        """`stop_timeout_s`: what a SIGTERM may take."""
         self.name = name
+        self._stop_timeout_s = stop_timeout_s
         self._argv = argv
         self._env = env
         self._log = log
@@ -86,7 +90,7 @@ class Member:
 
     async def stop(self) -> bool:
         """SIGTERM; whether it ended by itself in time. Idempotent, also before `start`."""
-        return await self._program.stop() if self._program is not None else True
+        return await self._program.stop(self._stop_timeout_s) if self._program is not None else True
 
     def freeze(self) -> None:
         """SIGSTOP to all of its processes: it keeps its connections, and says nothing. `thaw` ends it."""
@@ -107,10 +111,14 @@ def signal_tree(pid: int, number: signal.Signals) -> None:
 class Worker(Member):
     """A `hopline worker` with its tables on RocksDB."""
 
-    def __init__(self, name: str, argv: list[str], env: dict[str, str], log: Path) -> None:
+    def __init__(
+        self, name: str, argv: list[str], env: dict[str, str], log: Path, *, stop_timeout_s: float = 15.0
+    ) -> None:
         self._metrics = lasting_port()
         own = {"HOPLINE_WORKER_ID": name, "HOPLINE_METRICS_PORT": str(self._metrics)}
-        super().__init__(name, argv, {**env, "HOPLINE_STORE": "rocksdb", **own}, log)
+        super().__init__(
+            name, argv, {**env, "HOPLINE_STORE": "rocksdb", **own}, log, stop_timeout_s=stop_timeout_s
+        )
 
     async def metric(self, name: str) -> float:
         """The sum over all labels, since the process started; 0 while it does not answer."""

@@ -20,6 +20,8 @@ from bench.fleet import Member, Worker, lasting_port
 from transport.settings import KafkaSettings
 
 _START_TIMEOUT_S = 90.0
+# HOPLINE_DRAIN_TIMEOUT_S, and what docs/upgrades.md says that may come on top while brokers are away.
+_STOP_TIMEOUT_S = 30.0
 _HOPLINE = str(Path(sys.executable).with_name("hopline"))
 _ROOT = Path(__file__).parents[2]
 
@@ -147,7 +149,9 @@ class ChaosFleet:
         return sink, lambda: _answers(f"http://127.0.0.1:{port}/metrics")
 
     def _worker(self, name: str, _: int) -> tuple[Member, Callable[[], Awaitable[bool]]]:
-        worker = Worker(name, [_HOPLINE, "worker"], self._settings(), self._log(name))
+        worker = Worker(
+            name, [_HOPLINE, "worker"], self._settings(), self._log(name), stop_timeout_s=_STOP_TIMEOUT_S
+        )
         return worker, worker.is_assigned
 
     def _ingress(self, name: str, index: int) -> tuple[Member, Callable[[], Awaitable[bool]]]:
@@ -156,7 +160,8 @@ class ChaosFleet:
         return ingress, lambda: _answers(f"{self.addresses[index]}/health")
 
     def _member(self, name: str, argv: list[str], own: dict[str, str] | None = None) -> Member:
-        return Member(name, argv, {**self._settings(), **(own or {})}, self._log(name))
+        env = {**self._settings(), **(own or {})}
+        return Member(name, argv, env, self._log(name), stop_timeout_s=_STOP_TIMEOUT_S)
 
     def _log(self, name: str) -> Path:
         return self.home / f"{name}.log"
