@@ -40,6 +40,7 @@ _PATIENCE = 40
 names = st.sampled_from(NAMES)
 away = st.sampled_from((0, 0, 7, 31, 1_300))
 happenings = st.sampled_from((*FLOWS, "time", "much time", "answer", "cancel"))
+meanwhiles = st.sampled_from(("nothing", "nothing", *FLOWS, "answer", "cancel"))
 some = st.integers(0, 7)
 
 
@@ -83,7 +84,7 @@ class Protocol(RuleBasedStateMachine):
     @precondition(lambda self: self._runs())
     @rule(which=some)
     def a_run_is_cancelled(self, which: int) -> None:
-        self.deployment.say(flows.cancel(_one_of(self._runs(), which), self.clock.us()))
+        self._cancel(which)
 
     @precondition(lambda self: self._runs("PAUSED"))
     @rule(which=some, action=st.sampled_from(("yes", "no")), twice=st.booleans())
@@ -191,13 +192,23 @@ class Protocol(RuleBasedStateMachine):
     # In the middle of something ------------------------------------------------------------------------
 
     @rule(what=happenings, topics=st.sampled_from(PLACES), passing=st.integers(0, 5),
-          written=st.integers(0, 3), is_committed=st.booleans(), away_s=away)  # fmt: skip
+          written=st.integers(0, 3), is_committed=st.booleans(), meanwhile=meanwhiles,
+          away_s=away)  # fmt: skip
     def workers_die_over_it(
-        self, what: str, topics: tuple[str, ...], passing: int, written: int, is_committed: bool, away_s: int
+        self,
+        what: str,
+        topics: tuple[str, ...],
+        passing: int,
+        written: int,
+        is_committed: bool,
+        meanwhile: str,
+        away_s: int,
     ) -> None:
-        """Whoever is held up half-way is killed, having committed what it thinks is done, and comes again."""
+        """Whoever is held up half-way is killed, having committed what it thinks is done, and comes again to
+        what has happened meanwhile."""
         for process in self._over(what, topics, passing, is_committed=is_committed):
             process.kill(written)
+        self._happens(meanwhile)
         self._restore()
         self._pass_time(away_s)
         for name in NAMES:
@@ -259,7 +270,10 @@ class Protocol(RuleBasedStateMachine):
         elif what == "answer" and self._runs("PAUSED"):
             self.a_run_is_answered(0, "yes", twice=False)
         elif what == "cancel" and self._runs():
-            self.a_run_is_cancelled(0)
+            self._cancel(0)
+
+    def _cancel(self, which: int) -> None:
+        self.deployment.say(flows.cancel(_one_of(self._runs(), which), self.clock.us()))
 
     # The end -------------------------------------------------------------------------------------------
 

@@ -6,7 +6,8 @@ from typing import Any
 from unittest.mock import patch
 
 from streams.engine.advance import Advanced, advance
-from streams.engine.commands import NodeResult
+from streams.engine.commands import NodeResult, Timer
+from streams.runner import Runner
 from streams.shell import offsets, reader
 from streams.shell.ordered import OrderedStage
 
@@ -132,3 +133,57 @@ def deterministic_ids() -> Any:
 def gates_know_who_has_entered() -> Any:
     """An event that the router sends again has come once."""
     return patch("streams.gates.rows.Head.enter", lambda *_: True)
+
+
+@_safeguard
+def no_gaps() -> Any:
+    """A worker that is not given a record gives up, and is given it after its restart."""
+
+    def deliver(self: Any, tp: Any, delivered: Any) -> None:
+        progress = self._progress[tp]
+        progress.unfinished.extend(delivered)
+        progress.next = delivered[-1] + 1
+
+    return patch.object(offsets.Offsets, "deliver", deliver)
+
+
+def _recovered_with(**changed: Any) -> Any:
+    recovered = reader._recovered
+    return patch.object(reader, "_recovered", lambda key, record: recovered(key, record)._replace(**changed))
+
+
+@_safeguard
+def epochs_of_rows() -> Any:
+    """A row that comes after those of a later owner does not count."""
+    return _recovered_with(epoch=None)
+
+
+@_safeguard
+def groups_of_rows() -> Any:
+    """Rows that belong together count together, or not at all."""
+    return _recovered_with(more=0)
+
+
+@_safeguard
+def due_rows_after_the_backlog() -> Any:
+    """Rows that are due wait until all is decided that was there before."""
+
+    def serves(stage: Any, assignment: Any = None) -> bool:
+        ours = stage._assignment
+        return ours is not None and assignment in (None, ours)
+
+    return patch.object(OrderedStage, "_serves_due", serves)
+
+
+@_safeguard
+def time_in_its_place_among_commands() -> Any:
+    """That the time of a run has come is a command in the log."""
+    on_due = Runner.on_due
+
+    def at_once(runner: Any, key: str, row: bytes, kept: Any, now: float) -> Any:
+        standing = runner._stand(row, key, kept)
+        if standing is None:
+            return on_due(runner, key, row, kept, now)
+        return runner._advance(standing, Timer(f"timer/{key}"), now, (), round(now * 1e6))
+
+    return patch.object(Runner, "on_due", at_once)

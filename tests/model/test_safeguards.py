@@ -2,12 +2,14 @@
 
 import logging
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import rule, run_state_machine_as_test
+from hypothesis.stateful import initialize, rule, run_state_machine_as_test
 
+from tests.model.deployment import NAMES
 from tests.model.history import Broken
 from tests.model.machine import Halfway, Protocol
 from tests.model.safeguards import SAFEGUARDS
@@ -18,26 +20,37 @@ SETTINGS = settings(
     suppress_health_check=list(HealthCheck), phases=[Phase.generate], print_blob=False,
 )  # fmt: skip
 
-LOOK_AT: dict[str, tuple[Sequence[str], Sequence[tuple[str, ...]]]] = {
-    "acknowledged_after_the_sends": (("work", "pure"), [TASKS, ("run.commands",)]),
-    "acknowledged_after_the_rows": (("work", "ask"), [("changelog.runs",)]),
-    "sends_before_rows": (("work", "ask"), [TASKS, ("runs", "node.executions")]),
-    "commits_behind_what_is_unfinished": (("work",), [("run.commands",), TASKS]),
-    "recovery_before_records": (("work",), [("changelog.runs",)]),
-    "stale_attempts_are_ignored": (("work",), [("changelog.runs",)]),
-    "deterministic_ids": (("work", "pure"), [("changelog.dedup",)]),
-    "gates_know_who_has_entered": (("gather",), [("changelog.dedup",)]),
+_WITH = 8
+"""Examples with all safeguards in place: what is found is the missing one, not a machine that is broken."""
+
+
+class LookAt(NamedTuple):
+    """When a safeguard is needed: workers die over one of `whats`, at one of these `places`."""
+
+    whats: Sequence[str]
+    places: Sequence[tuple[str, ...]]
+
+
+LOOK_AT = {
+    "acknowledged_after_the_sends": LookAt(("work", "pure"), [TASKS, ("run.commands",)]),
+    "acknowledged_after_the_rows": LookAt(("work", "ask"), [("changelog.runs",)]),
+    "sends_before_rows": LookAt(("work", "ask"), [TASKS, ("runs", "node.executions")]),
+    "commits_behind_what_is_unfinished": LookAt(("work",), [("run.commands",), TASKS]),
+    "recovery_before_records": LookAt(("work",), [("changelog.runs",)]),
+    "stale_attempts_are_ignored": LookAt(("work",), [("changelog.runs",)]),
+    "deterministic_ids": LookAt(("work", "pure"), [("changelog.dedup",)]),
+    "gates_know_who_has_entered": LookAt(("gather",), [("changelog.dedup",)]),
 }
-"""Of each safeguard: what happens, and at which topics workers die over it."""
 
 
 @pytest.mark.parametrize("name", LOOK_AT)
 def test_without_it_there_is_a_counterexample(name: str) -> None:
-    whats, places = LOOK_AT[name]
+    look = LOOK_AT[name]
 
     class Focused(Halfway):
-        @rule(what=st.sampled_from(whats), topics=st.sampled_from(places), passing=st.integers(0, 1),
-              written=st.just(0), is_committed=st.booleans(), away_s=st.sampled_from((0, 7)))  # fmt: skip
+        @rule(what=st.sampled_from(look.whats), topics=st.sampled_from(look.places),
+              passing=st.integers(0, 1), written=st.just(0), is_committed=st.booleans(),
+              meanwhile=st.just("nothing"), away_s=st.sampled_from((0, 7)))  # fmt: skip
         def workers_die_over_it(self, **given: object) -> None:
             Halfway.workers_die_over_it(self, **given)
 
@@ -46,20 +59,108 @@ def test_without_it_there_is_a_counterexample(name: str) -> None:
     _finds(Focused, name)
 
 
+def test_without_epochs_of_rows_there_is_a_counterexample() -> None:
+    class Zombies(Halfway):
+        @rule(what=st.sampled_from(("work", "ask")), topics=st.just(("changelog.runs",)),
+              passing=st.integers(0, 1), meanwhile=st.sampled_from(("work", "time")),
+              sends_first=st.booleans())  # fmt: skip
+        def workers_freeze_over_it(self, **given: object) -> None:
+            Halfway.workers_freeze_over_it(self, **given)
+
+        workers_die_over_it = records_vanish_under_the_reader = a_run_is_cancelled = None
+
+    _finds(Zombies, "epochs_of_rows")
+
+
+def test_without_groups_of_rows_there_is_a_counterexample() -> None:
+    class Halves(Halfway):
+        @initialize(seed=st.integers(0, 255), is_lasting=st.booleans())
+        def begin(self, seed: int, is_lasting: bool) -> None:
+            Halfway.begin(self, seed, is_lasting, split_bytes=0, most=500)
+
+        @rule(what=st.sampled_from(("work", "ask", "time", "answer")), passing=st.integers(0, 3),
+              written=st.integers(0, 3), away_s=st.sampled_from((0, 7)))  # fmt: skip
+        def workers_die_over_it(self, what: str, passing: int, written: int, away_s: int) -> None:
+            Halfway.workers_die_over_it(
+                self, what, ("changelog.runs",), passing, written, False, "nothing", away_s
+            )
+
+        workers_freeze_over_it = records_vanish_under_the_reader = None
+
+    _finds(Halves, "groups_of_rows")
+
+
+def test_without_looking_for_gaps_there_is_a_counterexample() -> None:
+    class Gaps(Halfway):
+        @rule(flow=st.sampled_from(("pure", "work")))
+        def records_vanish_under_the_reader(self, flow: str) -> None:
+            """Of two records that are read at once, the first."""
+            processes = list(self.deployment.processes.values())
+            for process in processes:
+                process.stop()
+            for trigger_id in "ab":
+                self.an_event_comes(flow, trigger_id)
+            for process in processes:
+                process.thread.consumer.skips = 1
+                process.go_on()
+            self.deployment.settle()
+
+        workers_die_over_it = workers_freeze_over_it = a_run_is_cancelled = None
+
+    _finds(Gaps, "no_gaps")
+
+
+def test_without_the_backlog_before_due_rows_there_is_a_counterexample() -> None:
+    class Late(Halfway):
+        @rule(seconds=st.sampled_from((1, 12)), away_s=st.sampled_from((12, 31)))
+        def an_event_comes_while_nobody_is_there(self, seconds: int, away_s: int) -> None:
+            self.an_event_comes("work", "a")
+            self._pass_time(seconds)
+            for process in self.deployment.processes.values():
+                process.kill()
+            self.an_event_comes("work", "a")
+            self._pass_time(away_s)
+            for name in NAMES:
+                self.a_worker_is_started(name)
+
+        workers_die_over_it = workers_freeze_over_it = records_vanish_under_the_reader = None
+        a_run_is_cancelled = None
+
+    _finds(Late, "due_rows_after_the_backlog")
+
+
+def test_without_time_among_the_commands_there_is_a_counterexample() -> None:
+    class Timers(Halfway):
+        @rule(passing=st.integers(0, 1), away_s=st.sampled_from((0, 7)))
+        def workers_die_over_an_attempt(self, passing: int, away_s: int) -> None:
+            """And it is cancelled before they come again."""
+            self.an_event_comes("work", "a")
+            Halfway.workers_die_over_it(
+                self, "time", ("changelog.runs",), passing, 0, False, "cancel", away_s
+            )
+
+        workers_die_over_it = workers_freeze_over_it = records_vanish_under_the_reader = None
+        a_run_is_cancelled = None
+
+    _finds(Timers, "time_in_its_place_among_commands")
+
+
 @pytest.mark.parametrize("name", ["the_position_first_seen", "applied_commands_change_nothing"])
 def test_without_it_the_whole_machine_finds_one(name: str) -> None:
     class Whole(Protocol):
         pass
 
-    _finds(Whole, name)
+    _finds(Whole, name, steps=12)
 
 
-def _finds(machine: type[Protocol], name: str) -> None:
+def _finds(machine: type[Protocol], name: str, steps: int = 5) -> None:
+    """Finds one without the safeguard of that name, and none with it."""
     logging.disable(logging.CRITICAL)
     try:
+        run_state_machine_as_test(
+            machine, settings=settings(SETTINGS, max_examples=_WITH, stateful_step_count=steps)
+        )
         with SAFEGUARDS[name](), pytest.raises(Broken):
-            run_state_machine_as_test(
-                machine, settings=settings(SETTINGS, stateful_step_count=5 if name in LOOK_AT else 12)
-            )
+            run_state_machine_as_test(machine, settings=settings(SETTINGS, stateful_step_count=steps))
     finally:
         logging.disable(logging.NOTSET)
