@@ -52,6 +52,7 @@ def install(before: ScheduleRow | None, trigger: AppTrigger, now_us: int) -> Sch
     row = ScheduleRow(trigger, None)
     if before is not None:
         row.running, row.held_us, row.backfills = before.running, before.held_us, before.backfills
+        row.over = before.over
         if before.due_us() != float("inf") and before.config.timing == row.config.timing:
             row.next_us = before.next_us
             return row
@@ -61,7 +62,7 @@ def install(before: ScheduleRow | None, trigger: AppTrigger, now_us: int) -> Sch
 
 def fire(row: ScheduleRow, now_us: int) -> Fired:
     """What is due. Leaves a row that is due at once when there is more than fits."""
-    fired = Fired(replace(row, running=list(row.running), backfills=list(row.backfills)))
+    fired = Fired(replace(row, running=list(row.running), backfills=list(row.backfills), over=list(row.over)))
     if fired.row.backfills:
         _fire_backfill(fired)
     due = list(_due(row, now_us))
@@ -69,11 +70,20 @@ def fire(row: ScheduleRow, now_us: int) -> Fired:
         fired.row.next_us = row.config.next_after(due[-1])
         for at_us, missed in _caught_up(row, due, now_us):
             _fire_one(fired, Firing(at_us, at_us, missed))
+    if due and len(due) < MOST_AT_ONCE:
+        fired.row.over.clear()  # They were of times that were due when they ended.
     return fired
 
 
 def ended(row: ScheduleRow, run_id: str) -> Fired:
-    """A run of the schedule has ended: what waited for that fires."""
+    """A run of the schedule has ended: what waited for that fires.
+
+    One that is not known may be that of a time which is still to be fired here: its worker died before it
+    could say that it had. Nobody will say again that it has ended. See docs/adr/0023.
+    """
+    if run_id not in row.running:
+        early = row.config.overlap != "allow" and run_id not in row.over
+        return Fired(replace(row, over=[*row.over, run_id][-MOST_AT_ONCE:]) if early else row)
     fired = Fired(replace(row, running=[one for one in row.running if one != run_id]))
     if not fired.row.running and row.held_us is not None:
         fired.row.held_us = None
@@ -151,4 +161,6 @@ def _fire_one(fired: Fired, firing: Firing) -> None:
     if overlap == "cancel_other":
         fired.cancelled += row.running
         row.running.clear()
-    row.running.append(run_of(row.trigger, firing))
+    run_id = run_of(row.trigger, firing)
+    if run_id not in row.over:
+        row.running.append(run_id)

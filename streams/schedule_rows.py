@@ -36,6 +36,9 @@ class ScheduleRow:
     held_us: int | None = None
     """A time that fires as soon as nothing is running."""
     backfills: list[Backfill] = field(default_factory=list)
+    over: list[str] = field(default_factory=list)
+    """Runs that have ended before this row said that they are running: another worker had started them, and
+    died before its row was written."""
 
     @property
     def config(self) -> ScheduleConfig:
@@ -58,6 +61,7 @@ class ScheduleRow:
             "running": self.running,
             "held_us": self.held_us,
             "backfills": [tuple(one) for one in self.backfills],
+            "over": self.over,
         }
         return _HEAD.pack(self.due_us()) + orjson.dumps(body)
 
@@ -71,6 +75,7 @@ class ScheduleRow:
             running=body["running"],
             held_us=body["held_us"],
             backfills=[Backfill(*one) for one in body["backfills"]],
+            over=body.get("over", []),  # Rows of earlier releases have none.
         )
 
 

@@ -158,6 +158,31 @@ def test_a_backfill_fires_its_range_in_portions_each_time_once() -> None:
     )
 
 
+@pytest.mark.parametrize("overlap", ["skip", "buffer_one", "cancel_other"])
+def test_a_run_that_ended_before_its_time_was_decided_again_is_over(overlap: str) -> None:
+    """Its worker died before the row was there; the end of the run is never told again."""
+    schedule = row(overlap=overlap)
+    (firing,) = fire(schedule, START + MINUTE).firings
+    run_id = run_of(schedule.trigger, firing)
+    told = ended(ended(schedule, run_id).row, run_id)
+    assert told.firings == []
+    assert told.row.over == [run_id]
+    again = fire(ScheduleRow.decode(told.row.encode()), START + MINUTE + S)
+    assert again.firings == [firing]
+    assert (again.row.running, again.row.over) == ([], [])
+    (following,) = fire(again.row, START + 2 * MINUTE).firings
+    assert following.refusal is None
+
+
+def test_what_has_ended_early_is_bounded_and_stays_while_the_schedule_is_changed() -> None:
+    schedule = row(overlap="skip")
+    for number in range(MOST_AT_ONCE + 1):
+        schedule = ended(schedule, f"run-{number}").row
+    assert schedule.over == [f"run-{number}" for number in range(1, MOST_AT_ONCE + 1)]
+    assert install(schedule, trigger(overlap="skip", jitter_s=3), START).over == schedule.over
+    assert ended(row(overlap="allow"), "run").row.over == []
+
+
 def test_a_row_is_read_as_it_was_written() -> None:
     schedule = fire(row(overlap="skip"), START + MINUTE).row
     schedule.held_us = 5
