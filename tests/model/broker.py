@@ -12,9 +12,6 @@ from transport.producer import Position, Send
 PARTITIONS = 2
 """Of each topic."""
 
-YOUNG_S = 3_600.0
-"""The broker compacts closed segments only, so not what has just been written."""
-
 
 @dataclass(slots=True)
 class Message:
@@ -69,13 +66,11 @@ class Broker:
         return [m for partition in range(PARTITIONS) for m in self._logs[TopicPartition(topic, partition)]]
 
     def compact(self) -> None:
-        """Of the rows of the changelogs that are old enough, leaves the last of each key."""
-        before_ms = int((self._clock.now - YOUNG_S) * 1000)
+        """Of the rows of the changelogs, leaves the last of each key."""
         for tp, log in self._logs.items():
             if tp.topic.startswith("changelog."):
-                old = [message for message in log if message.timestamp < before_ms]
-                last = {message.key: message.offset for message in old}
-                log[: len(old)] = [message for message in old if last[message.key] == message.offset]
+                last = {message.key: message.offset for message in log}
+                log[:] = [message for message in log if last[message.key] == message.offset]
 
     def lag(self, topics: Iterable[str]) -> int:
         """Messages of these topics that the group has not acknowledged."""

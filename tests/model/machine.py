@@ -17,7 +17,7 @@ from schemas.codec import Record
 from tests.model import flows
 from tests.model.deployment import BEGIN_S, NAMES, SOURCES, Deployment
 from tests.model.flows import CODEC, FLOWS, Accepted
-from tests.model.history import History, holds
+from tests.model.history import History, firsts, holds
 from tests.model.link import EVERYTHING
 from tests.model.loop import Clock
 from tests.model.process import Process, modelled
@@ -316,9 +316,14 @@ class Protocol(RuleBasedStateMachine):
         return [run_id for run_id, last in runs.items() if status in (None, last)]
 
     def _recent(self) -> list[Accepted]:
-        """Events within the window of whose duplicates we are."""
-        since_us = self.clock.us() - flows.WINDOW_S * 1_000_000
-        return [event for event in self.deployment.accepted if event.received_us > since_us]
+        """Those that may be delivered again. When its window has passed, nobody knows of a duplicate any more
+        what it was; of the first, its run is known for as long as finished runs are kept."""
+        window_us = self.clock.us() - flows.WINDOW_S * 1_000_000
+        kept_us = self.clock.us() - flows.HOUR_S // 2 * 1_000_000
+        events = firsts(self.deployment.accepted).items()
+        return [
+            event for event, is_first in events if event.received_us > (kept_us if is_first else window_us)
+        ]
 
     def _results(self) -> list[Send]:
         found = []
