@@ -1,4 +1,4 @@
-"""`python -m tests.compat.record 0005`: writes down what this release writes otherwise than those before.
+"""`python -m tests.compat.record 0006`: writes down what this release writes otherwise than those before.
 
 Before that, read docs/upgrades.md on what the release before must be able to read.
 """
