@@ -4,9 +4,10 @@ The DSN is described at `transport.settings.ClickHouseSettings`.
 """
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
@@ -115,11 +116,30 @@ class ClickHouse:
         """Returns once the rows in `data` are in the table, all of them or none. Raises as `query` does."""
         await self._call(self._engine.insert, table, columns, data, input_format)
 
-    async def close(self) -> None:
-        """Waits for the statements under way. Those that wait for a turn raise `ClickHouseUnavailable`."""
+    async def close(self, timeout_s: float | None = None) -> bool:
+        """Waits for the statements under way, at most so long; False if some go on. Those that wait for a
+        turn raise `ClickHouseUnavailable`.
+
+        The interpreter waits for what goes on before it ends, which is minutes where a server hangs: whoever
+        cannot wait ends the process with `os._exit`.
+        """
         self._closed = True
-        await asyncio.to_thread(self._threads.shutdown)
-        await asyncio.to_thread(self._engine.close)
+        loop, ended = asyncio.get_running_loop(), asyncio.Event()
+
+        def wait() -> None:
+            try:
+                self._threads.shutdown()
+                self._engine.close()
+            finally:
+                with suppress(RuntimeError):  # The loop is gone: nobody waits any more.
+                    loop.call_soon_threadsafe(ended.set)
+
+        threading.Thread(target=wait, name="clickhouse-close", daemon=True).start()
+        try:
+            await asyncio.wait_for(ended.wait(), timeout_s)
+        except TimeoutError:
+            return False
+        return True
 
     async def _call(self, method: Callable[..., Any], *args: Any) -> Any:
         async with self._turn():

@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+from contextlib import nullcontext
 
 from cli.errors import CommandFailed
+from cli.serving.history import using
 from cli.serving.topics import ensure_topics
 from cli.settings import resolve
 from ingress.app import build_app
@@ -34,16 +36,14 @@ async def serve(stop: asyncio.Event) -> int:
         log.info("listening on http://%s:%d", settings.host, port)
 
     try:
-        app = build_app(settings, kafka, storage, clickhouse)
-        await serve_http(app, settings, stop, ready=listening)
+        async with using(clickhouse) if clickhouse is not None else nullcontext():
+            app = build_app(settings, kafka, storage, clickhouse)
+            await serve_http(app, settings, stop, ready=listening)
     except OSError as refused:
         raise CommandFailed(
             f"cannot listen on {settings.host}:{settings.port} ({refused.strerror}): "
             "set HOPLINE_HOST and HOPLINE_PORT to what is free"
         ) from refused
-    finally:
-        if clickhouse is not None:
-            await clickhouse.close()
     return 0
 
 

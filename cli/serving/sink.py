@@ -5,6 +5,7 @@ import logging
 
 from prometheus_client import CollectorRegistry
 
+from cli.serving.history import using
 from cli.serving.settings import MetricsSettings, explaining
 from cli.serving.topics import ensure_topics
 from cli.settings import resolve
@@ -31,7 +32,7 @@ async def serve(stop: asyncio.Event) -> int:
     await ensure_topics(kafka)
     codec = await asyncio.to_thread(open_codec, kafka)
     clickhouse = await ClickHouse.connect(where)
-    try:
+    async with using(clickhouse):
         log.info("writing to database %s", clickhouse.database)
         sink = Sink(settings, kafka, codec, clickhouse, registry)
 
@@ -42,6 +43,4 @@ async def serve(stop: asyncio.Event) -> int:
         with explaining(port):
             async with status_served(status, port, registry, lag):
                 await sink.run_until(stop)
-    finally:
-        await clickhouse.close()
     return 0

@@ -187,3 +187,14 @@ async def test_who_has_waited_long_enough_for_a_turn_is_sent_away() -> None:
     await impatient.close()
     with pytest.raises(ClickHouseUnavailable, match="about to end"):
         await impatient.execute("SELECT 4")
+
+
+async def test_closing_waits_for_a_statement_only_as_long_as_it_is_told_to() -> None:
+    engine = Busy()
+    hanging = ClickHouse(engine, "d")
+    under_way = asyncio.create_task(hanging.execute("SELECT 1"))
+    await asyncio.sleep(0)
+    assert not await hanging.close(0.05)
+    engine.free.set()
+    await under_way
+    assert await hanging.close(30)
