@@ -17,7 +17,7 @@ import pytest
 pytestmark = pytest.mark.broker
 
 _START_S = 60.0
-_STOP_S = 15.0
+_STOP_S = 60.0
 
 
 @pytest.fixture
