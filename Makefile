@@ -21,10 +21,12 @@ up: $(VENV)/.installed ## start the whole system here; ARGS=--exit ends after th
 	@exec $(BIN)/hopline up $(ARGS)
 
 # Four processes on two cores, because many tests mostly wait. They start a hundred others, which would all
-# compile the same files where the environment forbids Python to keep what it has compiled.
+# compile the same files where the environment forbids Python to keep what it has compiled. The model has a process
+# of its own: Hypothesis draws from the constants of all modules that are loaded, and is to find the same each time.
 test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.installed graphon ## the whole suite, on a real broker and the real ClickHouse engine
-	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --ignore tests/model $(ARGS)
+	$(BIN)/python -m pytest tests/model
 
 EXAMPLES ?= 2000
 differential: $(VENV)/.installed graphon ## the same graphs on Dify's engine and here; EXAMPLES= of the generator
