@@ -88,15 +88,16 @@ class Runner:
 
         `start`: as in RunCommand.avsc, with nothing in it by reference.
         """
-        if self._options.every_node_a_hop or not _is_settled(workflow, start["trigger_log"]["created_at"]):
-            return None
-        command = command_of(start)
-        assert isinstance(command, Start)
-        if command.resumption is not None:
+        log = start["trigger_log"]
+        if self._options.every_node_a_hop or not _is_settled(workflow, log["created_at"]):
             return None
         try:
-            definition = self._library.compiled(workflow, entry=_entry(None, command))
+            definition = self._library.compiled(workflow, entry=log["root_node_id"] or "")
             if definition.waits:
+                return None
+            command = command_of(start)
+            assert isinstance(command, Start)
+            if command.resumption is not None:
                 return None
             advanced = advance(definition, None, command, round(now * 1e6), self._options)
         except (InvalidDefinition, NeedsValue):
