@@ -5,6 +5,7 @@ import secrets
 import shutil
 import signal
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
@@ -137,8 +138,41 @@ class Worker(Member):
         return await self.metric("hopline_assigned_partitions") > 0
 
 
-class Fleet:
-    """Used as an async context: starts everything, and leaves no process behind.
+async def answers(url: str) -> bool:
+    """Whether a server is there, whatever it says."""
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as http,
+            http.get(url),
+        ):
+            return True
+    except (aiohttp.ClientError, TimeoutError):
+        return False
+
+
+class Processes(ABC):
+    """Used as an async context: starts everything, and leaves no process behind."""
+
+    _stack: AsyncExitStack
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as starting:
+            await self._start(starting)
+            self._stack = starting.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    @abstractmethod
+    async def _start(self, stack: AsyncExitStack) -> None:
+        """Starts all, and puts how each is stopped on the stack before it is."""
+
+
+class Fleet(Processes):
+    """A broker, a front and workers.
 
     `front` is the process that holds ingress and sink. The broker is killed by nobody.
     """
@@ -152,22 +186,10 @@ class Fleet:
         self._env = env or {}
         self._worker_count = workers
         self._port = port
-        self._stack = AsyncExitStack()
         self.deployment = Deployment(f"http://127.0.0.1:{port}", self._api_key)
         self.kafka = KafkaSettings()
         self.broker_pid = 0
         self.workers: list[Worker] = []
-
-    async def __aenter__(self) -> Self:
-        async with AsyncExitStack() as starting:
-            await self._start(starting)
-            self._stack = starting.pop_all()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._stack.aclose()
 
     async def start_front(self) -> None:
         """Returns when the API answers. Raises `StartFailed`."""

@@ -7,15 +7,11 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
-
-import aiohttp
 
 from bench.chaos.clickhouse import dsn
 from bench.connection import Endpoint
 from bench.deployment import ID_HEADER, Deployment, Job
-from bench.fleet import Member, Worker, lasting_port
+from bench.fleet import Member, Processes, Worker, answers, lasting_port
 from bench.releases import ROOT, Release
 from cli.kafka.broker import EmbeddedBroker
 from cli.kafka.settings import BrokerSettings
@@ -74,9 +70,9 @@ class Seat:
             await self._member.stop()
 
 
-class Roles:
+class Roles(Processes):
     """A broker and a ClickHouse that stay, and around them two ingresses, two workers and a sink that are
-    restarted. Used as an async context: leaves no process behind."""
+    restarted."""
 
     def __init__(self, home: Path, release: Release) -> None:
         """All begin from `release`. `home` gets the state and the logs of all processes."""
@@ -88,19 +84,7 @@ class Roles:
         self._secret_key = secrets.token_urlsafe(32)
         self._ports = [lasting_port(), lasting_port()]
         self._clickhouse_port = lasting_port()
-        self._stack = AsyncExitStack()
         self.deployment = Deployment(self._addresses[1], self._api_key)
-
-    async def __aenter__(self) -> Self:
-        async with AsyncExitStack() as starting:
-            await self._start(starting)
-            self._stack = starting.pop_all()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._stack.aclose()
 
     def doors(self, job: Job) -> list[Endpoint]:
         """The endpoint of the job, at each of the ingresses."""
@@ -122,7 +106,7 @@ class Roles:
         stack.push_async_callback(engine.stop)
         program = await engine.start()
         await program.wait_until(
-            lambda: _answers(f"http://127.0.0.1:{self._clickhouse_port}/"), _START_TIMEOUT_S
+            lambda: answers(f"http://127.0.0.1:{self._clickhouse_port}/"), _START_TIMEOUT_S
         )
         self.seats = [Seat("sink", self._sink)]
         self.seats += [Seat(f"worker-{n}", self._worker(n)) for n in (1, 2)]
@@ -134,7 +118,7 @@ class Roles:
     def _sink(self, release: Release) -> tuple[Member, Ready]:
         port = lasting_port()
         own = {"HOPLINE_METRICS_PORT": str(port)}
-        return self._member("sink", release, own), lambda: _answers(f"http://127.0.0.1:{port}/metrics")
+        return self._member("sink", release, own), lambda: answers(f"http://127.0.0.1:{port}/metrics")
 
     def _worker(self, number: int) -> Make:
         def make(release: Release) -> tuple[Member, Ready]:
@@ -149,7 +133,7 @@ class Roles:
         def make(release: Release) -> tuple[Member, Ready]:
             port, name = self._ports[number - 1], f"ingress-{number}"
             own = {"HOPLINE_PORT": str(port), "HOPLINE_SPOOL_DIR": str(self._home / "spools" / name)}
-            return self._member(name, release, own), lambda: _answers(f"http://127.0.0.1:{port}/health")
+            return self._member(name, release, own), lambda: answers(f"http://127.0.0.1:{port}/health")
 
         return make
 
@@ -168,15 +152,3 @@ class Roles:
             # So that tasks and their results go from one release to the other and back.
             "HOPLINE_EVERY_NODE_A_HOP": "true",
         }
-
-
-async def _answers(url: str) -> bool:
-    """Whether a server is there, whatever it says."""
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as http,
-            http.get(url),
-        ):
-            return True
-    except (aiohttp.ClientError, TimeoutError):
-        return False

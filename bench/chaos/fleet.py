@@ -6,17 +6,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
-
-import aiohttp
 
 from bench.blows import Say
 from bench.chaos.clickhouse import dsn
 from bench.chaos.cluster import REPLICAS, ThreeBrokers
 from bench.chaos.places import Place
 from bench.deployment import Deployment
-from bench.fleet import Member, Worker, lasting_port
+from bench.fleet import Member, Processes, Worker, answers, lasting_port
 from transport.settings import KafkaSettings
 
 _START_TIMEOUT_S = 90.0
@@ -36,11 +32,8 @@ class Crew:
     partitions: int = 6
 
 
-class ChaosFleet:
-    """Used as an async context: starts everything, and leaves no process behind.
-
-    `home` gets the state of all, and a log of each.
-    """
+class ChaosFleet(Processes):
+    """`home` gets the state of all, and a log of each."""
 
     def __init__(self, home: Path, seed: int, say: Say, crew: Crew | None = None) -> None:
         """`seed` is the receiver's: it decides which of the side effects fail."""
@@ -51,21 +44,8 @@ class ChaosFleet:
         self._seed = seed
         self._secret_key = secrets.token_urlsafe(32)
         self._crew = crew or Crew()
-        self._stack = AsyncExitStack()
         self._receiver_port, self._clickhouse_port = lasting_port(), lasting_port()
         self._ports = [lasting_port() for _ in range(self._crew.ingresses)]
-
-    async def __aenter__(self) -> Self:
-        self.home.mkdir(parents=True, exist_ok=True)
-        async with AsyncExitStack() as starting:
-            await self._start(starting)
-            self._stack = starting.pop_all()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._stack.aclose()
 
     @property
     def addresses(self) -> list[str]:
@@ -91,6 +71,7 @@ class ChaosFleet:
         return self.home / "workers" / worker.name
 
     async def _start(self, stack: AsyncExitStack) -> None:
+        self.home.mkdir(parents=True, exist_ok=True)
         self.cluster = await stack.enter_async_context(ThreeBrokers(self.home))
         self.kafka = KafkaSettings(
             bootstrap_servers=self.cluster.bootstrap_servers,
@@ -99,7 +80,7 @@ class ChaosFleet:
         )
         self.brokers = [Place(broker, self._say) for broker in self.cluster.brokers]
         self._say("three brokers are one Kafka")
-        await self._start_one(stack, self._receiver(), lambda: _answers(self.receiver_url))
+        await self._start_one(stack, self._receiver(), lambda: answers(self.receiver_url))
         clickhouse = self._clickhouse()
         await self._start_one(stack, clickhouse, self._clickhouse_answers)
         self.clickhouse = Place(clickhouse, self._say)
@@ -141,12 +122,12 @@ class ChaosFleet:
         return self._member("clickhouse", [*argv, "--directory", str(self.home / "clickhouse")])
 
     async def _clickhouse_answers(self) -> bool:
-        return await _answers(f"http://127.0.0.1:{self._clickhouse_port}/")
+        return await answers(f"http://127.0.0.1:{self._clickhouse_port}/")
 
     def _sink(self, name: str, _: int) -> tuple[Member, Callable[[], Awaitable[bool]]]:
         port = lasting_port()
         sink = self._member(name, [_HOPLINE, "sink"], {"HOPLINE_METRICS_PORT": str(port)})
-        return sink, lambda: _answers(f"http://127.0.0.1:{port}/metrics")
+        return sink, lambda: answers(f"http://127.0.0.1:{port}/metrics")
 
     def _worker(self, name: str, _: int) -> tuple[Member, Callable[[], Awaitable[bool]]]:
         worker = Worker(
@@ -157,7 +138,7 @@ class ChaosFleet:
     def _ingress(self, name: str, index: int) -> tuple[Member, Callable[[], Awaitable[bool]]]:
         own = {"HOPLINE_PORT": str(self._ports[index]), "HOPLINE_SPOOL_DIR": str(self.home / "spools" / name)}
         ingress = self._member(name, [_HOPLINE, "ingress"], own)
-        return ingress, lambda: _answers(f"{self.addresses[index]}/health")
+        return ingress, lambda: answers(f"{self.addresses[index]}/health")
 
     def _member(self, name: str, argv: list[str], own: dict[str, str] | None = None) -> Member:
         env = {**self._settings(), **(own or {})}
@@ -179,15 +160,3 @@ class ChaosFleet:
             "HOPLINE_MANUAL_INTERVAL_S": "0",
             "PYTHONPATH": str(_ROOT),
         }
-
-
-async def _answers(url: str) -> bool:
-    """Whether a server is there, whatever it says."""
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as http,
-            http.get(url),
-        ):
-            return True
-    except (aiohttp.ClientError, TimeoutError):
-        return False
