@@ -184,17 +184,20 @@ class _Finished:
     def __init__(self, event: asyncio.Event) -> None:
         self._event = event
 
-    def batch(self, stage: str, records: int, seconds: float) -> None:
+    def batch(self, stage: str, records: int, seconds: float, delay_s: float) -> None:
         """The batch is confirmed."""
         self._event.set()
 
     def task(self, stage: str, seconds: float) -> None:
         """Not counted."""
 
+    def waited(self, topic: str, delay_s: float) -> None:
+        """Not counted."""
+
     def dead_letter(self, stage: str, reason: str) -> None:
         """Not counted."""
 
-    def due(self, stage: str, rows: int) -> None:
+    def due(self, stage: str, rows: int, late_s: float) -> None:
         """Not counted."""
 
     def ready(self, partitions: int, seconds: float) -> None:

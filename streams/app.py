@@ -33,7 +33,7 @@ from streams.shell.stage import Stage, TaskStage
 from streams.shell.worker import Worker
 from streams.sources.commands import TOPIC as source_commands
 from streams.sources.opening import open_sources
-from streams.status import Held, worker_lag, worker_status
+from streams.status import Held, Tables, worker_lag, worker_status
 from streams.subscriptions.app import open_subscriptions
 from transport.admin import partition_counts
 from transport.cancellations import CancellationFeed
@@ -95,7 +95,7 @@ async def run_worker(
             secret_key=settings.secret_key,
             public_url=settings.public_url,
             partitions=partial(_partitions, kafka, source_commands),
-            metrics=SourceMetrics(metrics.registry),
+            metrics=SourceMetrics(registry),
         )
         stages.append(await stack.enter_async_context(sources))
         subscriptions = open_subscriptions(
@@ -116,11 +116,14 @@ async def run_worker(
             producer,
             partial(dead_letter, codec),
             keep=values.put_all,
-            metrics=metrics,
+            metrics=metrics.shell,
         )
-        Held(worker, producer, registry)
+        Held(worker, producer, registry, settings.executor_concurrency)
+        tables = Tables(worker, registry)
         status, lag = worker_status(worker, feed), worker_lag(kafka, shell.group, worker, registry)
-        await stack.enter_async_context(status_served(status, settings.metrics_port, registry, lag))
+        await stack.enter_async_context(
+            status_served(status, settings.metrics_port, registry, lag, tables.measure)
+        )
         await worker.start()
         return await worker.run_until(stop)
 
@@ -144,6 +147,7 @@ def _stages(
         metrics.command,
         fetcher=Fetcher(values),
         offload=offload,
+        ended=metrics.run_ended,
     )
     router = Router(feed, codec, metrics.event, offload, runner.run_whole)
     calls = WorkflowCalls(feed, Catalog(feed.definitions, secrets), settings.run_max_call_depth)
@@ -159,7 +163,7 @@ def _stages(
         interruptions=interruptions,
         unwanted=metrics.unwanted,
     )
-    schedules = Schedules(feed, codec)
+    schedules = Schedules(feed, codec, metrics.schedules)
     gates = Gates(codec, Fetcher(values))
     conversations = Conversations(
         feed,

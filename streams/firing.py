@@ -32,6 +32,15 @@ class Firing(NamedTuple):
     """Why nothing is started; the trigger log says so."""
     backfill_id: str = ""
     """Each backfill fires its times anew."""
+    missed: bool = False
+    """Nothing is started since its time has passed, as its policy wants it."""
+
+    @property
+    def outcome(self) -> str:
+        """For the metrics: fired, missed or overlapped."""
+        if self.refusal is None:
+            return "fired"
+        return "missed" if self.missed else "overlapped"
 
 
 @dataclass(slots=True)
@@ -69,7 +78,7 @@ def fire(row: ScheduleRow, now_us: int) -> Fired:
     if due:
         fired.row.next_us = row.config.next_after(due[-1])
         for at_us, missed in _caught_up(row, due, now_us):
-            _fire_one(fired, Firing(at_us, at_us, missed))
+            _fire_one(fired, Firing(at_us, at_us, missed, missed=missed is not None))
     if due and len(due) < MOST_AT_ONCE:
         fired.row.over.clear()  # They were of times that were due when they ended.
     return fired

@@ -43,6 +43,9 @@ _KEPT_ON_S = 600.0
 Count = Callable[[str, str], None]
 """Told the kind of each command and its outcome: applied or stale."""
 
+Ended = Callable[[str], None]
+"""Told the status of each run that ends."""
+
 
 _KINDS: dict[type[Command], str] = {
     Start: "START",
@@ -66,6 +69,7 @@ class Runner:
         *,
         fetcher: Fetcher,
         offload: Offload,
+        ended: Ended,
     ) -> None:
         self._feed = feed
         self._library = Library(feed.definitions)
@@ -73,6 +77,7 @@ class Runner:
         self._options = options
         self._finished_ttl_s = finished_ttl_s
         self._count = count
+        self._ended = ended
         self._fetcher = fetcher
         self._following = Following(feed=feed, codec=codec, fetcher=fetcher, offload=offload)
 
@@ -107,6 +112,7 @@ class Runner:
         decision = Decision()
         self._following.add(advanced.effects, Run(advanced.state, workflow, None, headers), decision)
         self._count("START", "applied")
+        self._ended(advanced.state.status)
         return decision
 
     def decide(self, record: Record, kept: Kept, now: float) -> Decision:
@@ -220,6 +226,8 @@ class Runner:
             if not (standing.state is None and advanced.state.ended):
                 self._write(advanced.state, standing.pinned, now, decision)
             self._count(kind, "applied")
+            if advanced.state.ended:
+                self._ended(advanced.state.status)
         if advanced.state is not None:
             self._fetcher.used(advanced.state.run_id)
         return decision

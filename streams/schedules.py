@@ -6,8 +6,9 @@ from schemas.codec import Codec
 from schemas.codec import Record as AvroRecord
 from schemas.ids import entity_id, schedule_event_id
 from schemas.models import AppTrigger
-from schemas.triggers.schedule import ScheduleConfig, from_us
+from schemas.triggers.schedule import ScheduleConfig, from_us, jitter_us
 from streams.firing import Fired, Firing, ended, fire, identity_of, install, key_of
+from streams.metrics import ScheduleMetrics
 from streams.schedule_rows import Backfill, ScheduleRow, row_due
 from streams.shell.stage import Decision, Kept, Record, Stage
 from transport.definitions import TRIGGERS, WORKFLOWS
@@ -21,9 +22,10 @@ _DEDUP_WINDOW_MS = 7 * 24 * 3_600_000
 class Schedules:
     """Reads `schedule.commands`; keeps `schedules`; writes `trigger.events`, and cancels runs."""
 
-    def __init__(self, feed: DefinitionsFeed, codec: Codec) -> None:
+    def __init__(self, feed: DefinitionsFeed, codec: Codec, metrics: ScheduleMetrics) -> None:
         self._feed = feed
         self._codec = codec
+        self._metrics = metrics
 
     def stage(self) -> Stage:
         """The declaration that the shell runs."""
@@ -56,10 +58,17 @@ class Schedules:
 
     def on_due(self, key: str, row: bytes, kept: Kept, now: float) -> Decision:
         """A time has come."""
-        return self._decision(fire(ScheduleRow.decode(row), int(now * 1e6)), now)
+        fired = fire(ScheduleRow.decode(row), int(now * 1e6))
+        times = [one.at_us for one in fired.firings if one.refusal is None and not one.backfill_id]
+        if times:
+            trigger, config = fired.row.trigger, fired.row.config
+            self._metrics.fired(now - (min(times) + jitter_us(trigger.id, config)) / 1e6)
+        return self._decision(fired, now)
 
     def _decision(self, fired: Fired, now: float) -> Decision:
         trigger = fired.row.trigger
+        for firing in fired.firings:
+            self._metrics.firing(firing.outcome)
         sends = [self._cancel(trigger, run_id, now) for run_id in fired.cancelled]
         sends += [self._event(fired.row, firing) for firing in fired.firings]
         return Decision(sends, {trigger.id: fired.row.encode()})

@@ -5,7 +5,7 @@ In a thread of its own, so that it answers also while the loop of the role does 
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from socketserver import TCPServer
@@ -16,10 +16,9 @@ from wsgiref.types import StartResponse
 
 import orjson
 from prometheus_client import CollectorRegistry, make_wsgi_app
-from prometheus_client.gc_collector import GCCollector
-from prometheus_client.process_collector import ProcessCollector
 
 from transport.lag import LagMeter
+from transport.metrics import LoopDelay, describe_process
 
 HEALTHY, DEGRADED, UNHEALTHY = "healthy", "degraded", "unhealthy"
 
@@ -48,7 +47,7 @@ class Status:
     """Live: the loop turns. Ready: no component is `unhealthy`, so the role does its work."""
 
     def __init__(self, service: str, components: Components, clock: Callable[[], float] = monotonic) -> None:
-        self._service = service
+        self.service = service
         self._components = components
         self._clock = clock
         self._turned_at = clock()
@@ -64,8 +63,8 @@ class Status:
         stalled_s = self._clock() - self._turned_at
         if stalled_s > _STALLED_S:
             detail = f"the event loop has not turned for {stalled_s:.0f} s"
-            return False, {"service": self._service, "status": UNHEALTHY, "detail": detail}
-        return True, {"service": self._service, "status": HEALTHY}
+            return False, {"service": self.service, "status": UNHEALTHY, "detail": detail}
+        return True, {"service": self.service, "status": HEALTHY}
 
     def ready(self) -> Answer:
         """For a readiness check, with each component."""
@@ -94,24 +93,29 @@ def serving(port: int, status: Status, registry: CollectorRegistry) -> Iterator[
 
 @asynccontextmanager
 async def status_served(
-    status: Status, port: int, registry: CollectorRegistry, lag: Callable[[], LagMeter]
+    status: Status,
+    port: int,
+    registry: CollectorRegistry,
+    lag: Callable[[], LagMeter],
+    *measures: Callable[[], Coroutine[Any, Any, None]],
 ) -> AsyncIterator[None]:
     """Serves and measures until it is left; with port 0 it does nothing. Raises `OSError`.
 
-    `lag` makes what knows how far the role is behind.
+    `lag` makes what knows how far the role is behind. `measures` go on beside it, on the loop.
     """
     if not port:
         yield
         return
-    ProcessCollector(registry=registry)
-    GCCollector(registry=registry)
+    describe_process(registry, status.service.removeprefix("hopline-"))
+    delay = LoopDelay(registry)
     with serving(port, status, registry), lag().measuring():
-        beating = asyncio.create_task(status.beat())
+        beside = [asyncio.create_task(one()) for one in (status.beat, delay.measure, *measures)]
         try:
             yield
         finally:
-            beating.cancel()
-            await asyncio.gather(beating, return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
 
 
 class _Server(WSGIServer):

@@ -96,6 +96,18 @@ class OrderedStage:
         self._idle = asyncio.Event()
         self._idle.set()
 
+    @property
+    def name(self) -> str:
+        """Of the stage."""
+        return self._stage.name
+
+    def overdue_s(self) -> float | None:
+        """How long the earliest row has been due, 0 for one in the future; None where rows have no times."""
+        if self._table is None or self._stage.due is None:
+            return None
+        next_due = self._table.next_due
+        return 0.0 if next_due is None else max(0.0, self._clock() - next_due)
+
     def serve(self, assignment: Assignment) -> None:
         """The tables are recovered: rows that are due may be served."""
         self._assignment = assignment
@@ -164,12 +176,14 @@ class OrderedStage:
         as that one asks."""
         began = perf_counter()
         turn = _Turn(self._table, self._clock())
+        waited_s = turn.now - pending[0][1].timestamp_ms / 1000 if pending else 0.0
         if self._serves_due(assignment):
             await self._decide_due(turn, assignment)
         not_yet = await self._decide_records(turn, pending, assignment) or turn.not_yet
         await self._confirm(turn, assignment)
         if turn.records:
-            self._metrics.batch(self._stage.name, turn.records, perf_counter() - began)
+            seconds = perf_counter() - began
+            self._metrics.batch(self._stage.name, turn.records, seconds, waited_s + seconds)
         if not_yet is not None:
             await _either(not_yet.wait, assignment.released)
 
@@ -225,7 +239,7 @@ class OrderedStage:
                     turn.again[partition, key] = turn.now + decision.again_s
                 served += 1
         if served:
-            self._metrics.due(self._stage.name, served)
+            self._metrics.due(self._stage.name, served, self._table.late_s(turn.now))
 
     def _decide_row(self, partition: int, key: str, value: bytes, turn: _Turn) -> Decision:
         try:

@@ -93,11 +93,16 @@ class Reader:
         self._on_ready = on_ready
         self._current: Assignment | None = None
         self._changed = asyncio.Event()
+        self.rows_read = 0
+        """Of changelogs, since the process began."""
+        self.rows_left = 0
+        """To be read before the assignment is ready, those that compaction has removed included."""
 
     def assign(self, assignment: Assignment | None) -> None:
         """Replaces the assignment; None while there is none. What was fetched under an older one is
         dropped."""
         self._current = assignment
+        self.rows_left = 0
         self._changed.set()
         self._room.set()
 
@@ -151,11 +156,8 @@ class Reader:
         missing = {tp: bounds[tp][1] for tp, start in starts.items() if start < bounds[tp][1]}
         if not missing:
             return
-        log.info(
-            "recovering %d rows of %d partitions",
-            sum(missing[tp] - starts[tp] for tp in missing),
-            len(missing),
-        )
+        self.rows_left = sum(missing[tp] - starts[tp] for tp in missing)
+        log.info("recovering %d rows of %d partitions", self.rows_left, len(missing))
         await self._source.seek({tp: starts[tp] for tp in missing})
         while missing and self._current is assignment:
             fetched = await self._source.fetch(missing, _FETCH_S)
@@ -165,13 +167,16 @@ class Reader:
                 if tp in missing:
                     self._apply(tp, records)
             # The position and not the last record: compaction may have removed the last ones.
-            for tp, position in (await self._source.positions(missing)).items():
+            positions = await self._source.positions(missing)
+            self.rows_left = sum(max(0, missing[tp] - position) for tp, position in positions.items())
+            for tp, position in positions.items():
                 if position >= missing[tp]:
                     self._tables[tp.topic].recovered(tp.partition, position - 1)
                     del missing[tp]
 
     def _apply(self, tp: TopicPartition, records: Sequence[RawRecord]) -> None:
         rows = [_recovered(r.key, r) for r in records if r.key is not None]
+        self.rows_read += len(records)
         self._tables[tp.topic].recover(tp.partition, rows, records[-1].offset)
 
     async def _correct(self, assignment: Assignment, changelogs: set[TopicPartition]) -> None:

@@ -20,7 +20,7 @@ from streams.shell.due import Due, DueOf, DueQueue
 from streams.shell.due_column import DueColumn, column_families
 from streams.shell.due_index import DueIndex
 from streams.shell.errors import StoreDamaged, StoreUnusable
-from streams.shell.rows import Epoch, Mark, Write
+from streams.shell.rows import Epoch, Mark, RowsSize, Write
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +32,9 @@ _CACHE_BYTES = 64 * 1024 * 1024
 _BITS_PER_KEY = 10
 _WAL_BYTES = 4 * _WRITE_BUFFER_BYTES
 """What a start has to read again at most. A family that is seldom written would keep more."""
+
+_KEYS = "rocksdb.estimate-num-keys"
+_SIZES = ("rocksdb.total-sst-files-size", "rocksdb.cur-size-active-mem-table")
 
 _GONE = ".gone"
 _DAMAGED = ".damaged"
@@ -163,6 +166,13 @@ class RocksRows:
             last = key
             yield key.decode()
         self._ensure_end(partition, last)
+
+    def size(self, partition: int) -> RowsSize:
+        """RocksDB's own estimate: a row that was written twice counts twice until it is merged."""
+        database = self._dbs[partition]
+        size_bytes = sum(database.property_int_value(name) or 0 for name in _SIZES)
+        # The mark is no row.
+        return RowsSize(max(0, (database.property_int_value(_KEYS) or 0) - 1), size_bytes)
 
     def _dues(self, partition: int, begin: bytes, limit: int) -> Sequence[bytes]:
         found: Sequence[bytes] | None

@@ -48,6 +48,14 @@ class Mark(NamedTuple):
     """The greatest epoch up to there."""
 
 
+class RowsSize(NamedTuple):
+    """What the rows of a partition take, as far as it is known without reading them."""
+
+    rows: int
+    size_bytes: int
+    """Of keys and values, in memory and on the disk."""
+
+
 class Rows(Protocol):
     """One table's rows, by partition. No method blocks for longer than a local disk does.
 
@@ -77,6 +85,9 @@ class Rows(Protocol):
     def items(self, partition: int) -> Iterator[tuple[str, bytes]]:
         """All rows of an open partition."""
 
+    def size(self, partition: int) -> RowsSize:
+        """Of an open partition. Cheap, however many there are."""
+
     def under(self, partition: int, prefix: str) -> Iterator[str]:
         """The keys of an open partition that begin with `prefix`, in order. It ends with `BREAK` and has no
         other: so it costs what it finds, wherever the rows are kept."""
@@ -88,23 +99,27 @@ class MemoryRows:
     def __init__(self) -> None:
         self._rows: dict[int, dict[str, bytes]] = {}
         self._together: dict[int, dict[str, set[str]]] = {}
+        self._bytes: dict[int, int] = {}
         self._marks: dict[int, Mark] = {}
         self._queues: dict[int, DueHeap] = {}
 
     def open(self, partition: int) -> Mark | None:
         self._rows.setdefault(partition, {})
         self._together.setdefault(partition, {})
+        self._bytes.setdefault(partition, 0)
         return self._marks.get(partition)
 
     def close(self, partition: int) -> None:
         self._rows.pop(partition, None)
         self._together.pop(partition, None)
+        self._bytes.pop(partition, None)
         self._marks.pop(partition, None)
         self._queues.pop(partition, None)
 
     def clear(self, partition: int) -> None:
         self._rows[partition] = {}
         self._together[partition] = {}
+        self._bytes[partition] = 0
         self._marks.pop(partition, None)
         self._queues.pop(partition, None)
 
@@ -112,14 +127,17 @@ class MemoryRows:
         return self._rows[partition].get(key)
 
     def apply(self, partition: int, writes: Sequence[Write], mark: Mark, dues: Sequence[Due] = ()) -> None:
-        rows = self._rows[partition]
+        rows, grown = self._rows[partition], 0
         for key, value in writes:
-            if value is None:
-                rows.pop(key, None)
-            else:
+            before = rows.pop(key, None)
+            if before is not None:
+                grown -= len(key) + len(before)
+            if value is not None:
                 rows[key] = value
+                grown += len(key) + len(value)
             if BREAK in key:
                 self._note(partition, key, there=value is not None)
+        self._bytes[partition] += grown
         self._marks[partition] = mark
         if dues:
             self._queues[partition].enter(dues, rows)
@@ -132,6 +150,9 @@ class MemoryRows:
 
     def under(self, partition: int, prefix: str) -> Iterator[str]:
         return iter(sorted(self._together[partition].get(prefix, ())))
+
+    def size(self, partition: int) -> RowsSize:
+        return RowsSize(len(self._rows[partition]), self._bytes[partition])
 
     def _note(self, partition: int, key: str, *, there: bool) -> None:
         prefix = key[: key.index(BREAK) + 1]

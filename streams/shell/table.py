@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from streams.shell.due import Due, DueOf
 from streams.shell.errors import ForeignWriter, StoreDamaged, TooNew
 from streams.shell.replay import NO_EPOCH, Recovered, Replay, followers, owner_of
-from streams.shell.rows import Epoch, Mark, Rows, Write
+from streams.shell.rows import Epoch, Mark, Rows, RowsSize, Write
 from streams.shell.stage import Stage
 from transport.producer import Send
 
@@ -199,6 +199,16 @@ class Table:
                 surfaced.setdefault(key, []).append(at)
                 named[partition, key] = None
         return list(named)
+
+    def late_s(self, now: float) -> float:
+        """How long the earliest row that `due` has named has waited to be served, in seconds."""
+        # Of each partition they have surfaced in the order of their times.
+        firsts = (next(iter(surfaced.values())) for surfaced in self._surfaced.values() if surfaced)
+        return max((now - times[0] for times in firsts), default=0.0)
+
+    def sizes(self) -> Iterator[RowsSize]:
+        """What each open partition takes."""
+        return map(self._rows.size, self._marks)
 
     def is_due(self, key: str, value: bytes, now: float) -> bool:
         """Whether a row wants attention now."""

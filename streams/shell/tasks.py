@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Coroutine
 from dataclasses import dataclass
-from time import perf_counter
+from time import perf_counter, time
 from typing import Any
 
 from schemas.letters import is_meant_for
@@ -69,6 +69,8 @@ class ConcurrentStage:
                 await self._first_of(self._slot.wait())
                 continue
             for delivery in self._inbox.take(Limits(free, _ONE_BATCH_BYTES)):
+                first = delivery.records[0]
+                self._metrics.waited(first.topic, time() - first.timestamp_ms / 1000)
                 for record in delivery.records:
                     self._begin(delivery.assignment, delivery.tp, record)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from time import monotonic, time
 from typing import Any
@@ -19,7 +19,7 @@ from streams.shell.quiet import quieten
 from streams.shell.reader import Reader
 from streams.shell.repairs import ShellThread, new_app
 from streams.shell.rocks import RocksRows, new_cache
-from streams.shell.rows import MemoryRows, Rows
+from streams.shell.rows import MemoryRows, Rows, RowsSize
 from streams.shell.settings import ShellSettings
 from streams.shell.source import KafkaSource
 from streams.shell.stage import Stage, TaskStage
@@ -156,6 +156,20 @@ class Worker:
     def running(self) -> int:
         """Tasks under way."""
         return sum(runner.running for runner in self._tasks)
+
+    def recovery(self) -> tuple[int, int]:
+        """Rows of changelogs that were read since the process began, and that are left to be read."""
+        return self._reader.rows_read, self._reader.rows_left
+
+    # For whoever watches, on the loop's thread --------------------------------------------------------
+
+    def sizes(self) -> dict[str, RowsSize]:
+        """What each table takes in the partitions that are here."""
+        return {table.name: _total(table.sizes()) for table in self._tables.values()}
+
+    def overdue_s(self) -> dict[str, float]:
+        """By stage whose rows have times: how long the earliest has been due, 0 for one in the future."""
+        return {runner.name: late for runner in self._ordered if (late := runner.overdue_s()) is not None}
 
     # Faust calls these, see `repairs.ShellHooks` ------------------------------------------------------
 
@@ -323,3 +337,8 @@ class Worker:
             raise ValueError(f"two stages read {source}")
         inbox = self._inboxes[topic] = Inbox(held, self._room, filled)
         return inbox
+
+
+def _total(sizes: Iterable[RowsSize]) -> RowsSize:
+    found = list(sizes)
+    return RowsSize(sum(one.rows for one in found), sum(one.size_bytes for one in found))

@@ -39,14 +39,16 @@ class Counts:
         self.due_rows = 0
         self.reasons: list[str] = []
 
-    def batch(self, stage: str, records: int, seconds: float) -> None: ...
+    def batch(self, stage: str, records: int, seconds: float, delay_s: float) -> None: ...
 
     def task(self, stage: str, seconds: float) -> None: ...
+
+    def waited(self, topic: str, delay_s: float) -> None: ...
 
     def dead_letter(self, stage: str, reason: str) -> None:
         self.reasons.append(reason)
 
-    def due(self, stage: str, rows: int) -> None:
+    def due(self, stage: str, rows: int, late_s: float) -> None:
         self.due_rows += rows
 
     def ready(self, partitions: int, seconds: float) -> None: ...

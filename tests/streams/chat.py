@@ -89,7 +89,7 @@ class Chat:
         feed, self.fetcher = cast(DefinitionsFeed, self.feed), Fetcher(self.values)
         settings = {"most_turns": 100, "ttl_s": TTL_S, "wait_s": WAIT_S, **settings}
         self.conversations = Conversations(feed, CODEC, self.fetcher, **settings)
-        options = {"fetcher": self.fetcher, "offload": Offload()}
+        options = {"fetcher": self.fetcher, "offload": Offload(), "ended": lambda _: None}
         self.runner = Runner(feed, CODEC, Options(), 3600.0, lambda *_: None, **options)
         self.table = KeptRows()
         self.told: list[dict[str, Any]] = []

@@ -83,7 +83,7 @@ class Town:
         values = ValueStore(Storage(MemoryStore()))
         self.values = values
         reading = cast(DefinitionsFeed, feed)
-        outside = {"fetcher": Fetcher(values), "offload": Offload()}
+        outside = {"fetcher": Fetcher(values), "offload": Offload(), "ended": lambda _: None}
         self.runner = Runner(reading, CODEC, Options(), 3600.0, lambda *_: None, **outside)  # type: ignore[arg-type]
         calls = WorkflowCalls(reading, Catalog(self.definitions, BOX), max_depth)
         self.executor = Executor(

@@ -95,6 +95,7 @@ class Plant:
             lambda *_: None,
             fetcher=Fetcher(self.engine_values),
             offload=Offload(mode),
+            ended=lambda _: None,
         )
         calls = WorkflowCalls(feed, Catalog(feed.definitions, None), 5)
         self.executor = Executor(

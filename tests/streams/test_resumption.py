@@ -42,7 +42,7 @@ class Bench(test_runner.Bench):
         self.values = ValueStore(Storage(MemoryStore()), cache_bytes=0)
         self.runner = Runner(
             cast(DefinitionsFeed, self.feed), CODEC, Options(), 3600.0, lambda *o: self.outcomes.append(o),
-            fetcher=Fetcher(self.values), offload=Offload(),
+            fetcher=Fetcher(self.values), offload=Offload(), ended=lambda _: None,
         )  # fmt: skip
 
     def resumed(self, document: str) -> dict[str, list[dict[str, Any]]]:

@@ -74,6 +74,7 @@ class Bench:
         self.change(graph)
         self.table = KeptRows()
         self.outcomes: list[tuple[str, str]] = []
+        self.ended: list[str] = []
         self.runner = Runner(
             cast(DefinitionsFeed, self.feed),
             CODEC,
@@ -82,6 +83,7 @@ class Bench:
             lambda *o: self.outcomes.append(o),
             fetcher=Fetcher(ValueStore(Storage(MemoryStore()))),
             offload=Offload(),
+            ended=self.ended.append,
         )
 
     def change(self, graph: dict[str, Any]) -> None:
@@ -166,12 +168,14 @@ def test_a_run_that_waits_has_a_row_until_its_result_comes() -> None:
 def test_a_late_or_repeated_command_of_a_finished_run_changes_nothing() -> None:
     bench = Bench(WAITING)
     bench.start()
+    assert bench.ended == []
     bench.result()
     row = bench.table[RUN]
     for again in (bench.start, bench.result):
         assert not any(again().values())
     assert bench.table[RUN] == row
     assert bench.outcomes[-2:] == [("START", "stale"), ("NODE_RESULT", "stale")]
+    assert bench.ended == ["SUCCEEDED"]
 
 
 def test_a_result_for_a_run_that_nobody_knows_is_stale() -> None:

@@ -4,9 +4,11 @@ from typing import Any, cast
 
 import orjson
 import pytest
+from prometheus_client import CollectorRegistry
 
 from schemas.codec import SingleObjectCodec
 from schemas.models import AppTrigger, AppTriggerStatus
+from streams.metrics import ScheduleMetrics
 from streams.schedules import Schedules
 from streams.shell.stage import Decision, Record
 from tests.streams.kept import KeptRows
@@ -25,7 +27,8 @@ class Clockwork:
     """The stage with its table."""
 
     def __init__(self) -> None:
-        self.stage = Schedules(cast(DefinitionsFeed, Feed()), CODEC)
+        self.registry = CollectorRegistry()
+        self.stage = Schedules(cast(DefinitionsFeed, Feed()), CODEC, ScheduleMetrics(self.registry))
         self.table = KeptRows()
 
     def tell(self, kind: str, payload: Any, at_s: float = 0) -> list[dict[str, Any]]:
@@ -39,6 +42,9 @@ class Clockwork:
 
     def pass_time(self, to_s: float) -> list[dict[str, Any]]:
         return self.carry_out(self.stage.on_due("s1", self.table["s1"], self.table, START_S + to_s))
+
+    def counted(self, outcome: str) -> float | None:
+        return self.registry.get_sample_value("hopline_schedule_firings_total", {"outcome": outcome})
 
     def carry_out(self, decision: Decision) -> list[dict[str, Any]]:
         for key, row in decision.writes.items():
@@ -90,6 +96,19 @@ def test_what_is_old_or_for_nobody_changes_nothing() -> None:
     assert clock.table["s1"] == row
     clock.tell("REMOVE", {})
     assert clock.table == {}
+
+
+def test_what_becomes_of_its_times_is_counted() -> None:
+    clock = Clockwork()
+    clock.tell("SET", trigger(config={"overlap": "skip", "catch_up": "none"}))
+    clock.pass_time(60.5)
+    clock.pass_time(120.5)
+    clock.pass_time(305)
+    assert clock.counted("fired") == 1
+    assert clock.counted("overlapped") == 2, "of 120 s, and of 300 s"
+    assert clock.counted("missed") == 2, "of 180 s and 240 s"
+    assert clock.registry.get_sample_value("hopline_schedule_late_seconds_sum") == pytest.approx(0.5)
+    assert clock.registry.get_sample_value("hopline_schedule_late_seconds_count") == 1
 
 
 def test_the_run_before_is_cancelled() -> None:

@@ -55,6 +55,7 @@ class Bench(RouterBench):
     ) -> None:
         super().__init__()
         self.commands: list[tuple[str, str]] = []
+        self.ended: list[str] = []
         feed, offload = cast(DefinitionsFeed, self.feed), Offload()
         self.runner = Runner(
             feed,
@@ -64,6 +65,7 @@ class Bench(RouterBench):
             lambda *told: self.commands.append(told),
             fetcher=Fetcher(ValueStore(Storage(MemoryStore()))),
             offload=offload,
+            ended=self.ended.append,
         )
         self.router = Router(feed, CODEC, self.outcomes.append, offload, self.runner.run_whole)
         workflow = {"id": "flow", "app_id": "app", "type": WorkflowType.WORKFLOW, "graph": graph}
@@ -100,6 +102,7 @@ def test_a_run_without_waiting_is_told_whole_where_its_event_is_routed() -> None
     assert [execution["node_id"] for execution in sent["node.executions"]] == ["start", "end"]
     assert not sent["run.commands"]
     assert bench.commands == [("START", "applied")]
+    assert bench.ended == ["SUCCEEDED"]
 
 
 @pytest.mark.parametrize("graph", [PURE, FAILING])

@@ -10,7 +10,7 @@ import pytest
 from streams.shell.assignment import Assignment
 from streams.shell.errors import Fatal, ForeignWriter, Unconfirmed
 from streams.shell.inbox import Delivery, Inbox
-from streams.shell.metrics import NoMetrics
+from streams.shell.metrics import NoMetrics, ShellMetrics
 from streams.shell.offsets import TopicPartition
 from streams.shell.ordered import OrderedStage
 from streams.shell.outbox import Keep, Outbox
@@ -45,6 +45,7 @@ class Running:
         producer: FakeProducer,
         upload: Keep | None = None,
         clock: Callable[[], float] = lambda: 100.0,
+        metrics: ShellMetrics | None = None,
     ) -> None:
         self.table = Table(stage, MemoryRows())
         self.table.open(0, 0, 0, 1)
@@ -57,7 +58,7 @@ class Running:
             bury,
             settings=SETTINGS,
             clock=clock,
-            metrics=NoMetrics(),
+            metrics=metrics or NoMetrics(),
         )
 
     @asynccontextmanager

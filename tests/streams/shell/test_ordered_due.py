@@ -64,3 +64,25 @@ async def test_what_is_decided_does_not_wait_for_all_the_records_behind_it(
             while assignment.offsets.unfinished():  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
     assert sent_before == [0, 1, 2]
+
+
+async def test_records_are_decided_as_if_nothing_had_been_due(
+    producer: FakeProducer, assignment: Assignment, deliver: Deliver
+) -> None:
+    """Whoever decides them again after a crash has not served it yet."""
+
+    def found(record: Record, kept: Kept, now: float) -> Decision:
+        return Decision([Send("out", record.key, kept.get("row"))], {"row": b"200"})
+
+    def again(key: str, value: bytes, kept: Kept, now: float) -> Decision:
+        raise AssertionError("it is not due any more")
+
+    stage = Stage("s", "source", found, "t", due=lambda key, value: float(value), on_due=again)
+    running = Running(stage, producer)
+    running.table.recover(0, [Recovered("row", b"99", None, 0)], 0)
+    producer.ends["changelog.t"] = 1
+    running.inbox.put(deliver(assignment, [(0, b"a")]))
+    async with running.run():
+        running.runner.serve(assignment)
+        await asyncio.sleep(0.05)
+    assert [(send.topic, send.value) for send in producer.sent] == [("out", b"99"), ("changelog.t", b"200")]

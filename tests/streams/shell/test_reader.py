@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -137,6 +138,27 @@ async def eventually(done: Callable[[], bool]) -> None:
     async with asyncio.timeout(2):
         while not done():  # noqa: ASYNC110
             await asyncio.sleep(0.001)
+
+
+async def test_recovery_says_how_much_is_left(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [Raw(offset, b"1", b"%d" % offset) for offset in range(6)]
+    parts.source.logs[CHANGELOG] = rows
+    seen: list[tuple[int, int]] = []
+    fetch = parts.source.fetch
+
+    async def few(partitions: Collection[TopicPartition], timeout_s: float) -> Any:
+        seen.append((parts.reader.rows_read, parts.reader.rows_left))
+        parts.source.logs[CHANGELOG] = rows[: 2 * len(seen)]
+        found = await fetch(partitions, timeout_s)
+        parts.source.logs[CHANGELOG] = rows
+        return found
+
+    monkeypatch.setattr(parts.source, "fetch", few)
+    async with running(parts):
+        parts.assign()
+        await eventually(lambda: bool(parts.ready))
+    assert seen[:3] == [(0, 6), (2, 4), (4, 2)]
+    assert (parts.reader.rows_read, parts.reader.rows_left) == (6, 0)
 
 
 async def test_tables_are_recovered_before_anything_is_delivered(parts: Parts) -> None:

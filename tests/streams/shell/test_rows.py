@@ -46,6 +46,24 @@ def test_partitions_are_apart(rows: Rows) -> None:
     assert rows.get(1, "a") == b"1"
 
 
+def test_their_size_is_known_without_reading_them(rows: Rows) -> None:
+    rows.open(0)
+    assert rows.size(0).rows == 0
+    rows.apply(0, [(f"key-{number}", bytes(100)) for number in range(50)], at(49))
+    size = rows.size(0)
+    assert size.rows == 50
+    assert size.size_bytes >= 50 * 100
+    rows.clear(0)
+    assert rows.size(0).rows == 0
+
+
+def test_in_memory_it_is_exact(tmp_path: Path) -> None:
+    rows = MemoryRows()
+    rows.open(0)
+    rows.apply(0, [("a", bytes(10)), ("b", bytes(10)), ("a", bytes(3)), ("b", None), ("c", None)], at(4))
+    assert rows.size(0) == (1, len("a") + 3)
+
+
 def test_cleared_rows_are_read_again_from_the_start(rows: Rows) -> None:
     rows.open(0)
     rows.apply(0, [("a", b"1")], at(7))

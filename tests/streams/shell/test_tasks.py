@@ -1,13 +1,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from typing import ClassVar
 
 import pytest
 
 from streams.shell.assignment import Assignment
 from streams.shell.errors import Fatal, Unconfirmed
 from streams.shell.inbox import Delivery, Inbox, Limits
-from streams.shell.metrics import NoMetrics
+from streams.shell.metrics import NoMetrics, ShellMetrics
 from streams.shell.outbox import Outbox
 from streams.shell.queues import Queues
 from streams.shell.stage import Record, TaskStage
@@ -51,10 +52,12 @@ def inbox() -> Inbox:
 
 
 @asynccontextmanager
-async def running(gate: Gate, inbox: Inbox, producer: FakeProducer) -> AsyncIterator[ConcurrentStage]:
+async def running(
+    gate: Gate, inbox: Inbox, producer: FakeProducer, metrics: ShellMetrics | None = None
+) -> AsyncIterator[ConcurrentStage]:
     stage = TaskStage("t", ("source",), gate, concurrency=2)
     runner = ConcurrentStage(
-        stage, Queues([inbox], inbox.filled), Outbox(producer, retries=0), bury, NoMetrics()
+        stage, Queues([inbox], inbox.filled), Outbox(producer, retries=0), bury, metrics or NoMetrics()
     )
     task = asyncio.create_task(runner.run())
     try:
@@ -86,6 +89,23 @@ async def test_records_are_executed_together_within_the_bound(
         gate.open(0, 2)
         await settle()
     assert assignment.offsets.to_commit() == {TP: 3}
+
+
+async def test_it_tells_how_long_the_first_of_those_that_begin_has_waited(
+    gate: Gate, inbox: Inbox, producer: FakeProducer, assignment: Assignment, deliver: Deliver
+) -> None:
+    class Waited(NoMetrics):
+        told: ClassVar[list[tuple[str, float]]] = []
+
+        def waited(self, topic: str, delay_s: float) -> None:
+            self.told.append((topic, delay_s))
+
+    inbox.put(deliver(assignment, [(0, b""), (1, b""), (2, b"")]))
+    async with running(gate, inbox, producer, Waited()):
+        await settle()
+    [(topic, delay_s)] = Waited.told
+    assert topic == "source"
+    assert delay_s > 50 * 365 * 86_400, "they were written in 1970"
 
 
 async def test_a_failed_task_is_a_dead_letter(
