@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
 from schemas.topics import TOPICS, Topic
-from transport.committed import CommittedOffsets
+from transport.committed import Commit, CommittedOffsets
 from transport.errors import BrokerUnreachable, TopicsMismatch
 from transport.settings import KafkaSettings
 
@@ -32,6 +32,7 @@ _NO_LEADER_YET = frozenset(
         KafkaError.NOT_LEADER_FOR_PARTITION,
         KafkaError.UNKNOWN_TOPIC_OR_PART,
         KafkaError.UNKNOWN_LEADER_EPOCH,
+        KafkaError.OFFSET_NOT_AVAILABLE,
     }
 )
 
@@ -45,7 +46,7 @@ class TopicState:
     messages: int
     """End offsets minus start offsets, summed: an upper bound on a compacted topic."""
     lag: dict[str, int]
-    """Consumer group -> messages not yet committed, summed over the partitions."""
+    """Consumer group -> messages that are not done and committed, summed over the partitions."""
 
 
 async def create_topics(settings: KafkaSettings) -> list[str]:
@@ -143,9 +144,9 @@ def _describe(settings: KafkaSettings) -> list[TopicState]:
     for name in names:
         tps = [(name, p) for p in range(existing[name])]
         lag = {
-            group: sum(last[tp] - max(offsets[tp], first[tp]) for tp in tps if tp in offsets)
-            for group, offsets in committed.items()
-            if any(tp in offsets for tp in tps)
+            group: sum(last[tp] - max(commits[tp].records, first[tp]) for tp in tps if tp in commits)
+            for group, commits in committed.items()
+            if any(tp in commits for tp in tps)
         }
         total = sum(last[tp] - first[tp] for tp in tps)
         states.append(TopicState(settings.short_name(name), existing[name], total, lag))
@@ -174,7 +175,7 @@ def _offsets(
 
 def _committed(
     admin: AdminClient, settings: KafkaSettings, partitions: list[TopicPartition]
-) -> dict[str, dict[tuple[str, int], int]]:
+) -> dict[str, dict[tuple[str, int], Commit]]:
     groups = [
         g.group_id
         for g in admin.list_consumer_groups().result(_TIMEOUT_S).valid

@@ -84,7 +84,8 @@ class LagMeter(Collector):
             return {}
         committed = offsets.of(partitions, _TIMEOUT_S)
         unread = [tp for tp in partitions if (tp.topic, tp.partition) not in committed]
-        done = {**committed, **_offsets(admin, unread, OffsetSpec.earliest())}
+        done = {place: commit.records for place, commit in committed.items()}
+        done |= _offsets(admin, unread, OffsetSpec.earliest())
         ends = _offsets(admin, partitions, OffsetSpec.latest())
         return {place: max(0, end - done[place]) for place, end in ends.items()}
 

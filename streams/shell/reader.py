@@ -20,6 +20,7 @@ from streams.shell.replay import Recovered
 from streams.shell.rows import Epoch
 from streams.shell.stage import Record
 from streams.shell.table import EPOCH_HEADER, FORMAT_HEADER, MORE_HEADER, Table
+from transport.committed import Commit
 
 log = logging.getLogger(__name__)
 
@@ -48,8 +49,8 @@ class Source(Protocol):
     ) -> Mapping[TopicPartition, Sequence[RawRecord]]:
         """Records from the current positions of these partitions, at once when there are any."""
 
-    async def committed(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
-        """Offsets that the group has committed; partitions without one are missing."""
+    async def committed(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, Commit]:
+        """What the group has committed; partitions without it are missing."""
 
     async def bounds(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
         """The first offset that exists and the offset that the next message will get."""
@@ -198,11 +199,11 @@ class Reader:
         """Seeks every source partition, those without a committed offset to the first one that exists."""
         committed = await self._source.committed(sources)
         bounds = await self._source.bounds(sources)
-        positions = {tp: _resume_at(tp, committed.get(tp), bounds[tp]) for tp in sources}
-        for tp, offset in positions.items():
-            assignment.offsets.start(tp, offset, bounds[tp][1])
+        starts = {tp: _resume_at(tp, committed.get(tp), bounds[tp]) for tp in sources}
+        for tp, start in starts.items():
+            assignment.offsets.start(tp, start, bounds[tp][1])
         await self._source.read_only(sources)
-        await self._source.seek(positions)
+        await self._source.seek({tp: start.offset for tp, start in starts.items()})
 
     # Delivery ------------------------------------------------------------------------------------------
 
@@ -240,16 +241,19 @@ def _recovered(key: bytes, record: RawRecord) -> Recovered:
     return Recovered(key.decode(), record.value, epoch, record.offset, int(more), int(form))
 
 
-def _resume_at(tp: TopicPartition, committed: int | None, bounds: tuple[int, int]) -> int:
+def _resume_at(tp: TopicPartition, committed: Commit | None, bounds: tuple[int, int]) -> Commit:
     earliest, end = bounds
     if committed is None:
-        return earliest
-    if committed < earliest:
-        log.error("%s/%d: retention removed %d unread records", *tp, earliest - committed)
-        return earliest
-    if committed > end:
+        return Commit(earliest)
+    if committed.offset < earliest:
+        log.error("%s/%d: retention removed %d unread records", *tp, earliest - committed.offset)
+        return Commit(earliest)
+    if committed.offset > end:
         log.error(
-            "%s/%d: committed offset %d is beyond the end %d; the topic was made anew", *tp, committed, end
+            "%s/%d: committed offset %d is beyond the end %d; the topic was made anew",
+            *tp,
+            committed.offset,
+            end,
         )
-        return earliest
+        return Commit(earliest)
     return committed

@@ -5,7 +5,7 @@ group, the co-partitioning assignor that keeps a changelog with its source. What
 loses events (docs/adr/0003):
 
 - delivery and recovery (`Consumer._drain_messages`, `TableManager`): one sequential `Reader`;
-- commit (`Consumer.commit`): nothing beyond the smallest unfinished offset;
+- commit (`Consumer.commit`): no offset beyond the smallest unfinished one, with metadata of what is done;
 - rebalance and shutdown (`on_partitions_revoked`, `App._stop_consumer`): end the work under way, commit,
   never acknowledge what was not done.
 
@@ -20,7 +20,8 @@ from time import monotonic
 from typing import Any, Protocol
 
 import faust
-from aiokafka.errors import IllegalStateError
+from aiokafka.errors import CommitFailedError, IllegalStateError
+from aiokafka.structs import OffsetAndMetadata
 from aiokafka.structs import TopicPartition as KafkaPartition
 from faust.tables.manager import TableManager
 from faust.transport.drivers import aiokafka as driver
@@ -28,6 +29,7 @@ from faust.transport.drivers import aiokafka as driver
 from streams.shell.offsets import TopicPartition
 from streams.shell.reader import SourceChanged
 from streams.shell.settings import ShellSettings
+from transport.committed import Commit
 
 log = logging.getLogger(__name__)
 
@@ -61,10 +63,10 @@ class ShellHooks(Protocol):
     async def release(self) -> None:
         """The worker stops: ends the work under way and commits it."""
 
-    def to_commit(self) -> Mapping[TopicPartition, int]:
-        """Offsets that are safe to commit and not committed."""
+    def to_commit(self) -> Mapping[TopicPartition, Commit]:
+        """What is safe to commit and not committed."""
 
-    def committed(self, offsets: Mapping[TopicPartition, int]) -> None:
+    def committed(self, commits: Mapping[TopicPartition, Commit]) -> None:
         """The broker has these."""
 
 
@@ -136,6 +138,20 @@ class ShellThread(driver.AIOKafkaConsumerThread):
         """Whether the group went on without us: then others may already own what we had."""
         return bool(self._ensure_consumer()._coordinator.generation < 0)
 
+    async def _commit(self, offsets: Mapping[Any, Any]) -> bool:
+        """Of `Commit`s, where Faust knows no metadata. False when the group has moved on; any other failure
+        crashes the app."""
+        ours = self.assignment()
+        commits = {tp: OffsetAndMetadata(*commit) for tp, commit in offsets.items() if tp in ours}
+        try:
+            await self._ensure_consumer().commit(commits)
+        except CommitFailedError:
+            return False
+        except Exception as error:
+            await self.crash(error)
+            return False
+        return True
+
     async def call(self, function: Callable[[Any], Awaitable[Any]]) -> Any:
         """Runs `function(consumer)` in this thread. Raises `SourceChanged` when it names a partition that
         is no longer assigned."""
@@ -176,12 +192,12 @@ class ShellConsumer(driver.Consumer):
 
     async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
         """Commits what is safe. False when there was nothing or the group has moved on."""
-        offsets = dict(self._hooks.to_commit())
-        if not offsets:
+        commits = dict(self._hooks.to_commit())
+        if not commits:
             return False
-        done: bool = await self._thread.commit({KafkaPartition(*tp): at for tp, at in offsets.items()})
+        done: bool = await self._thread.commit({KafkaPartition(*tp): at for tp, at in commits.items()})
         if done:
-            self._hooks.committed(offsets)
+            self._hooks.committed(commits)
         return done
 
     force_commit = commit

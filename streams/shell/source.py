@@ -7,6 +7,7 @@ from aiokafka.structs import TopicPartition as KafkaPartition
 
 from streams.shell.offsets import TopicPartition
 from streams.shell.reader import RawRecord
+from transport.committed import Commit
 
 _MOST_RECORDS = 2000
 """Of one fetch."""
@@ -34,14 +35,18 @@ class KafkaSource:
         fetched: dict[TopicPartition, list[RawRecord]] = await self._call(call)
         return fetched
 
-    async def committed(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+    async def committed(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, Commit]:
         wanted = [KafkaPartition(*tp) for tp in partitions]
 
         async def call(consumer: Any) -> Any:
             return await consumer._coordinator.fetch_committed_offsets(wanted)
 
         found = await self._call(call)
-        return {TopicPartition(*tp): known.offset for tp, known in found.items() if known.offset >= 0}
+        return {
+            TopicPartition(*tp): Commit(known.offset, known.metadata or "")
+            for tp, known in found.items()
+            if known.offset >= 0
+        }
 
     async def bounds(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
         wanted = [KafkaPartition(*tp) for tp in partitions]

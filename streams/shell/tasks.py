@@ -98,6 +98,8 @@ class ConcurrentStage:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _begin(self, assignment: Assignment, tp: TopicPartition, record: Record) -> None:
+        if assignment.offsets.is_finished(tp, record.offset):
+            return
         place = (tp, record.offset)
         running = self._running.get(place)
         if running is not None:

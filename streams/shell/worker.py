@@ -27,6 +27,7 @@ from streams.shell.table import Table
 from streams.shell.tasks import ConcurrentStage
 from streams.shell.watchdog import Watchdog
 from transport.admin import partition_counts
+from transport.committed import Commit
 
 log = logging.getLogger(__name__)
 
@@ -201,14 +202,14 @@ class Worker:
         """The app stops."""
         await self.on_revoked(lost=False)
 
-    def to_commit(self) -> Mapping[TopicPartition, int]:
+    def to_commit(self) -> Mapping[TopicPartition, Commit]:
         """See `Offsets.to_commit`."""
         return {} if self._assignment is None else self._assignment.offsets.to_commit()
 
-    def committed(self, offsets: Mapping[TopicPartition, int]) -> None:
+    def committed(self, commits: Mapping[TopicPartition, Commit]) -> None:
         """See `Offsets.committed`."""
         if self._assignment is not None:
-            self._assignment.offsets.committed(offsets.items())
+            self._assignment.offsets.committed(commits.items())
 
     # Inside -------------------------------------------------------------------------------------------
 

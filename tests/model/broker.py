@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from streams.shell.offsets import TopicPartition
 from streams.shell.partitions import partition_of
 from tests.model.loop import Clock
+from transport.committed import Commit
 from transport.producer import Position, Send
 
 PARTITIONS = 2
@@ -31,7 +32,7 @@ class Broker:
         self._clock = clock
         self._logs: dict[TopicPartition, list[Message]] = defaultdict(list)
         self._ends: dict[TopicPartition, int] = defaultdict(int)
-        self.committed: dict[TopicPartition, int] = {}
+        self.committed: dict[TopicPartition, Commit] = {}
         self.on_append: Callable[[], None] = lambda: None
         """Whoever waits for records is told."""
 
@@ -75,4 +76,4 @@ class Broker:
     def lag(self, topics: Iterable[str]) -> int:
         """Messages of these topics that the group has not acknowledged."""
         places = [TopicPartition(topic, partition) for topic in topics for partition in range(PARTITIONS)]
-        return sum(self._ends[tp] - self.committed.get(tp, 0) for tp in places)
+        return sum(self._ends[tp] - self.committed.get(tp, Commit(0)).offset for tp in places)

@@ -16,6 +16,7 @@ from aiokafka.structs import TopicPartition as KafkaPartition
 from streams.shell.offsets import TopicPartition
 from streams.shell.repairs import ShellConsumer, ShellHooks, ShellThread
 from tests.model.broker import Broker, Message
+from transport.committed import Commit
 
 if TYPE_CHECKING:
     from tests.model.group import Group
@@ -29,8 +30,8 @@ class Coordinator:
         self._broker = broker
 
     async def fetch_committed_offsets(self, partitions: Iterable[Any]) -> dict[Any, OffsetAndMetadata]:
-        found = {tp: self._broker.committed.get(TopicPartition(*tp), -1) for tp in partitions}
-        return {tp: OffsetAndMetadata(offset, "") for tp, offset in found.items()}
+        found = {tp: self._broker.committed.get(TopicPartition(*tp), Commit(-1)) for tp in partitions}
+        return {tp: OffsetAndMetadata(*commit) for tp, commit in found.items()}
 
 
 class KafkaConsumer:
@@ -146,7 +147,7 @@ class Thread:
     async def call_thread(self, function: Any, *args: Any) -> Any:
         return await function(*args)
 
-    async def commit(self, offsets: Mapping[Any, int]) -> bool:
+    async def commit(self, offsets: Mapping[Any, Commit]) -> bool:
         """False where the group has gone on without us; so does Faust's."""
         await self._process.commits_pass()
         return self._group.commit(self._process, self.generation, offsets)

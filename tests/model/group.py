@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from streams.shell.offsets import TopicPartition
 from tests.model.broker import PARTITIONS, Broker
 from tests.model.loop import Clock
+from transport.committed import Commit
 
 if TYPE_CHECKING:
     from tests.model.process import Process
@@ -60,7 +61,7 @@ class Group:
             del self._members[process.name]
             self._rebalance()
 
-    def commit(self, process: "Process", generation: int, offsets: Mapping[Any, int]) -> bool:
+    def commit(self, process: "Process", generation: int, offsets: Mapping[Any, Commit]) -> bool:
         """Refused to whoever is not of this generation."""
         if not self._is_member(process) or generation != self.generation:
             return False

@@ -10,6 +10,7 @@ from streams.engine.commands import NodeResult, Timer
 from streams.runner import Runner
 from streams.shell import offsets, reader
 from streams.shell.ordered import OrderedStage
+from transport.committed import Commit
 
 Without = Callable[[], AbstractContextManager[Any]]
 SAFEGUARDS: dict[str, Without] = {}
@@ -76,7 +77,17 @@ def the_position_first_seen() -> Any:
 @_safeguard
 def commits_behind_what_is_unfinished() -> Any:
     """Nothing is committed beyond the smallest unfinished offset."""
-    return patch.object(offsets._Progress, "safe", property(lambda progress: progress.next))
+    return patch.object(offsets._Progress, "commit", property(lambda progress: Commit(progress.next)))
+
+
+@_safeguard
+def only_what_is_done_is_left_out() -> Any:
+    """What a commit says is done beyond its offset was done by who has committed it."""
+
+    def everything(progress: Any) -> Commit:
+        return Commit.of(progress.safe, range(progress.safe + 1, progress.next))
+
+    return patch.object(offsets._Progress, "commit", property(everything))
 
 
 @_safeguard

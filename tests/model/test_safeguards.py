@@ -90,6 +90,30 @@ def test_without_groups_of_rows_there_is_a_counterexample() -> None:
     _finds(Halves, "groups_of_rows")
 
 
+def test_without_saying_only_what_is_done_there_is_a_counterexample() -> None:
+    class Several(Halfway):
+        @rule(starts=st.integers(2, 6))
+        def workers_die_over_several_tasks(self, starts: int) -> None:
+            """So many starts are out, and results of their tasks are not."""
+            before = list(self.deployment.processes.values())
+            for process in before:
+                process.link.stall(("run.commands",), starts)
+            for trigger_id in "abab":
+                self.an_event_comes("work", trigger_id)
+            self.deployment.commit()
+            for process in before:
+                process.kill()
+            self._restore()
+            self._pass_time(7)
+            for name in NAMES:
+                self.a_worker_is_started(name)
+
+        workers_die_over_it = workers_freeze_over_it = records_vanish_under_the_reader = None
+        a_run_is_cancelled = None
+
+    _finds(Several, "only_what_is_done_is_left_out")
+
+
 def test_without_looking_for_gaps_there_is_a_counterexample() -> None:
     class Gaps(Halfway):
         @rule(flow=st.sampled_from(("pure", "work")))

@@ -9,6 +9,7 @@ from streams.shell.assignment import Assignment
 from streams.shell.inbox import Delivery
 from streams.shell.offsets import TopicPartition
 from streams.shell.stage import Record
+from transport.committed import Commit
 from transport.errors import SendFailed
 from transport.producer import Position, Send
 
@@ -46,7 +47,7 @@ def producer() -> FakeProducer:
 def assignment() -> Assignment:
     """Of one source partition, read from offset 0."""
     made = Assignment(1, frozenset({TP}), lambda: True)
-    made.offsets.start(TP, 0)
+    made.offsets.start(TP, Commit(0))
     return made
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from streams.shell.assignment import Assignment
 from streams.shell.inbox import Delivery, Inbox, Limits
 from streams.shell.offsets import TopicPartition
+from transport.committed import Commit
 
 Deliver = Callable[..., Delivery]
 
@@ -47,7 +48,7 @@ def test_room_is_told_when_a_full_inbox_empties(assignment: Assignment, deliver:
 
 def test_a_batch_has_one_assignment(assignment: Assignment, deliver: Deliver) -> None:
     later = Assignment(2, assignment.partitions, lambda: True)
-    later.offsets.start(TopicPartition("p.source", 0), 0)
+    later.offsets.start(TopicPartition("p.source", 0), Commit(0))
     inbox = Inbox(Limits(100, 10_000), asyncio.Event())
     inbox.put(deliver(assignment, _values(0, 1)))
     inbox.put(deliver(later, _values(0, 1)))

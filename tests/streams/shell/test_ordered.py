@@ -20,6 +20,7 @@ from streams.shell.settings import ShellSettings
 from streams.shell.stage import Decision, Held, Kept, NotYet, Record, Stage
 from streams.shell.table import Table
 from tests.streams.shell.conftest import TP, FakeProducer, bury
+from transport.committed import Commit
 from transport.errors import StorageUnavailable
 from transport.producer import Send
 from transport.settings import KafkaSettings
@@ -97,7 +98,7 @@ async def test_outputs_then_rows_then_the_acknowledgement(
         await _finished(assignment)
     assert _summary(producer.sent) == [("out", b"1"), ("out", b"2"), ("changelog.t", b"2")]
     assert unfinished == [2, 2]
-    assert assignment.offsets.to_commit() == {TP: 2}
+    assert assignment.offsets.to_commit() == {TP: Commit(2)}
     assert running.table.get(0, "count") == b"2"
 
 
@@ -194,7 +195,7 @@ async def test_rows_wait_for_a_heartbeat(running: Running, producer: FakeProduce
     """A process that was frozen does not know whether it is still a member until it hears so."""
     heard = asyncio.Event()
     assignment = Assignment(1, frozenset({TP}), heard.is_set)
-    assignment.offsets.start(TP, 0)
+    assignment.offsets.start(TP, Commit(0))
     running.inbox.put(deliver(assignment, [(0, b"a")]))
     async with running.run():
         await asyncio.sleep(0.1)
@@ -223,7 +224,7 @@ async def test_a_released_stage_ends_its_turn_and_drops_the_rest(
         async with asyncio.timeout(1):
             await running.runner.release()
     assert _summary(producer.sent) == [("out", b"1"), ("changelog.t", b"1")]
-    assert assignment.offsets.to_commit() == {TP: 1}
+    assert assignment.offsets.to_commit() == {TP: Commit(1)}
 
 
 async def test_rows_that_are_due_wait_for_what_the_owner_before_may_have_decided(
@@ -231,7 +232,7 @@ async def test_rows_that_are_due_wait_for_what_the_owner_before_may_have_decided
 ) -> None:
     """It has sent what followed, but kept no row: here the record must find the rows that it found there."""
     topic = SETTINGS.kafka.full_name("source")
-    assignment.offsets.start(TopicPartition(topic, 0), 0, 1)
+    assignment.offsets.start(TopicPartition(topic, 0), Commit(0), 1)
 
     def decide(record: Record, kept: Kept, now: float) -> Decision:
         return Decision([Send("out", record.key, kept.get("row"))])
@@ -246,7 +247,7 @@ async def test_rows_that_are_due_wait_for_what_the_owner_before_may_have_decided
         running.inbox.put(deliver(assignment, [(0, b"a")]))
         await _finished(assignment)
         assert _summary(producer.sent) == [("out", b"50")]
-        assignment.offsets.start(TopicPartition(topic, 0), 1, 1)
+        assignment.offsets.start(TopicPartition(topic, 0), Commit(1), 1)
         running.inbox.put(deliver(assignment, [(1, b"b")]))
         async with asyncio.timeout(2):
             while running.table.get(0, "row") is not None:  # noqa: ASYNC110

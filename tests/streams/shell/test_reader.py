@@ -18,6 +18,7 @@ from streams.shell.rows import MemoryRows
 from streams.shell.stage import Decision, Stage
 from streams.shell.table import Table
 from tests.streams.shell.conftest import FakeProducer
+from transport.committed import Commit
 
 SOURCE = TopicPartition("p.source", 0)
 CHANGELOG = TopicPartition("p.changelog.t", 0)
@@ -59,8 +60,8 @@ class FakeSource:
         await asyncio.sleep(0 if found else 0.005)
         return found
 
-    async def committed(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
-        return {tp: self.commits[tp] for tp in partitions if tp in self.commits}
+    async def committed(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, Commit]:
+        return {tp: Commit(self.commits[tp]) for tp in partitions if tp in self.commits}
 
     async def bounds(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
         return {tp: (self.first.get(tp, 0), self._end(tp)) for tp in partitions}

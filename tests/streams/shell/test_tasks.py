@@ -14,6 +14,7 @@ from streams.shell.queues import Queues
 from streams.shell.stage import Record, TaskStage
 from streams.shell.tasks import ConcurrentStage
 from tests.streams.shell.conftest import TP, FakeProducer, bury
+from transport.committed import Commit
 from transport.producer import Send
 
 Deliver = Callable[..., Delivery]
@@ -85,10 +86,10 @@ async def test_records_are_executed_together_within_the_bound(
         gate.open(1)
         await settle()
         assert gate.begun == [0, 1, 2]
-        assert assignment.offsets.to_commit() == {}
+        assert assignment.offsets.to_commit() == {TP: Commit.of(0, {1})}
         gate.open(0, 2)
         await settle()
-    assert assignment.offsets.to_commit() == {TP: 3}
+    assert assignment.offsets.to_commit() == {TP: Commit(3)}
 
 
 async def test_it_tells_how_long_the_first_of_those_that_begin_has_waited(
@@ -108,6 +109,18 @@ async def test_it_tells_how_long_the_first_of_those_that_begin_has_waited(
     assert delay_s > 50 * 365 * 86_400, "they were written in 1970"
 
 
+async def test_what_an_owner_before_has_done_is_not_done_again(
+    gate: Gate, inbox: Inbox, producer: FakeProducer, assignment: Assignment, deliver: Deliver
+) -> None:
+    assignment.offsets.start(TP, Commit.of(0, {1, 2}))
+    inbox.put(deliver(assignment, [(0, b""), (1, b""), (2, b""), (3, b"")]))
+    gate.open(0, 1, 2, 3)
+    async with running(gate, inbox, producer):
+        await settle()
+    assert gate.begun == [0, 3]
+    assert assignment.offsets.to_commit() == {TP: Commit(4)}
+
+
 async def test_a_failed_task_is_a_dead_letter(
     gate: Gate, inbox: Inbox, producer: FakeProducer, assignment: Assignment, deliver: Deliver
 ) -> None:
@@ -116,7 +129,7 @@ async def test_a_failed_task_is_a_dead_letter(
     async with running(gate, inbox, producer):
         await settle()
     assert [(send.topic, send.value) for send in producer.sent] == [("dead.letters", b"ValueError")]
-    assert assignment.offsets.to_commit() == {TP: 1}
+    assert assignment.offsets.to_commit() == {TP: Commit(1)}
 
 
 async def test_unconfirmed_results_are_not_acknowledged(
@@ -136,7 +149,7 @@ async def test_a_task_that_outlives_a_rebalance_is_not_executed_twice(
 ) -> None:
     inbox.put(deliver(assignment, [(0, b"")]))
     later = Assignment(2, assignment.partitions, lambda: True)
-    later.offsets.start(TP, 0)
+    later.offsets.start(TP, Commit(0))
     async with running(gate, inbox, producer) as runner:
         await settle()
         await runner.release(grace_s=0.01)
@@ -146,7 +159,7 @@ async def test_a_task_that_outlives_a_rebalance_is_not_executed_twice(
         gate.open(0)
         await settle()
     assert gate.begun == [0]
-    assert later.offsets.to_commit() == {TP: 1}
+    assert later.offsets.to_commit() == {TP: Commit(1)}
     assert assignment.offsets.to_commit() == {}
 
 
@@ -194,4 +207,4 @@ async def test_what_runs_is_bounded_by_bytes_as_well(
             while assignment.offsets.unfinished():  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
     assert gate.begun == [0, 1]
-    assert assignment.offsets.to_commit() == {TP: 2}
+    assert assignment.offsets.to_commit() == {TP: Commit(2)}
