@@ -19,7 +19,7 @@ from bench.traffic import NotAccepted
 
 _WATCHED = {"approval": "PAUSED", "delay": "PAUSED", "hold": "RUNNING", "resumed": "FAILED"}
 """App -> status in which somebody does something to its runs."""
-_HEARD_S = 300.0
+_PATIENCE_S = 180.0
 _PAUSED_S = 60.0
 _AGAIN_S = 0.5
 _REPORT_EVERY = 1_000
@@ -89,7 +89,7 @@ class Load:
             working = group.create_task(people.work())
             await producer.post(chosen, per_s, acknowledged)
             say("all events are acknowledged, some runs wait for somebody")
-            self.unheard = await people.until_done(_HEARD_S)
+            self.unheard = await people.until_done(_PATIENCE_S)
             working.cancel()
 
     async def stop_schedules(self) -> None:

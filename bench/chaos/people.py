@@ -55,11 +55,14 @@ class People:
                             group.create_task(self._do(event, run["id"]))
                 await asyncio.sleep(_LOOK_EVERY_S)
 
-    async def until_done(self, timeout_s: float) -> list[str]:
-        """Until all that is expected has been done. The ids of events whose runs were not found in time, or
-        of which nobody would hear."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._done.wait(), timeout_s)
+    async def until_done(self, patience_s: float) -> list[str]:
+        """Until all that is expected has been done, or nothing of it for that long. The ids of events whose
+        runs were not found, or of which nobody would hear."""
+        while (left := len(self._wanted)) > 0:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._done.wait(), patience_s)
+            if len(self._wanted) == left:
+                break
         return sorted(self._wanted)
 
     async def _runs(self, workflow_id: str, status: str) -> AsyncIterator[dict[str, Any]]:
