@@ -77,7 +77,7 @@ class Offsets:
         """Partitions of which no more should be delivered until the oldest of their records is done."""
 
     def start(self, tp: TopicPartition, at: Commit, end: int = 0) -> None:
-        """Reading of `tp` begins at `at.offset`, and `at` counts as committed. Its end, as of now, is `end`."""
+        """Reading of `tp` begins at `at.offset`, and `at` counts as committed. `end` is its end as of now."""
         self._progress[tp] = _Progress(at, end)
 
     def caught_up(self, topic: str) -> bool:
