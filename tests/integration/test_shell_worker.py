@@ -129,6 +129,29 @@ async def test_what_cannot_be_decided_goes_to_the_dead_letters(deployment: Deplo
     assert sorted(counts.reasons) == ["JSONDecodeError"] * 2 + ["TypeError"] * 2
 
 
+async def test_what_is_done_behind_a_task_that_takes_long_is_not_done_again(deployment: Deployment) -> None:
+    deployment.produce(TASKS, events(["long", "b", "c"]), partition=0)
+    begun: list[str] = []
+    ending = asyncio.Event()
+
+    async def execute(record: Record) -> list[Send]:
+        begun.append(json.loads(record.value)["id"])  # type: ignore[arg-type]
+        if begun[-1] == "long":
+            await ending.wait()
+        return [Send(DONE, record.key, record.value)]
+
+    tasks = TaskStage("tasks", (TASKS,), execute, concurrency=4)
+    async with running(deployment, tasks=(tasks,)):
+        await eventually(lambda: sorted(deployment.ids(DONE)) == ["b", "c"])
+    assert deployment.committed(TASKS)[0] <= 0
+    begun.clear()
+    ending.set()
+    async with running(deployment, tasks=(tasks,)):
+        await eventually(lambda: deployment.committed(TASKS)[0] == 3)
+    assert begun == ["long"]
+    assert sorted(deployment.ids(DONE)) == ["b", "c", "long"]
+
+
 async def test_a_decision_too_large_for_kafka_is_a_dead_letter(deployment: Deployment) -> None:
     def swell(record: Record, kept: Kept, now: float) -> Decision:
         return Decision([Send(OUT, record.key, bytes(MAX_MESSAGE_BYTES))])
