@@ -28,6 +28,8 @@ MOST_EARLY = 1_000
 _LEFT_US = 3_600_000_000
 """What has little to remember stays for so long."""
 _NODE_TYPE = "human-input"
+_SURE = "form"
+"""What a wait has beside itself when nothing keeps the event that was chosen for it from being its answer."""
 _FORM = "form."
 """What begins the name of the row with the form of a wait; those of events are numbers."""
 
@@ -88,35 +90,52 @@ class Answers(GateKind):
         """It came before no wait; or what becomes of it has been kept."""
         if waiting.closed:
             place.take(name)
-            self._carry_out(name, place.ticket(waiting), place)
+            self._carry_out(name, waiting, place)
         else:
-            self._close(name, waiting, place)
+            self._close(name, waiting.ticket, place)
         place.keep()
 
-    def _carry_out(self, name: str, ticket: Ticket, place: Place) -> None:
-        wait = place.state.get("chosen", {}).pop(name, None)
-        # Where its wait has ended meanwhile there is no form of it.
-        if wait is not None and place.get(_FORM + wait["pause_id"]) is not None:
-            # The last one is answered first.
-            place.state["waits"] = [*place.state.get("waits", []), wait]
-            place.head.due_us = _forgotten_at(place, place.state["waits"])
-            if self._answer(ticket, place):
-                return
-        self._go_on(ticket, place)
+    def _carry_out(self, name: str, waiting: Waiting, place: Place) -> None:
+        """Where its wait has ended meanwhile there is no form of it, and the event goes on. Which of both is
+        kept in one more step: the answer that is sent ends the wait, so whoever sends it again may have been
+        told that there is none."""
+        chosen = place.state.get("chosen", {})
+        wait = chosen.pop(name, None)
+        if wait is None:
+            self._go_on(place.ticket(waiting), place)
+            return
+        if _SURE in wait:
+            self._carry_answer(place.ticket(waiting), wait, place)
+            return
+        form = place.get(_FORM + wait["pause_id"])
+        if form is not None:
+            chosen[name] = {**wait, _SURE: orjson.loads(form.ticket)}
+        self._close(name, waiting.ticket, place)
+
+    @staticmethod
+    def _carry_answer(ticket: Ticket, wait: dict[str, Any], place: Place) -> None:
+        form = wait.pop(_SURE)
+        waits = [one for one in place.state.get("waits", []) if one["pause_id"] != wait["pause_id"]]
+        if _tell(ticket, wait, form, place):
+            place.take(_FORM + wait["pause_id"])
+        elif place.get(_FORM + wait["pause_id"]) is not None:
+            waits.append(wait)  # The last one is answered first.
+        place.state["waits"] = waits
+        place.head.due_us = _forgotten_at(place, waits)
 
     def _choose_early(self, place: Place) -> None:
         """The first that waits is for the run that has just begun to."""
         for name in list(place.state.get("early", [])):
             waiting = place.get(name)
             if waiting is not None:
-                self._close(name, waiting, place)
+                self._close(name, waiting.ticket, place)
                 place.state.setdefault("chosen", {})[name] = place.state["waits"].pop()
                 return
 
     @staticmethod
-    def _close(name: str, waiting: Waiting, place: Place) -> None:
+    def _close(name: str, ticket: bytes, place: Place) -> None:
         place.state["early"] = [one for one in place.state.get("early", []) if one != name]
-        place.put(name, waiting.ticket, place.soon(), closed=True)
+        place.put(name, ticket, place.soon(), closed=True)
 
     def _answer(self, ticket: Ticket, place: Place) -> bool:
         """Whether the event was an answer, be it one that does not fit."""
@@ -127,24 +146,9 @@ class Answers(GateKind):
         form = place.get(_FORM + wait["pause_id"])
         if form is None:
             return False
-        given = ticket.gate.config["answer"]
-        metadata = orjson.loads(form.ticket)
-        inputs = {
-            name: given["inputs"][name] for name in metadata["inputs_schema"] if name in given["inputs"]
-        }
-        try:
-            answer = read_answer(metadata, inputs, given["action"] or None)
-        except BadAnswer as wrong:
-            place.refuse(ticket, f"no answer to what run {wait['run_id']} waits for: {wrong}")
-            return True
-        event_id = ticket.event_id(place.codec)
-        command = resume_command(ticket, wait, inputs, answer.action, place.now_us, event_id)
-        log = ticket.answered(place.codec, wait["run_id"], wait["pause_id"], place.now_us)
-        value = place.codec.encode("RunCommand", {**command, "trigger_log": log})
-        place.send(Send("run.commands", wait["run_id"].encode(), value))
-        place.send(_log(place.codec, log))
-        place.take(_FORM + wait["pause_id"])
-        place.state["waits"] = waits[:-1]
+        if _tell(ticket, wait, orjson.loads(form.ticket), place):
+            place.take(_FORM + wait["pause_id"])
+            place.state["waits"] = waits[:-1]
         return True
 
     @staticmethod
@@ -153,6 +157,24 @@ class Answers(GateKind):
             place.pass_(ticket)
         else:
             place.refuse(ticket, "no run waits for this answer")
+
+
+def _tell(ticket: Ticket, wait: Mapping[str, Any], form: Mapping[str, Any], place: Place) -> bool:
+    """Whether the event fits as the answer: the run is told, else the log why not."""
+    given = ticket.gate.config["answer"]
+    inputs = {name: given["inputs"][name] for name in form["inputs_schema"] if name in given["inputs"]}
+    try:
+        answer = read_answer(form, inputs, given["action"] or None)
+    except BadAnswer as wrong:
+        place.refuse(ticket, f"no answer to what run {wait['run_id']} waits for: {wrong}")
+        return False
+    event_id = ticket.event_id(place.codec)
+    command = resume_command(ticket, wait, inputs, answer.action, place.now_us, event_id)
+    log = ticket.answered(place.codec, wait["run_id"], wait["pause_id"], place.now_us)
+    value = place.codec.encode("RunCommand", {**command, "trigger_log": log})
+    place.send(Send("run.commands", wait["run_id"].encode(), value))
+    place.send(_log(place.codec, log))
+    return True
 
 
 def waits(codec: Codec, execution: AvroRecord) -> Iterator[Send]:

@@ -87,12 +87,19 @@ class Depends(GateKind):
             place.forget()
 
     def due_waiting(self, name: str, waiting: Waiting, place: Place) -> None:
-        """They have not come."""
-        ticket = place.ticket(waiting)
-        config = ticket.gate.config
-        place.take(name)
+        """They have not come. First it is closed, then it is refused: whoever comes late must not let pass
+        what may have been refused already."""
+        if waiting.closed:
+            place.take(name)
+            self._refuse(place.ticket(waiting), place)
+            return
+        place.put(name, waiting.ticket, place.soon(), closed=True)
         place.state["pending"] = [one for one in place.state.get("pending", []) if one != name]
         place.keep()
+
+    @staticmethod
+    def _refuse(ticket: Ticket, place: Place) -> None:
+        config = ticket.gate.config
         which = "all" if config["mode"] == "all" else "any"
         place.refuse(
             ticket, f"not {which} of the triggers it depends on came within {config['window_s']:g} s"

@@ -56,7 +56,7 @@ class Retries(GateKind):
         place.state["attempt"] = attempt
         place.wait(name, again, place.now_us + _delay_us(ticket.gate.config, ticket.key, attempt))
         place.head.due_us = place.now_us + _KEPT_US
-        place.send(Send("trigger.logs", _log_id(again, place.codec), again.log))
+        place.send(Send("trigger.logs", again.log_id(place.codec).encode(), again.log))
 
     def due(self, place: Place) -> None:
         """Nobody has said how the run ended, or it has ended well."""
@@ -124,8 +124,3 @@ def _delay_us(config: Mapping[str, Any], run_id: str, attempt: int) -> int:
     delay_s: float = min(config["delay_s"] * 2 ** (attempt - 1), config["max_delay_s"])
     spread: float = config["jitter"] * drawn
     return round(delay_s * (1 + spread) * 1e6)
-
-
-def _log_id(ticket: Ticket, codec: Codec) -> bytes:
-    found: str = codec.decode("WorkflowTriggerLog", ticket.log)["id"]
-    return found.encode()

@@ -53,11 +53,15 @@ class Head:
     entered: str = ""
     """Digests of the last events that have come, each behind a break."""
 
-    def enter(self, event: bytes) -> bool:
-        """Notes an event, by whatever is the same when it comes again. Whether it is a new one: the router
-        sends again what it had sent before a crash, as further commands."""
-        digest = BREAK + blake2b(event, digest_size=_DIGEST_BYTES).hexdigest()
-        if digest in self.entered:
+    def enter(self, log_id: str, log: bytes) -> bool:
+        """Notes an event, by its log. Whether it is a new one: the router sends again what it had sent before
+        a crash, as further commands, and what ingress has delivered twice when its window had passed.
+
+        `log`: the record, by which the release before told events apart.
+        """
+        digest, former = (BREAK + blake2b(one, digest_size=_DIGEST_BYTES).hexdigest()
+                          for one in (log_id.encode(), log))  # fmt: skip
+        if digest in self.entered or former in self.entered:
             return False
         self.entered = (self.entered + digest)[-_MOST_ENTERED * len(digest) :]
         return True

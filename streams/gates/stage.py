@@ -59,7 +59,7 @@ class Gates:
         match command["kind"]:
             case "ENTER":
                 ticket = Ticket.decode(command)
-                if place.head.enter(ticket.log):
+                if place.head.enter(ticket.log_id(self._codec), ticket.log):
                     kind.enter(ticket, name_of(record.offset), place)
             case "NOTE":
                 kind.note(orjson.loads(command["payload"]), command["issued_at"], place)

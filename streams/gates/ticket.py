@@ -83,6 +83,11 @@ class Ticket:
         found: str = codec.decode("WorkflowTriggerLog", self.log)["event_id"] or ""
         return found
 
+    def log_id(self, codec: Codec) -> str:
+        """Of its log: the same whenever the event comes again."""
+        found: str = codec.decode("WorkflowTriggerLog", self.log)["id"]
+        return found
+
     def answered(self, codec: Codec, run_id: str, pause_id: str, now_us: int) -> AvroRecord:
         """Its log, which says that it starts nothing: it was the answer that a run has waited for."""
         log = codec.decode("WorkflowTriggerLog", self.log)

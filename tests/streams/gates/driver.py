@@ -71,11 +71,26 @@ class Driver:
             self._send(send)
         self._settle()
 
-    def deliver(self, *sends: Send) -> None:
-        """Commands of somebody else, all at once."""
+    def deliver(self, *sends: Send, settles: bool = True) -> None:
+        """Commands of somebody else, all at once. `settles`: what is due then is served."""
         for send in sends:
             self._send(send)
-        self._settle()
+        if settles:
+            self._settle()
+
+    def serve(self, *, dies: bool = False) -> bool:
+        """One turn of what is due; whether that was anything. `dies`: it is sent, no row of it is kept."""
+        due = [key for key, row in self.rows.items() if self._due_us(key, row) <= self.now_us]
+        before = KeptRows(self.rows)
+        for key in sorted(due):
+            if key in self.rows:
+                assert self.stage.on_due is not None
+                self._carry_out(self.stage.on_due(key, self.rows[key], self.rows, self.now_us / 1e6))
+        if dies:
+            self.rows = before
+        # What is due at once is due a moment later.
+        self.now_us += 1_000 if due else 0
+        return bool(due)
 
     def resume(self, gate: Gate) -> None:
         """The workflow goes on."""
@@ -90,11 +105,7 @@ class Driver:
         self.rows, self._repeated, self._is_dying = before, self._records[first:], False
 
     def live_again(self) -> None:
-        """What is due is decided, and in the same turn what was decided last: it comes again."""
-        due = [key for key, row in self.rows.items() if self._due_us(key, row) <= self.now_us]
-        for key in due:
-            assert self.stage.on_due is not None
-            self._carry_out(self.stage.on_due(key, self.rows[key], self.rows, self.now_us / 1e6))
+        """What was decided last comes again, and in the same turn what is due is decided."""
         for one in self._repeated:
             self._carry_out(self.stage.decide(one, self.rows, self.now_us / 1e6))
         self._settle()
@@ -125,16 +136,8 @@ class Driver:
         if self._is_dying:
             return
         for _ in range(10_000):
-            due = [key for key, row in self.rows.items() if self._due_us(key, row) <= self.now_us]
-            if not due:
+            if not self.serve():
                 return
-            for key in sorted(due):
-                if key in self.rows:
-                    assert self.stage.on_due is not None
-                    decision = self.stage.on_due(key, self.rows[key], self.rows, self.now_us / 1e6)
-                    self._carry_out(decision)
-            # What is due at once is due a moment later.
-            self.now_us += 1_000
         raise AssertionError("a row is always due")
 
     def _next_due(self) -> int | None:
@@ -192,13 +195,15 @@ class Driver:
             self.released.append(CODEC.decode("ScheduleCommand", send.value)["schedule_id"])
 
 
-def ticket(name: str, gates: tuple[Gate, ...], at_us: int, trigger_type: str = "WEBHOOK") -> Ticket:
-    """Of an event before the gates."""
+def ticket(
+    name: str, gates: tuple[Gate, ...], at_us: int, trigger_type: str = "WEBHOOK", task_id: str | None = None
+) -> Ticket:
+    """Of an event before the gates. `task_id`: which record has brought it."""
     log = {
         "id": f"log-{name}", "revision": 1, "tenant_id": TENANT, "workflow_id": FLOW,
         "workflow_run_id": f"run-{name}", "trigger_type": trigger_type, "trigger_data": "{}",
         "inputs": orjson.dumps({"name": name}).decode(), "status": "PENDING", "created_at": at_us,
-        "app_trigger_id": "trigger", "event_id": f"event-{name}",
+        "app_trigger_id": "trigger", "event_id": f"event-{name}", "task_id": task_id,
     }  # fmt: skip
     command = {
         "command_id": f"start/run-{name}", "kind": "START", "workflow_run_id": f"run-{name}",

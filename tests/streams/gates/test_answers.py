@@ -102,6 +102,27 @@ def test_an_early_answer_to_a_wait_that_is_over_at_once_goes_on(driver: Driver) 
     assert driver.rows == {}
 
 
+@pytest.mark.parametrize("turns", [0, 1, 2])
+@pytest.mark.parametrize("first", ["over", "sent"])
+def test_an_early_answer_that_has_ended_its_wait_is_no_start_as_well(turns: int, first: str) -> None:
+    """Its worker dies when it has sent what is due. Who serves it again hears first that the wait is over."""
+    driver = Driver()
+    driver.event("early", answer("order 7", look_back_s=30))
+    begins = list(waits(CODEC, execution("r1", key="order 7")))
+    over = list(waits(CODEC, execution("r1", "succeeded", key="order 7")))
+    driver.deliver(*begins, settles=False)
+    driver.now_us += 1_000
+    for _ in range(turns):
+        driver.serve()
+    if first == "over":
+        driver.deliver(*over, settles=False)
+    driver.serve(dies=True)
+    driver.deliver(*over)
+    driver.advance(20_000)
+    assert len(driver.answers) + len(driver.started) == 1, "either is right, both are not"
+    assert driver.rows == {}
+
+
 def test_an_early_answer_that_does_not_fit_leaves_the_run_waiting(driver: Driver) -> None:
     driver.event("early", answer("order 7", look_back_s=30, action="maybe"))
     driver.execution(execution("r1", key="order 7"))

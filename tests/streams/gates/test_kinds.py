@@ -1,17 +1,22 @@
 """Each kind of gate by itself."""
 
+from hashlib import blake2b
+
 import pytest
 
 from streams.gates.rows import Head
-from streams.gates.ticket import Gate
+from streams.gates.ticket import Gate, told
+from streams.shell.rows import BREAK
 from tests.streams.gates.driver import (
     BATCH,
     CODEC,
     DEPENDS,
+    FLOW,
     HOLD,
     LEADING,
     RATE_LIMIT,
     START_US,
+    TENANT,
     THROTTLE,
     TRAILING,
     Driver,
@@ -226,6 +231,22 @@ def test_a_trigger_waits_for_another_whichever_comes_first(driver: Driver) -> No
     assert driver.rows == {}
 
 
+@pytest.mark.parametrize("turns", [0, 1])
+def test_what_may_have_been_refused_does_not_pass_when_the_other_comes_late(turns: int) -> None:
+    """Its worker dies when it has sent what is due. Who serves it again hears first of the other one."""
+    driver = Driver()
+    driver.event("a", DEPENDS)
+    header = {"tenant_id": TENANT, "workflow_id": FLOW, "issued_at": driver.now_us}
+    other = told(CODEC, DEPENDS.gate_key, "NOTE", header, {"trigger_id": "other", "window_s": 20})
+    driver.now_us += 20_000_000
+    for _ in range(turns):
+        driver.serve()
+    driver.serve(dies=True)
+    driver.deliver(other)
+    driver.advance(100)
+    assert len(driver.refused) + len(driver.started) == 1, "either is right, both are not"
+
+
 @pytest.mark.parametrize(("mode", "started"), [("all", ["1"]), ("any", ["0", "1"])])
 def test_all_or_any_of_several(driver: Driver, mode: str, started: list[str]) -> None:
     needs = gate("depends", triggers=["a", "b"], mode=mode, window_s=20)
@@ -256,6 +277,22 @@ def test_an_event_that_the_router_sends_again_has_come_once(kind: Gate) -> None:
     for each in (once, driver):
         each.advance(30)
     assert (driver.started, driver.refused) == (once.started, once.refused)
+
+
+def test_an_event_that_ingress_has_delivered_twice_is_in_a_batch_once() -> None:
+    """Its window has passed, but the batch has not."""
+    driver = Driver()
+    for offset in (7, 8):
+        driver.deliver(ticket("a", (BATCH,), START_US, task_id=f"trigger.events/0/{offset}").send(CODEC))
+    driver.advance(30)
+    assert [inputs["events"] for _, _, inputs in driver.started] == [[{"name": "a"}]]
+
+
+def test_events_are_known_that_the_release_before_has_noted() -> None:
+    head = Head(entered=BREAK + blake2b(b"the log", digest_size=6).hexdigest())
+    assert not head.enter("its id", b"the log")
+    assert head.enter("its id", b"another record of it")
+    assert not head.enter("its id", b"a third")
 
 
 def test_a_gate_is_not_forgotten_right_after_an_outage() -> None:
