@@ -173,13 +173,17 @@ class OrderedStage:
 
     async def _turn(self, assignment: Assignment, pending: Pending) -> None:
         """Decides until the records are through, the time of a turn is over, or one says `NotYet`; then waits
-        as that one asks."""
+        as that one asks.
+
+        Rows that are due come last: whoever decides the records again has not served them yet.
+        """
         began = perf_counter()
         turn = _Turn(self._table, self._clock())
         waited_s = turn.now - pending[0][1].timestamp_ms / 1000 if pending else 0.0
+        not_yet = await self._decide_records(turn, pending, assignment)
         if self._serves_due(assignment):
             await self._decide_due(turn, assignment)
-        not_yet = await self._decide_records(turn, pending, assignment) or turn.not_yet
+        not_yet = not_yet or turn.not_yet
         await self._confirm(turn, assignment)
         if turn.records:
             seconds = perf_counter() - began

@@ -2,11 +2,13 @@
 
 import asyncio
 import time
+from typing import ClassVar
 
 import pytest
 
 from streams.shell import ordered
 from streams.shell.assignment import Assignment
+from streams.shell.metrics import NoMetrics
 from streams.shell.replay import Recovered
 from streams.shell.stage import Decision, Kept, Record, Stage
 from tests.streams.shell.conftest import FakeProducer
@@ -86,3 +88,31 @@ async def test_records_are_decided_as_if_nothing_had_been_due(
         running.runner.serve(assignment)
         await asyncio.sleep(0.05)
     assert [(send.topic, send.value) for send in producer.sent] == [("out", b"99"), ("changelog.t", b"200")]
+
+
+async def test_it_tells_how_late_rows_are_served_and_how_long_records_have_waited(
+    producer: FakeProducer, assignment: Assignment, deliver: Deliver
+) -> None:
+    class Told(NoMetrics):
+        dues: ClassVar[list[tuple[str, int, float]]] = []
+        batches: ClassVar[list[tuple[str, int, float]]] = []
+
+        def due(self, stage: str, rows: int, late_s: float) -> None:
+            self.dues.append((stage, rows, late_s))
+
+        def batch(self, stage: str, records: int, seconds: float, delay_s: float) -> None:
+            self.batches.append((stage, records, round(delay_s - seconds)))
+
+    stage = Stage("s", "source", keep, "t", due=lambda key, value: None if key == "count" else float(value))
+    running = Running(stage, producer, metrics=Told())
+    running.table.recover(0, [Recovered("late", b"98", None, 0), Recovered("later", b"90", None, 1)], 1)
+    producer.ends["changelog.t"] = 1
+    async with running.run():
+        running.runner.serve(assignment)
+        await asyncio.sleep(0.05)
+        running.inbox.put(deliver(assignment, [(0, b"a"), (1, b"b")]))
+        async with asyncio.timeout(5):
+            while assignment.offsets.unfinished():  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+    assert Told.dues == [("s", 2, 10.0)]
+    assert Told.batches == [("s", 2, 100)], "they were written in 1970, and it is a hundred seconds later"
