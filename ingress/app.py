@@ -1,7 +1,8 @@
 """Composition root of the ingress: settings in, an aiohttp application out."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -52,6 +53,7 @@ from ingress.sql import Sql
 from ingress.tokens import TokenVerifier
 from ingress.unreadable import burying
 from schemas.codec import Codec
+from schemas.models import AppTrigger
 from schemas.secrets import SecretBox
 from transport.clickhouse import ClickHouse
 from transport.egress import EgressPolicy
@@ -133,7 +135,7 @@ def new_app(settings: IngressSettings, storage: Storage, clickhouse: ClickHouse 
     if clickhouse is not None:
         app[HISTORY], app[SQL] = History(clickhouse, Assembler(app[VALUES])), Sql(clickhouse)
     add_routes(app, OPERATIONS)
-    app.cleanup_ctx.append(_egress)
+    app.cleanup_ctx.extend((_egress, _measured))
     return app
 
 
@@ -141,6 +143,13 @@ async def _egress(app: web.Application) -> AsyncIterator[None]:
     async with EgressGuard(EgressPolicy(app[SETTINGS].egress_allow)).session() as session:
         app[EGRESS] = session
         yield
+
+
+async def _measured(app: web.Application) -> AsyncIterator[None]:
+    measuring = asyncio.create_task(app[METRICS].loop_delay.measure())
+    yield
+    measuring.cancel()
+    await asyncio.gather(measuring, return_exceptions=True)
 
 
 def connect(app: web.Application, to: Connections) -> None:
@@ -164,15 +173,23 @@ def connect(app: web.Application, to: Connections) -> None:
     )
     metrics.gauge("spooled", "Events on the disk that the broker lacks.", lambda: to.outlet.spooled)
     metrics.gauge("spool_bytes", "Of the spool on the disk.", lambda: to.outlet.spooled_bytes)
+    metrics.limit(
+        "spool_limit_bytes", "As large may it become.", settings.spool_max_bytes if settings.spool_dir else 0
+    )
     metrics.gauge("inflight_bytes", "Held by requests under way.", lambda: app[BUDGET].used)
+    metrics.limit("inflight_limit_bytes", "As much may they hold.", settings.inflight_max_bytes)
     metrics.gauge("unacknowledged", "Messages not yet acknowledged.", lambda: to.producer.queued)
     metrics.gauge(
         "unreadable_definitions",
         "Definitions that this release cannot read, and leaves out.",
         lambda: len(to.feed.unreadable),
     )
-    metrics.gauge("triggers", "Configured triggers.", lambda: len(definitions.triggers))
+    metrics.counts("triggers", "Configured triggers.", "type", lambda: _types(definitions.triggers.values()))
     index = definitions.subscriptions
     metrics.gauge("subscriptions", "Plugin subscriptions.", lambda: index.size)
     metrics.gauge("subscriptions_failing", "Those whose last refresh failed.", lambda: index.failing)
     metrics.gauge("workflows", "Workflows with a published version.", lambda: len(definitions.latest))
+
+
+def _types(triggers: Iterable[AppTrigger]) -> Mapping[str, int]:
+    return Counter(trigger.type for trigger in triggers)

@@ -6,7 +6,7 @@ from ingress.auth import CALLER
 from ingress.connections.paths import EVENTS_PATH
 from ingress.deliveries import DeliveryAccepted, accept_all, counted, read_delivery, refusals
 from ingress.errors import Malformed, UnsupportedMediaType
-from ingress.operation import Operation
+from ingress.operation import EVENTS, Operation
 from schemas.cloudevents import UnknownFormat
 from schemas.triggers.cloudevents import receive_cloudevents
 
@@ -43,7 +43,7 @@ OPERATIONS = (
         path=EVENTS_PATH,
         handler=consent,
         summary="Ask whether CloudEvents may be sent",
-        tag="events",
+        tag=EVENTS,
         answer="text/plain",
         errors=(400,),
         public=True,
@@ -53,7 +53,7 @@ OPERATIONS = (
         path=EVENTS_PATH,
         handler=receive,
         summary="Send CloudEvents",
-        tag="events",
+        tag=EVENTS,
         body="*/*",
         answer=DeliveryAccepted,
         status=202,

@@ -19,8 +19,8 @@ from ingress.capture import capture_headers, capture_query, dump_event
 from ingress.errors import Malformed, Problem, Unauthenticated, Unavailable
 from ingress.identity import bounded, window_ms
 from ingress.keys import DOOR, LIMITS, METRICS
-from ingress.operation import Handler
 from ingress.responses import json_answer
+from ingress.timing import Handler
 from ingress.wire import Answer
 from schemas.ids import bytes_id, new_id, now_us
 from schemas.triggers.delivery import Delivery, NotBelieved, NotUnderstood, Received, ReceivedEvent

@@ -7,7 +7,7 @@ from aiohttp import web
 from ingress.connections.paths import GITHUB_PATH
 from ingress.deliveries import DeliveryAccepted, accept_all, counted, limit_endpoint, read_delivery, refusals
 from ingress.keys import ACCOUNTS
-from ingress.operation import Operation
+from ingress.operation import EVENTS, Operation
 from schemas.models import GitHubConnection
 from schemas.triggers.accounts import Account
 from schemas.triggers.github import receive_github
@@ -42,7 +42,7 @@ OPERATIONS = tuple(
         path=path,
         handler=receive,
         summary=summary,
-        tag="events",
+        tag=EVENTS,
         body="*/*",
         answer=DeliveryAccepted,
         status=202,

@@ -5,7 +5,7 @@ from aiohttp import web
 
 from ingress.errors import Unauthenticated
 from ingress.keys import CODEC, FEED, PRODUCER, SETTINGS
-from ingress.operation import Operation
+from ingress.operation import EVENTS, Operation
 from schemas.ids import now_us
 from schemas.triggers.google_calendar import CALENDAR_PATH, GoogleCalendarConfig, is_channel_token
 from transport.producer import Send
@@ -41,7 +41,7 @@ OPERATIONS = (
         path=CALENDAR_PATH + "/{trigger_id}",
         handler=receive,
         summary="Say that a Google calendar has changed",
-        tag="events",
+        tag=EVENTS,
         status=200,
         errors=(401,),
         public=True,

@@ -14,7 +14,7 @@ from ingress.file_inputs import complete_files
 from ingress.form_inputs import check_inputs
 from ingress.identity import delivery_id, window_ms
 from ingress.keys import DOOR, FEED, LIMITS, SETTINGS
-from ingress.operation import Operation
+from ingress.operation import EVENTS, Operation
 from ingress.ownership import find_versions
 from ingress.responses import json_answer, read_model
 from ingress.wire import Answer, RequestBody
@@ -197,7 +197,7 @@ OPERATIONS = (
         path="/api/v1/triggers/workflows/{workflow_id}/manual",
         handler=start,
         summary="Start a workflow by hand",
-        tag="events",
+        tag=EVENTS,
         body=ManualStart,
         answer=ManualStarted,
         status=202,

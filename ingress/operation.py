@@ -1,6 +1,6 @@
 """One route of the HTTP interface, declared once: the router and the OpenAPI document are made from it."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,12 +9,14 @@ from pydantic import BaseModel
 
 from ingress.auth import CALLER
 from ingress.keys import AUTHENTICATOR
+from ingress.timing import Handler, timed
 from schemas.models import Permission
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 ANY_METHOD = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 """What a webhook may allow."""
+
+EVENTS = "events"
+"""The tag of doors for events."""
 
 
 @dataclass(frozen=True)
@@ -70,4 +72,4 @@ def _authenticated(operation: Operation) -> Handler:
         caller.check(needed)
         return await handler(request)
 
-    return authenticate
+    return authenticate if operation.tag == EVENTS else timed(operation.tag, authenticate)

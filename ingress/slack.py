@@ -8,7 +8,7 @@ from aiohttp import web
 from ingress.connections.paths import SLACK_PATH
 from ingress.deliveries import accept_all, counted, limit_endpoint, read_delivery, refusals
 from ingress.keys import ACCOUNTS
-from ingress.operation import Operation
+from ingress.operation import EVENTS, Operation
 from schemas.models import SlackConnection
 from schemas.triggers.accounts import Account
 from schemas.triggers.slack_requests import receive_slack
@@ -57,7 +57,7 @@ OPERATIONS = tuple(
         path=path,
         handler=receive,
         summary=summary,
-        tag="events",
+        tag=EVENTS,
         body="*/*",
         answer="application/json",
         errors=errors,

@@ -14,7 +14,7 @@ from ingress.errors import Malformed, Problem
 from ingress.form_files import FormFiles
 from ingress.identity import content_identity, delivery_id, named_by, window_ms
 from ingress.keys import DOOR, ENDPOINTS, FILES, METRICS
-from ingress.operation import Operation
+from ingress.operation import EVENTS, Operation
 from ingress.reply import Reply
 from ingress.wire import Answer
 from schemas.ids import new_id, now_us
@@ -112,7 +112,7 @@ OPERATIONS = tuple(
         path=path,
         handler=receive,
         summary="Send an event to a webhook trigger",
-        tag="events",
+        tag=EVENTS,
         body="*/*",
         answer=Accepted,
         status=202,

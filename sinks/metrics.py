@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from sinks.batch import Batch
+from transport.metrics import DELAY_BUCKETS_S, Children
 
 _SECONDS = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -13,18 +14,31 @@ class SinkMetrics:
     """On a registry that the composition root serves."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.rows = Counter(
-            "hopline_sink_rows",
-            "Rows written, repetitions included, by table.",
-            ("table",),
-            registry=registry,
+        self._rows = Children(
+            Counter(
+                "hopline_sink_rows",
+                "Rows written, repetitions included, by table.",
+                ("table",),
+                registry=registry,
+            )
         )
-        self.insert_seconds = Histogram(
-            "hopline_sink_insert_seconds",
-            "One insert, by table, in seconds.",
-            ("table",),
-            buckets=_SECONDS,
-            registry=registry,
+        self._insert_seconds = Children(
+            Histogram(
+                "hopline_sink_insert_seconds",
+                "One insert, by table, in seconds.",
+                ("table",),
+                buckets=_SECONDS,
+                registry=registry,
+            )
+        )
+        self._delay_seconds = Children(
+            Histogram(
+                "hopline_sink_delay_seconds",
+                "From when the first record of an insert was written to its topic until it can be queried.",
+                ("table",),
+                buckets=DELAY_BUCKETS_S,
+                registry=registry,
+            )
         )
         self.batch_seconds = Histogram(
             "hopline_sink_batch_seconds",
@@ -50,6 +64,12 @@ class SinkMetrics:
         self.held_bytes = Gauge(
             "hopline_sink_held_bytes", "Their size, likewise.", ("state",), registry=registry
         )
+
+    def wrote(self, table: str, rows: int, seconds: float, delay_s: float) -> None:
+        """An insert is done; `delay_s` from when its first record was written to Kafka."""
+        self._rows[table].inc(rows)
+        self._insert_seconds[table].observe(seconds)
+        self._delay_seconds[table].observe(delay_s)
 
     def watch(self, state: str, batches: Sequence[Batch]) -> None:
         """Shows what is in the batches whenever it is asked for."""

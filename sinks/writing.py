@@ -94,8 +94,9 @@ class BatchWriter:
         writer = self._writers[topic]
         started = time.perf_counter()
         poisons = [poison for poison in await writer.write(messages) if poison.is_ours]
-        self._metrics.insert_seconds.labels(writer.name).observe(time.perf_counter() - started)
-        self._metrics.rows.labels(writer.name).inc(len(messages) - len(poisons))
+        seconds, (_, written_ms) = time.perf_counter() - started, messages[0].timestamp()
+        delay_s = time.time() - written_ms / 1000
+        self._metrics.wrote(writer.name, len(messages) - len(poisons), seconds, delay_s)
         return poisons
 
     async def _bury(self, poisons: Sequence[Poison]) -> None:

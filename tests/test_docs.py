@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from pydantic_settings import BaseSettings
 
+from tests.exposed_metrics import exposed
+
 ROOT = Path(__file__).parent.parent
 MODULES = [
     "transport.settings", "ingress.settings", "streams.settings", "streams.executors.settings",
@@ -47,12 +49,21 @@ def test_every_link_to_a_file_leads_somewhere(file: Path) -> None:
     assert [link for link in links if not (file.parent / link).exists()] == []
 
 
-def test_every_metric_is_documented_and_nothing_else_is() -> None:
-    told = set(re.findall(r"hopline_[a-z_]+", (ROOT / "docs/operations.md").read_text()))
-    counted = set()
-    for package in ("ingress", "streams", "sinks", "transport"):
-        for file in (ROOT / package).rglob("*.py"):
-            text = file.read_text()
-            counted |= set(re.findall(r"\"(hopline_[a-z_]+)\"", text))
-            counted |= {f"hopline_ingress_{name}" for name in re.findall(r"\.gauge\(\s*\"([a-z_]+)\"", text)}
-    assert {name.removesuffix("_total") for name in told} == counted
+METRIC = re.compile(r"(?<![\w_])hopline_[a-z_]+(?:\{([a-z_,]+)\})?")
+
+
+def test_every_metric_is_documented_with_its_labels_and_nothing_else_is() -> None:
+    text = (ROOT / "docs/monitoring.md").read_text()
+    rows = "\n".join(line.split("|")[1] for line in text.splitlines() if line.startswith("| `hopline_"))
+    told = {
+        found[0].split("{")[0]: set(filter(None, (found[1] or "").split(",")))
+        for found in METRIC.finditer(rows)
+    }
+    build = {"hopline_build_info": {"version", "python_version", "role"}}  # Its labels are its value.
+    assert told == {name: set(metric.labels) for name, metric in exposed().items()} | build
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "docs").glob("*.md")), ids=lambda file: file.name)
+def test_documents_name_metrics_as_a_scrape_does(file: Path) -> None:
+    told = {found[0].split("{")[0] for found in METRIC.finditer(file.read_text())}
+    assert told <= {series for metric in exposed().values() for series in (metric.name, *metric.series)}

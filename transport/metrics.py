@@ -31,7 +31,7 @@ class Children(dict[Any, _M], Generic[_M]):
 
     def __init__(self, metric: _M) -> None:
         super().__init__()
-        self._metric = metric
+        self._metric: _M = metric
 
     def __missing__(self, labels: str | tuple[str, ...]) -> _M:
         child: _M = self._metric.labels(*((labels,) if isinstance(labels, str) else labels))

@@ -9,7 +9,7 @@ from aiohttp import web
 from ingress.deliveries import DeliveryAccepted, accept_all, captured_headers, read_delivery, refusals
 from ingress.errors import Gone, MethodNotAllowed, NotFound, Problem, Unavailable
 from ingress.keys import FEED, LIMITS, METRICS, SECRETS
-from ingress.operation import Operation
+from ingress.operation import EVENTS, Operation
 from ingress.subscriptions.agreeing import tell
 from ingress.subscriptions.places import base_url
 from schemas.models import TriggerSubscription
@@ -115,7 +115,7 @@ OPERATIONS = (
         path="/triggers/plugin/{endpoint_id}",
         handler=receive,
         summary="Send events to a plugin subscription",
-        tag="events",
+        tag=EVENTS,
         body="*/*",
         answer=DeliveryAccepted,
         status=202,
