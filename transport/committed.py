@@ -20,6 +20,10 @@ _log = logging.getLogger(__name__)
 _FORM = "1:"
 """Of metadata: base64 of deflated bits, the lowest of the first byte for the record at the offset itself."""
 
+_END = "\0"
+"""Of metadata. confluent-kafka 2.16 takes it for a C string, which librdkafka does not end, and reads on into
+whatever comes behind it."""
+
 _MOST_CHARS = 4096
 """Of metadata, as brokers take it by default (`offset.metadata.max.bytes`)."""
 
@@ -40,7 +44,7 @@ class Commit(NamedTuple):
         bits = bytearray((max(done) - offset) // 8 + 1)
         for each in done:
             bits[(each - offset) >> 3] |= 1 << ((each - offset) & 7)
-        metadata = _FORM + b64encode(zlib.compress(bits, wbits=-15)).decode()
+        metadata = _FORM + b64encode(zlib.compress(bits, wbits=-15)).decode() + _END
         return cls(offset, metadata if len(metadata) <= _MOST_CHARS else "")
 
     @property
@@ -54,7 +58,8 @@ class Commit(NamedTuple):
         if not self.metadata.startswith(_FORM):
             return frozenset()
         try:
-            bits = zlib.decompress(b64decode(self.metadata.removeprefix(_FORM), validate=True), wbits=-15)
+            text = self.metadata.removeprefix(_FORM).removesuffix(_END)
+            bits = zlib.decompress(b64decode(text, validate=True), wbits=-15)
         except (binascii.Error, zlib.error) as unreadable:
             _log.warning("metadata of a committed offset: %s", unreadable)
             return frozenset()
@@ -79,12 +84,15 @@ class CommittedOffsets:
     def of(self, partitions: Sequence[TopicPartition], timeout_s: float) -> dict[tuple[str, int], Commit]:
         """By full name and number; partitions without one are left out. Raises `KafkaException`."""
         answer = self._consumer.committed(list(partitions), timeout=timeout_s)
-        return {
-            (one.topic, one.partition): Commit(one.offset, one.metadata or "")
-            for one in answer
-            if one.offset >= 0
-        }
+        return {(one.topic, one.partition): _commit(one) for one in answer if one.offset >= 0}
 
     def close(self) -> None:
         """Nothing can be asked afterwards."""
         self._consumer.close()
+
+
+def _commit(found: TopicPartition) -> Commit:
+    try:
+        return Commit(found.offset, found.metadata or "")
+    except UnicodeDecodeError:  # somebody else's, and without an end
+        return Commit(found.offset)

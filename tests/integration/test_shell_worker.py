@@ -3,16 +3,18 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import pytest
+from confluent_kafka import TopicPartition
 
 from streams.shell.errors import TopicsUnfit
 from streams.shell.settings import ShellSettings
 from streams.shell.stage import Decision, Kept, NotYet, Record, Stage, TaskStage
 from streams.shell.worker import Worker
 from tests.integration.shell_harness import DONE, IN, OUT, PARTITIONS, PATIENCE_S, TASKS, Deployment, events
+from transport.committed import Commit, CommittedOffsets
 from transport.errors import BrokerUnreachable
 from transport.producer import MAX_MESSAGE_BYTES, Producer, Send
 from transport.settings import KafkaSettings
@@ -143,7 +145,11 @@ async def test_what_is_done_behind_a_task_that_takes_long_is_not_done_again(depl
     tasks = TaskStage("tasks", (TASKS,), execute, concurrency=4)
     async with running(deployment, tasks=(tasks,)):
         await eventually(lambda: sorted(deployment.ids(DONE)) == ["b", "c"])
-    assert deployment.committed(TASKS)[0] <= 0
+    kafka = KafkaSettings(bootstrap_servers=deployment.bootstrap, topic_prefix=deployment.prefix)
+    with closing(CommittedOffsets(kafka, f"{deployment.prefix}workers")) as known:
+        asked = [TopicPartition(deployment.prefix + TASKS, 0)]
+        told = [known.of(asked, PATIENCE_S)[asked[0].topic, 0].done for _ in range(20)]
+    assert told == [{1, 2}] * 20, "each time the same: nothing is read beyond the end of the metadata"
     begun.clear()
     ending.set()
     async with running(deployment, tasks=(tasks,)):
