@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+from confluent_kafka import KafkaException
+
 from bench.deployment import MAX_ROWS, Deployment
 from bench.findings import Findings
 from bench.journal import Journal
@@ -54,7 +56,7 @@ async def until_quiet(
         try:
             if await _is_quiet(deployment, kafka, expected, say):
                 return True
-        except (CommandFailed, TransportError) as away:
+        except (CommandFailed, TransportError, KafkaException) as away:
             say(f"no answer: {away}")
         if time.monotonic() > deadline:
             return False

@@ -14,7 +14,7 @@ from streams.shell.settings import ShellSettings
 from streams.shell.stage import Decision, Kept, NotYet, Record, Stage, TaskStage
 from streams.shell.worker import Worker
 from tests.integration.shell_harness import DONE, IN, OUT, PARTITIONS, PATIENCE_S, TASKS, Deployment, events
-from transport.committed import Commit, CommittedOffsets
+from transport.committed import CommittedOffsets
 from transport.errors import BrokerUnreachable
 from transport.producer import MAX_MESSAGE_BYTES, Producer, Send
 from transport.settings import KafkaSettings
