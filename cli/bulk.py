@@ -1,9 +1,8 @@
 """Telling many runs at once: those that fit a filter, one after the other."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import click
@@ -12,32 +11,12 @@ from rich.progress import track
 
 from cli.client import Client
 from cli.errors import CommandFailed
-from cli.lookup import find_workflow, workflow_names
+from cli.filters import Moment, filter_options, given, query_of, rfc3339
+from cli.lookup import workflow_names
 from cli.output import moment, show_json, show_table
+from schemas.search import RunFilter
 
 _PAGE = 500
-_AGO = re.compile(r"(\d+)([smhd])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
-
-class Moment(click.ParamType):
-    """A time in RFC 3339, without a zone in UTC, or how long ago: 90s, 15m, 2h, 1d."""
-
-    name = "time"
-
-    def convert(
-        self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None
-    ) -> datetime:
-        """In UTC."""
-        if isinstance(value, datetime):
-            return value
-        if ago := _AGO.fullmatch(value):
-            return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-        try:
-            at = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is no time like 2026-01-31T12:00:00Z, and no span like 2h", param, ctx)
-        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 class Telling(NamedTuple):
@@ -64,27 +43,17 @@ class Bulk:
     """The name as well: told again under it, a run is not told twice, and younger runs are not meant."""
     query: Mapping[str, Any]
     """For the list of runs."""
-    status: str | None
     is_rehearsal: bool
 
     @property
     def name(self) -> str:
         """For people, and for `Idempotency-Key`."""
-        return _rfc3339(self.began_at)
+        return rfc3339(self.began_at)
 
 
 _OPTIONS: Sequence[Callable[[Any], Any]] = (
     click.argument("run_id", metavar="[ID]", required=False),
-    click.option("--all", "everything", is_flag=True, help="Each run that fits the options below."),
-    click.option("--workflow", metavar="WORKFLOW", help="With --all: of this workflow."),
-    click.option("--status", metavar="STATUS", help="With --all: FAILED, STOPPED, RUNNING, ..."),
-    click.option(
-        "--since",
-        type=Moment(),
-        help="With --all: whose event came then or later; a time, or a span like 2h.",
-    ),
-    click.option("--until", type=Moment(), help="With --all: whose event came before that."),
-    click.option("--error", metavar="TEXT", help="With --all: whose error has this in it."),
+    click.option("--all", "everything", is_flag=True, help="Each run that fits."),
     click.option("--dry-run", is_flag=True, help="With --all: show which runs fit, and leave them alone."),
     click.option(
         "--bulk",
@@ -97,6 +66,7 @@ _OPTIONS: Sequence[Callable[[Any], Any]] = (
 
 def selectable(command: Callable[..., None]) -> Callable[..., None]:
     """Lets a command take one run, or many: `selected` says which."""
+    command = filter_options(RunFilter, "with --all: ")(command)
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
@@ -104,32 +74,28 @@ def selectable(command: Callable[..., None]) -> Callable[..., None]:
 
 def selected(client: Client, run_id: str | None, chosen: Mapping[str, Any]) -> str | Bulk:
     """The run, if one is named. `chosen`: the other options of `selectable`. Raises `UsageError`."""
-    if run_id is not None and not any(chosen.values()):
+    is_bulk = given(chosen) or chosen["dry_run"] or chosen["began_at"]
+    if run_id is not None and not chosen["everything"] and not is_bulk:
         return run_id
     if run_id is not None or not chosen["everything"]:
         raise click.UsageError("name a run by its id, or say --all and which")
     began_at = chosen["began_at"] or datetime.now(UTC)
-    workflow, since = chosen["workflow"], chosen["since"]
-    query = {
-        "workflow_id": find_workflow(client, workflow)["id"] if workflow else None,
-        "since": _rfc3339(since) if since else None,
-        "until": _rfc3339(min(chosen["until"] or began_at, began_at)),
-        "error": chosen["error"],
-    }
-    status = chosen["status"].upper() if chosen["status"] else None
-    return Bulk(began_at, query, status, chosen["dry_run"])
+    until = min(chosen["by_until"] or began_at, began_at)
+    query = query_of(client, RunFilter, {**chosen, "by_until": until})
+    return Bulk(began_at, query, chosen["dry_run"])
 
 
 def tell_all(
     client: Client, bulk: Bulk, telling: Telling, body: Mapping[str, Any] | None = None, *, as_json: bool
 ) -> None:
     """Tells each run that fits, or shows which do. Raises `CommandFailed` if one could not be told."""
-    statuses = (bulk.status,) if bulk.status else telling.statuses
-    if not telling.others and (wrong := set(statuses) - set(telling.statuses)):
+    statuses = bulk.query["status"].split(",") if "status" in bulk.query else telling.statuses
+    wrong = [status for status in statuses if status not in telling.statuses]
+    if wrong and not telling.others:
         known = " or ".join(telling.statuses)
-        raise click.UsageError(f"runs that are {wrong.pop()} cannot be {telling.done}: only {known}")
+        raise click.UsageError(f"runs that are {wrong[0]} cannot be {telling.done}: only {known}")
     # All of them are known before the first one is told: what comes of it must not be told as well.
-    runs = [run for status in statuses for run in _pages(client, {**bulk.query, "status": status})]
+    runs = list(_pages(client, {**bulk.query, "status": ",".join(statuses)}))
     if bulk.is_rehearsal:
         _show(client, runs, telling, as_json=as_json)
         return
@@ -182,7 +148,3 @@ def _show(client: Client, runs: Sequence[Mapping[str, Any]], telling: Telling, *
     )
     show_table(columns, ([row[column] for column in columns] for row in rows))
     click.echo(f"{len(runs)} would be {telling.done}", err=True)
-
-
-def _rfc3339(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")

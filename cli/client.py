@@ -38,7 +38,8 @@ class Client:
         self._authorization = {"Authorization": f"Bearer {token}"} if token else {}
 
     def get(self, *path: str, **query: Any) -> Any:
-        """The JSON under /api/v1 at a path, given in segments. A `query` value of None is left out."""
+        """The JSON under /api/v1 at a path, given in segments. A `query` value of None is left out, each
+        of a list is sent."""
         return _json(self._call("GET", path, query))
 
     def text(self, *path: str, **query: Any) -> str:
@@ -86,6 +87,7 @@ class Client:
     ) -> bytes:
         given = {name: value for name, value in query.items() if value is not None}
         target = self._url.path.rstrip("/") + "/".join((_API, *(quote(part, safe="") for part in path)))
+        target += f"?{urlencode(given, doseq=True)}" if given else ""
         headers = {**self._authorization, **more}
         if content is not None:
             headers["Content-Type"] = content_type
@@ -93,7 +95,7 @@ class Client:
             headers["Content-Length"] = str(size)
         connection = _connection(self._url, self._settings.timeout_s)
         try:
-            connection.request(method, target + (f"?{urlencode(given)}" if given else ""), content, headers)
+            connection.request(method, target, content, headers)
             answer = connection.getresponse()
             received = answer.read()
         except (OSError, http.client.HTTPException) as error:

@@ -8,9 +8,9 @@ import click
 from rich.console import Console
 from rich.progress import track
 
-from cli.bulk import Moment
 from cli.client import Client, Refused, connect
 from cli.errors import CommandFailed
+from cli.filters import Moment
 from cli.output import json_option, lines, moment, show_fields, show_json, show_table
 
 _PAGE = 500

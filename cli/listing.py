@@ -1,4 +1,4 @@
-"""Lists of what workflows have done: of one or all of them, by status, the newest first."""
+"""Lists of what workflows have done, the newest first."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -6,20 +6,19 @@ from typing import Any, TypeVar
 import click
 
 from cli.client import connect
-from cli.lookup import find_workflow, workflow_names
+from cli.filters import filter_options, query_of
+from cli.lookup import workflow_names
 from cli.output import duration, json_option, moment, show_json, show_table
+from schemas.search import Search
 
 _Command = TypeVar("_Command", bound=Callable[..., None])
 
 _FORMS: Mapping[str, Callable[[Any], Any]] = {"created_at": moment, "elapsed_time": duration}
 
 
-def filters(statuses: str) -> Callable[[_Command], _Command]:
-    """The options of a command that lists, which gets them as `show_list` wants them. `statuses`: for the
-    help."""
+def filters(model: type[Search]) -> Callable[[_Command], _Command]:
+    """The options of a command that lists, which gets them as `show_list` wants them."""
     options = (
-        click.option("--workflow", metavar="WORKFLOW", help="Only those of this workflow."),
-        click.option("--status", metavar="STATUS", help=statuses),
         click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True),
         json_option,
     )
@@ -27,26 +26,24 @@ def filters(statuses: str) -> Callable[[_Command], _Command]:
     def decorate(command: _Command) -> _Command:
         for option in reversed(options):
             command = option(command)
-        return command
+        return filter_options(model)(command)
 
     return decorate
 
 
 def show_list(
     path: str,
+    model: type[Search],
     columns: Mapping[str, str],
     *,
-    workflow: str | None,
-    status: str | None,
     limit: int,
     as_json: bool,
+    **chosen: Any,
 ) -> None:
     """Asks the route under `path`, and prints a table. `columns`: heading -> field; the field workflow_id is
-    shown by its name. Raises `CommandFailed`."""
+    shown by its name. `chosen`: the options of the filter. Raises `CommandFailed`, `UsageError`."""
     client = connect()
-    workflow_id = find_workflow(client, workflow)["id"] if workflow else None
-    status = status.upper() if status else None
-    found = client.get(path, workflow_id=workflow_id, status=status, limit=limit)["data"]
+    found = client.get(path, **query_of(client, model, chosen), limit=limit)["data"]
     if as_json:
         show_json(found)
         return

@@ -16,6 +16,7 @@ from cli.pairs import Pair, typed_inputs
 from cli.pause import RUNS, find_pauses, show_execution, show_pause
 from cli.tree import run_tree
 from cli.wait import wait_for_answer, wait_for_nodes, wait_for_run
+from schemas.search import RunFilter
 
 _wait_option = click.option(
     "--wait", is_flag=True, help="Wait for the end and draw the run; exit code 1 unless it succeeded."
@@ -89,14 +90,14 @@ def start(
 
 
 @run.command("list")
-@filters("RUNNING, SUCCEEDED, FAILED, STOPPED, ...")
+@filters(RunFilter)
 def list_all(**chosen: Any) -> None:
-    """List runs, the newest first."""
+    """Search runs, the newest first."""
     columns = {
         "id": "id", "workflow": "workflow_id", "status": "status", "created_at": "created_at",
         "elapsed": "elapsed_time", "steps": "total_steps", "error": "error",
     }  # fmt: skip
-    show_list("runs", columns, **chosen)
+    show_list("runs", RunFilter, columns, **chosen)
 
 
 @run.command("show")

@@ -10,6 +10,7 @@ from cli.files import JsonObject
 from cli.listing import filters, show_list
 from cli.output import json_option, show_json
 from cli.pairs import Pair
+from schemas.search import LogFilter
 
 
 @click.group("trigger-log")
@@ -18,14 +19,14 @@ def trigger_log() -> None:
 
 
 @trigger_log.command("list")
-@filters("PENDING, RUNNING, SUCCESS, FAILED or STOPPED.")
+@filters(LogFilter)
 def list_all(**chosen: Any) -> None:
-    """List trigger logs, the newest first."""
+    """Search trigger logs, the newest first."""
     columns = {
         "id": "id", "trigger_type": "trigger_type", "status": "status", "workflow": "workflow_id",
         "created_at": "created_at", "elapsed": "elapsed_time", "retry_count": "retry_count", "error": "error",
     }  # fmt: skip
-    show_list("trigger-logs", columns, **chosen)
+    show_list("trigger-logs", LogFilter, columns, **chosen)
 
 
 @trigger_log.command("show")

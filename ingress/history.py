@@ -4,9 +4,10 @@ JSON in text columns comes back as values; times are ISO 8601 in UTC; what is ab
 """
 
 import base64
+import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,8 +15,11 @@ import orjson
 
 from ingress.assembly import Assembler
 from ingress.errors import Malformed
+from ingress.search import Span, Where, clock, is_uuid, matching, spans
 from schemas.models import WorkflowNodeExecution, WorkflowRun
+from schemas.search import LogFilter, RunFilter
 from transport.clickhouse import ClickHouse, Rows
+from transport.errors import StatementRefused
 
 Row = dict[str, Any]
 
@@ -23,40 +27,8 @@ MAX_LIMIT = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunFilter:
-    """Which runs; None is any. `since` is inclusive, `until` is not; both are of `event_at`, the time of the
-    event that started the run, which is also what runs are ordered by: it never changes."""
-
-    tenant_id: str | None = None
-    workflow_id: str | None = None
-    app_id: str | None = None
-    status: str | None = None
-    error: str | None = None
-    """What its error has in it, in letters of either case."""
-    since: datetime | None = None
-    until: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogFilter:
-    """Which trigger logs, likewise, by `created_at`."""
-
-    tenant_id: str | None = None
-    workflow_id: str | None = None
-    app_id: str | None = None
-    status: str | None = None
-    trigger_type: str | None = None
-    event_id: str | None = None
-    app_trigger_id: str | None = None
-    trigger_id: str | None = None
-    workflow_run_id: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LetterFilter:
-    """Which dead letters, likewise, by `created_at`."""
+    """Which dead letters; None is any. `since` is inclusive, `until` is not; both are of `created_at`."""
 
     tenant_id: str | None = None
     topic: str | None = None
@@ -68,7 +40,12 @@ class LetterFilter:
     until: datetime | None = None
 
 
-Filter = RunFilter | LogFilter | LetterFilter
+@dataclass(frozen=True, slots=True)
+class SearchLimits:
+    """What one page may take."""
+
+    seconds: float = 20.0
+    memory_bytes: int = 1024**3
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +68,23 @@ class History:
         clickhouse: ClickHouse,
         assembler: Assembler,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        limits: SearchLimits | None = None,
     ) -> None:
         self._clickhouse = clickhouse
         self._assembler = assembler
         self._now = now
+        self._limits = limits or SearchLimits()
 
-    async def runs(self, chosen: RunFilter, limit: int, cursor: str | None = None) -> Page:
-        """A page of at most `limit` runs, without their graphs. Raises `Malformed` for a foreign cursor."""
-        return await self._page(_RUNS, chosen, limit, cursor)
+    async def runs(
+        self, chosen: RunFilter, limit: int, cursor: str | None = None, *, tenant_id: str | None
+    ) -> Page:
+        """A page of at most `limit` runs, without their graphs, by the time of their events, which never
+        changes. Raises `Malformed` for a foreign cursor, and for a search that takes too much."""
+
+        def fitting(span: Span) -> Where | None:
+            return matching(chosen, tenant_id, span)
+
+        return await self._page(RUNS, Span(chosen.since, chosen.until), fitting, limit, cursor)
 
     async def run(self, run_id: str, tenant_id: str | None = None) -> WorkflowRun | None:
         """One run, with its graph; None when there is none, or it is another tenant's."""
@@ -109,7 +95,7 @@ class History:
         self, run_id: str, tenant_id: str | None = None, node_types: Sequence[str] = ()
     ) -> list[WorkflowNodeExecution]:
         """Those of one run, or of its nodes of these types, in the order of execution."""
-        if not _is_uuid(run_id):
+        if not is_uuid(run_id):
             return []
         where, parameters = _equal(workflow_run_id=run_id, tenant_id=tenant_id)
         if node_types:
@@ -127,9 +113,15 @@ class History:
         rows = await self._whole(await self._named("workflow_node_executions", "*", execution_id, tenant_id))
         return next((WorkflowNodeExecution(**_absent(row)) for row in rows), None)
 
-    async def trigger_logs(self, chosen: LogFilter, limit: int, cursor: str | None = None) -> Page:
-        """A page of at most `limit` trigger logs. Raises `Malformed` for a foreign cursor."""
-        return await self._page(_LOGS, chosen, limit, cursor)
+    async def trigger_logs(
+        self, chosen: LogFilter, limit: int, cursor: str | None = None, *, tenant_id: str | None
+    ) -> Page:
+        """A page of at most `limit` trigger logs, likewise by `created_at`. Raises likewise."""
+
+        def fitting(span: Span) -> Where | None:
+            return matching(chosen, tenant_id, span)
+
+        return await self._page(LOGS, Span(chosen.since, chosen.until), fitting, limit, cursor)
 
     async def trigger_log(self, log_id: str, tenant_id: str | None = None) -> Row | None:
         """One trigger log; None as in `run`."""
@@ -148,7 +140,16 @@ class History:
 
     async def dead_letters(self, chosen: LetterFilter, limit: int, cursor: str | None = None) -> Page:
         """A page of at most `limit` letters, without what they hold. Raises `Malformed` likewise."""
-        return await self._page(_LETTERS, chosen, limit, cursor)
+
+        def fitting(span: Span) -> Where:
+            found = Where()
+            found.lies(chosen.tenant_id, "created_at", span)
+            for name in ("topic", "stage", "status"):
+                found.equal(name, getattr(chosen, name))
+            found.contains("reason", chosen.reason)
+            return found
+
+        return await self._page(_LETTERS, Span(chosen.since, chosen.until), fitting, limit, cursor)
 
     async def dead_letter(self, letter_id: str, tenant_id: str | None = None) -> Row | None:
         """One letter; `key` and `value` are bytes or None, `headers` pairs of a name and bytes."""
@@ -169,63 +170,76 @@ class History:
         return found
 
     async def _named(self, view: str, columns: str, wanted: str, tenant_id: str | None) -> Rows:
-        if not _is_uuid(wanted):
+        if not is_uuid(wanted):
             return Rows((), (), [])
         where, parameters = _equal(id=wanted, tenant_id=tenant_id)
         return await self._clickhouse.query(f"SELECT {columns} FROM {view} WHERE {where}", parameters)  # noqa: S608
 
-    async def _page(self, shown: "_List", chosen: Filter, limit: int, cursor: str | None) -> Page:
+    async def _page(
+        self,
+        shown: "List",
+        within: Span,
+        fitting: Callable[[Span], Where | None],
+        limit: int,
+        cursor: str | None,
+    ) -> Page:
         limit = max(1, min(limit, MAX_LIMIT))
-        equal = {f.name: getattr(chosen, f.name) for f in fields(chosen) if f.name not in _NOT_EQUAL}
-        if any(equal.get(name) and not _is_uuid(equal[name]) for name in _UUIDS):
-            return Page([], None)
-        where, parameters = _equal(**equal)
-        if isinstance(chosen, RunFilter) and chosen.error:
-            parameters["error"] = chosen.error
-            where += " AND positionCaseInsensitiveUTF8(error, {error:String}) > 0"
-        if isinstance(chosen, LetterFilter) and chosen.reason:
-            parameters["reason"] = chosen.reason
-            where += " AND positionCaseInsensitiveUTF8(reason, {reason:String}) > 0"
-        until = chosen.until
+        after: tuple[datetime, str] | None = None
         if cursor is not None:
-            until, parameters["after"] = _read_cursor(cursor)
-            where += f" AND ({shown.time}, id) < ({{until:DateTime64(6)}}, {{after:UUID}})"
-        if until is not None:
-            parameters["until"] = _time(until)
-            where += f" AND {shown.time} {'<=' if cursor else '<'} {{until:DateTime64(6)}}"
+            after = _read_cursor(cursor)
+            within = Span(within.start, after[0] + timedelta(microseconds=1))
         rows: list[Row] = []
-        for since in _windows(until or self._now(), chosen.since):
-            condition = where
-            if since is not None:
-                condition += f" AND {shown.time} >= {{since:DateTime64(6)}}"
-                parameters["since"] = _time(since)
-            found = await self._clickhouse.query(shown.sql(condition, limit + 1), parameters)
-            rows = _decoded(found.dicts())
+        deadline = time.monotonic() + self._limits.seconds
+        for span in spans(within, self._now()):
+            found = fitting(span)
+            if found is None:
+                break
+            if after is not None:
+                at, last = found.value(clock(after[0]), "DateTime64(6)"), found.value(after[1], "UUID")
+                found.terms.insert(0, f"({shown.time}, id) < ({at}, {last})")
+            sql = shown.sql(found, limit + 1 - len(rows))
+            rows += _decoded((await self._limited(sql, found.parameters, deadline)).dicts())
             if len(rows) > limit:
                 break
         more = len(rows) > limit
         rows = rows[:limit]
         return Page(rows, _cursor(rows[-1], shown.time) if more else None)
 
+    async def _limited(self, sql: str, parameters: Mapping[str, str], deadline: float) -> Rows:
+        left = max(0.1, deadline - time.monotonic())
+        settings = f"max_execution_time = {left:.1f}, max_memory_usage = {self._limits.memory_bytes}"
+        try:
+            return await self._clickhouse.query(f"{sql} SETTINGS {settings}", parameters)
+        except StatementRefused as refused:
+            if refused.code in TOO_MUCH:
+                raise Malformed(
+                    "this search has to read too much: narrow it down, by since and until or workflow_id"
+                ) from refused
+            raise
+
 
 @dataclass(frozen=True, slots=True)
-class _List:
+class List:
+    """What is listed, and by which time."""
+
     view: str
     columns: str
     time: str
 
-    def sql(self, where: str, limit: int) -> str:
+    def sql(self, found: Where, limit: int) -> str:
         """The newest rows. Their ids are looked for first, so that wide columns are read of them only."""
         newest = f"ORDER BY {self.time} DESC, id DESC"
-        ids = f"SELECT {self.time}, id FROM {self.view} WHERE {where} {newest} LIMIT {limit}"  # noqa: S608
-        return f"SELECT {self.columns} FROM {self.view} WHERE ({self.time}, id) IN ({ids}) {newest}"  # noqa: S608
+        ids = f"SELECT {self.time}, id FROM {self.view} WHERE {found.sql} {newest} LIMIT {limit}"  # noqa: S608
+        place = " AND ".join((*found.place, f"({self.time}, id) IN ({ids})"))
+        return f"SELECT {self.columns} FROM {self.view} WHERE {place} {newest}"  # noqa: S608
 
 
-_RUNS = _List("workflow_runs", "* EXCEPT graph", "event_at")
-_LOGS = _List("workflow_trigger_logs", "*", "created_at")
-_LETTERS = _List("dead_letters", "* EXCEPT (key, value, headers, stack)", "created_at")
+RUNS = List("workflow_runs", "* EXCEPT graph", "event_at")
+LOGS = List("workflow_trigger_logs", "*", "created_at")
+_LETTERS = List("dead_letters", "* EXCEPT (key, value, headers, stack)", "created_at")
+TOO_MUCH = frozenset({158, 159, 160, 241, 307, 396})
+"""ClickHouse's codes for a query that is over its limits: of rows, time, memory or bytes."""
 _UUIDS = frozenset({"id", "event_id", "workflow_run_id"})
-_NOT_EQUAL = ("since", "until", "error", "reason")
 _EMPTY_IS_ABSENT = ("tenant_id", "app_id", "workflow_id")
 _JSON = ("inputs", "outputs", "trigger_metadata", "trigger_data")
 _LETTER = (
@@ -239,16 +253,6 @@ def _equal(**wanted: str | None) -> tuple[str, dict[str, str]]:
     given = {name: value for name, value in wanted.items() if value is not None}
     terms = [f"{name} = {{{name}:{'UUID' if name in _UUIDS else 'String'}}}" for name in given]
     return " AND ".join(terms) or "1", given
-
-
-def _windows(newest: datetime, since: datetime | None) -> Iterator[datetime | None]:
-    """Where to look for the newest rows: most lists are full within the last hour, which is quickly read."""
-    for hours in (1, 24, 30 * 24):
-        start = newest - timedelta(hours=hours)
-        if since is not None and start <= since:
-            break
-        yield start
-    yield since
 
 
 def _decoded(decoded: list[Row]) -> list[Row]:
@@ -277,18 +281,6 @@ def _read_cursor(cursor: str) -> tuple[datetime, str]:
         return datetime.fromisoformat(at), str(uuid.UUID(after))
     except ValueError as foreign:
         raise Malformed("the cursor is not one that this API has given") from foreign
-
-
-def _time(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        uuid.UUID(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _bytes(encoded: str | None) -> bytes | None:

@@ -97,7 +97,12 @@ def _parameters(operation: Operation) -> list[Json]:
         for name in _PARAMETER.findall(_PATTERN.sub(r"{\1}", operation.path))
     ]
     query = [
-        {"name": q.name, "in": "query", "description": q.description, "schema": {"type": q.type}}
+        {
+            "name": q.name,
+            "in": "query",
+            "description": q.description,
+            "schema": {"type": "array", "items": {"type": q.type}} if q.many else {"type": q.type},
+        }
         for q in operation.query
     ]
     return path + query

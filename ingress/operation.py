@@ -26,6 +26,8 @@ class Query:
     name: str
     description: str
     type: Literal["string", "integer", "boolean"] = "string"
+    many: bool = False
+    """Whether it may be given several times."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
 """What the routes over the run history share: the history itself, and the parameters of a page."""
 
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from aiohttp import web
 
@@ -10,16 +11,39 @@ from ingress.keys import CLICKHOUSE, HISTORY, SQL
 from ingress.operation import Query
 from ingress.responses import json_answer
 from ingress.sql import Sql
+from schemas.search import MANY, NoFilter, Search, read_filter
 
 DEFAULT_LIMIT = 50
 _NO_HISTORY_RETRY_S = 60
 
-PAGE_QUERY = (
-    Query("since", "created at or after this; RFC 3339"),
-    Query("until", "created before this; RFC 3339"),
+PLACE_QUERY = (
     Query("limit", f"at most this many, 1 to {MAX_LIMIT}, else {DEFAULT_LIMIT}", "integer"),
     Query("cursor", "next_cursor of the page before"),
 )
+PAGE_QUERY = (
+    Query("since", "created at or after this; RFC 3339"),
+    Query("until", "created before this; RFC 3339"),
+    *PLACE_QUERY,
+)
+PLACE = tuple(query.name for query in PLACE_QUERY)
+
+
+_F = TypeVar("_F", bound=Search)
+
+
+def search_query(model: type[Search], *others: Query) -> tuple[Query, ...]:
+    """The parameters of a search, and `others` that the route takes besides."""
+    fields = model.model_fields.items()
+    return *(Query(name, field.description or "", many=name in MANY) for name, field in fields), *others
+
+
+def filter_of(request: web.Request, model: type[_F], *others: str) -> _F:
+    """What is searched for. `others`: parameters of the route besides. Raises `Malformed`, also for a
+    parameter that nobody knows: passed over, it would select everything."""
+    try:
+        return read_filter(model, ((n, v) for n, v in request.query.items() if n not in others))
+    except NoFilter as wrong:
+        raise Malformed(str(wrong)) from wrong
 
 
 def history(request: web.Request) -> History:

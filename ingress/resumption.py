@@ -7,7 +7,7 @@ from aiohttp import web
 
 from ingress.auth import CALLER
 from ingress.errors import Conflict
-from ingress.history import MAX_LIMIT, LogFilter
+from ingress.history import MAX_LIMIT
 from ingress.kept import kept_nodes
 from ingress.keys import FEED, VALUES
 from ingress.manual import check_startable, publish
@@ -16,6 +16,7 @@ from ingress.wire import Answer
 from schemas.models import Workflow, WorkflowRun, WorkflowType
 from schemas.references import as_document, digest_of, value_key
 from schemas.resumption import RESUMED_FROM, KeptNode, Resumption
+from schemas.search import LogFilter
 from transport.values import Upload
 
 LATEST = "latest"
@@ -79,10 +80,8 @@ def _workflow(request: web.Request, run: WorkflowRun, version: str) -> Workflow:
 
 async def _resumed_by(request: web.Request, run: WorkflowRun, name: str) -> str | None:
     """The run that the event of that name has started. What repeats it has started none."""
-    named = LogFilter(
-        tenant_id=run.tenant_id, workflow_id=run.workflow_id, trigger_id=name, since=run.event_at
-    )
-    logs = (await history(request).trigger_logs(named, MAX_LIMIT)).rows
+    named = LogFilter(workflow_id=(run.workflow_id,), trigger_id=name, since=run.event_at)
+    logs = (await history(request).trigger_logs(named, MAX_LIMIT, tenant_id=run.tenant_id)).rows
     return next((log["workflow_run_id"] for log in logs if log["workflow_run_id"]), None)
 
 

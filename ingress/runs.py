@@ -8,18 +8,18 @@ from ingress.auth import CALLER
 from ingress.errors import Conflict
 from ingress.file_inputs import complete_files
 from ingress.form_inputs import check_inputs
-from ingress.history import RunFilter
 from ingress.keys import FEED
 from ingress.manual import ManualStarted, check_startable, launch
-from ingress.operation import Operation, Query
+from ingress.operation import Operation
 from ingress.pauses import pauses_of
-from ingress.reading import PAGE_QUERY, history, limit_of, page_answer, time_of
+from ingress.reading import PLACE, PLACE_QUERY, filter_of, history, limit_of, page_answer, search_query
 from ingress.records import NodeExecutionList, RunDetail, RunPage
 from ingress.responses import json_answer, read_model
 from ingress.run_commands import named_run, tell
 from ingress.wire import Answer, RequestBody
 from schemas.ids import entity_id
 from schemas.models import DRAFT, WorkflowRun
+from schemas.search import RunFilter
 
 _PATH = "/api/v1/runs"
 _UNDER_WAY = frozenset({"RUNNING", "PAUSED"})
@@ -48,16 +48,11 @@ class Replay(RequestBody):
 
 async def list_all(request: web.Request) -> web.Response:
     """Of the caller's tenant, the newest first."""
-    chosen = RunFilter(
-        tenant_id=request[CALLER].tenant_id,
-        workflow_id=request.query.get("workflow_id"),
-        app_id=request.query.get("app_id"),
-        status=request.query.get("status"),
-        error=request.query.get("error"),
-        since=time_of(request, "since"),
-        until=time_of(request, "until"),
+    chosen, tenant_id = filter_of(request, RunFilter, *PLACE), request[CALLER].tenant_id
+    page = await history(request).runs(
+        chosen, limit_of(request), request.query.get("cursor"), tenant_id=tenant_id
     )
-    return page_answer(await history(request).runs(chosen, limit_of(request), request.query.get("cursor")))
+    return page_answer(page)
 
 
 async def show(request: web.Request) -> web.Response:
@@ -115,16 +110,10 @@ OPERATIONS = (
         method="GET",
         path=_PATH,
         handler=list_all,
-        summary="List runs",
+        summary="Search runs",
         tag="runs",
         answer=RunPage,
-        query=(
-            Query("workflow_id", "of this workflow"),
-            Query("app_id", "of this app"),
-            Query("status", "RUNNING, SUCCEEDED, FAILED, STOPPED, PARTIAL_SUCCEEDED or PAUSED"),
-            Query("error", "whose error has this in it, in letters of either case"),
-            *PAGE_QUERY,
-        ),
+        query=search_query(RunFilter, *PLACE_QUERY),
         errors=(400,),
     ),
     Operation(

@@ -10,16 +10,16 @@ from ingress.auth import CALLER
 from ingress.errors import Conflict, NotFound
 from ingress.file_inputs import complete_files
 from ingress.form_inputs import check_inputs
-from ingress.history import LogFilter
 from ingress.keys import FEED
 from ingress.manual import ManualStarted, check_startable, launch
-from ingress.operation import Operation, Query
-from ingress.reading import PAGE_QUERY, history, limit_of, page_answer, time_of
+from ingress.operation import Operation
+from ingress.reading import PLACE, PLACE_QUERY, filter_of, history, limit_of, page_answer, search_query
 from ingress.records import TriggerLogDetail, TriggerLogPage
 from ingress.responses import json_answer, read_model
 from ingress.wire import RequestBody
 from schemas.models import WorkflowTriggerLog
 from schemas.paths import lookup
+from schemas.search import LogFilter
 from transport.definitions import Definitions
 
 _PATH = "/api/v1/trigger-logs"
@@ -36,20 +36,11 @@ class Reinvocation(RequestBody):
 
 async def list_all(request: web.Request) -> web.Response:
     """Of the caller's tenant, the newest first."""
-    query = request.query
-    chosen = LogFilter(
-        tenant_id=request[CALLER].tenant_id,
-        workflow_id=query.get("workflow_id"),
-        app_id=query.get("app_id"),
-        status=query.get("status"),
-        trigger_type=query.get("trigger_type"),
-        event_id=query.get("event_id"),
-        trigger_id=query.get("trigger_id"),
-        workflow_run_id=query.get("workflow_run_id"),
-        since=time_of(request, "since"),
-        until=time_of(request, "until"),
+    chosen, tenant_id = filter_of(request, LogFilter, *PLACE), request[CALLER].tenant_id
+    page = await history(request).trigger_logs(
+        chosen, limit_of(request), request.query.get("cursor"), tenant_id=tenant_id
     )
-    return page_answer(await history(request).trigger_logs(chosen, limit_of(request), query.get("cursor")))
+    return page_answer(page)
 
 
 async def show(request: web.Request) -> web.Response:
@@ -109,19 +100,10 @@ OPERATIONS = (
         method="GET",
         path=_PATH,
         handler=list_all,
-        summary="List trigger logs",
+        summary="Search trigger logs",
         tag="runs",
         answer=TriggerLogPage,
-        query=(
-            Query("workflow_id", "of this workflow"),
-            Query("app_id", "of this app"),
-            Query("status", "PENDING, RUNNING, SUCCESS, FAILED or STOPPED"),
-            Query("trigger_type", "WEBHOOK, MANUAL, ..."),
-            Query("event_id", "of this delivery"),
-            Query("trigger_id", "of the event of this name, however often it was delivered"),
-            Query("workflow_run_id", "of this run"),
-            *PAGE_QUERY,
-        ),
+        query=search_query(LogFilter, *PLACE_QUERY),
         errors=(400,),
     ),
     Operation(

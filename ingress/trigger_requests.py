@@ -11,13 +11,14 @@ from typing import Any
 from aiohttp import web
 
 from ingress.auth import CALLER
-from ingress.history import LogFilter, Row
+from ingress.history import Row
 from ingress.keys import FEED
 from ingress.operation import Operation
 from ingress.ownership import find_trigger
 from ingress.reading import PAGE_QUERY, history, limit_of, time_of
 from ingress.responses import json_answer
 from ingress.wire import Answer
+from schemas.search import LogFilter
 
 
 class ReceivedRequest(Answer):
@@ -55,14 +56,15 @@ async def list_all(request: web.Request) -> web.Response:
     definitions, caller = request.app[FEED].definitions, request[CALLER]
     trigger = find_trigger(definitions, caller, request.match_info["trigger_id"])
     chosen = LogFilter(
-        tenant_id=trigger.tenant_id,
         app_id=trigger.app_id,
-        workflow_id=trigger.workflow_id,
+        workflow_id=(trigger.workflow_id,),
         app_trigger_id=trigger.id,
         since=time_of(request, "since"),
         until=time_of(request, "until"),
     )
-    page = await history(request).trigger_logs(chosen, limit_of(request), request.query.get("cursor"))
+    page = await history(request).trigger_logs(
+        chosen, limit_of(request), request.query.get("cursor"), tenant_id=trigger.tenant_id
+    )
     return json_answer(
         ReceivedRequests(data=[_shown(row) for row in page.rows], next_cursor=page.next_cursor)
     )

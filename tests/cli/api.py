@@ -41,6 +41,7 @@ class Seen:
     query: dict[str, str]
     headers: dict[str, str]
     body: bytes
+    raw_query: str = ""
 
     @property
     def json(self) -> Any:
@@ -73,6 +74,7 @@ class CannedApi:
                 dict(request.query),
                 dict(request.headers),
                 body,
+                request.query_string,
             )
         )
         answer = self.answers.get(

@@ -50,12 +50,26 @@ def test_those_that_were_told_before_are_counted(hopline: Hopline, failing: Cann
 
 def test_the_filter_is_that_of_the_api(hopline: Hopline, failing: CannedApi) -> None:
     options = ["--workflow", "order-review", "--status", "stopped", "--error", "timed out"]
+    options += [
+        "--where",
+        "input.a=1",
+        "--min-tokens",
+        "5",
+        "--of-version",
+        "draft",
+        "--trigger-type",
+        "email",
+    ]
     times = ["--since", "2026-01-01T01:00:00+01:00", "--until", "2026-02-01"]
     assert hopline("run", "replay", "--all", *options, *times).exit_code == 0
     assert lists(failing)[0] == {
         "workflow_id": "wf-1",
         "status": "STOPPED",
         "error": "timed out",
+        "where": "input.a=1",
+        "min_tokens": "5",
+        "version": "draft",
+        "trigger_type": "EMAIL",
         "since": "2026-01-01T00:00:00Z",
         "until": "2026-02-01T00:00:00Z",
         "limit": "500",
@@ -74,9 +88,8 @@ def test_a_time_may_be_a_span(hopline: Hopline, failing: CannedApi) -> None:
 
 
 def test_what_is_under_way_is_cancelled(hopline: Hopline, failing: CannedApi) -> None:
-    failing.answers["GET /api/v1/runs"] = [(200, {"data": [one], "next_cursor": None}) for one in FAILED[:2]]
-    assert hopline("run", "cancel", "--all").stdout == "cancelled 2 of 2\n"
-    assert [query["status"] for query in lists(failing)] == ["RUNNING", "PAUSED"]
+    assert hopline("run", "cancel", "--all").stdout == "cancelled 3 of 3\n"
+    assert {query["status"] for query in lists(failing)} == {"RUNNING,PAUSED"}
 
 
 def test_a_dry_run_tells_nobody(hopline: Hopline, failing: CannedApi) -> None:
@@ -114,6 +127,9 @@ def test_one_that_fails_does_not_keep_the_others(hopline: Hopline, failing: Cann
         (("replay", "--all", "--wait"), "--wait is for one run"),
         (("resume", "--all", "--action", "yes"), "an answer is for one run"),
         (("resume", "--all", "--status", "paused"), "runs that are PAUSED cannot be resumed: only FAILED"),
+        (("cancel", "--all", "--status", "paused", "--status", "failed"), "runs that are FAILED cannot be"),
+        (("cancel", "--all", "--where", "colour"), "'colour' is no condition like"),
+        (("cancel", "r1", "--where", "input.a=1"), "name a run by its id, or say --all"),
         (("cancel", "--all", "--status", "failed"), "cannot be cancelled: only RUNNING or PAUSED"),
     ],
 )

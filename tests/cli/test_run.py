@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import orjson
 import pytest
@@ -146,6 +147,52 @@ def test_list(hopline: Hopline, api: CannedApi) -> None:
     assert listed.query == {"workflow_id": "wf-1", "status": "SUCCEEDED", "limit": "2"}
     rows = [line.split("\t") for line in result.stdout.splitlines()]
     assert [row[1] for row in rows[1:]] == ["order-review", "deleted"]
+
+
+def test_a_list_is_searched_as_the_api_is(hopline: Hopline, api: CannedApi) -> None:
+    api.says("GET /api/v1/runs", {"data": []})
+    options = [
+        "--status",
+        "failed,stopped",
+        "--status",
+        "paused",
+        "--where",
+        "input.a=1",
+        "--where",
+        "output~x",
+    ]
+    options += ["--since", "2026-01-01", "--min-duration", "1.5", "--created-by", "ada", "--app", "a"]
+    assert hopline("run", "list", *options, "--workflow", "wf-1,order-review").exit_code == 0
+    [asked] = [seen.raw_query for seen in api.seen if seen.path == "/api/v1/runs"]
+    assert sorted(parse_qsl(asked)) == [
+        ("app_id", "a"),
+        ("created_by", "ada"),
+        ("limit", "20"),
+        ("min_duration", "1.5"),
+        ("since", "2026-01-01T00:00:00Z"),
+        ("status", "FAILED,STOPPED,PAUSED"),
+        ("where", "input.a=1"),
+        ("where", "output~x"),
+        ("workflow_id", "wf-1"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("option", "why"),
+    [
+        (("--status", "done"), "status is one of RUNNING"),
+        (("--where", "a=1"), "'a=1' is no condition like"),
+        (("--min-tokens", "many"), "min_tokens is a number of tokens"),
+        (("--since", "lately"), "'lately' is no time"),
+        (("--statsu", "FAILED"), "No such option"),
+    ],
+)
+def test_a_search_that_is_none_is_wrong_usage(
+    hopline: Hopline, api: CannedApi, option: tuple[str, str], why: str
+) -> None:
+    result = hopline("run", "list", *option)
+    assert result.exit_code == 2
+    assert why in " ".join(result.stderr.split())
 
 
 def test_show_and_replay(hopline: Hopline, startable: CannedApi) -> None:

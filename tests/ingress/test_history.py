@@ -10,9 +10,10 @@ from obstore.store import MemoryStore
 
 from ingress.assembly import Assembler
 from ingress.errors import Malformed
-from ingress.history import MAX_LIMIT, History, LetterFilter, LogFilter, RunFilter
+from ingress.history import MAX_LIMIT, History, LetterFilter
 from schemas.models import Workflow, WorkflowType
 from schemas.references import digest_of, reference, value_key
+from schemas.search import LogFilter, RunFilter
 from schemas.summaries import offloaded, summary
 from schemas.topics import TOPICS
 from sinks.graphs import Graphs
@@ -54,7 +55,7 @@ async def write(database: ClickHouse, topic: str, *rows: Mapping[str, Any]) -> N
 async def test_runs_are_listed_newest_first(database: ClickHouse, history: History) -> None:
     runs = [records.run(created_at=START_US + n * MINUTE_US) for n in range(3)]
     await write(database, "runs", *runs)
-    page = await history.runs(RunFilter(), 10)
+    page = await history.runs(RunFilter(), 10, tenant_id=TENANT)
     assert [row["id"] for row in page.rows] == [run["id"] for run in reversed(runs)]
     assert page.next_cursor is None
     assert page.rows[0]["inputs"] == {"a": 1}
@@ -70,7 +71,7 @@ async def test_pages_are_whole_and_stable_while_runs_arrive(database: ClickHouse
     seen: list[str] = []
     cursor = None
     while True:
-        page = await history.runs(RunFilter(tenant_id=TENANT), 4, cursor)
+        page = await history.runs(RunFilter(), 4, cursor, tenant_id=TENANT)
         seen += [row["id"] for row in page.rows]
         await write(database, "runs", records.run(created_at=START_US + MINUTE_US))
         cursor = page.next_cursor
@@ -96,26 +97,25 @@ async def test_filters_are_all_applied(database: ClickHouse, history: History) -
         *(records.run(**{"status": "FAILED", "created_at": START_US + 5} | o) for o in others),
     )
     chosen = RunFilter(
-        tenant_id=TENANT,
         app_id=APP,
-        workflow_id=WORKFLOW,
-        status="FAILED",
+        workflow_id=(WORKFLOW,),
+        status=("FAILED",),
         since=START + timedelta(microseconds=5),
         until=START + timedelta(microseconds=10),
     )
-    page = await history.runs(chosen, 10)
+    page = await history.runs(chosen, 10, tenant_id=TENANT)
     assert [row["id"] for row in page.rows] == [wanted["id"]]
 
 
 async def test_the_page_size_is_bounded(history: History) -> None:
     for limit in (0, 10 * MAX_LIMIT):
-        assert (await history.runs(RunFilter(), limit)).rows == []
+        assert (await history.runs(RunFilter(), limit, tenant_id=None)).rows == []
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "eHg=", "MjAyNi0wMS0wMSB4"])
 async def test_a_foreign_cursor_is_refused(history: History, cursor: str) -> None:
     with pytest.raises(Malformed, match="cursor"):
-        await history.runs(RunFilter(), 10, cursor)
+        await history.runs(RunFilter(), 10, cursor, tenant_id=TENANT)
 
 
 async def test_one_run_has_its_graph(database: ClickHouse, history: History) -> None:
@@ -145,9 +145,9 @@ async def test_nodes_come_in_the_order_of_execution(database: ClickHouse, histor
 async def test_trigger_logs_by_event(database: ClickHouse, history: History) -> None:
     log = records.trigger_log(event_id=OTHERS, app_id=None, workflow_id=None)
     await write(database, "trigger.logs", log, records.trigger_log())
-    page = await history.trigger_logs(LogFilter(event_id=OTHERS), 10)
+    page = await history.trigger_logs(LogFilter(event_id=OTHERS), 10, tenant_id=None)
     assert [(row["id"], row["app_id"]) for row in page.rows] == [(log["id"], None)]
-    assert (await history.trigger_logs(LogFilter(event_id="no uuid"), 10)).rows == []
+    assert (await history.trigger_logs(LogFilter(event_id="no uuid"), 10, tenant_id=None)).rows == []
     found = await history.trigger_log(log["id"], TENANT)
     assert found is not None
     assert found["trigger_data"] == {"type": "webhook"}
@@ -187,6 +187,6 @@ async def test_what_was_offloaded_is_put_together_again(
     assert found is not None
     assert found.outputs_dict == {"n": 1, "text": "x" * 1000}
     assert found.inputs_dict == gone
-    (row,) = (await history.runs(RunFilter(), 1)).rows
+    (row,) = (await history.runs(RunFilter(), 1, tenant_id=None)).rows
     assert row["outputs"] == shown
     assert len(row["outputs"]["text"]) < 200
