@@ -44,6 +44,7 @@ class Answers(GateKind):
     def enter(self, ticket: Ticket, name: str, place: Place) -> None:
         """An event without a key goes on at once where nothing waits."""
         config = ticket.gate.config
+        place.head.due_us = max(place.head.due_us or 0, place.left())
         if self._answer(ticket, place):
             return
         is_full = len(place.state.get("early", [])) >= MOST_EARLY

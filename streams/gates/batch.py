@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from streams.gates.kinds import LEFT_US, GateKind
+from streams.gates.kinds import GateKind
 from streams.gates.place import Place
 from streams.gates.ticket import Ticket
 
@@ -33,7 +33,7 @@ class Batch(GateKind):
         closed = place.state.get("closed", [])
         if closed:
             self._send(closed.pop(0), place)
-            place.head.due_us = place.soon() if closed else place.state.get("until", place.now_us + LEFT_US)
+            place.head.due_us = place.soon() if closed else place.state.get("until", place.left())
         elif place.state.get("open"):
             self._close(place)
         else:

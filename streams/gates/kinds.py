@@ -9,8 +9,6 @@ from streams.gates.ticket import Ticket
 
 Config = Mapping[str, Any]
 
-LEFT_US = 60_000_000
-"""A head that has little to remember stays for so long: it knows which commands a crash may repeat."""
 _DRAINED = 2_000
 """Held events that go on before others have their turn."""
 MOST_PENDING = 2_000
@@ -57,14 +55,14 @@ class Depends(GateKind):
         until = ticket.at_us + round(config["window_s"] * 1e6)
         place.wait(name, ticket, until)
         pending.append(name)
-        place.head.due_us = max(until, place.head.due_us or 0)
+        place.head.due_us = max(place.left(until), place.head.due_us or 0)
 
     def note(self, payload: Config, at_us: int, place: Place) -> None:
         """Those pass that have waited for it."""
         fired = place.state.setdefault("fired", {})
         fired[payload["trigger_id"]] = max(at_us, fired.get(payload["trigger_id"], 0))
         window_us = round(payload["window_s"] * 1e6)
-        place.head.due_us = max(place.now_us, *fired.values()) + window_us + LEFT_US
+        place.head.due_us = place.left(max(place.now_us, *fired.values()) + window_us)
         pending = []
         for name in place.state.pop("pending", []):
             waiting = place.get(name)
@@ -81,7 +79,7 @@ class Depends(GateKind):
     def due(self, place: Place) -> None:
         """All that has come is too long ago, but for those that are about to be refused."""
         if place.state.get("pending"):
-            place.head.due_us = place.now_us + LEFT_US
+            place.head.due_us = place.left()
             place.keep()
         else:
             place.forget()
@@ -161,7 +159,7 @@ class RateLimit(GateKind):
             place.refuse(ticket, _over(ticket, f"at most {config['limit']} in {config['period_s']:g} s"))
             return
         place.state["expected"] = expected + step_us
-        place.head.due_us = round(max(place.now_us, expected + step_us) + period_us)
+        place.head.due_us = place.left(expected + step_us + period_us)
         place.pass_(ticket)
 
 
@@ -178,7 +176,7 @@ class Throttle(GateKind):
             place.refuse(ticket, _over(ticket, f"it would wait for more than {config['max_wait_s']:g} s"))
             return
         place.state["expected"] = expected + step_us
-        place.head.due_us = round(max(place.now_us, expected + step_us)) + 1_000_000
+        place.head.due_us = place.left(expected + step_us)
         if begins <= place.now_us:
             place.pass_(ticket)
         else:
@@ -221,7 +219,7 @@ class Debounce(GateKind):
             state["first"] = at
             place.pass_(ticket)
         state["until"] = at + period_us
-        place.head.due_us = round(max(place.now_us, at) + period_us)
+        place.head.due_us = place.left(at + period_us)
 
     def _trailing(self, ticket: Ticket, name: str, place: Place) -> None:
         config, state = ticket.gate.config, place.state
@@ -245,7 +243,7 @@ class Debounce(GateKind):
     def _close(name: str, waiting: Waiting, place: Place) -> None:
         place.put(name, waiting.ticket, place.soon(), closed=True)
         place.state.clear()
-        place.head.due_us = place.now_us + LEFT_US
+        place.head.due_us = place.left()
 
 
 def _met(config: Config, fired: Mapping[str, int], at_us: int) -> bool:

@@ -19,6 +19,9 @@ from transport.producer import Send
 _OUTAGE_US = 60_000_000
 """A head that is served so late was nobody's for a while."""
 
+_LEFT_US = 60_000_000
+"""A head that has nothing else to remember stays for so long: it knows which commands a crash may repeat."""
+
 _SOON_US = 1_000
 """Until a row is served that is due at once: it must not be due in the turn that has served it."""
 
@@ -60,6 +63,10 @@ class Place:
     def soon(self) -> int:
         """The time for what is to be done next."""
         return self.now_us + _SOON_US
+
+    def left(self, at_us: float = 0) -> int:
+        """When the gate may be forgotten that has something to remember until then."""
+        return round(max(at_us, self.now_us)) + _LEFT_US
 
     def pass_(self, ticket: Ticket) -> None:
         """To what is behind this gate."""

@@ -15,7 +15,7 @@ from schemas.codec import Codec
 from schemas.codec import Record as AvroRecord
 from schemas.ids import gate_key, retried_run_id
 from schemas.triggers.config import Retry
-from streams.gates.kinds import LEFT_US, GateKind
+from streams.gates.kinds import GateKind
 from streams.gates.place import Place
 from streams.gates.rows import Waiting
 from streams.gates.ticket import Ticket, told
@@ -50,7 +50,7 @@ class Retries(GateKind):
         if payload["status"] != "FAILED" or attempt > ticket.gate.config["max_retries"]:
             place.take(name)
             place.state.clear()
-            place.head.due_us = place.now_us + LEFT_US
+            place.head.due_us = place.left()
             return
         again = _again(ticket, payload, attempt, place)
         place.state["attempt"] = attempt

@@ -170,6 +170,13 @@ def test_a_wait_that_is_over_is_not_answered(driver: Driver, status: str) -> Non
     assert (driver.answers, len(driver.started)) == ({}, 2)
 
 
+def test_a_gate_that_nothing_waits_at_is_forgotten(driver: Driver) -> None:
+    driver.event("a", answer("order 7"))
+    assert [name for _, name, _ in driver.started] == ["a"]
+    driver.advance(4_000)
+    assert driver.rows == {}
+
+
 def test_a_wait_whose_end_nobody_told_is_forgotten_in_time(driver: Driver) -> None:
     driver.execution(execution("r1", key="order 7"))
     driver.advance(3600 * 3)

@@ -288,6 +288,19 @@ def test_an_event_that_ingress_has_delivered_twice_is_in_a_batch_once() -> None:
     assert [inputs["events"] for _, _, inputs in driver.started] == [[{"name": "a"}]]
 
 
+@pytest.mark.parametrize("kind", [BATCH, TRAILING, LEADING, RATE_LIMIT, THROTTLE, DEPENDS])
+def test_a_gate_knows_for_a_minute_who_has_come(kind: Gate) -> None:
+    """The offset of its event may not be committed."""
+    driver = Driver()
+    driver.event("a", kind)
+    driver.advance(59)
+    before = (len(driver.started), len(driver.refused))
+    driver.event("a", kind)
+    driver.advance(300)
+    assert (len(driver.started), len(driver.refused)) == before
+    assert driver.rows == {}
+
+
 def test_events_are_known_that_the_release_before_has_noted() -> None:
     head = Head(entered=BREAK + blake2b(b"the log", digest_size=6).hexdigest())
     assert not head.enter("its id", b"the log")
