@@ -2,10 +2,11 @@
 
 A row remembers which record it first saw. A replay of that very record after a crash is no duplicate: its
 outputs may not have been sent, so it goes through again and gives the same ids (rule 3 of the design).
+Records before it may be replayed as well: the row before it stays for them.
 """
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _LAYOUT = struct.Struct(">iqqq")
 
@@ -32,12 +33,44 @@ class Seen:
         return cls(*_LAYOUT.unpack(row))
 
     def is_replay(self, partition: int, offset: int) -> bool:
-        """Whether the record at this position has been here before: it made the row, or came before it."""
-        return self.partition == partition and offset <= self.offset
+        """Whether the record at this position has made the row."""
+        return (self.partition, self.offset) == (partition, offset)
+
+    def is_later(self, partition: int, offset: int) -> bool:
+        """Whether the record at this position has been here before the one that made the row."""
+        return self.partition == partition and offset < self.offset
 
     def covers(self, received_at: int) -> bool:
         """Whether an event that arrived then is within the window."""
         return received_at < self.expires_at
+
+
+def before(key: str) -> str:
+    """The key of the row that another one has taken the place of."""
+    return f"{key}\n"
+
+
+def replaced(seen: Seen, now_us: int) -> Seen:
+    """What is kept under `before`, until the duplicates of that event can't come again after a crash."""
+    return replace(seen, keep_until=now_us + _COMMITTED_US)
+
+
+class Lag:
+    """How late events have been looked at of late."""
+
+    def __init__(self) -> None:
+        self._us = 0
+        self._noted_at = 0
+
+    def note(self, received_at: int, now_us: int) -> None:
+        """One is looked at; both in microseconds since the epoch."""
+        lag_us = now_us - received_at
+        if lag_us >= self.us(now_us):
+            self._us, self._noted_at = lag_us, now_us
+
+    def us(self, now_us: int) -> int:
+        """The longest of those whose offsets may not be committed yet: after a crash they come again."""
+        return self._us if now_us - self._noted_at < _COMMITTED_US else 0
 
 
 def first_seen(partition: int, offset: int, received_at: int, window_ms: int, now_us: int) -> Seen:

@@ -11,7 +11,7 @@ from schemas.ids import workflow_run_id
 from schemas.models import Workflow
 from schemas.triggers.schedule import ScheduleConfig
 from streams.conversations import start_in_conversation
-from streams.dedup import Seen, first_seen, postponed, row_due
+from streams.dedup import Lag, Seen, before, first_seen, postponed, replaced, row_due
 from streams.fitting import fitting_log, fitting_start
 from streams.following import Headers
 from streams.gates.entry import notes, retry_gate
@@ -53,7 +53,7 @@ class Router:
         self._feed = feed
         self._codec = codec
         self._count = count
-        self._lag_us = 0
+        self._lag = Lag()
 
     def stage(self) -> Stage:
         """The declaration that the shell runs."""
@@ -62,9 +62,9 @@ class Router:
     def decide(self, record: Record, kept: Kept, now: float) -> Decision:
         """One event. Raises `NotYet` while the door knew more definitions than we do."""
         event = self._codec.decode("TriggerEvent", record.value)
-        self._wait_for(event)
         now_us = int(now * 1e6)
-        self._lag_us = now_us - event["received_at"]
+        self._lag.note(event["received_at"], now_us)
+        self._wait_for(event)
         arrival = Arrival(
             event, orjson.loads(event["data"]), f"{record.topic}/{record.partition}/{record.offset}"
         )
@@ -85,7 +85,8 @@ class Router:
 
     def expire(self, key: str, row: bytes, kept: Kept, now: float) -> Decision:
         """A row whose window has passed goes, unless events are being looked at late."""
-        return Decision([], {key: postponed(row, int(now * 1e6), self._lag_us)})
+        now_us = int(now * 1e6)
+        return Decision([], {key: postponed(row, now_us, self._lag.us(now_us))})
 
     def _wait_for(self, event: AvroRecord) -> None:
         for topic, needed in ((TRIGGERS, event["triggers_offset"]), (WORKFLOWS, event["workflows_offset"])):
@@ -105,8 +106,11 @@ class Router:
             seen = Seen.decode(row)
             if seen.is_replay(record.partition, record.offset):
                 return None
+            if seen.is_later(record.partition, record.offset):
+                return _seen_before(record, key, received_at, kept)
             if seen.covers(received_at):
                 return seen
+            decision.writes[before(key)] = replaced(seen, now_us).encode()
         window_ms = event["dedup_window_ms"]
         row = first_seen(record.partition, record.offset, received_at, window_ms, now_us).encode()
         decision.writes[key] = row
@@ -183,3 +187,15 @@ class Router:
             never = workflow_run_id(event["dedup_key"], event["received_at"], route.trigger.workflow_id)
             told = run_ended(self._codec, event["tenant_id"], route.trigger.id, never, now_us)
             decision.sends.append(told)
+
+
+def _seen_before(record: Record, key: str, received_at: int, kept: Kept) -> Seen | None:
+    """The first event if that of a record which comes again was a duplicate, else None: it was one itself."""
+    row = kept.get(before(key))
+    if row is None:
+        return None
+    seen = Seen.decode(row)
+    is_first = seen.is_later(record.partition, record.offset) or seen.is_replay(
+        record.partition, record.offset
+    )
+    return seen if not is_first and seen.covers(received_at) else None

@@ -1,6 +1,6 @@
 """The window of a duplicate, judged by arrival times."""
 
-from streams.dedup import Seen, first_seen, postponed, row_due
+from streams.dedup import Lag, Seen, first_seen, postponed, row_due
 
 SECOND = 1_000_000
 
@@ -16,12 +16,23 @@ def test_the_window_counts_from_the_arrival_of_the_first() -> None:
     assert not seen.covers(130 * SECOND)
 
 
-def test_a_replay_of_the_first_record_or_of_an_earlier_one_is_no_duplicate() -> None:
+def test_a_row_tells_its_record_from_those_before_and_behind_it() -> None:
     seen = first_seen(2, 7, 0, 1000, 0)
-    assert seen.is_replay(2, 7)
-    assert seen.is_replay(2, 6)
-    assert not seen.is_replay(2, 8)
-    assert not seen.is_replay(1, 7)
+    told = {at: (seen.is_replay(*at), seen.is_later(*at)) for at in ((2, 7), (2, 6), (2, 8), (1, 7), (1, 6))}
+    assert told == {
+        (2, 7): (True, False), (2, 6): (False, True), (2, 8): (False, False), (1, 7): (False, False),
+        (1, 6): (False, False),
+    }  # fmt: skip
+
+
+def test_the_lag_is_the_longest_of_what_may_not_be_committed_yet() -> None:
+    lag = Lag()
+    lag.note(received_at=0, now_us=20 * SECOND)
+    lag.note(received_at=25 * SECOND, now_us=25 * SECOND)
+    assert lag.us(29 * SECOND) == 20 * SECOND, "one that is on time says nothing of those before it"
+    assert lag.us(30 * SECOND) == 0
+    lag.note(received_at=26 * SECOND, now_us=31 * SECOND)
+    assert lag.us(31 * SECOND) == 5 * SECOND
 
 
 def test_a_row_made_late_is_kept_for_the_late_duplicates() -> None:

@@ -151,6 +151,45 @@ def test_a_replay_after_a_crash_gives_the_same_command_again(bench: Bench) -> No
     assert [c["workflow_run_id"] for c in again] == [c["workflow_run_id"] for c in first]
 
 
+def test_a_replay_of_what_came_before_the_last_new_run_says_the_same_again(bench: Bench) -> None:
+    records = [bench.event(at_s=at_s) for at_s in (0, 29, 31, 60)]
+    first = [bench.decide(record, at_s=70) for record in records]
+    again = [bench.decide(record, at_s=75) for record in records]
+    assert [len(commands) for commands, _ in first] == [1, 0, 1, 0]
+    assert [[log["error"] for log in logs] for _, logs in again] == [
+        [log["error"] for log in logs] for _, logs in first
+    ]
+    assert [[run["workflow_run_id"] for run in runs] for runs, _ in again] == [
+        [run["workflow_run_id"] for run in runs] for runs, _ in first
+    ]
+    # What is late postpones both rows; in the end they go.
+    for key in list(bench.table):
+        bench.carry_out(bench.router.expire(key, bench.table[key], bench.table, NOW_US / 1e6 + 200))
+    assert bench.table == {}
+
+
+def test_while_events_are_late_no_row_goes(bench: Bench) -> None:
+    """The last one was on time; offsets of those before it may not be committed yet."""
+    bench.decide(bench.event(), at_s=0)
+    bench.decide(bench.event(at_s=25), at_s=50)
+    bench.decide(bench.event("d2", at_s=50), at_s=50)
+    [key] = [key for key in bench.table if key.endswith("d1")]
+    bench.carry_out(bench.router.expire(key, bench.table[key], bench.table, NOW_US / 1e6 + 50))
+    assert key in bench.table
+    bench.carry_out(bench.router.expire(key, bench.table[key], bench.table, NOW_US / 1e6 + 75))
+    assert key not in bench.table
+
+
+async def test_it_is_late_while_it_waits(bench: Bench) -> None:
+    """For a definition: duplicates may be behind the event."""
+    bench.decide(bench.event(), at_s=0)
+    with pytest.raises(NotYet):
+        bench.decide(bench.event("d2", at_s=10, workflows_offset=99), at_s=50)
+    [key] = bench.table
+    bench.carry_out(bench.router.expire(key, bench.table[key], bench.table, NOW_US / 1e6 + 50))
+    assert key in bench.table
+
+
 def test_without_a_window_nothing_is_a_duplicate_and_nothing_is_kept(bench: Bench) -> None:
     for _ in range(2):
         commands, _ = bench.decide(bench.event(dedup_window_ms=0))
