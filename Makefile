@@ -5,7 +5,7 @@ BIN   := $(VENV)/bin
 ARGS  ?=
 GRAPHON := .venv-graphon
 
-.PHONY: up test differential corpus graphon check format soak rolling chaos bench clean help
+.PHONY: up test differential corpus graphon check dashboards format soak rolling chaos bench clean help
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -51,6 +51,9 @@ check: $(VENV)/.installed ## format, lint, types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+dashboards: $(VENV)/.installed ## write deploy/grafana/dashboards from its boards
+	$(BIN)/python -m deploy.grafana.build
 
 format: $(VENV)/.installed ## rewrite the files in the house format
 	$(BIN)/ruff format .

@@ -14,6 +14,7 @@ from cli.roles import ingress, sink, worker
 from cli.run import run
 from cli.sandbox import sandbox
 from cli.sql import sql
+from cli.stats import stats
 from cli.storage import storage
 from cli.subscription import subscription
 from cli.tool_provider import tool_provider
@@ -44,7 +45,7 @@ def main() -> None:
 for _command in (
     up, broker, ingress, worker, sink, sandbox, topics, workflow, trigger, trigger_log, model_provider,
     tool_provider, github_connection, slack_connection, subscription, oauth_client, dataset, run, dlq, sql,
-    storage,
+    stats, storage,
 ):  # fmt: skip
     main.add_command(_command)
 

@@ -2,9 +2,11 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from streams.engine.state import FAILED, PARTIAL_SUCCEEDED, STOPPED, SUCCEEDED
 from transport.metrics import DELAY_BUCKETS_S, Children, Tally
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+_ENDS = (SUCCEEDED, PARTIAL_SUCCEEDED, FAILED, STOPPED)
 _TASK_SECONDS = (*_SECONDS, 300.0, 1200.0)
 
 
@@ -109,6 +111,7 @@ class ScheduleMetrics:
             "Times of schedules by what became of them: fired, missed or overlapped.",
             ("outcome",),
             registry,
+            known=("fired", "missed", "overlapped"),
         )
         self._late_seconds = Histogram(
             "hopline_schedule_late_seconds",
@@ -141,7 +144,9 @@ class WorkerMetrics:
             ("kind", "outcome"),
             registry,
         )
-        self._runs = Tally("hopline_runs", "Runs that have ended, by status.", ("status",), registry)
+        self._runs = Tally(
+            "hopline_runs", "Runs that have ended, by status.", ("status",), registry, known=_ENDS
+        )
         self._unwanted = Tally(
             "hopline_unwanted_tasks",
             "Node tasks that were given no result, for which nobody waits: interrupted, skipped or repeated.",

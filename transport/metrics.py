@@ -46,12 +46,20 @@ class Tally(Collector):
     """
 
     def __init__(
-        self, name: str, documentation: str, labels: tuple[str, ...], registry: CollectorRegistry
+        self,
+        name: str,
+        documentation: str,
+        labels: tuple[str, ...],
+        registry: CollectorRegistry,
+        *,
+        known: Iterable[str] = (),
     ) -> None:
+        """`known`: values of a single label that are shown from the start. A series that begins with its
+        first count looks to Prometheus as if nothing had been counted."""
         self._name = name
         self._documentation = documentation
         self._labels = labels
-        self._counts: defaultdict[tuple[str, ...], int] = defaultdict(int)
+        self._counts: defaultdict[tuple[str, ...], int] = defaultdict(int, {(value,): 0 for value in known})
         registry.register(self)
 
     def add(self, *labels: str) -> None:

@@ -34,6 +34,15 @@ def test_a_tally_is_a_counter() -> None:
     assert r'hopline_events_total{of="a \"quoted\" one",outcome="duplicate"} 1.0' in shown
 
 
+def test_what_is_known_is_there_before_it_is_counted() -> None:
+    registry = CollectorRegistry()
+    tally = Tally("hopline_firings", "Firings.", ("outcome",), registry, known=("fired", "missed"))
+    tally.add("fired")
+    value = registry.get_sample_value
+    assert value("hopline_firings_total", {"outcome": "missed"}) == 0
+    assert value("hopline_firings_total", {"outcome": "fired"}) == 1
+
+
 async def test_a_loop_that_is_kept_busy_is_late() -> None:
     registry = CollectorRegistry()
     delay = LoopDelay(registry)

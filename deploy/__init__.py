@@ -1,0 +1,1 @@
+"""How Hopline is deployed and watched."""
