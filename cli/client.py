@@ -1,7 +1,7 @@
 """The HTTP API as commands use it: blocking, one connection a call, a refusal is an exception."""
 
 import http.client
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, quote, urlencode, urlsplit
@@ -13,6 +13,8 @@ from cli.forms import FileForm
 from cli.settings import ClientSettings, resolve
 
 _API = "/api/v1"
+_SILENCE_S = 45.0
+"""Longer than a server that has nothing to tell says nothing."""
 _NO_HEADERS: Mapping[str, str] = {}
 
 
@@ -45,6 +47,23 @@ class Client:
     def text(self, *path: str, **query: Any) -> str:
         """What is there, as text."""
         return self._call("GET", path, query).decode()
+
+    def lines(self, *path: str, headers: Mapping[str, str] = _NO_HEADERS, **query: Any) -> Iterator[str]:
+        """Of a text that is written as things happen, without their ends. Blocks for each, `_SILENCE_S` at
+        most. Ends where the text does, be it by accident."""
+        connection = _connection(self._url, max(self._settings.timeout_s, _SILENCE_S))
+        try:
+            connection.request("GET", self._target(path, query), None, {**self._authorization, **headers})
+            answer = connection.getresponse()
+            if answer.status != http.client.OK:
+                self._check(answer.status, answer.read())
+                return
+            while line := answer.readline():
+                yield line.decode().rstrip("\r\n")
+        except (OSError, http.client.HTTPException) as error:
+            raise self._unreachable(error) from error
+        finally:
+            connection.close()
 
     def post(self, *path: str, body: Any = None, idempotency_key: str | None = None, **query: Any) -> Any:
         """Sends `body` as JSON; None where the answer is empty. Under one key, it is done once."""
@@ -85,9 +104,7 @@ class Client:
         size: int | None = None,
         more: Mapping[str, str] = _NO_HEADERS,
     ) -> bytes:
-        given = {name: value for name, value in query.items() if value is not None}
-        target = self._url.path.rstrip("/") + "/".join((_API, *(quote(part, safe="") for part in path)))
-        target += f"?{urlencode(given, doseq=True)}" if given else ""
+        target = self._target(path, query)
         headers = {**self._authorization, **more}
         if content is not None:
             headers["Content-Type"] = content_type
@@ -102,14 +119,22 @@ class Client:
             raise self._unreachable(error) from error
         finally:
             connection.close()
-        if answer.status >= http.client.BAD_REQUEST:
-            raise self._refusal(answer.status, received)
-        if answer.status >= http.client.MULTIPLE_CHOICES:
+        self._check(answer.status, received)
+        return received
+
+    def _target(self, path: tuple[str, ...], query: Mapping[str, Any]) -> str:
+        given = {name: value for name, value in query.items() if value is not None}
+        target = self._url.path.rstrip("/") + "/".join((_API, *(quote(part, safe="") for part in path)))
+        return target + (f"?{urlencode(given, doseq=True)}" if given else "")
+
+    def _check(self, status: int, received: bytes) -> None:
+        if status >= http.client.BAD_REQUEST:
+            raise self._refusal(status, received)
+        if status >= http.client.MULTIPLE_CHOICES:
             # Following it could hand the key to another host.
             raise CommandFailed(
                 f"{self._settings.url} redirects elsewhere: set HOPLINE_URL to where it leads"
             )
-        return received
 
     def _unreachable(self, error: Exception) -> CommandFailed:
         if isinstance(error, TimeoutError):

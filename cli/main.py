@@ -22,6 +22,7 @@ from cli.topics import topics
 from cli.trigger import trigger
 from cli.trigger_log import trigger_log
 from cli.up import up
+from cli.watch import watch
 from cli.workflow import workflow
 from transport.errors import TransportError
 
@@ -49,6 +50,7 @@ for _command in (
 ):  # fmt: skip
     main.add_command(_command)
 
+run.add_command(watch)
 for _command in FLOW:
     workflow.add_command(_command)
 

@@ -32,7 +32,7 @@ def run_tree(run: Mapping[str, Any], nodes: Sequence[Mapping[str, Any]]) -> Tree
 
 
 def _run_line(run: Mapping[str, Any]) -> Text:
-    line = _status(str(run.get("status", "")))
+    line = status_text(str(run.get("status", "")))
     line.append(f"  {duration(run.get('elapsed_time'))}", "bold")
     line.append(f"  run {one_line(str(run.get('id', '')))}", "dim")
     return _with_error(line, run)
@@ -42,7 +42,7 @@ def _node_line(node: Mapping[str, Any]) -> Text:
     kind = str(node.get("node_type", ""))
     line = Text(one_line(str(node.get("title") or node["node_id"])))
     line.append(f"  {one_line(kind)}  ", "dim")
-    line.append(_status(str(node.get("status", ""))))
+    line.append(status_text(str(node.get("status", ""))))
     if (origin := (node.get("execution_metadata") or {}).get("resumed_from")) is not None:
         line.append(f"  in run {one_line(str(origin['workflow_run_id']))}", "dim")
     else:
@@ -50,7 +50,8 @@ def _node_line(node: Mapping[str, Any]) -> Text:
     return _with_error(line, node)
 
 
-def _status(status: str) -> Text:
+def status_text(status: str) -> Text:
+    """In the colour that it has everywhere."""
     return Text(one_line(status), _STYLES.get(status.lower(), ""))
 
 

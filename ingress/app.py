@@ -30,6 +30,7 @@ from ingress.keys import (
     FILES,
     HISTORY,
     LIMITS,
+    LIVE,
     METRICS,
     OUTLET,
     PROBE,
@@ -43,6 +44,9 @@ from ingress.keys import (
 )
 from ingress.letter_returns import Records, Returns
 from ingress.limits import Limits
+from ingress.live.past import Past
+from ingress.live.streams import LiveStreams
+from ingress.live.tail import Tail
 from ingress.metrics import Metrics
 from ingress.operation import add_routes
 from ingress.outlet import Outlet
@@ -91,9 +95,10 @@ def build_app(
                 Outlet(producer, spool).running() as outlet,
                 burying(feed, producer, codec, app[METRICS]),
             ):
-                probe, records = BrokerProbe(kafka), RecordReader(kafka)
-                connect(app, Connections(codec, feed, producer, store, probe, outlet, records))
+                probe, records, tail = BrokerProbe(kafka), RecordReader(kafka), Tail(kafka, codec)
+                connect(app, Connections(codec, feed, producer, store, probe, outlet, records, tail))
                 yield
+                await tail.close()
             await producer.close()
 
     app.cleanup_ctx.append(connections)
@@ -116,6 +121,7 @@ class Connections:
     probe: BrokerProbe
     outlet: Outlet
     records: Records
+    tail: Tail
 
 
 def new_app(settings: IngressSettings, storage: Storage, clickhouse: ClickHouse | None) -> web.Application:
@@ -160,6 +166,9 @@ def connect(app: web.Application, to: Connections) -> None:
     app[RETURNS] = Returns(to.producer, to.feed, to.codec, to.records)
     recently = RecentlyAccepted(settings.duplicate_memory)
     app[DOOR] = Door(to.outlet, to.feed, to.codec, recently, metrics, timeout_s=settings.accept_timeout_s)
+    clickhouse = app[CLICKHOUSE]
+    live = app[LIVE] = LiveStreams(settings, to.tail, Past(clickhouse) if clickhouse else None)
+    app[DRAIN].when_stopping(live.stop)
     app[ENDPOINTS] = Endpoints(definitions, app[SECRETS], app[LIMITS])
     app[ACCOUNTS] = Accounts(definitions, app[SECRETS], settings)
     bootstrap = settings.api_key.get_secret_value() if settings.api_key else None
@@ -184,6 +193,8 @@ def connect(app: web.Application, to: Connections) -> None:
         "Definitions that this release cannot read, and leaves out.",
         lambda: len(to.feed.unreadable),
     )
+    metrics.gauge("live_streams", "Live streams under way.", lambda: live.count)
+    metrics.limit("live_streams_limit", "As many may there be.", settings.live_streams)
     metrics.counts("triggers", "Configured triggers.", "type", lambda: _types(definitions.triggers.values()))
     index = definitions.subscriptions
     metrics.gauge("subscriptions", "Plugin subscriptions.", lambda: index.size)

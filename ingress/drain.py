@@ -24,6 +24,11 @@ class Drain:
         self._answered = 0
         self._idle = asyncio.Event()
         self._stopping = False
+        self._told: list[Callable[[], None]] = []
+
+    def when_stopping(self, told: Callable[[], None]) -> None:
+        """Called when the server begins to stop: what would go on for ever is to end then."""
+        self._told.append(told)
 
     async def finish(self, timeout_s: float) -> None:
         """Returns when no request is under way and none has come for a moment, or after `timeout_s`.
@@ -32,6 +37,8 @@ class Drain:
         A connection that is closed without an answer may just have brought a request.
         """
         self._stopping = True
+        for told in self._told:
+            told()
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 answered = -1

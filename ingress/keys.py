@@ -11,6 +11,7 @@ from ingress.endpoints import Endpoints
 from ingress.history import History
 from ingress.letter_returns import Returns
 from ingress.limits import Limits
+from ingress.live.streams import LiveStreams
 from ingress.metrics import Metrics
 from ingress.outlet import Outlet
 from ingress.settings import IngressSettings
@@ -37,6 +38,7 @@ DOOR = web.AppKey("door", Door)
 ENDPOINTS = web.AppKey("endpoints", Endpoints)
 ACCOUNTS = web.AppKey("accounts", Accounts)
 LIMITS = web.AppKey("limits", Limits)
+LIVE = web.AppKey("live", LiveStreams)
 OUTLET = web.AppKey("outlet", Outlet)
 BUDGET = web.AppKey("budget", Budget)
 AUTHENTICATOR = web.AppKey("authenticator", Authenticator)

@@ -31,6 +31,7 @@ from ingress import (
 )
 from ingress.connections import resources as connections
 from ingress.knowledge import datasets, documents, retrieval
+from ingress.live import routes as live
 from ingress.oauth import authorizing, clients
 from ingress.operation import Operation
 from ingress.subscriptions import control, plugin_list, receiving
@@ -56,6 +57,7 @@ _DESCRIBED: tuple[Operation, ...] = (
     *clients.OPERATIONS,
     *authorizing.OPERATIONS,
     *runs.OPERATIONS,
+    *live.OPERATIONS,
     *pauses.OPERATIONS,
     *files.OPERATIONS,
     *trigger_logs.OPERATIONS,

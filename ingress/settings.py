@@ -118,6 +118,15 @@ class IngressSettings(BaseSettings):
 
     jwt: TokenSettings = Field(default_factory=TokenSettings)
 
+    live_streams: Annotated[int, Field(ge=0)] = 1000
+    """Live streams that this ingress serves at a time; 503 for more."""
+
+    live_streams_per_tenant: Annotated[int, Field(ge=0)] = 100
+    """Of those, of one tenant; 429 for more."""
+
+    live_buffer_bytes: Annotated[int, Field(ge=64 * 1024)] = MIB
+    """What waits for one reader at most; who reads more slowly than that is cut off, and may come back."""
+
     manual_interval_s: Annotated[float, Field(ge=0, le=86_400)] = 10
     """A person may start a workflow by hand once in so many seconds; 0 as often as they like."""
 

@@ -10,6 +10,7 @@ from obstore.store import MemoryStore
 from pydantic import SecretStr
 
 from ingress.app import Connections, connect, new_app
+from ingress.live.tail import Tail
 from ingress.outlet import Outlet
 from ingress.settings import IngressSettings
 from schemas.codec import SingleObjectCodec
@@ -19,6 +20,7 @@ from transport.definitions import Definitions
 from transport.errors import SendFailed
 from transport.files import FileLinks, FileStore
 from transport.producer import Position, Send
+from transport.settings import KafkaSettings
 from transport.storage import Storage
 
 Client = TestClient[web.Request, web.Application]
@@ -128,6 +130,9 @@ def assemble(
     app = new_app(settings, stand_ins.storage, clickhouse)
     outlet = Outlet(cast(Any, stand_ins.sent), None)
     kept, sent = stand_ins.configured, stand_ins.sent
-    parts = (SingleObjectCodec(), kept, sent, kept, stand_ins.probe, outlet, stand_ins.records)
+    codec = SingleObjectCodec()
+    # Connects to nothing while nobody listens.
+    tail = Tail(KafkaSettings(), codec)
+    parts = (codec, kept, sent, kept, stand_ins.probe, outlet, stand_ins.records, tail)
     connect(app, Connections(*cast(Any, parts)))
     return app

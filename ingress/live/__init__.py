@@ -1,0 +1,1 @@
+"""Runs as they happen, over Server-Sent Events: see docs/live.md."""
