@@ -158,5 +158,7 @@ class ChaosFleet(Processes):
             "HOPLINE_SECRET_KEY": self._secret_key,
             "HOPLINE_EGRESS_ALLOW": self.receiver_url.removeprefix("http://"),
             "HOPLINE_MANUAL_INTERVAL_S": "0",
+            # A run may wait in a backlog for as long as the storm lasts, and is not to end for that.
+            "HOPLINE_RUN_MAX_S": "7200",
             "PYTHONPATH": str(_ROOT),
         }

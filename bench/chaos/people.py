@@ -1,6 +1,7 @@
 """Those who answer, cancel and resume runs: after a while, some of them twice, and until they are heard."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
@@ -47,13 +48,15 @@ class People:
         """Until it is cancelled."""
         async with asyncio.TaskGroup() as group:
             while True:
+                began = time.monotonic()
                 for workflow_id, status in self._watched.items():
                     async for run in self._runs(workflow_id, status):
                         event = self._wanted.get(str((run.get("inputs") or {}).get("event_id")))
                         if event is not None and event.id not in self._under_way:
                             self._under_way.add(event.id)
                             group.create_task(self._do(event, run["id"]))
-                await asyncio.sleep(_LOOK_EVERY_S)
+                # Who has much to look through does not keep the history from all others.
+                await asyncio.sleep(max(_LOOK_EVERY_S, 2 * (time.monotonic() - began)))
 
     async def until_done(self, patience_s: float) -> list[str]:
         """Until all that is expected has been done, or nothing of it for that long. The ids of events whose
