@@ -15,6 +15,7 @@ _KINDS = {
 }  # fmt: skip
 _OF_INGRESS = {"gauge", "limit", "counts"}
 """Methods of `ingress.metrics.Metrics` that declare a gauge, each under its name without the prefix."""
+_NO_LABELS = {"buckets", "known"}
 _SUFFIXES = {"counter": "_total", "info": "_info"}
 _SERIES = {"histogram": ("_bucket", "_count", "_sum")}
 
@@ -64,7 +65,7 @@ def _called(call: ast.Call) -> str:
 
 
 def _labels(call: ast.Call) -> Iterator[str]:
-    for value in (*call.args[1:], *(one.value for one in call.keywords if one.arg != "buckets")):
+    for value in (*call.args[1:], *(one.value for one in call.keywords if one.arg not in _NO_LABELS)):
         if isinstance(value, ast.List | ast.Tuple):
             yield from filter(None, map(_text, value.elts))
 

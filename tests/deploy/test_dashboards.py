@@ -7,6 +7,9 @@ from typing import Any
 
 import orjson
 import pytest
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.cog.plugins import register_default_plugins
+from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from deploy.grafana.build import BOARDS, FOLDER, files
 from deploy.grafana.panels import PROMETHEUS, Board
@@ -44,6 +47,32 @@ def test_each_expression_asks_for_what_the_code_exposes(board: Board) -> None:
         kept = {label for found in re.findall(r"by \(([^)]*)\)", expression) for label in found.split(", ")}
         # Without a grouping a series has all labels; the figure of one series needs no legend.
         assert not kept or legends in (kept - {"le"}, set()), title
+
+
+def missing(given: Any, known: Any, place: str = "") -> Iterator[str]:
+    """What of `given` is not in `known`."""
+    if isinstance(given, dict) and isinstance(known, dict):
+        for name, value in given.items():
+            yield from missing(value, known.get(name), f"{place}.{name}")
+    elif isinstance(given, list) and isinstance(known, list) and len(given) == len(known):
+        for number, (one, other) in enumerate(zip(given, known, strict=True)):
+            yield from missing(one, other, f"{place}[{number}]")
+    elif given != known:
+        yield place
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.name)
+def test_grafana_knows_each_field(board: Board) -> None:
+    register_default_plugins()
+    given = board.json()
+    assert list(missing(given, _as_grafana_reads(given))) == []
+    given["panels"][1]["options"]["colour"] = "red"
+    assert list(missing(given, _as_grafana_reads(given))) == [".panels[1].options.colour"]
+
+
+def _as_grafana_reads(board: Json) -> Json:
+    read: Json = orjson.loads(JSONEncoder().encode(Dashboard.from_json(board)))
+    return read
 
 
 @pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.name)

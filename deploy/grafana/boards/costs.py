@@ -7,8 +7,8 @@ _OVER_TIME = (
         "Price, by currency",
         "As the prices of the model providers say. Nodes of called workflows count where they ran.",
         Sql(
-            """SELECT time, currency, toFloat64(sum(price)) AS price FROM node_metrics_${period}
-                WHERE price > 0 AND $shown AND $chosen
+            """SELECT time, currency, toFloat64(sum(m.price)) AS price FROM node_metrics_${period}
+                AS m WHERE m.price > 0 AND $shown AND $chosen
                 GROUP BY time, currency ORDER BY time"""
         ),
         stack=True,
@@ -17,8 +17,8 @@ _OVER_TIME = (
         "Tokens, by type of node",
         "Of prompts and completions.",
         Sql(
-            """SELECT time, node_type, sum(tokens) AS tokens FROM node_metrics_${period}
-                WHERE tokens > 0 AND $shown AND $chosen
+            """SELECT time, node_type, sum(m.tokens) AS tokens FROM node_metrics_${period}
+                AS m WHERE m.tokens > 0 AND $shown AND $chosen
                 GROUP BY time, node_type ORDER BY time"""
         ),
         stack=True,
@@ -27,8 +27,8 @@ _OVER_TIME = (
         "Price, by app",
         "In all currencies that occur.",
         Sql(
-            """SELECT time, concat(app_id, ' ', currency) AS app, toFloat64(sum(price)) AS price
-                FROM node_metrics_${period} WHERE price > 0 AND $shown AND $chosen
+            """SELECT time, concat(app_id, ' ', currency) AS app, toFloat64(sum(m.price)) AS price
+                FROM node_metrics_${period} AS m WHERE m.price > 0 AND $shown AND $chosen
                 GROUP BY time, app ORDER BY time"""
         ),
         stack=True,
@@ -37,8 +37,8 @@ _OVER_TIME = (
         "Tokens of a run, on average",
         "By app, of runs that used any.",
         Sql(
-            """SELECT time, app_id, sum(tokens) / sum(runs) AS tokens FROM run_metrics_${period}
-                WHERE tokens > 0 AND $shown AND $chosen GROUP BY time, app_id ORDER BY time"""
+            """SELECT time, app_id, sum(m.tokens) / sum(runs) AS tokens FROM run_metrics_${period}
+                AS m WHERE m.tokens > 0 AND $shown AND $chosen GROUP BY time, app_id ORDER BY time"""
         ),
     ),
 )
