@@ -1,7 +1,8 @@
 """The HTTP API as commands use it: blocking, one connection a call, a refusal is an exception."""
 
 import http.client
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, quote, urlencode, urlsplit
@@ -15,6 +16,9 @@ from cli.settings import ClientSettings, resolve
 _API = "/api/v1"
 _SILENCE_S = 45.0
 """Longer than a server that has nothing to tell says nothing."""
+_FILE_S = 120.0
+"""Longer than it takes to find what is to be in a file."""
+_CHUNK_BYTES = 256 * 1024
 _NO_HEADERS: Mapping[str, str] = {}
 
 
@@ -24,6 +28,14 @@ class Refused(CommandFailed):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """An answer that is read while it comes."""
+
+    headers: Mapping[str, str]
+    chunks: Iterator[bytes]
 
 
 class Client:
@@ -62,6 +74,24 @@ class Client:
                 yield line.decode().rstrip("\r\n")
         except (OSError, http.client.HTTPException) as error:
             raise self._unreachable(error) from error
+        finally:
+            connection.close()
+
+    def download(
+        self, path: tuple[str, ...], query: Mapping[str, Any], take: Callable[[Download], None]
+    ) -> None:
+        """Hands an answer over as it comes. Raises `CommandFailed` also for one that breaks off, and what
+        `take` raises."""
+        connection = _connection(self._url, max(self._settings.timeout_s, _FILE_S))
+        try:
+            try:
+                connection.request("GET", self._target(path, query), None, self._authorization)
+                answer = connection.getresponse()
+                if answer.status != http.client.OK:
+                    self._check(answer.status, answer.read())
+            except (OSError, http.client.HTTPException) as error:
+                raise self._unreachable(error) from error
+            take(Download(dict(answer.headers.items()), _chunks(answer)))
         finally:
             connection.close()
 
@@ -168,6 +198,14 @@ def _split(url: str) -> SplitResult:
 def _connection(url: SplitResult, timeout_s: float) -> http.client.HTTPConnection:
     kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
     return kind(url.hostname or "", url.port, timeout=timeout_s)
+
+
+def _chunks(answer: http.client.HTTPResponse) -> Iterator[bytes]:
+    try:
+        while chunk := answer.read(_CHUNK_BYTES):
+            yield chunk
+    except (OSError, http.client.HTTPException) as broken:
+        raise CommandFailed("the answer broke off half-way: send it again") from broken
 
 
 def _json(received: bytes) -> Any:

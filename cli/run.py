@@ -8,6 +8,7 @@ import click
 from cli.bulk import CANCEL, REPLAY, RESUME, Bulk, selectable, selected, tell_all
 from cli.client import Client, connect
 from cli.errors import CommandFailed
+from cli.export import export_runs
 from cli.files import JsonObject
 from cli.listing import filters, show_list
 from cli.lookup import find_workflow
@@ -98,6 +99,9 @@ def list_all(**chosen: Any) -> None:
         "elapsed": "elapsed_time", "steps": "total_steps", "error": "error",
     }  # fmt: skip
     show_list("runs", RunFilter, columns, **chosen)
+
+
+run.add_command(export_runs)
 
 
 @run.command("show")

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from cli.client import connect
+from cli.export import export_logs
 from cli.files import JsonObject
 from cli.listing import filters, show_list
 from cli.output import json_option, show_json
@@ -27,6 +28,9 @@ def list_all(**chosen: Any) -> None:
         "created_at": "created_at", "elapsed": "elapsed_time", "retry_count": "retry_count", "error": "error",
     }  # fmt: skip
     show_list("trigger-logs", LogFilter, columns, **chosen)
+
+
+trigger_log.add_command(export_logs)
 
 
 @trigger_log.command("show")

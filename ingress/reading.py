@@ -60,9 +60,14 @@ def sql(request: web.Request) -> Sql:
 
 def _check_attached(request: web.Request) -> None:
     if request.app[CLICKHOUSE] is None:
-        raise Unavailable(
-            "this ingress reads no run history; its operator must set HOPLINE_CLICKHOUSE", _NO_HISTORY_RETRY_S
-        )
+        raise no_history()
+
+
+def no_history() -> Unavailable:
+    """For a route over the run history, where the deployment keeps none."""
+    return Unavailable(
+        "this ingress reads no run history; its operator must set HOPLINE_CLICKHOUSE", _NO_HISTORY_RETRY_S
+    )
 
 
 def limit_of(request: web.Request) -> int:

@@ -30,6 +30,7 @@ from ingress import (
     workflows,
 )
 from ingress.connections import resources as connections
+from ingress.exporting import routes as exporting
 from ingress.knowledge import datasets, documents, retrieval
 from ingress.live import routes as live
 from ingress.oauth import authorizing, clients
@@ -56,6 +57,8 @@ _DESCRIBED: tuple[Operation, ...] = (
     *plugin_list.OPERATIONS,
     *clients.OPERATIONS,
     *authorizing.OPERATIONS,
+    # Before runs.OPERATIONS, where `export` would be the id of a run.
+    *exporting.OPERATIONS,
     *runs.OPERATIONS,
     *live.OPERATIONS,
     *pauses.OPERATIONS,

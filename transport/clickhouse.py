@@ -96,6 +96,12 @@ class ClickHouse:
         """
         return _rows(await self._call(self._engine.run, sql + _OUTPUT, _bound(parameters or {})))
 
+    async def read(self, sql: str, parameters: Mapping[str, str], output_format: str) -> bytes:
+        """`query` in a format of ClickHouse's. `sql` may end in SETTINGS. Raises likewise."""
+        bound = _bound(parameters)
+        output: bytes = await self._call(self._engine.run, f"{sql}\nFORMAT {output_format}", bound)
+        return output
+
     async def query_read_only(
         self, sql: str, parameters: Mapping[str, str], settings: Mapping[str, str]
     ) -> Rows:

@@ -87,8 +87,11 @@ class EmbeddedEngine:
             handle = self._handle(self._database)
         try:
             yield handle
-        finally:
-            self._idle.put(handle)
+        except BaseException:
+            # What it has given of an answer that broke off would come before its next one.
+            handle.close()
+            raise
+        self._idle.put(handle)
 
     def _handle(self, database: str) -> Any:
         try:

@@ -30,6 +30,8 @@ RUN = {
     "total_steps": 1,
     "error": None,
 }
+_CUT = -1
+"""No status: the answer breaks off."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,11 @@ class CannedApi:
         problem = {"type": "about:blank", "title": "T", "status": status, "detail": detail, **extensions}
         self.answers[route] = (status, problem)
 
-    async def handle(self, request: web.Request) -> web.Response:
+    def breaks_off(self, route: str, beginning: bytes) -> None:
+        """An answer that never ends from now on: the connection is cut."""
+        self.answers[route] = (_CUT, beginning)
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
         self.seen.append(
             Seen(
@@ -83,9 +89,20 @@ class CannedApi:
         if isinstance(answer, list):
             answer = answer.pop(0) if len(answer) > 1 else answer[0]
         status, document = answer
+        if status == _CUT:
+            return await _cut(request, document)
         if isinstance(document, bytes):
             return web.Response(status=status, body=document)
         return web.Response(status=status, body=b"" if status == 204 else orjson.dumps(document))
+
+
+async def _cut(request: web.Request, beginning: bytes) -> web.StreamResponse:
+    response = web.StreamResponse()
+    await response.prepare(request)
+    await response.write(beginning)
+    assert request.transport is not None
+    request.transport.close()
+    return response
 
 
 @contextmanager

@@ -85,6 +85,15 @@ async def test_a_refused_statement_carries_its_code(clickhouse: ClickHouse) -> N
     assert refused.value.code == 60
 
 
+async def test_what_breaks_off_leaves_nothing_for_the_next_answer(clickhouse: ClickHouse) -> None:
+    """It has given some of its rows before it broke off."""
+    breaking = "SELECT throwIf(number = 900000) FROM numbers(1000000) SETTINGS max_threads = 1, max_block_size = 1000"
+    for _ in range(3):
+        with pytest.raises(StatementRefused):
+            await clickhouse.query(breaking)
+        assert (await clickhouse.query("SELECT 1")).rows == [[1]]
+
+
 async def test_statements_run_side_by_side_and_leave_the_loop_alone(clickhouse: ClickHouse) -> None:
     loop = asyncio.get_running_loop()
     started = loop.time()
@@ -167,7 +176,7 @@ class Busy:
     def run_read_only(self, sql: str, parameters: Mapping[str, str], settings: Mapping[str, str]) -> bytes:
         raise NotImplementedError
 
-    def insert(self, table: str, columns: Sequence[str], data: bytes, input_format: str) -> None:
+    def insert(self, table: str, columns: Sequence[str], data: bytes, input_format: str, token: str) -> None:
         raise NotImplementedError
 
     def close(self) -> None:

@@ -1,0 +1,62 @@
+"""`hopline run export`: a file that is whole, or none."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.api import CannedApi
+from tests.cli.conftest import Hopline
+
+ROUTE = "GET /api/v1/runs/export"
+
+
+@pytest.mark.parametrize(
+    ("options", "file", "expected"),
+    [
+        ((), "runs.parquet", "parquet"),
+        ((), "runs.txt", "csv"),
+        (("--format", "jsonl"), "runs.csv", "jsonl"),
+    ],
+)
+def test_the_format_is_named_or_that_of_the_file(
+    hopline: Hopline, api: CannedApi, elsewhere: Path, options: tuple[str, ...], file: str, expected: str
+) -> None:
+    api.says(ROUTE, b"content\n")
+    (elsewhere / file).write_text("old")
+    result = hopline("run", "export", "-o", file, "--status", "failed", "--where", "input.a=1", *options)
+    assert (result.exit_code, result.output) == (0, "")
+    assert (elsewhere / file).read_bytes() == b"content\n"
+    assert [path.name for path in elsewhere.iterdir()] == [file]
+    query = {"status": "FAILED", "where": "input.a=1", "format": expected, "what": "runs"}
+    assert api.seen[-1].query == query
+
+
+def test_into_stdout_and_of_trigger_logs(hopline: Hopline, api: CannedApi) -> None:
+    api.says("GET /api/v1/trigger-logs/export", b"a,b\n")
+    result = hopline("trigger-log", "export", "-o", "-", "--trigger-type", "email")
+    assert result.stdout == "a,b\n"
+    assert api.seen[-1].query == {"trigger_type": "EMAIL", "format": "csv"}
+
+
+def test_a_refusal_leaves_the_file_as_it_was(hopline: Hopline, api: CannedApi, elsewhere: Path) -> None:
+    api.refuses(ROUTE, 503, "2 exports are under way here")
+    (elsewhere / "runs.csv").write_text("old")
+    result = hopline("run", "export", "-o", "runs.csv", "--what", "nodes")
+    assert result.exit_code == 1
+    assert "2 exports are under way here" in result.stderr
+    assert [(path.name, path.read_text()) for path in elsewhere.iterdir()] == [("runs.csv", "old")]
+
+
+def test_an_answer_that_breaks_off_is_no_file(hopline: Hopline, api: CannedApi, elsewhere: Path) -> None:
+    api.breaks_off(ROUTE, b"half of it")
+    result = hopline("run", "export", "-o", "runs.csv")
+    assert result.exit_code == 1
+    assert "broke off" in result.stderr
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_where_nothing_can_be_written(hopline: Hopline, api: CannedApi) -> None:
+    api.says(ROUTE, b"x")
+    result = hopline("run", "export", "-o", "no/such/folder.csv")
+    assert result.exit_code == 1
+    assert "folder.csv cannot be written: No such file or directory" in result.stderr
