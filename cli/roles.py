@@ -9,6 +9,7 @@ from cli.errors import CommandFailed
 from cli.logs import set_up_logging
 from cli.settings import LogSettings, resolve
 from cli.signals import stop_on_signals
+from transport.telemetry.settings import OtlpSettings
 
 
 @click.command("ingress")
@@ -31,7 +32,8 @@ def sink() -> None:
 
 def _run(role: str) -> None:
     """Returns once the role has drained. Raises `CommandFailed` when it has crashed."""
-    set_up_logging(resolve(LogSettings))
+    otlp = resolve(OtlpSettings).sends_logs
+    set_up_logging(resolve(LogSettings), service=f"hopline-{role}", otlp=otlp)
     if code := uvloop.run(_until_signal(role)):
         raise CommandFailed(f"the {role} has ended with code {code}: the log above says why")
 

@@ -15,6 +15,7 @@ from cli.lookup import find_workflow
 from cli.output import json_option, one_line, show, show_json
 from cli.pairs import Pair, typed_inputs
 from cli.pause import RUNS, find_pauses, show_execution, show_pause
+from cli.run_logs import run_logs
 from cli.tree import run_tree
 from cli.wait import wait_for_answer, wait_for_nodes, wait_for_run
 from schemas.search import RunFilter
@@ -102,6 +103,7 @@ def list_all(**chosen: Any) -> None:
 
 
 run.add_command(export_runs)
+run.add_command(run_logs)
 
 
 @run.command("show")

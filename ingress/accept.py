@@ -1,6 +1,5 @@
 """The one way in: an event becomes a TriggerEvent record, and is accepted once the broker has it."""
 
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,16 +12,16 @@ from ingress.errors import TooLarge, Unavailable
 from ingress.metrics import Metrics
 from ingress.outlet import Outlet
 from schemas.codec import Codec
-from schemas.ids import dedup_key
+from schemas.ids import dedup_key, now_us
+from schemas.traces import TRACEPARENT, Context
 from transport.definitions import TRIGGERS, WORKFLOWS
 from transport.errors import SendFailed
 from transport.feed import DefinitionsFeed
 from transport.producer import MAX_MESSAGE_BYTES, Send
+from transport.telemetry.sampling import Sampler, of_event, under_event
 
 _TOPIC, _SCHEMA = "trigger.events", "TriggerEvent"
 _ENVELOPE_BYTES = 64 * 1024
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
-"""W3C Trace Context, section 3.2.2."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -82,8 +81,11 @@ class Door:
         metrics: Metrics,
         *,
         timeout_s: float,
+        sampler: Sampler | None = None,
     ) -> None:
-        """`timeout_s` is the message time-out of the producer behind `outlet`."""
+        """`timeout_s` is the message time-out of the producer behind `outlet`. `sampler`: None keeps all
+        that the senders keep."""
+        self._sampler = sampler or Sampler()
         self._outlet = outlet
         self._feed = feed
         self._codec = codec
@@ -100,7 +102,9 @@ class Door:
         """
         key = self._key(arrival)
         first = self._recently.first(key, arrival.received_at)
-        send = Send(_TOPIC, key.encode(), self._encode(arrival, key), _message_headers(arrival, headers))
+        sent = self._sampler.sent(given) if (given := headers.get(TRACEPARENT)) else None
+        value = self._encode(arrival, key, sent)
+        send = Send(_TOPIC, key.encode(), value, self._message_headers(arrival, headers, sent))
         await self._send(send)
         if first is None:
             self._recently.remember(key, arrival.received_at, arrival.window_ms)
@@ -125,7 +129,7 @@ class Door:
         # Without deduplication each delivery is an event of its own.
         return dedup_key(arrival.trigger_type, scope, f"{arrival.trigger_id}:{arrival.event_id}")
 
-    def _encode(self, arrival: Arrival, key: str) -> bytes:
+    def _encode(self, arrival: Arrival, key: str, sent: Context | None) -> bytes:
         record = {
             "event_id": arrival.event_id,
             "trigger_id": arrival.trigger_id,
@@ -144,6 +148,8 @@ class Door:
             "created_by_role": arrival.created_by_role,
             "created_by": arrival.created_by,
             "replay_of": arrival.replay_of,
+            "traceparent": of_event(sent, arrival.event_id, self._sampler.begins(arrival.event_id)),
+            "published_at": now_us(),
         }
         value = self._codec.encode(_SCHEMA, record)
         if len(value) > MAX_MESSAGE_BYTES - _ENVELOPE_BYTES:
@@ -152,20 +158,22 @@ class Door:
             )
         return value
 
-
-def _message_headers(arrival: Arrival, request: Mapping[str, str]) -> tuple[tuple[str, bytes], ...]:
-    """CloudEvents attributes (Kafka protocol binding, binary mode) and the W3C trace context."""
-    headers = [
-        ("ce_specversion", b"1.0"),
-        ("ce_id", arrival.trigger_id.encode()),
-        ("ce_source", arrival.source.encode()),
-        ("ce_type", arrival.event_type.encode()),
-        ("ce_time", arrival.time.encode()),
-        ("content-type", b"application/vnd.apache.avro"),
-    ]
-    trace = request.get("traceparent")
-    if trace and _TRACEPARENT.match(trace):
-        headers.append(("traceparent", trace.encode()))
-        if state := request.get("tracestate"):
-            headers.append(("tracestate", state.encode("utf-8", "replace")))
-    return tuple(headers)
+    @staticmethod
+    def _message_headers(
+        arrival: Arrival, request: Mapping[str, str], sent: Context | None
+    ) -> tuple[tuple[str, bytes], ...]:
+        """CloudEvents attributes (Kafka protocol binding, binary mode), and the W3C trace context that was
+        sent, with the span of the event in it. Where none was, it follows from the event."""
+        headers = [
+            ("ce_specversion", b"1.0"),
+            ("ce_id", arrival.trigger_id.encode()),
+            ("ce_source", arrival.source.encode()),
+            ("ce_type", arrival.event_type.encode()),
+            ("ce_time", arrival.time.encode()),
+            ("content-type", b"application/vnd.apache.avro"),
+        ]
+        if sent is not None:
+            headers.append((TRACEPARENT, under_event(sent, arrival.event_id, sent.sampled).encode()))
+            if state := request.get("tracestate"):
+                headers.append(("tracestate", state.encode("utf-8", "replace")))
+        return tuple(headers)

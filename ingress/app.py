@@ -72,6 +72,7 @@ from transport.settings import KafkaSettings
 from transport.storage import Storage
 from transport.store import DefinitionsStore
 from transport.values import ValueStore
+from transport.telemetry.sampling import Sampler
 
 
 def build_app(
@@ -165,7 +166,15 @@ def connect(app: web.Application, to: Connections) -> None:
     app[PROBE], app[OUTLET] = to.probe, to.outlet
     app[RETURNS] = Returns(to.producer, to.feed, to.codec, to.records)
     recently = RecentlyAccepted(settings.duplicate_memory)
-    app[DOOR] = Door(to.outlet, to.feed, to.codec, recently, metrics, timeout_s=settings.accept_timeout_s)
+    app[DOOR] = Door(
+        to.outlet,
+        to.feed,
+        to.codec,
+        recently,
+        metrics,
+        timeout_s=settings.accept_timeout_s,
+        sampler=Sampler(settings.sampling.name, settings.sampling.ratio),
+    )
     clickhouse = app[CLICKHOUSE]
     live = app[LIVE] = LiveStreams(settings, to.tail, Past(clickhouse) if clickhouse else None)
     app[DRAIN].when_stopping(live.stop)

@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from schemas.models.connection import GITHUB_API, SLACK_API
 from schemas.secrets import MIN_KEY_BYTES
+from transport.telemetry.settings import SamplingSettings
 
 MIB = 1024 * 1024
 
@@ -54,6 +55,9 @@ class IngressSettings(BaseSettings):
 
     public_url: str | None = None
     """What producers reach this deployment by, e.g. https://hooks.example.com. None: as the caller did."""
+
+    sampling: SamplingSettings = Field(default_factory=SamplingSettings)
+    """Which traces are kept."""
 
     max_body_bytes: Annotated[int, Field(ge=1024, le=10 * MIB)] = 10 * MIB
     """Of any request. At most 10 MiB, since the event has to fit into a message of 16 MiB."""

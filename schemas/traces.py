@@ -2,7 +2,7 @@
 
 Nobody makes a span while work is done. A record of the history is one: its id names it, its times are the
 span's, and its `traceparent` says what it is under. What is done again has the same id, and is the same span.
-See docs/adr/0027.
+See docs/adr/0030.
 """
 
 import re

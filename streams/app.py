@@ -45,6 +45,7 @@ from transport.registry import open_codec
 from transport.settings import KafkaSettings
 from transport.status import status_served
 from transport.storage import Storage
+from transport.telemetry.sampling import Sampler
 from transport.values import ValueStore
 
 _MESSAGE_TIMEOUT_S = 60.0
@@ -149,7 +150,8 @@ def _stages(
         offload=offload,
         ended=metrics.run_ended,
     )
-    router = Router(feed, codec, metrics.event, offload, runner.run_whole)
+    sampler = Sampler(settings.sampling.name, settings.sampling.ratio)
+    router = Router(feed, codec, metrics.event, offload, runner.run_whole, sampler)
     calls = WorkflowCalls(feed, Catalog(feed.definitions, secrets), settings.run_max_call_depth)
     execute, concurrency = _execute(executors), settings.executor_concurrency
     executor = Executor(
@@ -162,6 +164,7 @@ def _stages(
         calls=calls,
         interruptions=interruptions,
         unwanted=metrics.unwanted,
+        most_calls=settings.node_requests,
     )
     schedules = Schedules(feed, codec, metrics.schedules)
     gates = Gates(codec, Fetcher(values))

@@ -58,6 +58,7 @@ class WorkflowCalls:
             **{name: task[name] for name in ("workflow_run_id", "app_id", "workflow_id", "version")},
             "node_execution_id": call.execution_id,
             "depth": depth,
+            "traceparent": call.traceparent,
             "tool_info": tool_info(call.config),
         }
         payload = {

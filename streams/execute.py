@@ -4,6 +4,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import orjson
@@ -14,6 +15,7 @@ from schemas.ids import now_us
 from schemas.models import ToolProvider
 from schemas.references import document_digest, may_have_references
 from schemas.secrets import SecretBox
+from schemas.traces import TRACEPARENT, context_of
 from streams.calls import WorkflowCalls
 from streams.engine.pure import is_pure
 from streams.errors import UnknownVersion
@@ -28,6 +30,7 @@ from streams.shell.stage import Record, TaskStage
 from transport.definitions import WORKFLOWS
 from transport.feed import DefinitionsFeed
 from transport.producer import Send
+from transport.telemetry.work import CALLS, CURRENT, Work
 from transport.values import Upload, ValueStore
 
 log = logging.getLogger(__name__)
@@ -58,8 +61,11 @@ class Executor:
         calls: WorkflowCalls,
         interruptions: Interruptions,
         unwanted: Count = lambda _: None,
+        most_calls: int = 100,
     ) -> None:
-        """`unwanted` is told of each task without a result: interrupted, skipped or repeated."""
+        """`unwanted` is told of each task without a result: interrupted, skipped or repeated. `most_calls`:
+        how many requests to others are noted of one node."""
+        self._most_calls = most_calls
         self._unwanted = unwanted
         self._interruptions = interruptions
         self._values = values
@@ -89,13 +95,20 @@ class Executor:
             return []
         sends: list[Send] = []
         async with self._interruptions.during(execution_id) as work:
-            sends = await self._done(task, tuple(h for h in record.headers if h[0] == "traceparent"))
+            headers = tuple(h for h in record.headers if h[0] == TRACEPARENT)
+            doing = self._work(task, headers)
+            before = CURRENT.set(doing)
+            try:
+                sends = await self._done(task, headers, doing)
+            finally:
+                doing.over = True
+                CURRENT.reset(before)
         if not work.interrupted:
             return sends
         self._unwanted("interrupted")
         return []
 
-    async def _done(self, task: AvroRecord, headers: Headers) -> list[Send]:
+    async def _done(self, task: AvroRecord, headers: Headers, doing: Work) -> list[Send]:
         started_at = now_us()
         secrets: dict[str, str] = {}
         limit = _limit(task, started_at)
@@ -105,18 +118,19 @@ class Executor:
             async with asyncio.timeout(limit.left_s) as clock:
                 await self._unpack(task)
                 secrets = self._secrets_of(task)
-                call = await self._call(task, secrets)
+                call = await self._call(task, secrets, doing.traceparent)
                 if (provider := self._calls.provider(call)) is not None:
                     return [await self._start(provider, call, task, secrets, headers)]
-                payload = await self._pack(task, await self._execute(call), started_at, secrets)
+                outcome = _with_calls(await self._execute(call), doing)
+                payload = await self._pack(task, outcome, started_at, secrets)
         except NodeExecutorError as error:
-            payload = failed(task, error, started_at, secrets)
+            payload = failed(task, error, started_at, secrets, _calls(doing))
         except Exception as error:  # the run must not wait for ever
             if isinstance(error, TimeoutError) and clock.expired():
-                payload = failed(task, limit.error, started_at, secrets)
+                payload = failed(task, limit.error, started_at, secrets, _calls(doing))
             else:  # a fault of this worker
                 log.exception("node %s of run %s", task["node_id"], task["workflow_run_id"])
-                payload = failed(task, error, started_at, secrets)
+                payload = failed(task, error, started_at, secrets, _calls(doing))
         return [self._command(self._result(task, payload), headers)]
 
     async def _start(
@@ -136,6 +150,17 @@ class Executor:
         await self._values.put_all(uploads)
         return self._command(command, headers)
 
+    def _work(self, task: AvroRecord, headers: Headers) -> Work:
+        context = context_of(headers[0][1].decode("ascii", "replace")) if headers else None
+        return Work(
+            execution_id=task["node_execution_id"],
+            run_id=task["workflow_run_id"],
+            tenant_id=task["tenant_id"],
+            node_id=task["node_id"],
+            traceparent=context.traceparent if context else "",
+            most_calls=self._most_calls,
+        )
+
     async def _unpack(self, task: AvroRecord) -> None:
         """Puts the documents of the task where the message only refers to them."""
         for field in ("config", "inputs"):
@@ -143,7 +168,7 @@ class Executor:
             if digest is not None:
                 task[field] = (await self._values.get(_owner(task).key(digest))).decode()
 
-    async def _call(self, task: AvroRecord, secrets: Mapping[str, str]) -> NodeCall:
+    async def _call(self, task: AvroRecord, secrets: Mapping[str, str], traceparent: str) -> NodeCall:
         config, inputs = [await self._read(task, field, secrets) for field in ("config", "inputs")]
         return NodeCall(
             node_type=task["node_type"],
@@ -156,6 +181,7 @@ class Executor:
             run_id=task["workflow_run_id"],
             node_id=task["node_id"],
             attempt=task["attempt"],
+            traceparent=traceparent,
         )
 
     async def _read(self, task: AvroRecord, field: str, secrets: Mapping[str, str]) -> Any:
@@ -233,6 +259,17 @@ def _limit(task: AvroRecord, now: int) -> _Limit:
     if own_s <= left_s:
         return _Limit(min(own_s, _MOST_S), TimedOut(f"the node was not done within {own_s:g} s"))
     return _Limit(left_s, TooLate("the time of the run was up before the node was done"))
+
+
+def _calls(doing: Work) -> dict[str, Any]:
+    """What goes with `execution_metadata`."""
+    return {CALLS: doing.calls} if doing.calls else {}
+
+
+def _with_calls(outcome: Outcome, doing: Work) -> Outcome:
+    if not doing.calls:
+        return outcome
+    return replace(outcome, execution_metadata={**outcome.execution_metadata, **_calls(doing)})
 
 
 def _owner(task: AvroRecord) -> Owner:

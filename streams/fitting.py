@@ -36,7 +36,7 @@ def fitting(effect: Effect, owner: Owner, limit: int, uploads: list[Upload]) -> 
             return record
         case ConversationChanged(record):
             return {**record, "payload": packed(record["payload"], owner, uploads)}
-        case TaskScheduled(record, _):
+        case TaskScheduled(record):
             config = packed(record["config"], owner, uploads)
             return {**record, "config": config, "inputs": packed(record["inputs"], owner, uploads)}
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from schemas.codec import Codec
 from schemas.codec import Record as AvroRecord
 from schemas.models import Workflow
+from schemas.traces import TRACEPARENT
 from schemas.triggers.schedule import ScheduleConfig
 from streams.engine.effects import (
     ConversationChanged,
@@ -106,8 +107,9 @@ def _send(codec: Codec, effect: Effect, record: AvroRecord, headers: Headers) ->
             topic, schema, key = "trigger.logs", "WorkflowTriggerLog", record["id"]
         case ConversationChanged():
             topic, schema, key = "conversation.commands", "ConversationCommand", record["conversation_key"]
-        case TaskScheduled(queue=queue):
+        case TaskScheduled(queue=queue, traceparent=traceparent):
             topic, schema, key = f"node.tasks.{queue}", "NodeTask", record["node_execution_id"]
+            headers = ((TRACEPARENT, traceparent.encode()),)
         case TasksCancelled():
             topic, schema, key = CANCELLATIONS, "NodeCancellation", record["workflow_run_id"]
     return Send(topic, key.encode(), codec.encode(schema, record), headers)

@@ -38,12 +38,19 @@ def payload_of(task: Record, outcome: Outcome, outputs: Any, started_at: int) ->
     return orjson.dumps(payload).decode()
 
 
-def failed(task: Record, error: Exception, started_at: int, secrets: Mapping[str, str]) -> str:
+def failed(
+    task: Record,
+    error: Exception,
+    started_at: int,
+    secrets: Mapping[str, str],
+    metadata: Mapping[str, Any],
+) -> str:
     """Of a node that has not come to an outcome. What is no `NodeExecutorError` is a fault of this worker."""
     if isinstance(error, NodeExecutorError):
         outcome = failure(error)
     else:
         outcome = Outcome("failed", error=f"{type(error).__name__}: {error}", error_type="ExecutorError")
+    outcome = replace(outcome, execution_metadata=dict(metadata))
     return payload_of(task, masked(outcome, secrets), {}, started_at)
 
 

@@ -33,6 +33,7 @@ from streams.shell.stage import Decision, Kept, NotYet, Record, Stage
 from transport.definitions import TRIGGERS, WORKFLOWS
 from transport.feed import DefinitionsFeed
 from transport.producer import Send
+from transport.telemetry.sampling import Sampler, of_event, under_event
 
 RunWhole = Callable[[Workflow, AvroRecord, float, Headers], Decision | None]
 """Workflow, start command, unix time and headers to all that comes of a run which needs no further hop."""
@@ -45,9 +46,16 @@ class Router:
     """Reads `trigger.events`; keeps `dedup`; writes `run.commands` and `trigger.logs`."""
 
     def __init__(
-        self, feed: DefinitionsFeed, codec: Codec, count: Count, offload: Offload, run_whole: RunWhole
+        self,
+        feed: DefinitionsFeed,
+        codec: Codec,
+        count: Count,
+        offload: Offload,
+        run_whole: RunWhole,
+        sampler: Sampler | None = None,
     ) -> None:
-        """`run_whole`: `streams.runner.Runner.run_whole`."""
+        """`run_whole`: `streams.runner.Runner.run_whole`. `sampler`: None keeps all that begins here."""
+        self._sampler = sampler or Sampler()
         self._run_whole = run_whole
         self._offload = offload
         self._feed = feed
@@ -119,6 +127,7 @@ class Router:
     def _send(self, arrival: Arrival, route: Route, record: Record, now: float, decision: Decision) -> None:
         headers, now_us = tuple(h for h in record.headers if h[0] == "traceparent"), int(now * 1e6)
         log = trigger_log(arrival, route, now_us)
+        log["traceparent"] = self._traceparent(headers, arrival.event)
         owner = Owner(log["tenant_id"], log["workflow_run_id"] or log["id"])
         limit = self._offload.limit(triggered_from(route.workflow))
         shown = fitting_log(log, owner, limit, decision.uploads)
@@ -142,6 +151,17 @@ class Router:
         start = self._start(command, conversation, headers)
         start = self._gated(start, log, shown, gates) if gates else start
         decision.sends += (self._told(shown, headers), start)
+
+    def _traceparent(self, headers: Headers, event: AvroRecord) -> str | None:
+        """What the routing is under: as the message says, else what follows from the event; None: nothing."""
+        event_id = event["event_id"]
+        for _, value in headers:
+            if (sent := self._sampler.sent(value.decode("ascii", "replace"))) is not None:
+                return sent.traceparent
+        sampled = self._sampler.begins(event_id)
+        if event["published_at"] is None:
+            return of_event(None, event_id, sampled)
+        return under_event(None, event_id, sampled)
 
     def _told(self, log: AvroRecord, headers: Headers) -> Send:
         value = self._codec.encode("WorkflowTriggerLog", log)

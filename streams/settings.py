@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from streams.engine.options import DEFAULTS, Clock, Options
 from streams.offload import Mode
 from streams.sources.settings import SourceSettings
+from transport.telemetry.settings import SamplingSettings
 
 MOST_WAIT_S = 100 * 366 * 86_400
 """So far ahead all times are dates, and exact to the microsecond as floats of seconds."""
@@ -62,6 +63,9 @@ class WorkerSettings(BaseSettings):
     node_queue_s: Annotated[float, Field(ge=0)] = DEFAULTS.node_queue_s
     """Of one attempt at a node that an executor works on, see `Options`."""
 
+    node_requests: Annotated[int, Field(ge=0, le=10_000)] = 100
+    """How many requests to others are noted in the record of a node. Further ones are made all the same."""
+
     executor_concurrency: Annotated[int, Field(ge=1)] = 200
     """Node tasks under way at the same time in one worker."""
 
@@ -82,6 +86,9 @@ class WorkerSettings(BaseSettings):
 
     sources: SourceSettings = Field(default_factory=SourceSettings)
     """What the worker watches by itself."""
+
+    sampling: SamplingSettings = Field(default_factory=SamplingSettings)
+    """Which traces are kept."""
 
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
     """Where this worker serves its metrics, and how it is; 0 serves nothing."""

@@ -14,7 +14,7 @@ MODULES = [
     "transport.settings", "ingress.settings", "streams.settings", "streams.executors.settings",
     "streams.sources.settings",
     "streams.executors.documents.settings", "streams.executors.knowledge.settings",
-    "sinks.settings", "cli.settings", "cli.kafka.settings",
+    "sinks.settings", "cli.settings", "cli.kafka.settings", "transport.telemetry.settings",
 ]  # fmt: skip
 
 

@@ -15,7 +15,9 @@ from aiohttp.client_middlewares import ClientHandlerType, ClientMiddlewareType
 from aiohttp.connector import AddrInfoType
 from yarl import URL
 
+from schemas.traces import TRACEPARENT
 from transport.egress import EgressPolicy, EgressRefused
+from transport.telemetry.work import CURRENT, Call, TraceHosts
 
 _MAX_HEADER_BYTES = 65_536
 
@@ -39,8 +41,10 @@ class _Refused(OSError):
 class EgressGuard:
     """The policy in a session: a middleware knows the URL, the socket factory knows the address."""
 
-    def __init__(self, policy: EgressPolicy) -> None:
+    def __init__(self, policy: EgressPolicy, traced: TraceHosts | None = None) -> None:
+        """`traced`: who is told of the trace of a node's request; None: nobody."""
         self._policy = policy
+        self._traced = traced or TraceHosts()
 
     def session(self) -> aiohttp.ClientSession:
         """Shared by all nodes, so it keeps no cookies and takes no proxy from the environment."""
@@ -58,6 +62,27 @@ class EgressGuard:
         self, request: aiohttp.ClientRequest, handler: ClientHandlerType
     ) -> aiohttp.ClientResponse:
         """Called for each hop. Raises `EgressRefused` if no address of the host may be connected to."""
+        work = CURRENT.get()
+        if work is None:
+            return await self._guarded(request, handler)
+        call = work.call(request.method, request.url)
+        self._tell(request, call)
+        try:
+            response = await self._guarded(request, handler)
+        except BaseException as error:
+            call.ended(0, type(error).__name__)
+            raise
+        call.ended(response.status)
+        return response
+
+    def _tell(self, request: aiohttp.ClientRequest, call: Call) -> None:
+        """What the node says itself counts."""
+        if call.traceparent and (request.url.host or "") in self._traced:
+            request.headers.setdefault(TRACEPARENT, call.traceparent)
+
+    async def _guarded(
+        self, request: aiohttp.ClientRequest, handler: ClientHandlerType
+    ) -> aiohttp.ClientResponse:
         hop = _Hop(request.url.host or "", request.url.port or 0)
         token = _hop.set(hop)
         try:

@@ -20,6 +20,7 @@ from cli.signals import stop_on_signals
 from cli.state import api_key, secret_key
 from cli.tree import run_tree
 from transport.settings import ClickHouseSettings, KafkaSettings, StorageSettings
+from transport.telemetry.settings import OtlpSettings
 
 _TRY = ("hopline run list", "hopline sql 'SELECT status, count() FROM workflow_runs GROUP BY status'")
 
@@ -61,7 +62,8 @@ class _Up:
         logs = self._settings.data_dir / "logs"
         logs.mkdir(exist_ok=True)
         with (logs / "up.log").open("a") as log:
-            set_up_logging(LogSettings(), log)
+            otlp = resolve(OtlpSettings).sends_logs
+            set_up_logging(LogSettings(), log, service="hopline-up", otlp=otlp)
             self._receiver_url = await self._receiver.start(self._settings.port + 1)
             try:
                 await System(self._system_settings(), self._tell).run(self._use, stop)

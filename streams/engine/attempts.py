@@ -8,6 +8,7 @@ import orjson
 
 from schemas.ids import node_execution_id
 from schemas.resumption import KeptNode
+from schemas.traces import child
 from streams.engine.commands import NodeResult
 from streams.engine.containers import Containers, spend
 from streams.engine.definition import NodePlan
@@ -80,7 +81,7 @@ class Attempts:
         """Runs a pure node to its end."""
         assert plan.pure is not None
         hop = self.hop
-        record = execution_record(hop.base, plan, execution_id, waiting)
+        record = execution_record(hop.base, plan, execution_id, waiting, frame.container)
         if frame.marks:
             add_metadata(record, frame.marks)
         try:
@@ -106,7 +107,7 @@ class Attempts:
         """Takes the node as it was executed by the run that this one resumes: nothing is done again, and no
         tokens are counted again."""
         waiting = waiting._replace(inputs=as_json(kept["inputs"]))
-        record = execution_record(self.hop.base, plan, execution_id, waiting)
+        record = execution_record(self.hop.base, plan, execution_id, waiting, frame.container)
         record["status"], record["error"] = kept["status"], kept["error"]
         record["outputs"] = as_json(kept["outputs"])
         record["process_data"] = as_json(kept["process_data"]) if kept["process_data"] else None
@@ -130,12 +131,12 @@ class Attempts:
             self.refuse(frame, plan, execution_id, waiting, wrong)
             return
         state.wait_for(execution_id, waiting)
-        begun = execution_record(hop.base, plan, execution_id, waiting)
+        begun = execution_record(hop.base, plan, execution_id, waiting, frame.container)
         if frame.marks:
             add_metadata(begun, frame.marks)
         hop.emit(NodeExecuted(begun))
         self._limit(record, plan)
-        self.tasks.append(TaskScheduled(record, state.queue))
+        self.tasks.append(TaskScheduled(record, state.queue, child(begun["traceparent"], execution_id)))
 
     def look_at_due(self, by_id: Mapping[str, NodePlan]) -> None:
         """Begins the attempts whose time has come, and ends those that have had theirs."""
@@ -160,7 +161,7 @@ class Attempts:
         hop, state = self.hop, self.hop.state
         state.no_longer_waits(result.node_execution_id)
         frame = hop.frames.get(waiting.path)
-        record = execution_record(hop.base, plan, result.node_execution_id, waiting)
+        record = execution_record(hop.base, plan, result.node_execution_id, waiting, frame.container)
         ended_execution(record, result, waiting, hop.now_us)
         metadata = result.execution_metadata
         if metadata:
@@ -189,7 +190,7 @@ class Attempts:
     ) -> None:
         """The node cannot even begin."""
         failure = wrong if isinstance(wrong, NodeFailure) else NodeFailure(str(wrong))
-        record = execution_record(self.hop.base, plan, execution_id, waiting)
+        record = execution_record(self.hop.base, plan, execution_id, waiting, frame.container)
         record["finished_at"] = self.hop.now_us
         self.failed(frame, plan, waiting, record, failure)
 

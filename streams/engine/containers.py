@@ -61,7 +61,7 @@ class Containers:
         opened = plan.container.open(frame.pool)
         waiting = waiting._replace(inputs=as_json(opened.inputs))
         hop.state.wait_for(execution_id, waiting)
-        record = execution_record(hop.base, plan, execution_id, waiting)
+        record = execution_record(hop.base, plan, execution_id, waiting, frame.container)
         add_metadata(record, frame.marks)
         hop.emit(NodeExecuted(record))
         if opened.variables:
@@ -140,7 +140,7 @@ class Containers:
         items = rounds.length if node.has_items else 0
         ended = hop.frames.end_rounds(rounds, items)
         hop.state.no_longer_waits(rounds.execution_id)
-        record = execution_record(hop.base, plan, rounds.execution_id, waiting)
+        record = execution_record(hop.base, plan, rounds.execution_id, waiting, frame.container)
         record["revision"] = waiting.revision + 1
         record["finished_at"] = hop.now()
         record["elapsed_time"] = (record["finished_at"] - waiting.created_at) / US

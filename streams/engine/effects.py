@@ -33,6 +33,8 @@ class TaskScheduled:
 
     record: Record
     queue: str
+    traceparent: str
+    """W3C Trace Context: the span of the execution, for what it asks of others."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,6 +107,11 @@ class Frame:
         """Why it failed, once it is over."""
         return None if self.failure is None else self.failure[1]
 
+    @property
+    def container(self) -> str | None:
+        """The execution of the container that it is a round of."""
+        return None if self.rounds is None else self.rounds.execution_id
+
     def nest(self, outer: "Frame", rounds: Rounds, index: int, run_id: str) -> None:
         """Makes it a round of the container in `outer`, of that run."""
         node = outer.scope.by_id[rounds.node_id].container

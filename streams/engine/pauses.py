@@ -111,7 +111,7 @@ class Pauses:
             raise NodeFailure(
                 f"the form has {size} bytes, at most {MOST_FORM_BYTES} can be asked", "HumanInputError"
             )
-        record = execution_record(hop.base, plan, execution_id, waiting)
+        record = execution_record(hop.base, plan, execution_id, waiting, frame.container)
         record["status"] = "paused"
         add_metadata(record, frame.marks, _told(state, execution_id, asked.expires_at, metadata))
         state.wait_for(execution_id, waiting)
@@ -143,7 +143,7 @@ class Pauses:
         """Its time is over before it begins."""
         assert plan.pause is not None
         outcome = plan.pause.expired(asked.metadata)
-        record = execution_record(self.hop.base, plan, execution_id, waiting)
+        record = execution_record(self.hop.base, plan, execution_id, waiting, frame.container)
         record["status"], record["finished_at"] = "succeeded", waiting.created_at
         record["outputs"] = as_json(outcome.outputs)
         if frame.marks:
@@ -157,7 +157,7 @@ class Pauses:
         assert waiting is not None
         (pending,) = (one for one in state.pauses if one.execution_id == execution_id)
         frame = hop.frames.get(waiting.path)
-        record = execution_record(hop.base, plan, execution_id, waiting)
+        record = execution_record(hop.base, plan, execution_id, waiting, frame.container)
         pause = _told(state, execution_id, pending.expires_at, state.parts.get(_PART + execution_id))[PAUSE]
         add_metadata(record, frame.marks, {PAUSE: {**pause, **told}})
         record["revision"] += 1

@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 from schemas.models import WorkflowType
+from schemas.traces import child, root, span_id, trace_id
 from streams.engine.commands import NodeResult
 from streams.engine.definition import Definition, NodePlan
 from streams.engine.effects import Record
@@ -38,8 +39,20 @@ def as_json(value: Any) -> str:
     return orjson.dumps(value).decode()
 
 
+def trace_of(state: RunState) -> str:
+    """`traceparent` of the run, which has not ended: what its span is under."""
+    if log := state.trigger_log:
+        given, event_id = log.get("traceparent"), log.get("event_id")
+        if given:
+            return child(given, log["id"])
+        return f"00-{trace_id(event_id or log['id'])}-{span_id(log['id'])}-01"
+    caller = state.caller
+    return (caller and caller.get("traceparent")) or root(state.run_id)
+
+
 def execution_base(state: RunState, workflow_type: str) -> Record:
     """What all node executions of a run have in common."""
+    trace = trace_of(state)
     of_run = "rag-pipeline-run" if workflow_type == WorkflowType.RAG_PIPELINE else "workflow-run"
     return {
         "tenant_id": state.tenant_id,
@@ -50,12 +63,17 @@ def execution_base(state: RunState, workflow_type: str) -> Record:
         "created_by_role": state.created_by_role,
         "created_by": state.created_by,
         "event_at": state.event_at,
+        # A single step has no run that would be recorded.
+        "traceparent": trace if state.single_step else child(trace, state.run_id),
     }
 
 
-def execution_record(base: Record, plan: NodePlan | None, execution_id: str, waiting: Waiting) -> Record:
-    """A node as it starts; `plan` is None for one that the graph no longer has."""
-    return {
+def execution_record(
+    base: Record, plan: NodePlan | None, execution_id: str, waiting: Waiting, container: str | None = None
+) -> Record:
+    """A node as it starts; `plan` is None for one that the graph no longer has. `container`: the execution
+    whose round it is in, if it is in one."""
+    record = {
         **base,
         "id": execution_id,
         "revision": waiting.revision,
@@ -75,6 +93,9 @@ def execution_record(base: Record, plan: NodePlan | None, execution_id: str, wai
         "created_at": waiting.created_at,
         "finished_at": None,
     }
+    if container is not None:
+        record["traceparent"] = child(base["traceparent"], container)
+    return record
 
 
 def ended_execution(record: Record, result: NodeResult, waiting: Waiting, now_us: int) -> None:
@@ -120,6 +141,7 @@ def run_record(state: RunState, definition: Definition, outputs: str | None, now
         "finished_at": now_us if ended else None,
         "trigger_log_id": log["id"] if log else None,
         "event_at": state.event_at,
+        "traceparent": trace_of(state),
     }
 
 

@@ -41,13 +41,15 @@ def abandoned(
         if not waiting.revision:
             continue
         plan = definition.by_id.get(waiting.node_id)
-        record = execution_record(base, plan, execution_id, waiting)
+        frame = frames.get(waiting.path) if plan is not None and waiting.path else None
+        container = frame.container if frame is not None else None
+        record = execution_record(base, plan, execution_id, waiting, container)
         record["revision"] += 1
         record["status"], record["error"] = "stopped", state.error
         record["elapsed_time"] = max(0, now_us - waiting.created_at) / US
         record["finished_at"] = max(now_us, waiting.created_at)
-        if plan is not None and waiting.path:
-            add_metadata(record, frames.get(waiting.path).marks)
+        if frame is not None:
+            add_metadata(record, frame.marks)
         yield NodeExecuted(record)
         if execution_id not in unsent and (plan is None or (plan.container is None and plan.pause is None)):
             tasks.append(execution_id)

@@ -59,6 +59,8 @@ class NodeCall:
     run_id: str = ""
     node_id: str = ""
     attempt: int = 1
+    traceparent: str = ""
+    """W3C Trace Context: the span of this execution."""
 
 
 class NodeExecutor(Protocol):

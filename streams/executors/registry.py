@@ -27,6 +27,7 @@ from streams.executors.tools.sources import open_toolbox
 from transport.egress import EgressPolicy
 from transport.files import FileStore
 from transport.guarded_session import EgressGuard
+from transport.telemetry.work import TraceHosts
 
 
 class Executors:
@@ -65,7 +66,7 @@ async def build_executors(
     Raises `SandboxError` when no script could be run here, `ValueError` for a bad allow-list.
     """
     policy = EgressPolicy(settings.egress.allow)
-    guard = EgressGuard(policy)
+    guard = EgressGuard(policy, TraceHosts(settings.traces.hosts))
     async with (
         open_sandboxes(settings.sandbox, policy) as sandboxes,
         guard.session() as session,

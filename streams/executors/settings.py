@@ -13,6 +13,7 @@ from streams.executors.agent.settings import AgentSettings
 from streams.executors.documents.settings import DocumentSettings
 from streams.executors.knowledge.settings import KnowledgeSettings
 from streams.executors.tools.settings import ToolSettings
+from transport.telemetry.settings import TraceSettings
 
 _REQUIREMENT_END = re.compile(r"[\s,]*[,\n]\s*(?=[A-Za-z0-9])(?![^\[]*\])")
 
@@ -148,3 +149,4 @@ class ExecutorSettings(BaseSettings):
     agent: AgentSettings = Field(default_factory=AgentSettings)
     documents: DocumentSettings = Field(default_factory=DocumentSettings)
     knowledge: KnowledgeSettings = Field(default_factory=KnowledgeSettings)
+    traces: TraceSettings = Field(default_factory=TraceSettings)

@@ -10,6 +10,7 @@ import orjson
 from schemas.codec import Codec
 from schemas.ids import dedup_key, entity_id
 from schemas.models import AppTrigger
+from schemas.traces import TRACEPARENT, context_of
 from transport.definitions import TRIGGERS, WORKFLOWS
 from transport.feed import DefinitionsFeed
 from transport.producer import Send
@@ -31,6 +32,8 @@ class SourceEvent:
     data: Mapping[str, Any]
     """What the workflow gets, and filters look at."""
     subject: str | None = None
+    traceparent: str | None = None
+    """W3C Trace Context of whoever has made it happen, if that is known."""
 
 
 def event_send(
@@ -58,4 +61,8 @@ def event_send(
         "created_by_role": "account",
         "created_by": trigger.created_by,
     }
-    return Send("trigger.events", key.encode(), codec.encode("TriggerEvent", record))
+    headers: tuple[tuple[str, bytes], ...] = ()
+    if (sent := context_of(event.traceparent)) is not None:
+        record["traceparent"] = sent.traceparent
+        headers = ((TRACEPARENT, sent.traceparent.encode()),)
+    return Send("trigger.events", key.encode(), codec.encode("TriggerEvent", record), headers)

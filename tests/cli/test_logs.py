@@ -10,6 +10,7 @@ import pytest
 from cli.logs import set_up_logging
 from cli.settings import LogSettings
 from tests.cli.conftest import Hopline
+from transport.telemetry.work import CURRENT, Work
 
 
 @pytest.fixture(autouse=True)
@@ -78,3 +79,21 @@ def test_level_of_the_environment(monkeypatch: pytest.MonkeyPatch, hopline: Hopl
     result = hopline("worker", HOPLINE_LOG_LEVEL="loud")
     assert result.exit_code == 1
     assert "HOPLINE_LOG_LEVEL" in result.stderr
+
+
+def test_a_line_says_which_run_and_which_trace_it_is_about() -> None:
+    out = io.StringIO()
+    set_up_logging(LogSettings(level="INFO"), out)
+    log, trace = logging.getLogger("streams.x"), "4bf92f3577b34da6a3ce929d0e0e4736"
+    traceparent = f"00-{trace}-00f067aa0ba902b7-01"
+    before = CURRENT.set(
+        Work(execution_id="e", run_id="r", tenant_id="t", node_id="n", traceparent=traceparent)
+    )
+    log.warning("at work")
+    CURRENT.reset(before)
+    log.warning("at rest")
+    busy, idle = [orjson.loads(line) for line in out.getvalue().splitlines()]
+    assert {name: busy[name] for name in busy.keys() - idle.keys()} == {
+        "tenant_id": "t", "run_id": "r", "node_id": "n", "node_execution_id": "e",
+        "trace_id": trace, "span_id": "00f067aa0ba902b7",
+    }  # fmt: skip

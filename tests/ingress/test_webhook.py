@@ -11,6 +11,7 @@ import pytest
 from ingress.identity import CONTENT_WINDOW_MS, DELIVERY_WINDOW_MS
 from schemas.ids import content_id
 from schemas.models import DEFAULT_TENANT
+from schemas.traces import span_id
 from tests.ingress.stand_ins import AUTHORIZED, Client, NewWebhook, StandIns
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -81,9 +82,12 @@ async def test_the_message_carries_cloudevents_and_the_trace(
         "ce_source": path.encode(),
         "ce_type": b"webhook",
         "content-type": b"application/vnd.apache.avro",
-        "traceparent": TRACE.encode(),
+        # The trace and the flag that were sent, and the span of the event.
+        "traceparent": f"{TRACE[:36]}{span_id(event['event_id'])}-01".encode(),
         "tracestate": b"a=b",
     }
+    assert event["traceparent"] == TRACE
+    assert event["received_at"] <= event["published_at"]
     async with client.post(path, json={}, headers={"traceparent": "no trace"}):
         pass
     assert "traceparent" not in dict(stand_ins.sent.sends[-1].headers)

@@ -15,7 +15,7 @@ SpansOf = Callable[[str, bytes | None], Iterable[ReadableSpan]]
 """Topic and value of a message to the spans that follow from it."""
 
 Count = Callable[[str, int], None]
-"""Told `exported` or `dropped`, and how many spans; or how many messages, where there was no room for them."""
+"""Told `exported` or `dropped`, and how many spans; or how many messages, where there was no room."""
 
 MOST_WAITING_BYTES = 32 * 1024 * 1024
 """Of messages that wait, at most: those that come while there are as many are not told."""

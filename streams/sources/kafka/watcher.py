@@ -16,6 +16,7 @@ from confluent_kafka import Message
 
 from schemas.codec import Codec
 from schemas.plugins.http import Http
+from schemas.traces import TRACEPARENT
 from schemas.triggers.kafka import KafkaConfig
 from streams.dead_letters import dead_letter
 from streams.shell.stage import Record
@@ -137,8 +138,14 @@ async def _event(config: KafkaConfig, registry: Registry | None, message: Messag
         raise Undecodable(f"the message takes more than {_MOST_BYTES} bytes as JSON")
     named = "{topic}/{partition}/{offset}@{timestamp}".format_map(place)
     source = f"kafka://{config.bootstrap_servers.split(',')[0]}/{place['topic']}/{place['partition']}"
+    sent = data["headers"].get(TRACEPARENT)
     return SourceEvent(
-        identity=named, event_type="kafka.message", source=source, subject=str(place["offset"]), data=data
+        identity=named,
+        event_type="kafka.message",
+        source=source,
+        subject=str(place["offset"]),
+        data=data,
+        traceparent=sent if isinstance(sent, str) else None,
     )
 
 

@@ -62,6 +62,7 @@ def test_a_run_that_ends_in_its_first_hop() -> None:
         "status": "SUCCEEDED", "outputs": None, "error": None, "elapsed_time": 0.0, "total_tokens": 0,
         "total_steps": 4, "exceptions_count": 0, "created_by_role": "account", "created_by": "ada",
         "created_at": NOW, "event_at": NOW - 2_000_000, "finished_at": NOW, "trigger_log_id": "log",
+        "traceparent": "00-log--01",
     }  # fmt: skip
     assert orjson.loads(run.run["inputs"]) == {"amount": 120, "other": 1}
     (log,) = run.records(LogChanged)
@@ -80,7 +81,7 @@ def test_the_record_of_a_node() -> None:
         "inputs": '{"amount":7}', "process_data": None, "outputs": '{"output":"7 is approved"}',
         "status": "succeeded", "error": None, "elapsed_time": 0.0, "execution_metadata": None,
         "created_by_role": "end_user", "created_by": None, "created_at": NOW, "event_at": NOW,
-        "finished_at": NOW,
+        "finished_at": NOW, "traceparent": "00-run--01",
     }  # fmt: skip
 
 

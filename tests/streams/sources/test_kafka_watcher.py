@@ -90,6 +90,16 @@ async def test_a_message_becomes_an_event(other: Other, source: KafkaSource) -> 
     assert event.event_type == "kafka.message"
 
 
+async def test_an_event_is_in_the_trace_of_its_message(other: Other, source: KafkaSource) -> None:
+    sent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    other.produce([b"1"], headers=[("traceparent", sent.encode())])
+    other.produce([b"2"], headers=[("traceparent", sent.encode()), ("traceparent", b"x")])
+    watched = other.watched(begin="earliest")
+    async with watched.by(source):
+        events = await watched.until(2)
+    assert {(event.data["body"], event.traceparent) for event in events} == {(1, sent), (2, None)}
+
+
 async def test_nothing_is_committed_before_it_is_published(other: Other, source: KafkaSource) -> None:
     other.produce([b"1", b"2"])
     other.produce([b"3"], partition=1)

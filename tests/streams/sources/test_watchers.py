@@ -32,6 +32,7 @@ from transport.store import DefinitionsStore
 CODEC = SingleObjectCodec()
 BOX = SecretBox(b"k" * 32)
 PARTITIONS = 4
+SENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
 class Feed:
@@ -204,7 +205,9 @@ async def test_a_watcher_keeps_to_its_trigger(world: World) -> None:
 
 async def test_events_and_positions_are_confirmed_before_a_watcher_goes_on(world: World) -> None:
     async def does(watch: Watch) -> None:
-        event = SourceEvent(identity="1", event_type="e", source="/s", data={"body": {"a": 1}})
+        event = SourceEvent(
+            identity="1", event_type="e", source="/s", data={"body": {"a": 1}}, traceparent=SENT
+        )
         await watch.publish([event, event])
         await watch.keep({"uid": 7})
         world.kind.ended.append("kept")
@@ -217,6 +220,10 @@ async def test_events_and_positions_are_confirmed_before_a_watcher_goes_on(world
     await world.kind.until(lambda: "kept" in world.kind.ended)
     first, again = world.sent.of("trigger.events", "TriggerEvent")
     assert first == again
+    assert first["traceparent"] == SENT
+    assert [send.headers for send in world.sent if send.topic == "trigger.events"] == [
+        (("traceparent", SENT.encode()),)
+    ] * 2
     assert (first["trigger_id"], first["dedup_key"], first["index_key"]) == ("1", "EMAIL:t1:1", "t1")
     assert (first["tenant_id"], first["created_by"], first["triggers_offset"]) == ("tenant", "ann", 10)
     assert orjson.loads(first["data"])["body"] == {"a": 1}
