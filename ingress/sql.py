@@ -28,6 +28,11 @@ _VIEWS = (
     "dead_letters",
     "knowledge_documents",
     "knowledge_chunks",
+    "spans",
+    "otel_traces",
+    "otel_traces_trace_id_ts",
+    "run_logs",
+    "otel_logs",
 )
 _CHANGES = (
     "workflow_trigger_log_changes",

@@ -16,12 +16,14 @@ from sinks.metrics import SinkMetrics
 from sinks.migrate import migrate
 from sinks.settings import SinkSettings
 from sinks.source import Source
+from sinks.spans import Spans
 from sinks.stalled import Stalled
 from sinks.writing import BatchWriter, Failures
 from transport.clickhouse import ClickHouse
 from transport.producer import Producer
 from transport.settings import KafkaSettings
 from transport.status import HEALTHY, UNHEALTHY, Component
+from transport.telemetry.export import SpanExport
 
 log = logging.getLogger(__name__)
 
@@ -93,11 +95,19 @@ class Sink:
             source = self._source = Source(self._kafka, by_topic, stalled.batch)
             stack.push_async_callback(source.close)
             letters = LetterBox(producer, self._codec)
-            writer = BatchWriter(self._clickhouse, self._codec, letters, self._metrics)
+            spans = self._span_export(stack)
+            writer = BatchWriter(self._clickhouse, self._codec, letters, self._metrics, spans)
             self._metrics.watch("fresh", batches)
             self._metrics.watch("stalled", (stalled.batch,))
             loop = _Loop(batches, stalled, source, writer, self._settings, self._metrics)
             await loop.run_until(stop)
+
+    def _span_export(self, stack: contextlib.AsyncExitStack) -> SpanExport | None:
+        if not self._settings.otlp.sends_traces:
+            return None
+        export = SpanExport(Spans(self._codec).of, self._metrics.told_spans)
+        stack.push_async_callback(asyncio.to_thread, export.close)
+        return export
 
 
 class _Loop:

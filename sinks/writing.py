@@ -15,10 +15,12 @@ from sinks.graphs import Graphs
 from sinks.knowledge import DOCUMENTS, Documents
 from sinks.letters import LetterBox, Poison
 from sinks.metrics import SinkMetrics
+from sinks.spans import Spans
 from sinks.table import TABLES, Table
 from transport.clickhouse import ClickHouse
 from transport.definitions import WORKFLOWS
 from transport.errors import TransportError
+from transport.telemetry.export import SpanExport
 
 _LAST, _BEFORE_LAST = "runs", "node.executions"
 """Whoever sees that a run has ended finds its nodes, as far as they came with it."""
@@ -44,8 +46,15 @@ class BatchWriter:
     """Knows every topic's writer. Used for one batch at a time."""
 
     def __init__(
-        self, clickhouse: ClickHouse, codec: Codec, letters: LetterBox, metrics: SinkMetrics
+        self,
+        clickhouse: ClickHouse,
+        codec: Codec,
+        letters: LetterBox,
+        metrics: SinkMetrics,
+        spans: SpanExport | None = None,
     ) -> None:
+        """`spans`: who is told what has been written; None: nobody listens."""
+        self._spans = spans
         self._tables = {topic: Table(topic, clickhouse, codec) for topic in TABLES}
         self._writers: dict[str, Writer] = {
             **self._tables,
@@ -97,6 +106,8 @@ class BatchWriter:
         seconds, (_, written_ms) = time.perf_counter() - started, messages[0].timestamp()
         delay_s = time.time() - written_ms / 1000
         self._metrics.wrote(writer.name, len(messages) - len(poisons), seconds, delay_s)
+        if self._spans is not None and topic in Spans.TOPICS:
+            self._spans.offer(topic, [message.value() for message in messages])
         return poisons
 
     async def _bury(self, poisons: Sequence[Poison]) -> None:

@@ -2,22 +2,29 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import pytest
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from prometheus_client import CollectorRegistry
 
 from schemas.topics import TOPICS
 from schemas.traces import child, span_id, trace_id
+from sinks.batch import Batch
+from sinks.letters import LetterBox
+from sinks.metrics import SinkMetrics
 from sinks.migrate import migrate
+from sinks.settings import SinkSettings
 from sinks.spans import Spans
 from sinks.table import Table
+from sinks.writing import BatchWriter
 from tests.sinks import records
 from tests.sinks.records import CODEC, START_US, message
 from tests.transport.telemetry.collector import Collector, collecting
 from transport.clickhouse import ClickHouse
 from transport.telemetry.export import SpanExport
+from transport.telemetry.settings import OtlpSettings
 
 EVENT, LOG, RUN, NODE, INNER = (f"{n}1111111-2222-4333-8444-55555555555{n}" for n in "12345")
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -246,3 +253,37 @@ async def test_what_nodes_have_said_is_in_lines(database: ClickHouse) -> None:
         f"WHERE TraceId = '{TRACE}' AND Body = 'two'"
     )
     assert logs.rows == [[span_id(INNER), "INFO", 9, "two", RUN]]
+
+
+async def test_a_collector_is_told_what_has_been_written_and_nothing_else(database: ClickHouse) -> None:
+    registry = CollectorRegistry()
+    metrics, batch = SinkMetrics(registry), Batch(SinkSettings())
+    for number, (topic, record) in enumerate(HISTORY):
+        batch.add(topic, [message(topic, encoded(topic, record), number)], 0)
+    batch.add("dead.letters", [message("dead.letters", encoded("dead.letters", records.dead_letter()))], 0)
+    async with collecting() as collector:
+        exporter = OTLPSpanExporter(f"{collector.url}/v1/traces")
+        export = SpanExport(Spans(CODEC).of, metrics.told_spans, exporter)
+        writer = BatchWriter(database, CODEC, cast(LetterBox, None), metrics, export)
+        assert await writer.write(batch, held=frozenset({"trigger.logs"})) != {}
+        await asyncio.to_thread(export.close)
+    # The log waits for what came before it: it is told once it is written.
+    assert len(collector.spans) == 5
+    assert span_id(LOG) not in {span["SpanId"] for span in collector.spans}
+    assert registry.get_sample_value("hopline_sink_spans_total", {"outcome": "exported"}) == 5
+
+
+def test_nothing_is_sent_without_an_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    def sends(**environment: str) -> tuple[bool, bool]:
+        with monkeypatch.context() as patched:
+            for name, value in environment.items():
+                patched.setenv(name, value)
+            return OtlpSettings().sends_traces, OtlpSettings().sends_logs
+
+    url = "http://127.0.0.1:4318"
+    assert sends() == (False, False)
+    assert sends(OTEL_EXPORTER_OTLP_ENDPOINT=url) == (True, True)
+    assert sends(OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=url) == (True, False)
+    assert sends(OTEL_EXPORTER_OTLP_LOGS_ENDPOINT=url) == (False, True)
+    assert sends(OTEL_EXPORTER_OTLP_ENDPOINT=url, OTEL_TRACES_EXPORTER="none") == (False, True)
+    assert sends(OTEL_EXPORTER_OTLP_ENDPOINT=url, OTEL_SDK_DISABLED="true") == (False, False)
