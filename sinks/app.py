@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -14,16 +14,16 @@ from sinks.batch import PATIENT, PROMPT, Batch
 from sinks.letters import LetterBox
 from sinks.metrics import SinkMetrics
 from sinks.migrate import migrate
+from sinks.retention import Retention, apply_retention
+from sinks.rollups import Rollups, keep_rollups
 from sinks.settings import SinkSettings
 from sinks.source import Source
-from sinks.spans import Spans
 from sinks.stalled import Stalled
 from sinks.writing import BatchWriter, Failures
 from transport.clickhouse import ClickHouse
 from transport.producer import Producer
 from transport.settings import KafkaSettings
 from transport.status import HEALTHY, UNHEALTHY, Component
-from transport.telemetry.export import SpanExport
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +76,8 @@ class Sink:
         """Creates the tables, for whoever wants to read them before `run_until` has. Raises likewise."""
         for name in await migrate(self._clickhouse):
             log.info("brought the tables up to date: %s", name)
+        for name in await apply_retention(self._clickhouse, Retention.of(self._settings)):
+            log.info("changed how long %s is kept", name)
 
     async def run_until(self, stop: asyncio.Event) -> None:
         """Creates the tables, then writes until `stop`; what has been read is written before it returns.
@@ -95,19 +97,39 @@ class Sink:
             source = self._source = Source(self._kafka, by_topic, stalled.batch)
             stack.push_async_callback(source.close)
             letters = LetterBox(producer, self._codec)
-            spans = self._span_export(stack)
-            writer = BatchWriter(self._clickhouse, self._codec, letters, self._metrics, spans)
+            writer = BatchWriter(self._clickhouse, self._codec, letters, self._metrics)
             self._metrics.watch("fresh", batches)
             self._metrics.watch("stalled", (stalled.batch,))
             loop = _Loop(batches, stalled, source, writer, self._settings, self._metrics)
-            await loop.run_until(stop)
+            rollups = keep_rollups(
+                Rollups(self._clickhouse, Retention.of(self._settings)),
+                self._settings.rollup_interval_s,
+                self._owns_rollups,
+                self._metrics,
+            )
+            async with _beside(rollups):
+                await loop.run_until(stop)
 
-    def _span_export(self, stack: contextlib.AsyncExitStack) -> SpanExport | None:
-        if not self._settings.otlp.sends_traces:
-            return None
-        export = SpanExport(Spans(self._codec).of, self._metrics.told_spans)
-        stack.push_async_callback(asyncio.to_thread, export.close)
-        return export
+    def _owns_rollups(self) -> bool:
+        """One sink of all does: by a partition, so that another one takes over when this one is gone."""
+        return (self._kafka.full_name("runs"), 0) in self.assigned
+
+
+@contextlib.asynccontextmanager
+async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Does it as long as the context lasts. A statement that is under way then ends by itself."""
+    task = asyncio.create_task(work)
+    task.add_done_callback(_tell_if_it_failed)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def _tell_if_it_failed(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (failed := task.exception()):
+        log.error("the rollups are kept no more", exc_info=failed)
 
 
 class _Loop:

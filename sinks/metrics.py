@@ -46,12 +46,6 @@ class SinkMetrics:
             buckets=_SECONDS,
             registry=registry,
         )
-        self.spans = Counter(
-            "hopline_sink_spans",
-            "Spans by what became of them: exported, or dropped since nobody took them by OTLP in time.",
-            ("outcome",),
-            registry=registry,
-        )
         self.retries = Counter(
             "hopline_sink_retries", "Attempts at a batch that failed and were repeated.", registry=registry
         )
@@ -77,9 +71,17 @@ class SinkMetrics:
         self._insert_seconds[table].observe(seconds)
         self._delay_seconds[table].observe(delay_s)
 
-    def told_spans(self, outcome: str, count: int) -> None:
-        """By any thread."""
-        self.spans.labels(outcome).inc(count)
+        self.rollup_seconds = Histogram(
+            "hopline_sink_rollup_seconds",
+            "One refresh of the rollups, by the sink that does it, in seconds.",
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.rollup_failures = Counter(
+            "hopline_sink_rollup_failures",
+            "Refreshes of the rollups that failed and were repeated.",
+            registry=registry,
+        )
 
     def watch(self, state: str, batches: Sequence[Batch]) -> None:
         """Shows what is in the batches whenever it is asked for."""

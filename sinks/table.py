@@ -10,6 +10,7 @@ from schemas.topics import TOPICS
 from sinks.container import Container
 from sinks.errors import is_data_error
 from sinks.letters import Poison, poison
+from sinks.token import token_of
 from transport.clickhouse import ClickHouse
 from transport.errors import StatementRefused
 
@@ -102,4 +103,5 @@ class Table:
     async def _insert(self, rows: Sequence[_Row]) -> None:
         if rows:
             packed = self._container.pack(body for _, body in rows)
-            await self._clickhouse.insert(self.name, self._columns, packed, "Avro")
+            token = token_of(self._topic, [message for message, _ in rows], packed)
+            await self._clickhouse.insert(self.name, self._columns, packed, "Avro", token)

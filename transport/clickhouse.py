@@ -47,8 +47,8 @@ class Engine(Protocol):
     def run_read_only(self, sql: str, parameters: Mapping[str, str], settings: Mapping[str, str]) -> bytes:
         """Likewise in a session that has `settings` and then readonly = 1, which `sql` can't undo."""
 
-    def insert(self, table: str, columns: Sequence[str], data: bytes, input_format: str) -> None:
-        """Returns once the rows are in the table, all of them or none."""
+    def insert(self, table: str, columns: Sequence[str], data: bytes, input_format: str, token: str) -> None:
+        """Returns once the rows are in the table, all of them or none. `token`: see `ClickHouse.insert`."""
 
     def close(self) -> None:
         """Nothing can be run afterwards."""
@@ -118,9 +118,15 @@ class ClickHouse:
         """A statement without a result. Raises as `query` does."""
         await self._call(self._engine.run, sql, _bound(parameters or {}))
 
-    async def insert(self, table: str, columns: Sequence[str], data: bytes, input_format: str) -> None:
-        """Returns once the rows in `data` are in the table, all of them or none. Raises as `query` does."""
-        await self._call(self._engine.insert, table, columns, data, input_format)
+    async def insert(
+        self, table: str, columns: Sequence[str], data: bytes, input_format: str, token: str = ""
+    ) -> None:
+        """Returns once the rows in `data` are in the table, all of them or none. Raises as `query` does.
+
+        A table that remembers its last inserts (`non_replicated_deduplication_window`) takes no second one
+        with the same `token`, and says nothing.
+        """
+        await self._call(self._engine.insert, table, columns, data, input_format, token)
 
     async def close(self, timeout_s: float | None = None) -> bool:
         """Waits for the statements under way, at most so long; False if some go on. Those that wait for a

@@ -61,16 +61,17 @@ class EmbeddedEngine:
             self._query(handle, f"SET {_settings({**settings, 'readonly': '1'})}", {})
             return self._query(handle, sql, parameters)
 
-    def insert(self, table: str, columns: Sequence[str], data: bytes, input_format: str) -> None:
+    def insert(self, table: str, columns: Sequence[str], data: bytes, input_format: str, token: str) -> None:
         """See `Engine.insert`."""
         into = f"INSERT INTO {table} ({', '.join(map(_quoted, columns))})"
+        settings = _ONE_THREAD + (f", insert_deduplication_token = {_literal(token)}" if token else "")
         with self._borrowed() as handle:
             if len(data) <= _INLINE_BYTES and not _has_blank_line(data):
-                self._query(handle, f"{into}{_ONE_THREAD} FORMAT {input_format}\n".encode() + data, {})
+                self._query(handle, f"{into}{settings} FORMAT {input_format}\n".encode() + data, {})
                 return
             # Inline data is copied more than once on its way: from here on reading a file is cheaper.
             with file_of(data) as path:
-                self._query(handle, f"{into} FROM INFILE '{path}'{_ONE_THREAD} FORMAT {input_format}", {})
+                self._query(handle, f"{into} FROM INFILE '{path}'{settings} FORMAT {input_format}", {})
 
     def close(self) -> None:
         """See `Engine.close`."""

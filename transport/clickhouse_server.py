@@ -79,11 +79,12 @@ class ServerEngine:
         """See `Engine.run_read_only`."""
         return self._ask(sql, parameters, {**settings, "readonly": "1"})
 
-    def insert(self, table: str, columns: Sequence[str], data: bytes, input_format: str) -> None:
+    def insert(self, table: str, columns: Sequence[str], data: bytes, input_format: str, token: str) -> None:
         """See `Engine.insert`."""
         client = self._connected()
         try:
-            client.raw_insert(table, columns, insert_block=data, fmt=input_format)
+            settings = {"insert_deduplication_token": token} if token else None
+            client.raw_insert(table, columns, insert_block=data, settings=settings, fmt=input_format)
         except ClickHouseError as refused:
             raise self._translated(refused) from refused
 

@@ -178,11 +178,13 @@ class Unreachable:
         self.run = inner.run
         self.run_read_only = inner.run_read_only
 
-    def insert(self, table: str, columns: Sequence[str], data: bytes, input_format: str) -> None:
+    def insert(
+        self, table: str, columns: Sequence[str], data: bytes, input_format: str, token: str
+    ) -> None:
         if self.down is not None and table.startswith(self.down):
             self.refused += 1
             raise ClickHouseUnavailable("down")
-        self._inner.insert(table, columns, data, input_format)
+        self._inner.insert(table, columns, data, input_format, token)
 
     async def refused_several(self) -> bool:
         return self.refused > 3

@@ -87,7 +87,8 @@ async def test_a_refused_statement_carries_its_code(clickhouse: ClickHouse) -> N
 
 async def test_what_breaks_off_leaves_nothing_for_the_next_answer(clickhouse: ClickHouse) -> None:
     """It has given some of its rows before it broke off."""
-    breaking = "SELECT throwIf(number = 900000) FROM numbers(1000000) SETTINGS max_threads = 1, max_block_size = 1000"
+    bounds = "SETTINGS max_threads = 1, max_block_size = 1000"
+    breaking = f"SELECT throwIf(number = 900000) FROM numbers(1000000) {bounds}"
     for _ in range(3):
         with pytest.raises(StatementRefused):
             await clickhouse.query(breaking)
