@@ -18,12 +18,14 @@ from sinks.retention import Retention, apply_retention
 from sinks.rollups import Rollups, keep_rollups
 from sinks.settings import SinkSettings
 from sinks.source import Source
+from sinks.spans import Spans
 from sinks.stalled import Stalled
 from sinks.writing import BatchWriter, Failures
 from transport.clickhouse import ClickHouse
 from transport.producer import Producer
 from transport.settings import KafkaSettings
 from transport.status import HEALTHY, UNHEALTHY, Component
+from transport.telemetry.export import SpanExport
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +99,8 @@ class Sink:
             source = self._source = Source(self._kafka, by_topic, stalled.batch)
             stack.push_async_callback(source.close)
             letters = LetterBox(producer, self._codec)
-            writer = BatchWriter(self._clickhouse, self._codec, letters, self._metrics)
+            spans = self._span_export(stack)
+            writer = BatchWriter(self._clickhouse, self._codec, letters, self._metrics, spans)
             self._metrics.watch("fresh", batches)
             self._metrics.watch("stalled", (stalled.batch,))
             loop = _Loop(batches, stalled, source, writer, self._settings, self._metrics)
@@ -113,6 +116,13 @@ class Sink:
     def _owns_rollups(self) -> bool:
         """One sink of all does: by a partition, so that another one takes over when this one is gone."""
         return (self._kafka.full_name("runs"), 0) in self.assigned
+
+    def _span_export(self, stack: contextlib.AsyncExitStack) -> SpanExport | None:
+        if not self._settings.otlp.sends_traces:
+            return None
+        export = SpanExport(Spans(self._codec).of, self._metrics.told_spans)
+        stack.push_async_callback(asyncio.to_thread, export.close)
+        return export
 
 
 @contextlib.asynccontextmanager

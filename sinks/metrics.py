@@ -46,6 +46,12 @@ class SinkMetrics:
             buckets=_SECONDS,
             registry=registry,
         )
+        self.spans = Counter(
+            "hopline_sink_spans",
+            "Spans by what became of them: exported, or dropped since nobody took them by OTLP in time.",
+            ("outcome",),
+            registry=registry,
+        )
         self.retries = Counter(
             "hopline_sink_retries", "Attempts at a batch that failed and were repeated.", registry=registry
         )
@@ -70,6 +76,10 @@ class SinkMetrics:
         self._rows[table].inc(rows)
         self._insert_seconds[table].observe(seconds)
         self._delay_seconds[table].observe(delay_s)
+
+    def told_spans(self, outcome: str, count: int) -> None:
+        """By any thread."""
+        self.spans.labels(outcome).inc(count)
 
         self.rollup_seconds = Histogram(
             "hopline_sink_rollup_seconds",

@@ -5,6 +5,8 @@ from typing import Annotated
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from transport.telemetry.settings import OtlpSettings
+
 
 class SinkSettings(BaseSettings):
     """Resolved once from `HOPLINE_SINK_*` by the composition root."""
@@ -50,6 +52,9 @@ class SinkSettings(BaseSettings):
 
     batch_distance_s: Annotated[float, Field(ge=0, le=60)] = 1.0
     """The most that the distance grows to: with 5,000 rows a second."""
+
+    otlp: OtlpSettings = Field(default_factory=OtlpSettings)
+    """Who is told of spans besides ClickHouse."""
 
     retry_max_s: Annotated[float, Field(gt=0, le=600)] = 10.0
     """Ceiling of the pause between two attempts at a batch, which starts at 0.1 s and doubles."""
