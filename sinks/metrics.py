@@ -46,12 +46,6 @@ class SinkMetrics:
             buckets=_SECONDS,
             registry=registry,
         )
-        self.spans = Counter(
-            "hopline_sink_spans",
-            "Spans by what became of them: exported, or dropped since nobody took them by OTLP in time.",
-            ("outcome",),
-            registry=registry,
-        )
         self.retries = Counter(
             "hopline_sink_retries", "Attempts at a batch that failed and were repeated.", registry=registry
         )
@@ -70,17 +64,12 @@ class SinkMetrics:
         self.held_bytes = Gauge(
             "hopline_sink_held_bytes", "Their size, likewise.", ("state",), registry=registry
         )
-
-    def wrote(self, table: str, rows: int, seconds: float, delay_s: float) -> None:
-        """An insert is done; `delay_s` from when its first record was written to Kafka."""
-        self._rows[table].inc(rows)
-        self._insert_seconds[table].observe(seconds)
-        self._delay_seconds[table].observe(delay_s)
-
-    def told_spans(self, outcome: str, count: int) -> None:
-        """By any thread."""
-        self.spans.labels(outcome).inc(count)
-
+        self.spans = Counter(
+            "hopline_sink_spans",
+            "Spans by what became of them: exported, or dropped since nobody took them by OTLP in time.",
+            ("outcome",),
+            registry=registry,
+        )
         self.rollup_seconds = Histogram(
             "hopline_sink_rollup_seconds",
             "One refresh of the rollups, by the sink that does it, in seconds.",
@@ -92,6 +81,16 @@ class SinkMetrics:
             "Refreshes of the rollups that failed and were repeated.",
             registry=registry,
         )
+
+    def wrote(self, table: str, rows: int, seconds: float, delay_s: float) -> None:
+        """An insert is done; `delay_s` from when its first record was written to Kafka."""
+        self._rows[table].inc(rows)
+        self._insert_seconds[table].observe(seconds)
+        self._delay_seconds[table].observe(delay_s)
+
+    def told_spans(self, outcome: str, count: int) -> None:
+        """By any thread."""
+        self.spans.labels(outcome).inc(count)
 
     def watch(self, state: str, batches: Sequence[Batch]) -> None:
         """Shows what is in the batches whenever it is asked for."""
