@@ -8,7 +8,15 @@ from collections.abc import Iterable
 from importlib.metadata import version
 from typing import Any, Generic, TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, Metric
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    Metric,
+    disable_created_metrics,
+)
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.process_collector import ProcessCollector
@@ -95,7 +103,9 @@ class LoopDelay:
 
 
 def describe_process(registry: CollectorRegistry, role: str) -> None:
-    """Adds `hopline_build_info`, `process_*` and `python_gc_*`."""
+    """Adds `hopline_build_info`, `process_*` and `python_gc_*`. Called once in a process."""
+    # One more series for each of a counter: when it began, which Prometheus takes from another format only.
+    disable_created_metrics()
     build = Info("hopline_build", "Which release this is. Always 1.", registry=registry)
     build.info({"version": version("hopline"), "python_version": platform.python_version(), "role": role})
     ProcessCollector(registry=registry)
