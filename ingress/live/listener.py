@@ -1,7 +1,8 @@
 """What waits for one reader: bounded, so that one who does not read costs no more than that."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 from ingress.live.changes import Change
@@ -14,7 +15,7 @@ class Ending(NamedTuple):
     """Why the server ends a stream."""
 
     reason: str
-    """slow_reader, draining, records_lost or failed."""
+    """slow_reader, draining, records_lost, never_began or failed."""
     detail: str
 
 
@@ -36,6 +37,7 @@ class Listener:
         self._waiting: list[Change] = []
         self._bytes = 0
         self._something = asyncio.Event()
+        self._writing: asyncio.Timeout | None = None
 
     def give(self, changes: Sequence[Change]) -> None:
         """In the order of each partition. A single record is taken whatever its size."""
@@ -54,6 +56,21 @@ class Listener:
         self.ending = self.ending or ending
         self._waiting, self._bytes = [], 0
         self._something.set()
+        if self._writing is not None:
+            self._writing.reschedule(asyncio.get_running_loop().time())
+
+    @asynccontextmanager
+    async def writing(self, timeout_s: float) -> AsyncIterator[None]:
+        """What its reader is to take meanwhile is left to the connection when the stream is to end. Raises
+        `TimeoutError` after so long."""
+        try:
+            async with asyncio.timeout(timeout_s) as self._writing:
+                yield
+        except TimeoutError:
+            if self.ending is None:
+                raise
+        finally:
+            self._writing = None
 
     async def get(self, timeout_s: float) -> list[Change]:
         """All that waits; nothing after so long, or when the stream is to end."""

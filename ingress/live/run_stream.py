@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from contextlib import AsyncExitStack, aclosing
 from time import monotonic, time
 
-from ingress.errors import NotFound
+from ingress.errors import NotFound, Unavailable
 from ingress.live.changes import NODES, RUNS, Change, Places
 from ingress.live.gathering import PATIENCE_S, Sent
 from ingress.live.listener import Ending, Listener
@@ -40,7 +40,8 @@ class RunStream:
         self._tenant_id = tenant_id
         self._told = told
         self._story = Story(told.copy())
-        self._is_known = told.mark() != (0, 0)
+        self._is_known = False
+        self._is_behind = True
         self._due: float | None = None
         self._look_at = monotonic() + _LOOK_AGAIN_S
         self._stack = AsyncExitStack()
@@ -56,19 +57,20 @@ class RunStream:
         return self._told.ended
 
     async def open(self) -> list[Sent]:
-        """What is to be told at once. Raises `NotFound`, `TransportError`."""
+        """What is to be told at once: what the history has. Raises `NotFound`, `TransportError`."""
         sent = self._take(await self._past.changes(self._run_id, self._tenant_id))
         if self._has_ended_long_ago():
             sent += self._release()
-        if self.is_over:
-            return sent
-        sent += await self._catch_up()
+        if not self._is_known:
+            sent += await self._catch_up()
         if not self._is_known:
             sent += await self._appear()
         return sent
 
     async def more(self, timeout_s: float) -> list[Sent]:
-        """What happens next; nothing after so long."""
+        """What happens next; nothing after so long. Raises `TransportError`."""
+        if self._is_behind:
+            return await self._catch_up()
         now = monotonic()
         if self._due is not None:
             timeout_s = max(0.0, min(timeout_s, self._due - now))
@@ -90,6 +92,7 @@ class RunStream:
     async def _catch_up(self) -> list[Sent]:
         """Joins those who follow, and closes the gap before: what the sinks have written by now is in the
         history, which is read after they were asked, and all else is in Kafka."""
+        self._is_behind = False
         await self._stack.enter_async_context(self._tail.using())
         key = self._run_id.encode()
         places = await self._tail.places(
@@ -117,6 +120,8 @@ class RunStream:
         sent: list[Sent] = []
         while not self._is_known and self.listener.ending is None and (left := until - monotonic()) > 0:
             sent += await self.more(left)
+        if self.listener.ending is not None:
+            raise Unavailable(self.listener.ending.detail)
         if not self._is_known and not await self._past.is_awaited(self._run_id, self._tenant_id):
             raise NotFound(f"no run has the id {self._run_id}")
         return sent

@@ -17,6 +17,7 @@ from ingress.live.past import Past
 from ingress.live.tail import Tail
 from ingress.live.wire import block, farewell, gap, heartbeat
 from ingress.settings import IngressSettings
+from transport.errors import TransportError
 
 _BEAT_S = 15.0
 _LOOK_S = 1.0
@@ -107,7 +108,10 @@ async def write(
     response = web.StreamResponse(headers=_HEADERS)
     await response.prepare(request)
     try:
-        await _write_all(request, response, stream, first, has_gap)
+        try:
+            await _write_all(request, response, stream, first, has_gap)
+        except TransportError as failed:
+            await _part(response, Ending("failed", f"{failed}; come back with Last-Event-ID"))
     except (ConnectionError, TimeoutError):
         # Gone, or as good as gone: whatever is buffered for it would stay for ever.
         if request.transport is not None:
@@ -119,22 +123,25 @@ async def _write_all(
     request: web.Request, response: web.StreamResponse, stream: Stream, sent: Sequence[Sent], has_gap: bool
 ) -> None:
     listener = stream.listener
-    await _put(response, f"retry: {_RETRY_MS}\n\n".encode() + (gap() if has_gap else b""))
+    await response.write(f"retry: {_RETRY_MS}\n\n".encode() + (gap() if has_gap else b""))
     beat_at = monotonic() + _BEAT_S
     while True:
         for piece in _pieces(sent):
-            await _put(response, piece)
-        if stream.is_over:
-            return
+            if listener.ending is None:
+                async with listener.writing(_STALLED_S):
+                    await response.write(piece)
         if listener.ending is not None:
             await _part(response, listener.ending)
+            return
+        if stream.is_over:
             return
         if request.transport is None or request.transport.is_closing():
             return
         if sent:
             beat_at = monotonic() + _BEAT_S
         elif beat_at <= monotonic():
-            await _put(response, heartbeat(stream.id))
+            async with listener.writing(_STALLED_S):
+                await response.write(heartbeat(stream.id))
             beat_at = monotonic() + _BEAT_S
         sent = await stream.more(_LOOK_S)
 
@@ -151,11 +158,6 @@ def _pieces(sent: Sequence[Sent]) -> Iterator[bytes]:
             blocks, size = [], 0
     if blocks:
         yield b"".join(blocks)
-
-
-async def _put(response: web.StreamResponse, piece: bytes) -> None:
-    async with asyncio.timeout(_STALLED_S):
-        await response.write(piece)
 
 
 async def _part(response: web.StreamResponse, ending: Ending) -> None:
