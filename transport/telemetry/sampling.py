@@ -46,4 +46,4 @@ def under_event(sent: Context | None, event_id: str, sampled: bool) -> str:
     """`traceparent` for what comes of an event that has a span."""
     if sent is not None:
         return Context(sent.trace_id, span_id(event_id), sent.sampled).traceparent
-    return Context(trace_id(event_id), span_id(event_id), sampled).traceparent
+    return f"00-{trace_id(event_id)}-{span_id(event_id)}-{'01' if sampled else '00'}"
