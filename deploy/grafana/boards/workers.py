@@ -130,6 +130,19 @@ _SINKS = (
         Prom(per_second("hopline_sink_retries_total"), "retries a second"),
         width=8,
     ),
+    chart(
+        "Rollups",
+        "How long a refresh takes, which one of the sinks does each 10 s, and those that failed.",
+        Prom(quantile("hopline_sink_rollup_seconds"), "p95"),
+        Prom("sum(increase(hopline_sink_rollup_failures_total[$__rate_interval]))", "failed"),
+        unit="s",
+    ),
+    chart(
+        "Spans, by what became of them",
+        "Dropped: no collector took them in time.",
+        Prom(per_second("hopline_sink_spans_total", "outcome"), "{{outcome}}"),
+        unit="ops",
+    ),
 )
 
 _PROCESSES = (
@@ -165,6 +178,12 @@ _PROCESSES = (
         Prom('sum by (tag, status) (rate(hopline_api_requests_total{status=~"[45].."}[$__rate_interval]))',
              "{{tag}} {{status}}"),
         unit="reqps",
+    ),
+    chart(
+        "Live streams",
+        "Of as many as HOPLINE_LIVE_STREAMS allows: at 1 others are refused.",
+        Prom("hopline_ingress_live_streams / hopline_ingress_live_streams_limit", "{{instance}}"),
+        unit="percentunit",
     ),
 )  # fmt: skip
 
