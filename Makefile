@@ -5,7 +5,7 @@ BIN   := $(VENV)/bin
 ARGS  ?=
 GRAPHON := .venv-graphon
 
-.PHONY: up test differential corpus graphon check dashboards format soak rolling chaos bench clean help
+.PHONY: up test differential corpus graphon check dashboards format soak rolling chaos bench bench-analytics sample-sql clean help
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -78,5 +78,13 @@ REPS  ?= 3
 bench: $(VENV)/.installed ## side by side with the peers; PEERS=restate,dbos REPS=3
 	$(BIN)/python -m bench --peers '$(PEERS)' --reps $(REPS)
 
+RUNS ?= 10000000
+bench-analytics: $(VENV)/.installed ## the analysts' queries on generated runs; RUNS= SEED=
+	$(BIN)/python -m bench.analytics --runs $(RUNS) --seed $(SEED) $(ARGS)
+
+sample-sql: export SQL ?=
+sample-sql: $(VENV)/.installed ## a query on the sample data of docs/analytics.md; SQL="SELECT ..."
+	@$(BIN)/python -m bench.analytics.sample "$$SQL"
+
 clean: ## remove the environment and the local state
-	rm -rf $(VENV) $(GRAPHON) .hopline
+	rm -rf $(VENV) $(GRAPHON) .hopline .hopline-sample
