@@ -127,7 +127,7 @@ def _await_leaders(admin: AdminClient, partitions: list[TopicPartition]) -> None
     Bounded, and no more than a courtesy: clients ask again by themselves.
     """
     try:
-        _offsets(admin, partitions, OffsetSpec.earliest())
+        offsets_of(admin, partitions, OffsetSpec.earliest())
     except KafkaException as error:
         _log.warning("the new topics are not ready after %g s: %s", _TIMEOUT_S, error)
 
@@ -137,8 +137,8 @@ def _describe(settings: KafkaSettings) -> list[TopicState]:
     existing = _existing(admin, settings)
     names = [n for t in TOPICS if (n := settings.full_name(t)) in existing]
     partitions = [TopicPartition(name, p) for name in names for p in range(existing[name])]
-    first = _offsets(admin, partitions, OffsetSpec.earliest())
-    last = _offsets(admin, partitions, OffsetSpec.latest())
+    first = offsets_of(admin, partitions, OffsetSpec.earliest())
+    last = offsets_of(admin, partitions, OffsetSpec.latest())
     committed = _committed(admin, settings, partitions)
     states = []
     for name in names:
@@ -153,9 +153,11 @@ def _describe(settings: KafkaSettings) -> list[TopicState]:
     return states
 
 
-def _offsets(
+def offsets_of(
     admin: AdminClient, partitions: list[TopicPartition], spec: OffsetSpec
 ) -> dict[tuple[str, int], int]:
+    """By full name and number. Blocks while a partition has no leader that answers, 30 s at most. Raises
+    `KafkaException`."""
     if not partitions:
         return {}
     deadline = time.monotonic() + _TIMEOUT_S

@@ -11,7 +11,7 @@ from queue import SimpleQueue
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from ingress.live.changes import SCHEMAS, Change, Place, Places
-from ingress.live.listener import LOST, Listener
+from ingress.live.listener import FAILED, LOST, Listener
 from schemas.codec import Codec
 from schemas.errors import UndecodableValue
 from transport.errors import BrokerUnreachable
@@ -79,6 +79,8 @@ class Follower:
 
     async def join(self, listener: Listener, places: Collection[Place]) -> Places:
         """From these offsets on the listener is given everything. Raises `BrokerUnreachable`."""
+        if not self._thread.is_alive():
+            raise BrokerUnreachable("nothing is followed any more; come back in a moment")
         joined: asyncio.Future[Places] = self._loop.create_future()
         self._commands.put(lambda: self._answer(joined, listener, places))
         return await joined
@@ -126,14 +128,23 @@ class Follower:
         return TopicPartition(self._settings.full_name(place.topic), place.partition, offset)
 
     def _follow(self) -> None:
-        while not self._stopping.is_set():
-            while not self._commands.empty():
-                self._commands.get()()
-            first = self._consumer.poll(_POLL_S)
-            if first is not None:
-                # Whatever is there with it; waiting for more would only be waiting.
-                self._dispatch((first, *self._consumer.consume(_AT_ONCE, 0)))
-        self._consumer.close()
+        try:
+            while not self._stopping.is_set():
+                self._follow_on()
+        except Exception:
+            _log.exception("what happens is not followed any more")
+            for listener in {one for listeners in self._listeners.values() for one in listeners}:
+                self._tell(partial(listener.end, FAILED))
+        finally:
+            self._consumer.close()
+
+    def _follow_on(self) -> None:
+        while not self._commands.empty():
+            self._commands.get()()
+        first = self._consumer.poll(_POLL_S)
+        if first is not None:
+            # Whatever is there with it; waiting for more would only be waiting.
+            self._dispatch((first, *self._consumer.consume(_AT_ONCE, 0)))
 
     def _dispatch(self, messages: Iterable[Message]) -> None:
         given: dict[Listener, list[Change]] = {}

@@ -24,6 +24,7 @@ SLOW_READER = Ending(
 )
 DRAINING = Ending("draining", "this server is about to stop; come back with Last-Event-ID")
 LOST = Ending("records_lost", "Kafka has no longer what comes next; come back with Last-Event-ID")
+FAILED = Ending("failed", "this server cannot follow what happens; come back with Last-Event-ID")
 
 
 class Listener:

@@ -1,5 +1,6 @@
 """What happens in one run: first what has happened, from the history and Kafka, then what does."""
 
+import logging
 from collections.abc import Iterable
 from contextlib import AsyncExitStack, aclosing
 from time import monotonic, time
@@ -12,7 +13,10 @@ from ingress.live.past import Past
 from ingress.live.story import Story
 from ingress.live.tail import Tail
 from ingress.live.told import Told
+from transport.errors import BrokerUnreachable
 from transport.partitions import partition_of
+
+_log = logging.getLogger(__name__)
 
 _APPEARS_S = 3.0
 """How long a run that nobody knows is waited for: who has just started it may be faster than it is."""
@@ -107,7 +111,12 @@ class RunStream:
         return sent
 
     async def _not_written(self, ends: Places) -> Places:
-        written = await self._tail.written(ends)
+        try:
+            written = await self._tail.written(ends)
+        except BrokerUnreachable as unknown:
+            # The group of the sinks is moving. Without its word more is read, and told once all the same.
+            _log.info("following run %s from further back: %s", self._run_id, unknown)
+            written = {}
         begins = {place: min(written.get(place, 0), end) for place, end in ends.items()}
         far = [place for place, begin in begins.items() if ends[place] - begin > _FAR]
         if far:

@@ -15,6 +15,7 @@ from ingress.live.changes import RUNS, Change, Place, Places
 from ingress.live.follower import Follower, change_of, consumer_settings
 from ingress.live.listener import Listener
 from schemas.codec import Codec
+from transport.admin import offsets_of
 from transport.committed import CommittedOffsets
 from transport.errors import BrokerUnreachable
 from transport.settings import KafkaSettings
@@ -55,14 +56,8 @@ class _Session:
 
     def offsets(self, places: Collection[Place], spec: OffsetSpec) -> Places:
         """Blocks. Raises `KafkaException`."""
-        if not places:
-            return {}
-        asked = {self._partition(place): spec for place in places}
-        found = self._admin.list_offsets(asked, request_timeout=_TIMEOUT_S)
-        return {
-            Place(self._settings.short_name(one.topic), one.partition): answer.result(_TIMEOUT_S).offset
-            for one, answer in found.items()
-        }
+        found = offsets_of(self._admin, [self._partition(place) for place in places], spec)
+        return {Place(self._settings.short_name(t), p): offset for (t, p), offset in found.items()}
 
     def written(self, places: Collection[Place]) -> Places:
         """Blocks. Raises `KafkaException`."""

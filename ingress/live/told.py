@@ -15,7 +15,7 @@ _END = Mark(2**31, ENDED)
 _FORM = re.compile(
     r"(\d{1,9})\.(\d)/((?:\d{1,7}(?:-\d{1,7})?(?:,|(?=/)))*)/((?:\d{1,7}\.\d{1,9}\.\d(?:,|$))*)"
 )
-_MOST_NODES = 1_000_000
+_MOST_NODES = 100_000
 
 
 class Told:
