@@ -19,6 +19,11 @@ from ingress.errors import Malformed
 from transport.clickhouse import ClickHouse
 from transport.errors import StatementRefused
 
+_METRICS = tuple(
+    f"{subject}_metrics_{period}"
+    for subject in ("run", "node", "trigger", "dead_letter")
+    for period in ("1m", "1h", "1d")
+)
 _VIEWS = (
     "workflow_trigger_logs",
     "workflow_runs",
@@ -28,6 +33,7 @@ _VIEWS = (
     "dead_letters",
     "knowledge_documents",
     "knowledge_chunks",
+    *_METRICS,
     "spans",
     "otel_traces",
     "otel_traces_trace_id_ts",
@@ -42,6 +48,9 @@ _CHANGES = (
     "dead_letter_changes",
     "knowledge_document_changes",
     "knowledge_chunk_changes",
+    "run_rollups",
+    "node_rollups",
+    "trigger_rollups",
 )
 """What the views read. All of them have a column tenant_id."""
 

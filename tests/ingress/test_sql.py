@@ -11,6 +11,7 @@ from ingress.errors import Malformed
 from ingress.sql import Sql, SqlLimits
 from schemas.topics import TOPICS
 from sinks.migrate import migrate
+from sinks.rollups import Rollups
 from sinks.table import Table
 from tests.sinks import records
 from tests.sinks.records import CODEC, TENANT, message
@@ -71,6 +72,20 @@ async def test_a_tenant_sees_its_own_rows_only(sql: Sql, tenant_id: str, table: 
         tenant_id,
     )
     assert result.rows == [[2, 2, 2] if tenant_id == TENANT else [1, 1, 1]]
+
+
+@pytest.mark.parametrize("tenant_id", [TENANT, OTHERS])
+async def test_a_tenant_sees_its_own_figures_only(sql: Sql, clickhouse: ClickHouse, tenant_id: str) -> None:
+    await Rollups(clickhouse).refresh()
+    for table in ("run_metrics_1m", "run_metrics_1h", "run_metrics_1d", "run_rollups"):
+        result = await sql.run(f"SELECT DISTINCT tenant_id FROM {table}", tenant_id)
+        assert result.rows == [[tenant_id]], table
+
+
+@pytest.mark.parametrize("subject", ["run", "node", "trigger", "dead_letter"])
+async def test_every_figure_can_be_asked_for(sql: Sql, subject: str) -> None:
+    for period in ("1m", "1h", "1d"):
+        await sql.run(f"SELECT time, tenant_id, rate FROM {subject}_metrics_{period}", TENANT)
 
 
 REFUSED = [
