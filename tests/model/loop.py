@@ -7,7 +7,9 @@ from asyncio import events
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import Context, copy_context
 from typing import Any
+from weakref import WeakKeyDictionary
 
 MOST_CALLBACKS = 200_000
 """Of one pump; more means that the process turns in a circle."""
@@ -36,6 +38,7 @@ class ProcessLoop(asyncio.AbstractEventLoop):
         self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
         self._sequence = 0
         self._is_abandoned = False
+        self._contexts: WeakKeyDictionary[asyncio.Task[Any], Context] = WeakKeyDictionary()
         self.failures: list[BaseException] = []
         """What nobody has caught."""
 
@@ -70,7 +73,7 @@ class ProcessLoop(asyncio.AbstractEventLoop):
                 task._log_destroy_pending = False  # type: ignore[attr-defined]
                 coroutine = task.get_coro()
                 if inspect.iscoroutine(coroutine) and not coroutine.cr_running:
-                    coroutine.close()
+                    self._contexts[task].run(coroutine.close)
         self._ready.clear()
         self._timers.clear()
 
@@ -105,8 +108,13 @@ class ProcessLoop(asyncio.AbstractEventLoop):
     def create_future(self) -> "asyncio.Future[Any]":
         return asyncio.Future(loop=self)
 
-    def create_task(self, coro: Any, **options: Any) -> "asyncio.Task[Any]":
-        return asyncio.Task(coro, loop=self, **options)
+    def create_task(
+        self, coro: Any, *, context: Context | None = None, **options: Any
+    ) -> "asyncio.Task[Any]":
+        context = copy_context() if context is None else context
+        task = asyncio.Task(coro, loop=self, context=context, **options)
+        self._contexts[task] = context
+        return task
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         failure = context.get("exception")

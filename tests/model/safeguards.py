@@ -177,13 +177,24 @@ def groups_of_rows() -> Any:
 
 @_safeguard
 def due_rows_after_the_backlog() -> Any:
-    """Rows that are due wait until all is decided that was there before."""
+    """Rows that are due wait until all is decided that was there before: not even the first of it is fetched
+    when they are looked at."""
+    decide_due, decide_records = OrderedStage._decide_due, OrderedStage._decide_records
 
     def serves(stage: Any, assignment: Any = None) -> bool:
         ours = stage._assignment
         return ours is not None and assignment in (None, ours)
 
-    return patch.object(OrderedStage, "_serves_due", serves)
+    async def due(stage: Any, turn: Any, assignment: Any) -> None:
+        if not turn.served:
+            await decide_due(stage, turn, assignment)
+
+    async def records(stage: Any, turn: Any, pending: Any, assignment: Any) -> Any:
+        if serves(stage, assignment):
+            await due(stage, turn, assignment)
+        return await decide_records(stage, turn, pending, assignment)
+
+    return patch.multiple(OrderedStage, _serves_due=serves, _decide_due=due, _decide_records=records)
 
 
 @_safeguard
