@@ -5,15 +5,8 @@ from typing import Any, NamedTuple, cast
 import orjson
 
 from schemas.codec import SingleObjectCodec
-from schemas.ids import dedup_key, entity_id
-from schemas.models import (
-    DEFAULT_TENANT,
-    AppTrigger,
-    Batch,
-    FlowControl,
-    Workflow,
-    WorkflowType,
-)
+from schemas.ids import dedup_key, entity_id, trigger_log_id
+from schemas.models import DEFAULT_TENANT, AppTrigger, FlowControl, Workflow, WorkflowType
 from schemas.triggers.schedule import from_us
 from tests.graphs import Json, code, end, field, graph, node, start
 from transport.definitions import FLOW_CONTROLS, TRIGGERS, WORKFLOWS, Definitions
@@ -29,7 +22,13 @@ FIRST_S, SECOND_S = 20, 50
 """When the schedule fires, after the beginning of the model."""
 
 PURE, WORK, ASK, GATHER = "pure", "work", "ask", "gather"
-FLOWS = (PURE, WORK, ASK, GATHER)
+LAST, FEW, PACED = "last", "few", "paced"
+NEEDS, REPLY = "needs", "reply"
+"""One starts runs when there is an event of `PURE` as well; one answers runs of `ASK`, or starts them."""
+WITHOUT_GATES = (PURE, WORK, ASK)
+FLOWS = (*WITHOUT_GATES, GATHER, LAST, FEW, PACED, NEEDS, REPLY)
+NEAR_S = 6
+"""How far apart events may be that belong together, of `LAST` and of `NEEDS`."""
 CLOCK = "clock"
 """The schedule."""
 
@@ -47,6 +46,11 @@ class Accepted(NamedTuple):
     def dedup_key(self) -> str:
         """Within its endpoint."""
         return dedup_key("WEBHOOK", _hook(self.flow), self.trigger_id)
+
+    @property
+    def log_id(self) -> str:
+        """Of the log that it leaves."""
+        return trigger_log_id(self.event_id, workflow_of(self.flow))
 
     def send(self) -> Send:
         """As ingress produces it."""
@@ -82,14 +86,21 @@ def new_feed() -> DefinitionsFeed:
             tenant_id=DEFAULT_TENANT,
         )  # fmt: skip
         definitions.apply(WORKFLOWS, workflow.key, workflow)
+    for flow in FLOWS:
         trigger = AppTrigger(
-            id=f"trigger-{name}", app_id="app", workflow_id=name, type="WEBHOOK",
-            config={"webhook_id": _hook(name)},
+            id=f"trigger-{flow}", app_id="app", workflow_id=workflow_of(flow), type="WEBHOOK",
+            config={"webhook_id": _hook(flow), **_TRIGGERS.get(flow, {})},
         )  # fmt: skip
         definitions.apply(TRIGGERS, trigger.key, trigger)
-    gathering = FlowControl(id=GATHER, batch=Batch(max_size=2, timeout_s=5))
-    definitions.apply(FLOW_CONTROLS, gathering.id, gathering)
+    for flow, gate in _GATES.items():
+        control = FlowControl.model_validate({"id": flow, **gate})
+        definitions.apply(FLOW_CONTROLS, control.id, control)
     return cast(DefinitionsFeed, Feed(definitions))
+
+
+def workflow_of(flow: str) -> str:
+    """The workflow that its events start."""
+    return ASK if flow == REPLY else flow
 
 
 def schedule(begin_us: int) -> tuple[AppTrigger, list[int]]:
@@ -140,13 +151,24 @@ def _trying(node_id: str) -> Json:
 
 
 _N = field("n", "number", required=False)
+_KEY = "order 7"
+_TRIGGERS: dict[str, Json] = {
+    NEEDS: {"depends_on": {"triggers": [f"trigger-{PURE}"], "window_s": NEAR_S}},
+    REPLY: {"answers": {"key": f"'{_KEY}'", "look_back_s": NEAR_S, "action": "'yes'"}},
+}
+_GATES: dict[str, Json] = {
+    GATHER: {"batch": {"max_size": 2, "timeout_s": 5}},
+    LAST: {"debounce": {"period_s": NEAR_S}},
+    FEW: {"rate_limit": {"limit": 1, "period_s": 2}},
+    PACED: {"throttle": {"limit": 1, "period_s": 3}},
+}
 _ASK = node(
-    "ask", "human-input", timeout=1, timeout_unit="hour",
+    "ask", "human-input", timeout=1, timeout_unit="hour", correlation_key=_KEY,
     user_actions=[{"id": "yes", "title": "Yes"}, {"id": "no", "title": "No"}],
 )  # fmt: skip
+_PURE = graph([start(_N), end(n=["start", "n"])], ("start", "end"))
 _GRAPHS = {
-    PURE: graph([start(_N), end(n=["start", "n"])], ("start", "end")),
-    GATHER: graph([start(_N), end(n=["start", "n"])], ("start", "end")),
+    **dict.fromkeys((PURE, GATHER, LAST, FEW, PACED, NEEDS), _PURE),
     WORK: graph(
         [start(_N), _trying("a"), code("b"), end(a=["a", "result"], b=["b", "result"])],
         ("start", "a"), ("start", "b"), ("a", "end"), ("b", "end"),

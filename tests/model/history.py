@@ -9,8 +9,9 @@ import orjson
 from schemas.ids import dedup_key, trigger_log_id
 from streams.engine.records import LOG_STATUS
 from streams.engine.state import PAUSED
+from tests.model import flows
 from tests.model.broker import Broker
-from tests.model.flows import CLOCK, CODEC, FLOWS, GATHER, WINDOW_S, WORK, Accepted
+from tests.model.flows import CODEC, FLOWS, Accepted, workflow_of
 
 Json = dict[str, Any]
 
@@ -70,7 +71,10 @@ class History:
         accepted = list(accepted)
         came = Counter(event["event_id"] for event in self.read(self._broker, "trigger.events"))
         twice = {
-            trigger_log_id(event_id, flow) for event_id, count in came.items() if count > 1 for flow in FLOWS
+            trigger_log_id(event_id, workflow_of(flow))
+            for event_id, count in came.items()
+            if count > 1
+            for flow in FLOWS
         }
         _agree("run", self.runs, OVER["runs"], lambda run: (run["status"], run["outputs"]))
         _agree(
@@ -79,7 +83,7 @@ class History:
         # Of an event that is there twice, its log says of the second that it was a duplicate. The first
         # counts: it has the greater revisions.
         strict = {log_id: records for log_id, records in self.logs.items() if log_id not in twice}
-        _agree("log", strict, OVER["trigger.logs"], lambda log: (log["status"], log["workflow_run_id"]))
+        _agree("log", strict, OVER["trigger.logs"], _end_of_log)
         self._nodes_fit_their_runs()
         self._logs_fit_their_runs()
         self._each_event_has_one_run(accepted)
@@ -106,35 +110,52 @@ class History:
     def _each_event_has_one_run(self, accepted: list[Accepted]) -> None:
         gathered: list[int] = []
         for run in (latest(records) for records in self.runs.values()):
-            if run["workflow_id"] == GATHER:
+            if run["workflow_id"] == flows.GATHER:
                 gathered += [each["n"] for each in orjson.loads(run["inputs"])["events"]]
         expected: list[int] = []
         for event, is_first in firsts(accepted).items():
-            log_id = trigger_log_id(event.event_id, event.flow)
+            log_id = event.log_id
             holds(log_id in self.logs, f"{event.event_id} has no log")
             log, runs = latest(self.logs[log_id]), self._runs_of(log_id)
             if not is_first:
                 holds(not runs, f"the duplicate {event.event_id} has started {runs}")
                 holds(log["status"] == "STOPPED", f"the duplicate {event.event_id} is {log['status']}")
-            elif event.flow == GATHER:
+            elif event.flow == flows.GATHER:
                 expected.append(event.content)
                 holds(log["workflow_run_id"] in self.runs, f"{event.event_id} is in no batch")
+            elif event.flow in (flows.LAST, flows.FEW, flows.NEEDS, flows.REPLY) and not runs:
+                self._has_a_reason(event, log, accepted)
             else:
+                holds(
+                    event.flow != flows.NEEDS or _near(event, flows.PURE, accepted),
+                    f"{event.event_id} has not waited",
+                )
                 holds(len(runs) == 1, f"{event.event_id} has the runs {runs}")
         holds(sorted(gathered) == sorted(expected), f"of the batches {expected} have come {gathered}")
 
+    def _has_a_reason(self, event: Accepted, log: Json, accepted: list[Accepted]) -> None:
+        """It starts nothing, and its log says why."""
+        if event.flow == flows.REPLY:
+            run_id = log["workflow_run_id"]
+            holds(run_id in self.runs, f"{event.event_id} is the answer of no run: {run_id}")
+            holds(latest(self.runs[run_id])["workflow_id"] == flows.ASK, f"{event.event_id} answers {run_id}")
+            return
+        holds(log["status"] == "STOPPED", f"{event.event_id} has no run and is {log['status']}")
+        others = [one for one in accepted if one.flow == event.flow and one.event_id != event.event_id]
+        holds(event.flow == flows.NEEDS or others, f"{event.event_id} was in nobody's way")
+
     def _each_time_has_one_run(self, times: Iterable[int]) -> None:
         for at_us in times:
-            key = dedup_key("SCHEDULE", CLOCK, f"schedule-{CLOCK}-{at_us // 1000}")
+            key = dedup_key("SCHEDULE", flows.CLOCK, f"schedule-{flows.CLOCK}-{at_us // 1000}")
             events = {
                 e["event_id"] for e in self.read(self._broker, "trigger.events") if e["dedup_key"] == key
             }
             holds(len(events) == 1, f"the schedule has fired {len(events)} events at {at_us}")
-            runs = self._runs_of(trigger_log_id(events.pop(), WORK))
+            runs = self._runs_of(trigger_log_id(events.pop(), flows.WORK))
             holds(len(runs) == 1, f"the schedule has started {runs} at {at_us}")
 
     def _nothing_else_has_run(self, accepted: list[Accepted]) -> None:
-        known = {trigger_log_id(event.event_id, event.flow) for event in accepted}
+        known = {event.log_id for event in accepted}
         for run_id, records in self.runs.items():
             for run in records:
                 log = self.logs[run["trigger_log_id"]][0]
@@ -163,8 +184,20 @@ def firsts(accepted: Iterable[Accepted]) -> dict[Accepted, bool]:
             continue  # The same delivery once more.
         found[event] = event.received_us >= until.get(event.dedup_key, 0)
         if found[event]:
-            until[event.dedup_key] = event.received_us + WINDOW_S * 1_000_000
+            until[event.dedup_key] = event.received_us + flows.WINDOW_S * 1_000_000
     return found
+
+
+def _near(event: Accepted, flow: str, accepted: Iterable[Accepted]) -> bool:
+    """Whether one of that flow belongs to the event."""
+    near_us = flows.NEAR_S * 1_000_000
+    return any(one.flow == flow and abs(one.received_us - event.received_us) <= near_us for one in accepted)
+
+
+def _end_of_log(log: Json) -> object:
+    """Whether an answer counts only its run can say, and it may say so later."""
+    is_answer = "answered_pause_id" in (log["trigger_metadata"] or "")
+    return None if is_answer else log["status"], log["workflow_run_id"]
 
 
 def _agree(
