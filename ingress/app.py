@@ -71,8 +71,8 @@ from transport.registry import open_codec
 from transport.settings import KafkaSettings
 from transport.storage import Storage
 from transport.store import DefinitionsStore
-from transport.values import ValueStore
 from transport.telemetry.sampling import Sampler
+from transport.values import ValueStore
 
 
 def build_app(

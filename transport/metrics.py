@@ -105,7 +105,7 @@ class LoopDelay:
 def describe_process(registry: CollectorRegistry, role: str) -> None:
     """Adds `hopline_build_info`, `process_*` and `python_gc_*`. Called once in a process."""
     # One more series for each of a counter: when it began, which Prometheus takes from another format only.
-    disable_created_metrics()
+    disable_created_metrics()  # type: ignore[no-untyped-call]
     build = Info("hopline_build", "Which release this is. Always 1.", registry=registry)
     build.info({"version": version("hopline"), "python_version": platform.python_version(), "role": role})
     ProcessCollector(registry=registry)

@@ -178,9 +178,7 @@ class Unreachable:
         self.run = inner.run
         self.run_read_only = inner.run_read_only
 
-    def insert(
-        self, table: str, columns: Sequence[str], data: bytes, input_format: str, token: str
-    ) -> None:
+    def insert(self, table: str, columns: Sequence[str], data: bytes, input_format: str, token: str) -> None:
         if self.down is not None and table.startswith(self.down):
             self.refused += 1
             raise ClickHouseUnavailable("down")
