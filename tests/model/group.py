@@ -38,6 +38,8 @@ class Group:
         self._partitioned = partitioned
         self._members: dict[str, Member] = {}
         self._rebalance_began: float | None = None
+        self._refused: set[Process] = set()
+        """Expelled while they waited for their partitions: they hear so, and join again."""
         self.generation = 0
 
     @property
@@ -84,6 +86,8 @@ class Group:
                 and self._clock.now - self._rebalance_began > REBALANCE_S
             )
             if silent_s >= SESSION_S or too_late:
+                if member.joined:
+                    self._refused.add(member.process)
                 del self._members[name]
                 self._rebalance()
         self._complete()
@@ -94,6 +98,9 @@ class Group:
             member.heard_at = process.thread.heard_at = self._clock.now
             if self._rebalance_began is not None and not member.joined:
                 process.let_go(lost=False)
+        elif process in self._refused:
+            self._refused.remove(process)
+            self.join(process)
         elif process.thread.generation >= 0:
             process.let_go(lost=True)
 
