@@ -1,12 +1,15 @@
 """What the history knows of runs, as the records that a live stream is made of."""
 
 from collections.abc import Collection, Iterable
+from math import inf
 from typing import Any
+
+import orjson
 
 from ingress.live.changes import NODES, NOWHERE, RUNS, SCHEMAS, Change
 from ingress.live.wire import begun, shown_fields
 from ingress.search import Span, matching
-from schemas.codec import load
+from schemas.codec import Record, load
 from schemas.search import RunFilter
 from transport.clickhouse import ClickHouse
 
@@ -61,18 +64,34 @@ class Past:
 
 
 def in_order(runs: Iterable[Change], nodes: Iterable[Change]) -> list[Change]:
-    """The run, then each node as it began and as it ended, by time. Pure."""
-    timed: list[tuple[tuple[float, int, float, int], Change]] = []
-    for change in nodes:
+    """The run, then each node as it began and as it ended, by time. Pure.
+
+    Nodes of one hop have nearly the same times, some that of the hop. They begin in the order of their
+    indices, and one that ended in the hop in which it began did so before the next began.
+    """
+    timed: list[tuple[tuple[int, int, float, int], Change]] = []
+    index = not_before = 0
+    for change in sorted(nodes, key=lambda one: (one.record["index"], _order(one.record))):
         record = change.record
-        # A failure that is tried again comes before what comes of trying.
-        order = record["revision"] if record["status"] == "retry" else float("inf")
-        timed.append(((record["created_at"], record["index"], order, 0), begun(change)))
+        began_at = record["created_at"]
+        if record["index"] != index:
+            index = record["index"]
+            began_at = not_before = max(began_at, not_before)
+        ended_at = max(record["finished_at"] or began_at, began_at)
+        timed.append(((began_at, index, _order(record), 0), begun(change)))
         if record["status"] != "running":
-            ended_at = record["finished_at"] or record["created_at"]
-            timed.append(((ended_at, record["index"], order, 1), change))
+            timed.append(((ended_at, index, _order(record), 1), change))
+            if record["revision"] == 1 and record["status"] != "paused":
+                not_before = ended_at
     timed.sort(key=lambda one: one[0])
     return [*runs, *(change for _, change in timed)]
+
+
+def _order(record: Record) -> float:
+    """Of the attempts at a node: a failure that is tried again comes before what comes of trying."""
+    if record["status"] != "retry":
+        return inf
+    return float(orjson.loads(record["execution_metadata"] or b"{}").get("retry_index", 0))
 
 
 def _columns(topic: str) -> str:

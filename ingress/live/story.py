@@ -83,8 +83,10 @@ class Story:
         if revision <= self._revision:
             return []
         self._revision, self._begun = revision, True
-        # A later state: whatever the one before waits for, it waits no more.
-        events = self._close()
+        # A later state: whatever the one before waits for, it waits no more. The history has lost pauses that
+        # are over, and does not tell of the last one either.
+        events = self._close() if self._has_all_revisions else []
+        self._closing = None
         goes_on = status == "RUNNING"
         starts = self.told.mark() < _START and self._may_begin(record)
         if starts:

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from ingress.live.changes import Change, Event
-from ingress.live.past import Past
+from ingress.live.past import Past, in_order
 from ingress.live.story import Story
 from ingress.live.wire import block
 from schemas.search import RunFilter, read_filter
@@ -73,3 +73,14 @@ async def test_who_is_told_of_a_run_is_found_by_the_search(database: ClickHouse)
     assert await past.fitting(chosen, TENANT, asked) == {webhook.run_id: True, schedule.run_id: False}
     assert await past.is_awaited(webhook.run_id, TENANT)
     assert not await past.is_awaited(str(uuid.UUID(int=3)), TENANT)
+
+
+def test_nodes_of_one_hop_are_told_in_the_order_of_their_beginning() -> None:
+    of = Partition()
+    # The clock of a task is that of the hop, which began before its first node.
+    first = of.node(1, created_at=START_US + 5, finished_at=START_US + 9)
+    task = of.node(2, created_at=START_US, finished_at=START_US + 50, revision=2)
+    last = of.node(3, created_at=START_US + 50, finished_at=START_US + 51)
+    told = [(one.record["index"], one.record["status"]) for one in in_order([], [last, task, first])]
+    begun = "running"
+    assert told == [(1, begun), (1, "succeeded"), (2, begun), (2, "succeeded"), (3, begun), (3, "succeeded")]

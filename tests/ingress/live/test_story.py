@@ -94,6 +94,18 @@ def test_a_pause_is_told_after_the_node_that_pauses() -> None:
     ]  # fmt: skip
 
 
+def test_a_pause_that_is_over_is_not_told_where_the_history_has_lost_its_nodes() -> None:
+    of = Partition()
+    changes = [
+        of.run("PAUSED", 2, total_steps=1),
+        of.node(1, revision=2),
+        of.run("SUCCEEDED", 3, total_steps=1),
+    ]
+    assert names(take_all(Story(), changes)) == [
+        "workflow_started", "node_started 1", "node_finished 1", "workflow_finished",
+    ]  # fmt: skip
+
+
 def test_what_never_comes_is_not_waited_for_for_ever() -> None:
     of = Partition()
     story = Story()
