@@ -17,6 +17,7 @@ from cli.sql import sql
 from cli.stats import stats
 from cli.storage import storage
 from cli.subscription import subscription
+from cli.tenant import tenant
 from cli.tool_provider import tool_provider
 from cli.topics import topics
 from cli.trigger import trigger
@@ -46,7 +47,7 @@ def main() -> None:
 for _command in (
     up, broker, ingress, worker, sink, sandbox, topics, workflow, trigger, trigger_log, model_provider,
     tool_provider, github_connection, slack_connection, subscription, oauth_client, dataset, run, dlq, sql,
-    stats, storage,
+    stats, storage, tenant,
 ):  # fmt: skip
     main.add_command(_command)
 

@@ -15,6 +15,7 @@ from ingress.connections.accounts import Accounts
 from ingress.drain import DRAIN, Drain, drainable
 from ingress.duplicates import RecentlyAccepted
 from ingress.endpoints import Endpoints
+from ingress.erasing.beside import erasing
 from ingress.errors import problems
 from ingress.history import History
 from ingress.keys import (
@@ -103,6 +104,7 @@ def build_app(
             await producer.close()
 
     app.cleanup_ctx.append(connections)
+    app.cleanup_ctx.append(erasing(storage))
     return app
 
 

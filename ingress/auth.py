@@ -14,6 +14,8 @@ from schemas.secrets import SecretBox
 from transport.definitions import Definitions
 from transport.service_token import tenant_of
 
+OPERATOR = "operator"
+"""What a token says of whoever runs the deployment."""
 _SEGMENTS = 3
 """Of a JSON Web Token; no API key has dots."""
 
@@ -27,12 +29,22 @@ class Caller:
     permissions: frozenset[Permission] = frozenset(PERMISSIONS)
     is_person: bool = False
     """Whether it came with a token of its own: a key is no user."""
+    is_operator: bool = False
+    """Whether it runs the deployment, and may decide about any tenant: no key that was created is."""
 
     def check(self, needed: Permission) -> None:
         """Raises `Forbidden`."""
         if needed not in self.permissions:
             has = ", ".join(sorted(self.permissions)) or "none"
             raise Forbidden(f"this needs the permission `{needed}`; {self.name} has {has}")
+
+    def check_operator(self) -> None:
+        """Raises `Forbidden`."""
+        if not self.is_operator:
+            raise Forbidden(
+                "this is for the operator: by the key of the deployment (HOPLINE_API_KEY), or a token with "
+                "the permission `operator`"
+            )
 
 
 CALLER = web.RequestKey("caller", Caller)
@@ -65,7 +77,7 @@ class Authenticator:
             raise _challenge('Bearer realm="hopline"', "send `Authorization: Bearer <API key or JWT>`")
         digest = ApiKey.digest(token)
         if self._bootstrap_digest and hmac.compare_digest(digest, self._bootstrap_digest):
-            return Caller("bootstrap", DEFAULT_TENANT)
+            return Caller("bootstrap", DEFAULT_TENANT, is_operator=True)
         if self._secrets and (tenant_id := tenant_of(self._secrets, token, time.time())):
             return Caller("worker", tenant_id)
         key = self._definitions.api_keys.get(digest)
@@ -83,16 +95,18 @@ class Authenticator:
         tenant_id = claims.get(self._tenant_claim) or DEFAULT_TENANT
         if not isinstance(tenant_id, str):
             raise _refused(f"the claim {self._tenant_claim} of the token is no text")
-        return Caller(str(claims["sub"]), tenant_id, _permissions(claims), is_person=True)
+        words = _words(claims)
+        known = frozenset(one for one in PERMISSIONS if one in words)
+        return Caller(str(claims["sub"]), tenant_id, known, is_person=True, is_operator=OPERATOR in words)
 
 
-def _permissions(claims: Claims) -> frozenset[Permission]:
+def _words(claims: Claims) -> frozenset[object]:
     """Those of the claim `permissions`, a list, or `scope`, words (RFC 9068). A token without has none."""
     given = claims.get("permissions")
     if given is None:
         given = str(claims.get("scope") or "").split()
     named: Iterable[object] = given if isinstance(given, list) else ()
-    return frozenset(known for known in PERMISSIONS if known in named)
+    return frozenset(word for word in named if isinstance(word, str))
 
 
 def _refused(detail: str) -> Unauthenticated:

@@ -8,7 +8,8 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from ingress.auth import CALLER
-from ingress.keys import AUTHENTICATOR
+from ingress.errors import Forbidden
+from ingress.keys import AUTHENTICATOR, FEED
 from ingress.timing import Handler, timed
 from schemas.models import Permission
 
@@ -50,6 +51,8 @@ class Operation:
     """Problem documents that it may answer with, besides 401 and 503."""
     public: bool = False
     """Whether it can be called without an API key."""
+    operator: bool = False
+    """Whether it is for whoever runs the deployment, and for no tenant."""
     permission: Permission | None = None
     """What the caller needs; None: `read` for a GET, else `admin`."""
 
@@ -71,6 +74,11 @@ def _authenticated(operation: Operation) -> Handler:
 
     async def authenticate(request: web.Request) -> web.StreamResponse:
         caller = request[CALLER] = await request.app[AUTHENTICATOR].authenticate(request)
+        if operation.operator:
+            caller.check_operator()
+            return await handler(request)
+        if request.app[FEED].definitions.is_erased(caller.tenant_id):
+            raise Forbidden("the data of this tenant is being erased")
         caller.check(needed)
         return await handler(request)
 

@@ -31,6 +31,7 @@ from ingress import (
     workflows,
 )
 from ingress.connections import resources as connections
+from ingress.erasing import routes as erasing
 from ingress.exporting import routes as exporting
 from ingress.knowledge import datasets, documents, retrieval
 from ingress.live import routes as live
@@ -77,6 +78,7 @@ _DESCRIBED: tuple[Operation, ...] = (
     *documents.OPERATIONS,
     *retrieval.OPERATIONS,
     *api_keys.OPERATIONS,
+    *erasing.OPERATIONS,
     *health.OPERATIONS,
 )
 

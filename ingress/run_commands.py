@@ -10,6 +10,7 @@ from ingress.auth import CALLER
 from ingress.errors import NotFound
 from ingress.keys import CODEC, FEED, PRODUCER
 from ingress.reading import history
+from schemas.codec import Codec
 from schemas.ids import now_us
 from schemas.models import WorkflowRun
 from transport.definitions import WORKFLOWS
@@ -44,17 +45,41 @@ async def tell(
     request: web.Request, run: Addressee, kind: str, command_id: str, payload: Mapping[str, Any]
 ) -> None:
     """Returns when the command is durable. Raises `Unavailable`."""
-    record = {
-        "command_id": command_id,
-        "kind": kind,
+    named = {
         "workflow_run_id": run.id,
         "tenant_id": run.tenant_id,
         "app_id": run.app_id or "",
         "workflow_id": run.workflow_id,
         "version": run.version,
-        "workflows_offset": request.app[FEED].offset(WORKFLOWS),
+    }
+    offset = request.app[FEED].offset(WORKFLOWS)
+    command = run_command(
+        request.app[CODEC],
+        named,
+        kind=kind,
+        command_id=command_id,
+        payload=payload,
+        workflows_offset=offset,
+    )
+    await request.app[PRODUCER].send(command)
+
+
+def run_command(
+    codec: Codec,
+    run: Mapping[str, str],
+    *,
+    kind: str,
+    command_id: str,
+    payload: Mapping[str, Any],
+    workflows_offset: int,
+) -> Send:
+    """The message. `run`: its workflow_run_id, tenant_id, app_id, workflow_id and version."""
+    record = {
+        **run,
+        "command_id": command_id,
+        "kind": kind,
+        "workflows_offset": workflows_offset,
         "issued_at": now_us(),
         "payload": orjson.dumps(payload).decode(),
     }
-    value = request.app[CODEC].encode("RunCommand", record)
-    await request.app[PRODUCER].send(Send("run.commands", run.id.encode(), value))
+    return Send("run.commands", run["workflow_run_id"].encode(), codec.encode("RunCommand", record))

@@ -18,6 +18,7 @@ from ingress.reply import compile_reply
 from ingress.sealing import MASK, masked_config, seal_config
 from ingress.subscriptions.places import base_url
 from ingress.subscriptions.views import index_of
+from schemas.codec import Codec
 from schemas.ids import endpoint_id, entity_id, new_id, now_us
 from schemas.models import AppTrigger, DeploymentStatus, TriggerSubscription
 from schemas.models.subscription import endpoint_url
@@ -267,6 +268,11 @@ def desk_of(kind: str) -> Desk:
 
 async def tell_schedule(request: web.Request, trigger: AppTrigger, kind: str, payload: Config) -> None:
     """Returns when the command is durable. Raises `SendFailed`."""
+    await request.app[PRODUCER].send(schedule_command(request.app[CODEC], trigger, kind, payload))
+
+
+def schedule_command(codec: Codec, trigger: AppTrigger, kind: str, payload: Config) -> Send:
+    """The message."""
     record = {
         "schedule_id": trigger.id,
         "kind": kind,
@@ -274,5 +280,4 @@ async def tell_schedule(request: web.Request, trigger: AppTrigger, kind: str, pa
         "issued_at": now_us(),
         "payload": orjson.dumps(payload).decode(),
     }
-    value = request.app[CODEC].encode("ScheduleCommand", record)
-    await request.app[PRODUCER].send(Send("schedule.commands", trigger.id.encode(), value))
+    return Send("schedule.commands", trigger.id.encode(), codec.encode("ScheduleCommand", record))

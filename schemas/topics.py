@@ -37,7 +37,10 @@ class Topic:
     def config(self) -> dict[str, str]:
         """Topic-level configuration in Kafka's names."""
         if self.compacted:
-            return {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.1", **_SIZE}
+            # What was deleted or replaced is gone a day later, also where little is written: without it,
+            # segments that are written to are kept for a week, and only then looked at.
+            bounds = {"min.cleanable.dirty.ratio": "0.1", "max.compaction.lag.ms": str(DAY_MS)}
+            return {"cleanup.policy": "compact", **bounds, **_SIZE}
         config = {"cleanup.policy": "delete", "retention.ms": str(self.retention_ms), **_SIZE}
         return config if self.retention_ms >= DAY_MS else {**config, "segment.ms": str(self.retention_ms)}
 
@@ -90,6 +93,7 @@ _TOPICS = (
     _definitions("api_keys"),
     _definitions("datasets"),
     _definitions("deployments"),
+    _definitions("erasures"),
     _definitions("flow_controls"),
     _definitions("github_connections"),
     _definitions("model_providers"),

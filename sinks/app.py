@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from schemas.codec import Codec
 from sinks.batch import PATIENT, PROMPT, Batch
+from sinks.erased import LeavingOut, Writes, erasures
 from sinks.letters import LetterBox
 from sinks.metrics import SinkMetrics
 from sinks.migrate import migrate
@@ -103,7 +104,9 @@ class Sink:
             writer = BatchWriter(self._clickhouse, self._codec, letters, self._metrics, spans)
             self._metrics.watch("fresh", batches)
             self._metrics.watch("stalled", (stalled.batch,))
-            loop = _Loop(batches, stalled, source, writer, self._settings, self._metrics)
+            erased = await stack.enter_async_context(erasures(self._kafka, self._codec))
+            sparing = LeavingOut(writer, erased)
+            loop = _Loop(batches, stalled, source, sparing, self._settings, self._metrics)
             rollups = keep_rollups(
                 Rollups(self._clickhouse, Retention.of(self._settings)),
                 self._settings.rollup_interval_s,
@@ -150,7 +153,7 @@ class _Loop:
         batches: Sequence[Batch],
         stalled: Stalled,
         source: Source,
-        writer: BatchWriter,
+        writer: Writes,
         settings: SinkSettings,
         metrics: SinkMetrics,
     ) -> None:

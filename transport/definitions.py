@@ -13,6 +13,8 @@ from schemas.models import (
     DeployedTrigger,
     DeploymentStatus,
     Entity,
+    Erasure,
+    ErasureStatus,
     FlowControl,
     GitHubConnection,
     ModelProvider,
@@ -33,6 +35,7 @@ APPS, WORKFLOWS, TRIGGERS, API_KEYS = (
 )
 DATASETS = "definitions.datasets"
 DEPLOYMENTS = "definitions.deployments"
+ERASURES = "definitions.erasures"
 FLOW_CONTROLS = "definitions.flow_controls"
 SOURCE_STATES = "definitions.source_states"
 
@@ -52,6 +55,7 @@ MODELS: dict[str, type[Entity]] = {
     TRIGGERS: AppTrigger,
     API_KEYS: ApiKey,
     DEPLOYMENTS: WorkflowDeployment,
+    ERASURES: Erasure,
     FLOW_CONTROLS: FlowControl,
     SOURCE_STATES: SourceState,
     **SUBSCRIPTION_MODELS,
@@ -74,6 +78,7 @@ class Definitions:
         """By SHA-256 of the token."""
         self.deployments: dict[str, WorkflowDeployment] = {}
         """By workflow id."""
+        self.erasures: dict[str, Erasure] = {}
         self.flow_controls: dict[str, FlowControl] = {}
         """By workflow id."""
         self.source_states: dict[str, SourceState] = {}
@@ -116,6 +121,11 @@ class Definitions:
         """The trigger whose endpoint that is."""
         return self._addresses.holder(trigger_type, address)
 
+    def is_erased(self, tenant_id: str) -> bool:
+        """Whether that is going on: nobody may do anything for the tenant until it is over."""
+        going_on = ErasureStatus.RUNNING
+        return any(one.tenant_id == tenant_id and one.status is going_on for one in self.erasures.values())
+
     def provider(self, kind: type[_P], tenant_id: str, name: str) -> _P | None:
         """The tenant's one of that name."""
         return next((one for one in self.providers(kind, tenant_id) if one.name == name), None)
@@ -151,6 +161,8 @@ class Definitions:
             self._apply_trigger(key, entity, offset)
         elif topic == DEPLOYMENTS:
             _put(self.deployments, key, entity)
+        elif topic == ERASURES:
+            _put(self.erasures, key, entity)
         elif topic == FLOW_CONTROLS:
             _put(self.flow_controls, key, entity)
         elif topic == SOURCE_STATES:

@@ -4,8 +4,8 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable
-from typing import NamedTuple, Self
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple, Self
 
 import orjson
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -55,17 +55,20 @@ class DefinitionsFeed:
     and raises `BrokerUnreachable` when that takes longer than a minute.
     """
 
-    def __init__(self, settings: KafkaSettings, codec: Codec) -> None:
+    def __init__(self, settings: KafkaSettings, codec: Codec, topics: Iterable[str] = MODELS) -> None:
+        """`topics`: which are read, of `MODELS`."""
         self.definitions = Definitions()
         self.unreadable: dict[tuple[str, str], Unreadable] = {}
         """By topic and key, those that nothing readable has come after."""
+        self._owners: dict[tuple[str, str], str] = {}
         self.on_unreadable: Callable[[str, Unreadable], None] | None = None
         """Told the topic and what came, on the loop's thread."""
         self._settings = settings
         self._codec = codec
-        self._offsets = dict.fromkeys(MODELS, 0)
+        self._offsets = dict.fromkeys(topics, 0)
         self._advanced = asyncio.Event()
         self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
         self._consumer = Consumer(
             {
                 "bootstrap.servers": settings.bootstrap_servers,
@@ -86,6 +89,10 @@ class DefinitionsFeed:
         """Everything before this offset of the topic is in `definitions`."""
         return self._offsets[topic]
 
+    def keys_of(self, tenant_id: str) -> list[tuple[str, str]]:
+        """Topics and keys of all that the tenant has configured, also of what this release cannot read."""
+        return [where for where, owner in self._owners.items() if owner == tenant_id]
+
     async def reach(self, topic: str, offset: int, timeout_s: float = REACH_TIMEOUT_S) -> None:
         """Returns once everything before `offset` is in `definitions`. Raises `TimeoutError`."""
         async with asyncio.timeout(timeout_s):
@@ -102,6 +109,7 @@ class DefinitionsFeed:
             for topic, end in ends.items():
                 await self.reach(topic, end, LOAD_TIMEOUT_S)
         except (KafkaException, TimeoutError) as unreachable:
+            await self.__aexit__()
             raise BrokerUnreachable(
                 f"cannot read the definitions from Kafka at {self._settings.bootstrap_servers}: "
                 "is it running, and have the topics been created (hopline topics create)?"
@@ -110,13 +118,14 @@ class DefinitionsFeed:
 
     async def __aexit__(self, *_: object) -> None:
         self._stopping.set()
-        await asyncio.to_thread(self._thread.join)
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join)
         await asyncio.to_thread(self._consumer.close)
 
     def _assign(self) -> dict[str, int]:
-        partitions = [TopicPartition(self._settings.full_name(topic), 0, 0) for topic in MODELS]
+        partitions = [TopicPartition(self._settings.full_name(topic), 0, 0) for topic in self._offsets]
         ends = {}
-        for topic, partition in zip(MODELS, partitions, strict=True):
+        for topic, partition in zip(self._offsets, partitions, strict=True):
             low, high = self._watermarks(partition)
             # A compacted topic that was emptied has no record left that would move the position.
             self._offsets[topic] = high if low == high else 0
@@ -155,8 +164,9 @@ class DefinitionsFeed:
         key = (message.key() or b"").decode(errors="replace")
         value = message.value()
         try:
-            body = None if value is None else orjson.loads(self._codec.decode("Definition", value)["body"])
-            entity = None if body is None else MODELS[topic].model_validate(body)
+            entity = None if value is None else MODELS[topic].model_validate(self._body(topic, key, value))
+            if value is None:
+                self._owners.pop((topic, key), None)
             self.definitions.apply(topic, key, entity, message.offset() or 0)
             self.unreadable.pop((topic, key), None)
         except Exception as unreadable:
@@ -165,6 +175,11 @@ class DefinitionsFeed:
             _log.error("definition %s at %s/%s is unreadable: %s", key, topic, message.offset(), unreadable)
             self._keep_unreadable(topic, key, message, unreadable)
         self._offsets[topic] = (message.offset() or 0) + 1
+
+    def _body(self, topic: str, key: str, value: bytes) -> Any:
+        record = self._codec.decode("Definition", value)
+        self._owners[topic, key] = record["tenant_id"]
+        return orjson.loads(record["body"])
 
     def _keep_unreadable(self, topic: str, key: str, message: Message, error: Exception) -> None:
         found = Unreadable(message, f"{type(error).__name__}: {error}")

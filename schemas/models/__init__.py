@@ -6,6 +6,7 @@ from schemas.models.connection import Connection, GitHubConnection, SlackConnect
 from schemas.models.dataset import Dataset
 from schemas.models.deployment import DeploymentRecord, DeploymentStatus, WorkflowDeployment
 from schemas.models.entity import DEFAULT_TENANT, Entity, utc_now
+from schemas.models.erasure import Erasure, ErasureStatus
 from schemas.models.flow_control import Batch, Debounce, FlowControl, ManualStarts, RateLimit, Throttle
 from schemas.models.model_provider import ModelProvider
 from schemas.models.oauth_client import TriggerOAuthSystemClient, TriggerOAuthTenantClient
@@ -43,6 +44,8 @@ __all__ = [
     "DeploymentRecord",
     "DeploymentStatus",
     "Entity",
+    "Erasure",
+    "ErasureStatus",
     "FlowControl",
     "GitHubConnection",
     "ManualStarts",

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from schemas.codec import SingleObjectCodec
 from schemas.letters import CUT_HEADER
-from schemas.models import Workflow, WorkflowType
+from schemas.models import Erasure, ErasureStatus, Workflow, WorkflowType
 from schemas.topics import TOPICS
 from sinks.app import Sink
 from sinks.settings import SinkSettings
@@ -19,7 +20,7 @@ from tests.sinks import records
 from tests.sinks.records import CODEC
 from transport.admin import create_topics
 from transport.clickhouse import ClickHouse, Engine
-from transport.definitions import WORKFLOWS
+from transport.definitions import ERASURES, WORKFLOWS
 from transport.errors import ClickHouseUnavailable
 from transport.producer import MAX_MESSAGE_BYTES, Position, Producer, Send
 from transport.settings import KafkaSettings
@@ -115,6 +116,29 @@ async def test_a_run_and_all_that_belongs_to_it_can_be_queried(
         more = await until_one_is_there_at_once(producer, clickhouse)
     written = ("trigger.events", "trigger.logs", "runs", "node.executions")
     assert await asyncio.to_thread(committed, kafka, *written) == 1 + 1 + 2 + 4 + more
+
+
+async def test_what_was_erased_is_left_out_by_whoever_reads_from_the_start(
+    kafka: KafkaSettings, producer: Producer, clickhouse: ClickHouse
+) -> None:
+    before = datetime.fromtimestamp(records.START_US / 1e6, UTC)
+    erasure = Erasure(id="e", tenant_id=records.TENANT, before=before, status=ErasureStatus.COMPLETED)
+    definition = {
+        "id": "e",
+        "kind": "Erasure",
+        "tenant_id": records.TENANT,
+        "body": erasure.model_dump_json(),
+        "updated_at": records.START_US,
+    }
+    old, new = records.run(created_at=records.START_US - 1), records.run()
+    others = records.run(tenant_id=records.APP, created_at=records.START_US - 1)
+    await producer.send_all([send("runs", run) for run in (old, new, others)])
+    await producer.send(send(ERASURES, definition))
+    async with sinking(kafka, clickhouse):
+        expected = [[run_id] for run_id in sorted((new["id"], others["id"]))]
+        found = rows(clickhouse, "SELECT toString(id) AS run FROM workflow_runs ORDER BY run")
+        await eventually(found, expected)
+    assert await asyncio.to_thread(committed, kafka, "runs") == 3
 
 
 async def until_one_is_there_at_once(producer: Producer, clickhouse: ClickHouse) -> int:

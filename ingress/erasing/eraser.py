@@ -1,0 +1,242 @@
+"""Carries out requests to erase: in any ingress, again and again until nothing is left.
+
+One of them works at a request: whose claim is the last, once all have had the time to see it. Each step can
+be repeated, and looks at what there is, not at what was done: whoever takes over from a process that has died
+begins at the first step, and is through those that are done at once.
+"""
+
+import asyncio
+import contextlib
+import logging
+import uuid
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ingress.erasing.objects import delete_objects
+from ingress.erasing.rows import delete_graphs, delete_rows
+from ingress.errors import Problem
+from ingress.history import MAX_LIMIT, History
+from ingress.run_commands import run_command
+from ingress.trigger_desks import schedule_command
+from schemas.codec import Codec
+from schemas.ids import entity_id
+from schemas.models import Erasure, ErasureStatus, utc_now
+from schemas.search import RunFilter
+from schemas.triggers.schedule import ScheduleConfig
+from transport.clickhouse import ClickHouse
+from transport.definitions import ERASURES, WORKFLOWS
+from transport.errors import TransportError
+from transport.feed import DefinitionsFeed
+from transport.producer import Producer, Send
+from transport.storage import Storage
+from transport.store import DefinitionsStore
+from transport.subscriptions import OAUTH_SYSTEM_CLIENTS, subscription_command
+
+_log = logging.getLogger(__name__)
+
+_KEPT = frozenset({ERASURES, OAUTH_SYSTEM_CLIENTS})
+"""Definitions of the operator's, whichever tenant they are filed under."""
+_QUIET_LOOKS = 3
+_UNDER_WAY = RunFilter(status=("RUNNING", "PAUSED"))
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long it waits, in seconds."""
+
+    look_s: float = 2.0
+    """Between two looks at the requests, and before a claim counts."""
+    again_s: float = 10.0
+    """Before a request that has not got on is tried again."""
+    told_s: float = 15.0
+    """After so long at most, others hear that it gets on."""
+    dead_s: float = 60.0
+    """A request of which nothing was heard for so long is taken over."""
+    runs_s: float = 60.0
+    """How long runs are given to stop."""
+    settle_s: float = 20.0
+    """How long nothing must come after all was deleted: sinks write what they have read within seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What it works on."""
+
+    feed: DefinitionsFeed
+    store: DefinitionsStore
+    producer: Producer
+    codec: Codec
+    clickhouse: ClickHouse
+    history: History
+    storage: Storage
+
+
+class Eraser:
+    """Works at one request at a time."""
+
+    def __init__(self, reach: Reach, pace: Pace | None = None, now: Callable[[], datetime] = utc_now) -> None:
+        self._reach = reach
+        self._pace = pace or Pace()
+        self._now = now
+        self._id = str(uuid.uuid4())
+
+    async def run(self) -> None:
+        """Until it is cancelled. A request that does not get on says why, and is tried again."""
+        while True:
+            for erasure in self._due():
+                try:
+                    if await self._is_own(erasure):
+                        await self.erase(self._reach.feed.definitions.erasures[erasure.id])
+                except (TransportError, TimeoutError, Problem) as failed:
+                    _log.warning("erasing tenant %s does not get on: %s", erasure.tenant_id, failed)
+                    with contextlib.suppress(TransportError, TimeoutError):
+                        await self._tell_failure(erasure.id, str(failed) or "it took too long")
+                    await asyncio.sleep(self._pace.again_s)
+                except Exception:
+                    _log.exception("erasing tenant %s has failed", erasure.tenant_id)
+                    await asyncio.sleep(self._pace.again_s)
+            await asyncio.sleep(self._pace.look_s)
+
+    def _due(self) -> list[Erasure]:
+        silent = self._now() - timedelta(seconds=self._pace.dead_s)
+        return [
+            one
+            for one in self._reach.feed.definitions.erasures.values()
+            if one.status is ErasureStatus.RUNNING
+            and (one.worker in ("", self._id) or one.updated_at < silent)
+        ]
+
+    async def _is_own(self, erasure: Erasure) -> bool:
+        if erasure.worker == self._id:
+            return True
+        update = {"worker": self._id, "updated_at": self._now()}
+        await self._reach.store.put(ERASURES, erasure.model_copy(update=update))
+        await asyncio.sleep(self._pace.look_s)
+        return self._reach.feed.definitions.erasures[erasure.id].worker == self._id
+
+    async def erase(self, erasure: Erasure) -> None:
+        """Returns once it is COMPLETED. Raises `TransportError`."""
+        course = _Course(self._reach.store, erasure, self._pace.told_s, self._now)
+        tenant_id = erasure.tenant_id
+        await course.enter("removing what is configured")
+        await self._remove_definitions(tenant_id, course)
+        await course.enter("stopping runs")
+        await self._stop_runs(tenant_id, course)
+        await course.enter("deleting rows and objects", sealed=True)
+        is_left = True
+        while is_left:
+            is_left = await self._delete(tenant_id, course)
+            await asyncio.sleep(self._pace.settle_s if is_left else 0)
+        await course.complete()
+        _log.info("tenant %s is erased: %s", tenant_id, dict(course.counts))
+
+    async def _remove_definitions(self, tenant_id: str, course: "_Course") -> None:
+        reach, definitions = self._reach, self._reach.feed.definitions
+        told: list[Send] = [
+            schedule_command(reach.codec, trigger, "REMOVE", trigger.model_dump(mode="json"))
+            for trigger in definitions.triggers.values()
+            if trigger.tenant_id == tenant_id and trigger.type == ScheduleConfig.type
+        ]
+        told += [
+            subscription_command(reach.codec, one, "REMOVE", {}, self._now().timestamp())
+            for one in definitions.subscriptions.of_tenant(tenant_id)
+        ]
+        # Before their definitions go: whoever repeats this after a crash finds them by these.
+        await reach.producer.send_all(told)
+        keys: defaultdict[str, list[str]] = defaultdict(list)
+        for topic, key in reach.feed.keys_of(tenant_id):
+            if topic not in _KEPT:
+                keys[topic].append(key)
+        for topic, of_topic in keys.items():
+            await reach.store.delete(topic, *of_topic)
+            course.counts["definitions"] += len(of_topic)
+
+    async def _stop_runs(self, tenant_id: str, course: "_Course") -> None:
+        """What does not stop in time is erased all the same: what is told of it later is left out."""
+        until = self._now() + timedelta(seconds=self._pace.runs_s)
+        told: set[str] = set()
+        quiet = 0
+        while True:
+            found = await self._under_way(tenant_id)
+            quiet = 0 if found else quiet + 1
+            course.counts["runs_stopped"] += len(found.keys() - told)
+            await self._reach.producer.send_all([send for run, send in found.items() if run not in told])
+            told |= found.keys()
+            # What has begun a moment ago is not in the history yet.
+            if quiet == _QUIET_LOOKS or self._now() > until:
+                return
+            await course.alive()
+            await asyncio.sleep(min(1.0, self._pace.runs_s))
+
+    async def _under_way(self, tenant_id: str) -> dict[str, Send]:
+        """The command that stops it, by the id of a run."""
+        found: dict[str, Send] = {}
+        cursor: str | None = None
+        while True:
+            page = await self._reach.history.runs(_UNDER_WAY, MAX_LIMIT, cursor, tenant_id=tenant_id)
+            for row in page.rows:
+                run = {name: row[name] or "" for name in ("app_id", "workflow_id", "version")}
+                command = run_command(
+                    self._reach.codec,
+                    {**run, "workflow_run_id": row["id"], "tenant_id": tenant_id},
+                    kind="CANCEL",
+                    command_id=entity_id("command", row["id"], "cancel"),
+                    payload={"reason": "the data of its tenant is being erased"},
+                    workflows_offset=self._reach.feed.offset(WORKFLOWS),
+                )
+                found[row["id"]] = command
+            cursor = page.next_cursor
+            if cursor is None:
+                return found
+
+    async def _delete(self, tenant_id: str, course: "_Course") -> bool:
+        """Whether there was anything."""
+        reach = self._reach
+        rows = await delete_rows(reach.clickhouse, tenant_id, course.alive)
+        objects = await delete_objects(reach.storage, tenant_id, course.alive)
+        graphs = await delete_graphs(reach.clickhouse, self._graphs)
+        course.counts.update({**rows, "objects": objects, "workflow_graphs": graphs})
+        return bool(rows or objects)
+
+    def _graphs(self) -> set[str]:
+        workflows = self._reach.feed.definitions.workflows
+        return {one.graph_hash for versions in workflows.values() for one in versions.values()}
+
+    async def _tell_failure(self, erasure_id: str, why: str) -> None:
+        erasure = self._reach.feed.definitions.erasures[erasure_id]
+        update = {"error": why, "updated_at": self._now()}
+        await self._reach.store.put(ERASURES, erasure.model_copy(update=update))
+
+
+class _Course:
+    """What others see of it."""
+
+    def __init__(
+        self, store: DefinitionsStore, erasure: Erasure, told_s: float, now: Callable[[], datetime]
+    ) -> None:
+        self.counts = Counter(erasure.counts)
+        self._store = store
+        self._erasure = erasure
+        self._told_s = told_s
+        self._now = now
+
+    async def enter(self, step: str, **changes: object) -> None:
+        """The next step begins."""
+        await self._tell(step=step, error=None, **changes)
+
+    async def alive(self) -> None:
+        """It gets on; told now and then."""
+        if self._now() - self._erasure.updated_at > timedelta(seconds=self._told_s):
+            await self._tell()
+
+    async def complete(self) -> None:
+        """All that was accepted until now is gone. Nothing was, since the tenant could do nothing."""
+        now = self._now()
+        await self._tell(step="done", status=ErasureStatus.COMPLETED, before=now, finished_at=now)
+
+    async def _tell(self, **changes: object) -> None:
+        update = {**changes, "counts": dict(+self.counts), "updated_at": self._now()}
+        self._erasure = self._erasure.model_copy(update=update)
+        await self._store.put(ERASURES, self._erasure)

@@ -1,0 +1,36 @@
+"""A request to erase what a deployment has of one tenant, and what has become of it."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import Field
+
+from schemas.models.entity import Entity
+
+
+class ErasureStatus(StrEnum):
+    """How far it is."""
+
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+
+
+class Erasure(Entity):
+    """Of the tenant `tenant_id`. Kept for ever: whoever reads the topics again leaves out what it names."""
+
+    status: ErasureStatus = ErasureStatus.RUNNING
+    reason: str = ""
+    """As whoever asked for it has said."""
+    step: str = "requested"
+    """What is being done, in words."""
+    worker: str = ""
+    """Which process is at work on it; empty while none is."""
+    sealed: bool = False
+    """Whether what is told of the tenant is left out already; until then, its runs are seen to stop."""
+    before: datetime | None = None
+    """All that was accepted before is gone, and stays gone. None while it goes on."""
+    counts: dict[str, int] = Field(default_factory=dict)
+    """What has been deleted: definitions, runs that were stopped, objects, and rows by table."""
+    error: str | None = None
+    """Why it does not get on; it is tried again."""
+    finished_at: datetime | None = None
