@@ -13,6 +13,7 @@ from typing import Any
 from streams.shell import offsets, ordered, outbox, table, tasks
 from streams.shell.assignment import Assignment
 from streams.shell.source import KafkaSource
+from transport.committed import Commit
 
 FAULTS: dict[str, Callable[[], None]] = {}
 
@@ -31,7 +32,7 @@ def _fault(function: Callable[[], None]) -> Callable[[], None]:
 @_fault
 def commit_what_is_read() -> None:
     """Without the repaired commit: as Faust, past records that are still in flight."""
-    offsets._Progress.safe = property(lambda progress: progress.next)  # type: ignore[assignment,method-assign]
+    offsets._Progress.commit = property(lambda progress: Commit(progress.next))  # type: ignore[assignment,method-assign]
 
 
 @_fault
