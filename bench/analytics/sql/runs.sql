@@ -68,7 +68,7 @@ FROM
                 * if(toHour(fromUnixTimestamp64Micro(event_at, 'UTC')) BETWEEN 8 AND 16, 3, 1)
                 * (0.4 + wait('queue', number, 0)) * if(draw('stuck', number, 0) % 1000 < 2, 40, 1)
             ) AS started_at,
-            if(event_at < {release:Int64}, '2026-08-31 09:12:44.000000', '2026-10-21 13:30:05.000000') AS version,
+            if(event_at < {release:Int64}, '2026-08-31 09:12:44.000000', '2026-10-28 13:30:05.000000') AS version,
             event_at BETWEEN {outage:Int64} AND {outage:Int64} + 7200000000 AS is_outage,
             arrayMap(
                 (p, f, m) -> draw('fails', number, p) % 100000 < f * if(is_outage AND m != '', 60, 1),
