@@ -69,6 +69,14 @@ _HARMLESS = frozenset(
 )
 
 
+_OF_VIEWS = {
+    "do_not_merge_across_partitions_select_final": "1",
+    "optimize_move_to_prewhere_if_final": "1",
+}
+"""The views have these settings, which ClickHouse passes over in silence where a session is read-only.
+Without them, filters are applied after all columns of all rows have been read."""
+
+
 @dataclass(frozen=True, slots=True)
 class SqlLimits:
     """What one query may take."""
@@ -85,6 +93,7 @@ class SqlLimits:
             "max_memory_usage": str(self.memory_bytes),
             "max_result_bytes": str(self.result_bytes),
             "max_query_size": str(256 * 1024),
+            **_OF_VIEWS,
         }
 
 

@@ -1,6 +1,7 @@
 """Queries of users: the history, all of it, and nothing else."""
 
 import http.server
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from ingress.errors import Malformed
 from ingress.sql import Sql, SqlLimits
 from schemas.topics import TOPICS
-from sinks.migrate import migrate
+from sinks.migrate import migrate, migrations
 from sinks.rollups import Rollups
 from sinks.table import Table
 from tests.sinks import records
@@ -53,6 +54,26 @@ ASKED = [
 @pytest.mark.parametrize(("query", "rows"), ASKED)
 async def test_what_analysts_ask(sql: Sql, query: str, rows: list[list[object]]) -> None:
     assert (await sql.run(query)).rows == rows
+
+
+def test_queries_have_the_settings_that_the_views_have() -> None:
+    """A read-only session passes over those of the views. One is right for the columns of its view only."""
+    texts = "".join(migration.text for migration in migrations())
+    clauses = re.findall(r"FINAL(?:\nWHERE [^\n]+)?\nSETTINGS ([^;]+);", texts)
+    wanted = dict(re.findall(r"(\w+) = (\w+)", ",".join(clauses)))
+    wanted.pop("use_skip_indexes_if_final_exact_mode")
+    assert wanted.items() <= SqlLimits().settings().items()
+    assert len(wanted) == 2
+
+
+async def test_a_filter_by_app_is_applied_before_all_is_read(clickhouse: ClickHouse) -> None:
+    await migrate(clickhouse)
+    log = CODEC.encode(TOPICS["trigger.logs"].schema or "", records.trigger_log())
+    await Table("trigger.logs", clickhouse, CODEC).write([message("trigger.logs", log)])
+    plan = await clickhouse.explain(
+        "EXPLAIN actions = 1 SELECT * FROM workflow_trigger_logs WHERE app_id = 'x'", SqlLimits().settings()
+    )
+    assert "Prewhere" in plan
 
 
 async def test_a_result_is_cut_off(sql: Sql) -> None:
