@@ -57,11 +57,10 @@ async def test_what_analysts_ask(sql: Sql, query: str, rows: list[list[object]])
 
 
 def test_queries_have_the_settings_that_the_views_have() -> None:
-    """A read-only session passes over those of the views. One is right for the columns of its view only."""
+    """A read-only session passes over those of the views."""
     texts = "".join(migration.text for migration in migrations())
     clauses = re.findall(r"FINAL(?:\nWHERE [^\n]+)?\nSETTINGS ([^;]+);", texts)
     wanted = dict(re.findall(r"(\w+) = (\w+)", ",".join(clauses)))
-    wanted.pop("use_skip_indexes_if_final_exact_mode")
     assert wanted.items() <= SqlLimits().settings().items()
     assert len(wanted) == 2
 
