@@ -1,5 +1,6 @@
 """What the bench has measured, for programs, for a terminal and for the page."""
 
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -42,10 +43,10 @@ def told(document: Document) -> str:
     nodes = tables["workflow_node_execution_changes"]["rows"]
     gigabytes = sum(one["bytes"] for one in tables.values()) / 1e9
     rollups = document["rollups"]
-    return (
+    text = (
         f"On {machine['at'][:10]}, on {machine['cores']} cores: {document['plan']['runs']:,} runs, {nodes:,} "
         f"rows of node executions, {gigabytes:.1f} GB. Writing them took {seconds['generated']:,.0f} s, and "
         f"computing the rollups from nothing {seconds['rolled_up']:,.0f} s. Of {rollups['rows']:,} rows of "
-        f"rollups {rollups['different']:,} differ from what the raw tables say.\n\n"
-        f"{figures(document['queries'])}"
+        f"rollups {rollups['different']:,} differ from what the raw tables say."
     )
+    return f"{textwrap.fill(text, 120)}\n\n{figures(document['queries'])}"
