@@ -19,7 +19,8 @@ __all__ = ["Installed", "Sample", "SampleRunner", "load_samples", "missing"]
 Json = dict[str, Any]
 
 RUN_TIMEOUT_S = 60.0
-_POLL_S = 0.05
+_POLL_S, _SLOWER, _LONGEST_POLL_S = 0.05, 1.3, 1.0
+"""The first pause, how each grows to the next, and the longest: each time the history is searched."""
 _PATIENCE_S = 2.0
 """How long another log may come, where the first ones started nothing."""
 _FINISHED = {"SUCCEEDED", "FAILED", "STOPPED", "PARTIAL_SUCCEEDED"}
@@ -58,7 +59,7 @@ class SampleRunner:
         """
         deadline = time.monotonic() + RUN_TIMEOUT_S
         query = {"event_id": event_id, "workflow_id": installed.workflow_id}
-        refused_at = 0.0
+        refused_at, pause_s = 0.0, _POLL_S
         while (now := time.monotonic()) < deadline:
             logs = (await self._at.call("GET", "/api/v1/trigger-logs", params=query))["data"]
             for log in logs:
@@ -68,7 +69,8 @@ class SampleRunner:
                 refused_at = refused_at or now
                 if now - refused_at > _PATIENCE_S:
                     raise CommandFailed(f"the event {event_id} started no run: {logs[0]['error']}")
-            await asyncio.sleep(_POLL_S)
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * _SLOWER, _LONGEST_POLL_S)
         raise CommandFailed(
             f"the event {event_id} has no finished run after {RUN_TIMEOUT_S:g} s; the logs of the parts are "
             f"in {self._at.remembered.parent / 'logs'}"

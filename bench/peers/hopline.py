@@ -13,6 +13,8 @@ from cli.kafka.preflight import free_port
 
 _START_TIMEOUT_S = 300.0
 """The first start downloads the broker."""
+_READY = "Hopline is up."
+"""What it prints once its samples have run: until then it asks for them, which is work of its own."""
 
 
 class Hopline:
@@ -32,16 +34,15 @@ class Hopline:
         self._program = await Program.start(
             "hopline up",
             [up, "up", "--data-dir", data, "--port", str(port)],
-            log=data.with_suffix(".log"),
+            log=(terminal := data / "terminal.log"),
             env={},
         )
-        url, key_file = f"http://127.0.0.1:{port}", data / "api-key"
 
         async def ready() -> bool:
-            return key_file.exists() and await Deployment(url, key_file.read_text().strip()).is_up()
+            return _READY in terminal.read_text()
 
         await self._program.wait_until(ready, _START_TIMEOUT_S)
-        self._deployment = Deployment(url, key_file.read_text().strip())
+        self._deployment = Deployment(f"http://127.0.0.1:{port}", (data / "api-key").read_text().strip())
         try:
             self._job = await self._deployment.install_job()
         except CommandFailed as failure:
