@@ -26,6 +26,7 @@ from bench.connection import Endpoint
 from bench.load import closed_loop
 from bench.orders import batch_name, orders
 from bench.procs import usage
+from cli.garbage import collect_rarely
 from ingress.app import build_app
 from ingress.drain import DRAIN, Drain
 from ingress.server import serve
@@ -116,6 +117,7 @@ def _run_server(kind: str, pipe: Pipe) -> None:
             if kind in _BASELINES
             else build_app(settings, kafka, Storage.open(StorageSettings()))
         )
+        collect_rarely()
         await serve(app, settings, stopping, ready=pipe.send)
 
     uvloop.run(main())

@@ -6,6 +6,7 @@ import click
 import uvloop
 
 from cli.errors import CommandFailed
+from cli.garbage import collect_rarely
 from cli.logs import set_up_logging
 from cli.settings import LogSettings, resolve
 from cli.signals import stop_on_signals
@@ -42,4 +43,6 @@ async def _until_signal(role: str) -> int:
     stop = stop_on_signals()
     # Loading a role takes up to two seconds, which no other command, nor --help, should have to wait for; and
     # none should carry the libraries of the others in its memory.
-    return int(await import_module(f"cli.serving.{role}").serve(stop))
+    serving = import_module(f"cli.serving.{role}")
+    collect_rarely()
+    return int(await serving.serve(stop))

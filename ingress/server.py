@@ -1,7 +1,6 @@
 """Runs the application on a port, and stops it without losing what is under way."""
 
 import asyncio
-import gc
 import logging
 from collections.abc import Callable
 
@@ -34,7 +33,6 @@ async def serve(
     `ready` is called with the port once requests are taken. Raises `BrokerUnreachable`, and `OSError` when
     the port is taken.
     """
-    gc.set_threshold(*_COLLECT_AFTER)
     # The versions of Python and aiohttp would tell strangers what to try. A signal of the application would
     # cost each answer something, and would not see those to what is no HTTP.
     web_response.SERVER_SOFTWARE = "Hopline"  # type: ignore[attr-defined]
@@ -62,10 +60,6 @@ async def serve(
     finally:
         await runner.cleanup()
 
-
-_COLLECT_AFTER = (50_000, 20, 100)
-"""Of the process's garbage collector. Its default looks through what all requests under way hold every 700
-objects, which cost a sixth of the CPU time of a request, and pauses of 50 ms at the 99th percentile."""
 
 _LINGER_S = 2.0
 """How long the rest of a body that is refused is read, so that its sender gets to see the refusal."""
