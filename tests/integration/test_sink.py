@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -244,6 +244,40 @@ async def test_a_sink_that_stops_while_clickhouse_is_down_leaves_its_batch_to_th
     assert await asyncio.to_thread(committed, kafka, "runs") == 0
     async with sinking(kafka, clickhouse):
         await eventually(rows(clickhouse, "SELECT count() FROM workflow_runs"), [[10]])
+
+
+async def test_one_of_the_sinks_keeps_the_rollups_and_another_takes_them_over(
+    kafka: KafkaSettings, producer: Producer, clickhouse: ClickHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which of two is the keeper is for the group to say: whoever has the first partition of the runs."""
+    # Else a refresh that took long on a busy machine puts off the next by twenty times as much.
+    monkeypatch.setattr("sinks.rollups._DUTY", 1.0)
+    first_of_runs = (kafka.full_name("runs"), 0)
+    figures = rows(clickhouse, "SELECT sum(runs) FROM run_metrics_1m")
+
+    async def one_more_run() -> None:
+        await producer.send(send("runs", records.run()))
+
+    async with AsyncExitStack() as first_lives, AsyncExitStack() as second_lives:
+        lives = {
+            await life.enter_async_context(sinking(kafka, clickhouse, rollup_interval_s=0.05)): life
+            for life in (first_lives, second_lives)
+        }
+
+        async def keepers() -> int:
+            """Once each sink has something to read."""
+            return all(sink.assigned for sink in lives) and sum(
+                first_of_runs in sink.assigned for sink in lives
+            )
+
+        await eventually(keepers, 1)
+        await one_more_run()
+        await eventually(figures, [[1]])
+        await eventually(keepers, 1)
+        keeper = next(sink for sink in lives if first_of_runs in sink.assigned)
+        await lives.pop(keeper).aclose()
+        await one_more_run()
+        await eventually(figures, [[2]])
 
 
 async def test_sinks_come_and_go_and_the_others_take_over(
