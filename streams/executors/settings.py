@@ -65,7 +65,8 @@ class SandboxSettings(BaseSettings):
     temp_mb: Annotated[int, Field(ge=1)] = 16
     """Of one file, and of all together where a process has a file system of its own."""
     processes: Annotated[int, Field(ge=1)] = 64
-    """Threads (and processes, where no filter forbids them) of the sandbox's user."""
+    """Threads (and processes, where no filter forbids them) of one script. Where the kernel is older than
+    Linux 5.14 or refuses user namespaces: of all scripts together, for they run as one user."""
     open_files: Annotated[int, Field(ge=16)] = 64
     stdout_bytes: Annotated[int, Field(ge=0)] = 65_536
     """Of what a script prints; the rest is cut off."""

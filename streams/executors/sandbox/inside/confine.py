@@ -1,8 +1,10 @@
 """Puts the layers of isolation on a freshly forked process, in the only order in which they stack."""
 
+import contextlib
 import errno
 import os
 import resource
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from streams.executors.sandbox.inside import kernel, landlock, rootfs, seccomp
@@ -60,12 +62,14 @@ def confine(spec: Spec, surroundings: Surroundings, temp_folder: str) -> Report:
     if spec.plan == "full":
         rootfs.mount_private_temp(spec.temp_bytes)
     os.chdir(temp_folder)
-    _limit_resources(spec, surroundings.address_space_bytes)
-    report[RESOURCES] = ACTIVE
+    _limit(_limits(spec, surroundings.address_space_bytes))
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     report[PRIVILEGES] = ACTIVE
     report[LANDLOCK] = _restrict_files(spec, surroundings.landlock, temp_folder)
     report[IDENTITY] = _drop_identity(spec, surroundings.can_become_nobody)
+    _limit_threads(spec.processes)
+    report[RESOURCES] = ACTIVE
+    kernel.drop_capabilities()
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)  # no tracing by others of the same user
     kernel.prctl(kernel.PR_SET_PDEATHSIG, 9)  # after the change of identity, which clears it
     report[SECCOMP] = _filter_system_calls(spec, surroundings.filter)
@@ -95,23 +99,36 @@ def _filter_system_calls(spec: Spec, program: bytes | None) -> str:
     return ACTIVE
 
 
-def _limit_resources(spec: Spec, address_space_bytes: int) -> None:
+def _limits(spec: Spec, address_space_bytes: int) -> dict[int, int]:
     # Soft equals hard for the CPU: the first process of a PID namespace ignores the soft limit's signal.
-    for kind, value in (
-        (resource.RLIMIT_CPU, spec.cpu_s),
-        (resource.RLIMIT_AS, address_space_bytes + spec.memory_bytes),
-        (resource.RLIMIT_FSIZE, spec.temp_bytes),
-        (resource.RLIMIT_NPROC, spec.processes),
-        (resource.RLIMIT_NOFILE, spec.open_files),
-        (resource.RLIMIT_CORE, 0),
-    ):
+    return {
+        resource.RLIMIT_CPU: spec.cpu_s,
+        resource.RLIMIT_AS: address_space_bytes + spec.memory_bytes,
+        resource.RLIMIT_FSIZE: spec.temp_bytes,
+        resource.RLIMIT_NOFILE: spec.open_files,
+        resource.RLIMIT_CORE: 0,
+    }
+
+
+def _limit(limits: Mapping[int, int]) -> None:
+    for kind, value in limits.items():
         hard = resource.getrlimit(kind)[1]
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(kind, (value, value))
 
 
+def _limit_threads(threads: int) -> None:
+    """The kernel counts the threads of a user, and one user runs all scripts: a script that takes all of
+    them would leave none to the others. In a user namespace of its own it is counted by itself."""
+    # Refused, or before Linux 5.14, they are counted together. The limit comes after: what holds when a
+    # namespace begins, holds for all that its user has outside.
+    with contextlib.suppress(OSError):
+        kernel.unshare(kernel.CLONE_NEWUSER)
+    _limit({resource.RLIMIT_NPROC: threads})
+
+
 def _drop_identity(spec: Spec, can_become_nobody: bool) -> str:
-    """Gives up root for nobody, and every capability in any case."""
+    """Gives up root for nobody."""
     reason = ACTIVE
     if can_become_nobody:
         os.setgroups([])
@@ -121,5 +138,4 @@ def _drop_identity(spec: Spec, can_become_nobody: bool) -> str:
         reason = "stays root, without capabilities: this container has no user nobody"
     elif spec.plan == "none":
         reason = f"runs as the worker's own user {os.geteuid()}: only root can change it without namespaces"
-    kernel.drop_capabilities()
     return reason

@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from textwrap import dedent
+from unittest.mock import ANY
 
 import pytest
 import pytest_asyncio
@@ -217,6 +218,28 @@ async def test_a_thread_left_behind_ends_with_the_script(jail: Sandbox) -> None:
     code = "threading.Thread(target=time.sleep, args=(60,)).start()\n return {}"
     ran = await attempt(jail, "import threading, time\ndef main():\n " + code)
     assert ran.result == {}
+
+
+async def test_the_threads_of_one_script_leave_the_others_theirs(jail: Sandbox) -> None:
+    """All run as one user, whose threads the kernel counts; 40 and 40 are more than one may have."""
+    code = """
+        import threading, time
+        def main(hold_s):
+            threading.stack_size(65536)
+            for _ in range(40):
+                threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+            time.sleep(hold_s)
+            return {}
+    """
+    holding = asyncio.create_task(jail.run(dedent(code), {"hold_s": 60}))
+    try:
+        while not any(process.num_threads() > 40 for process in descendants()):
+            assert not holding.done()
+            await asyncio.sleep(0.01)
+        assert await jail.run(dedent(code), {"hold_s": 0}) == Ran(result={}, elapsed_s=ANY)
+    finally:
+        holding.cancel()
+        await asyncio.gather(holding, return_exceptions=True)
 
 
 async def test_privileges_can_not_be_regained(jail: Sandbox) -> None:
