@@ -4,7 +4,6 @@ import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import orjson
@@ -25,12 +24,12 @@ from streams.executors.tools.errors import ToolParameterError
 from streams.interruptions import Interruptions
 from streams.offload import Owner, packed, packed_outputs
 from streams.placeholders import placeholder
-from streams.results import failed, masked, payload_of
+from streams.results import failed, masked, noting, payload_of
 from streams.shell.stage import Record, TaskStage
 from transport.definitions import WORKFLOWS
 from transport.feed import DefinitionsFeed
 from transport.producer import Send
-from transport.telemetry.work import CALLS, CURRENT, Work
+from transport.telemetry.work import CURRENT, Work
 from transport.values import Upload, ValueStore
 
 log = logging.getLogger(__name__)
@@ -121,16 +120,13 @@ class Executor:
                 call = await self._call(task, secrets, doing.traceparent)
                 if (provider := self._calls.provider(call)) is not None:
                     return [await self._start(provider, call, task, secrets, headers)]
-                outcome = _with_calls(await self._execute(call), doing)
+                outcome = noting(await self._execute(call), doing.calls)
                 payload = await self._pack(task, outcome, started_at, secrets)
-        except NodeExecutorError as error:
-            payload = failed(task, error, started_at, secrets, _calls(doing))
-        except Exception as error:  # the run must not wait for ever
-            if isinstance(error, TimeoutError) and clock.expired():
-                payload = failed(task, limit.error, started_at, secrets, _calls(doing))
-            else:  # a fault of this worker
+        except Exception as caught:  # the run must not wait for ever
+            error = limit.error if isinstance(caught, TimeoutError) and clock.expired() else caught
+            if not isinstance(error, NodeExecutorError):  # a fault of this worker
                 log.exception("node %s of run %s", task["node_id"], task["workflow_run_id"])
-                payload = failed(task, error, started_at, secrets, _calls(doing))
+            payload = failed(task, error, started_at, secrets, doing.calls)
         return [self._command(self._result(task, payload), headers)]
 
     async def _start(
@@ -259,17 +255,6 @@ def _limit(task: AvroRecord, now: int) -> _Limit:
     if own_s <= left_s:
         return _Limit(min(own_s, _MOST_S), TimedOut(f"the node was not done within {own_s:g} s"))
     return _Limit(left_s, TooLate("the time of the run was up before the node was done"))
-
-
-def _calls(doing: Work) -> dict[str, Any]:
-    """What goes with `execution_metadata`."""
-    return {CALLS: doing.calls} if doing.calls else {}
-
-
-def _with_calls(outcome: Outcome, doing: Work) -> Outcome:
-    if not doing.calls:
-        return outcome
-    return replace(outcome, execution_metadata={**outcome.execution_metadata, **_calls(doing)})
 
 
 def _owner(task: AvroRecord) -> Owner:

@@ -11,6 +11,7 @@ from schemas.ids import now_us
 from streams.executors.errors import NodeExecutorError
 from streams.executors.masking import concealed, secrets_in
 from streams.executors.outcome import Outcome, failure
+from transport.telemetry.work import CALLS
 
 _ERROR_CHARS = 32 * 1024
 """An error message may quote what it is about, however large that is."""
@@ -43,15 +44,22 @@ def failed(
     error: Exception,
     started_at: int,
     secrets: Mapping[str, str],
-    metadata: Mapping[str, Any],
+    calls: list[dict[str, Any]],
 ) -> str:
-    """Of a node that has not come to an outcome. What is no `NodeExecutorError` is a fault of this worker."""
+    """Of a node that has not come to an outcome. What is no `NodeExecutorError` is a fault of this worker.
+    `calls`: what it had asked of others until then."""
     if isinstance(error, NodeExecutorError):
         outcome = failure(error)
     else:
         outcome = Outcome("failed", error=f"{type(error).__name__}: {error}", error_type="ExecutorError")
-    outcome = replace(outcome, execution_metadata=dict(metadata))
-    return payload_of(task, masked(outcome, secrets), {}, started_at)
+    return payload_of(task, masked(noting(outcome, calls), secrets), {}, started_at)
+
+
+def noting(outcome: Outcome, calls: list[dict[str, Any]]) -> Outcome:
+    """With what the node has asked of others; see `transport.telemetry.work.Call.ended`."""
+    if not calls:
+        return outcome
+    return replace(outcome, execution_metadata={**outcome.execution_metadata, CALLS: calls})
 
 
 def masked(outcome: Outcome, secrets: Mapping[str, str]) -> Outcome:

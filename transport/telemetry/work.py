@@ -9,7 +9,7 @@ from typing import Any
 from yarl import URL
 
 CALLS = "calls"
-"""In `execution_metadata`: the requests of a node, in the order in which they began. See `Call.noted`."""
+"""In `execution_metadata`: the requests of a node, in the order in which they ended. See `Call.ended`."""
 
 
 @dataclass(slots=True)
