@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import orjson
@@ -47,6 +48,10 @@ class SearchLimits:
     seconds: float = 20.0
     memory_bytes: int = 1024**3
 
+    def settings(self, seconds: float) -> str:
+        """SQL, to end a query with that may take so long."""
+        return f" SETTINGS max_execution_time = {seconds:.1f}, max_memory_usage = {self.memory_bytes}"
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -80,10 +85,7 @@ class History:
     ) -> Page:
         """A page of at most `limit` runs, without their graphs, by the time of their events, which never
         changes. Raises `Malformed` for a foreign cursor, and for a search that takes too much."""
-
-        def fitting(span: Span) -> Where | None:
-            return matching(chosen, tenant_id, span)
-
+        fitting = partial(matching, chosen, tenant_id)
         return await self._page(RUNS, Span(chosen.since, chosen.until), fitting, limit, cursor)
 
     async def run(self, run_id: str, tenant_id: str | None = None) -> WorkflowRun | None:
@@ -97,13 +99,10 @@ class History:
         """Those of one run, or of its nodes of these types, in the order of execution."""
         if not is_uuid(run_id):
             return []
-        where, parameters = _equal(workflow_run_id=run_id, tenant_id=tenant_id)
-        if node_types:
-            named = {f"type_{i}": node_type for i, node_type in enumerate(node_types)}
-            where += f" AND node_type IN ({', '.join(f'{{{name}:String}}' for name in named)})"
-            parameters |= named
-        sql = f"SELECT * FROM workflow_node_executions WHERE {where} ORDER BY index, created_at, id"  # noqa: S608
-        rows = await self._whole(await self._clickhouse.query(sql, parameters))
+        found = _equal(workflow_run_id=run_id, tenant_id=tenant_id)
+        found.among("node_type", node_types)
+        sql = f"SELECT * FROM workflow_node_executions WHERE {found.sql} ORDER BY index, created_at, id"  # noqa: S608
+        rows = await self._whole(await self._clickhouse.query(sql, found.parameters))
         return [WorkflowNodeExecution(**_absent(row)) for row in rows]
 
     async def node_execution(
@@ -117,10 +116,7 @@ class History:
         self, chosen: LogFilter, limit: int, cursor: str | None = None, *, tenant_id: str | None
     ) -> Page:
         """A page of at most `limit` trigger logs, likewise by `created_at`. Raises likewise."""
-
-        def fitting(span: Span) -> Where | None:
-            return matching(chosen, tenant_id, span)
-
+        fitting = partial(matching, chosen, tenant_id)
         return await self._page(LOGS, Span(chosen.since, chosen.until), fitting, limit, cursor)
 
     async def trigger_log(self, log_id: str, tenant_id: str | None = None) -> Row | None:
@@ -129,13 +125,13 @@ class History:
 
     async def last_triggered_at(self, trigger_id: str, tenant_id: str) -> datetime | None:
         """When the last event came with which the trigger started a run."""
-        where, parameters = _equal(app_trigger_id=trigger_id, tenant_id=tenant_id)
+        trigger = _equal(app_trigger_id=trigger_id, tenant_id=tenant_id)
         # Merges keep the time: all changes of a log have the same, and no view needs to put them together.
         sql = (
-            f"SELECT maxOrNull(created_at) AS at FROM workflow_trigger_log_changes WHERE {where} "  # noqa: S608
+            f"SELECT maxOrNull(created_at) AS at FROM workflow_trigger_log_changes WHERE {trigger.sql} "  # noqa: S608
             "AND workflow_run_id IS NOT NULL"
         )
-        found: str | None = (await self._clickhouse.query(sql, parameters)).rows[0][0]
+        found: str | None = (await self._clickhouse.query(sql, trigger.parameters)).rows[0][0]
         return None if found is None else datetime.fromisoformat(found)
 
     async def dead_letters(self, chosen: LetterFilter, limit: int, cursor: str | None = None) -> Page:
@@ -172,8 +168,9 @@ class History:
     async def _named(self, view: str, columns: str, wanted: str, tenant_id: str | None) -> Rows:
         if not is_uuid(wanted):
             return Rows((), (), [])
-        where, parameters = _equal(id=wanted, tenant_id=tenant_id)
-        return await self._clickhouse.query(f"SELECT {columns} FROM {view} WHERE {where}", parameters)  # noqa: S608
+        found = _equal(id=wanted, tenant_id=tenant_id)
+        sql = f"SELECT {columns} FROM {view} WHERE {found.sql}"  # noqa: S608
+        return await self._clickhouse.query(sql, found.parameters)
 
     async def _page(
         self,
@@ -206,10 +203,9 @@ class History:
         return Page(rows, _cursor(rows[-1], shown.time) if more else None)
 
     async def _limited(self, sql: str, parameters: Mapping[str, str], deadline: float) -> Rows:
-        left = max(0.1, deadline - time.monotonic())
-        settings = f"max_execution_time = {left:.1f}, max_memory_usage = {self._limits.memory_bytes}"
+        left_s = max(0.1, deadline - time.monotonic())
         try:
-            return await self._clickhouse.query(f"{sql} SETTINGS {settings}", parameters)
+            return await self._clickhouse.query(sql + self._limits.settings(left_s), parameters)
         except StatementRefused as refused:
             if refused.code in TOO_MUCH:
                 raise Malformed(
@@ -239,7 +235,6 @@ LOGS = List("workflow_trigger_logs", "*", "created_at")
 _LETTERS = List("dead_letters", "* EXCEPT (key, value, headers, stack)", "created_at")
 TOO_MUCH = frozenset({158, 159, 160, 241, 307, 396})
 """ClickHouse's codes for a query that is over its limits: of rows, time, memory or bytes."""
-_UUIDS = frozenset({"id", "event_id", "workflow_run_id"})
 _EMPTY_IS_ABSENT = ("tenant_id", "app_id", "workflow_id")
 _JSON = ("inputs", "outputs", "trigger_metadata", "trigger_data")
 _LETTER = (
@@ -248,11 +243,12 @@ _LETTER = (
 )
 
 
-def _equal(**wanted: str | None) -> tuple[str, dict[str, str]]:
-    """A condition and its parameters; None is no condition."""
-    given = {name: value for name, value in wanted.items() if value is not None}
-    terms = [f"{name} = {{{name}:{'UUID' if name in _UUIDS else 'String'}}}" for name in given]
-    return " AND ".join(terms) or "1", given
+def _equal(**wanted: str | None) -> Where:
+    """None is no condition."""
+    found = Where()
+    for name, value in wanted.items():
+        found.equal(name, value)
+    return found
 
 
 def _decoded(decoded: list[Row]) -> list[Row]:

@@ -12,8 +12,10 @@ from ingress.operation import Query
 from ingress.responses import json_answer
 from ingress.sql import Sql
 from schemas.search import MANY, NoFilter, Search, read_filter
+from transport.clickhouse import ClickHouse
 
 DEFAULT_LIMIT = 50
+NO_HISTORY = "this ingress reads no run history; its operator must set HOPLINE_CLICKHOUSE"
 _NO_HISTORY_RETRY_S = 60
 
 PLACE_QUERY = (
@@ -46,28 +48,24 @@ def filter_of(request: web.Request, model: type[_F], *others: str) -> _F:
         raise Malformed(str(wrong)) from wrong
 
 
+def clickhouse(request: web.Request) -> ClickHouse:
+    """Where the history is. Raises `Unavailable` where the deployment keeps none."""
+    attached = request.app[CLICKHOUSE]
+    if attached is None:
+        raise Unavailable(NO_HISTORY, _NO_HISTORY_RETRY_S)
+    return attached
+
+
 def history(request: web.Request) -> History:
-    """Raises `Unavailable` where the deployment keeps none."""
-    _check_attached(request)
+    """Likewise."""
+    clickhouse(request)
     return request.app[HISTORY]
 
 
 def sql(request: web.Request) -> Sql:
     """Likewise."""
-    _check_attached(request)
+    clickhouse(request)
     return request.app[SQL]
-
-
-def _check_attached(request: web.Request) -> None:
-    if request.app[CLICKHOUSE] is None:
-        raise no_history()
-
-
-def no_history() -> Unavailable:
-    """For a route over the run history, where the deployment keeps none."""
-    return Unavailable(
-        "this ingress reads no run history; its operator must set HOPLINE_CLICKHOUSE", _NO_HISTORY_RETRY_S
-    )
 
 
 def limit_of(request: web.Request) -> int:

@@ -1,7 +1,7 @@
 """What a search asks ClickHouse: its filter as a condition with parameters, and the spans to look in."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -56,7 +56,7 @@ class Where:
         if value is not None:
             self.terms.append(f"{name} = {self.value(value, 'UUID' if name in _UUIDS else 'String')}")
 
-    def among(self, name: str, values: tuple[str, ...]) -> None:
+    def among(self, name: str, values: Sequence[str]) -> None:
         """A column and what it must be one of; none is anything."""
         if values:
             self.terms.append(f"{name} IN ({', '.join(map(self.value, values))})")

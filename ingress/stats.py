@@ -7,14 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aiohttp import web
-from pydantic import Field
 
 from ingress.auth import CALLER
 from ingress.errors import Malformed
 from ingress.figures import Figures, Rollups, While
 from ingress.keys import CLICKHOUSE, FEED
 from ingress.operation import Operation, Query
-from ingress.reading import time_of
+from ingress.reading import NO_HISTORY, time_of
 from ingress.responses import json_answer
 from ingress.wire import Answer
 from schemas.models import DeploymentStatus, WorkflowDeployment
@@ -126,7 +125,7 @@ class Stats(Answer):
     deployments: DeploymentStats
     history: HistoryStats | None
     """Null where it cannot be read; `history_unavailable` says why."""
-    history_unavailable: str | None = Field(default=None)
+    history_unavailable: str | None = None
     """Why there is no history."""
 
 
@@ -149,7 +148,7 @@ async def show(request: web.Request) -> web.Response:
 async def _history(request: web.Request, tenant_id: str, of: While) -> tuple[HistoryStats | None, str | None]:
     clickhouse = request.app[CLICKHOUSE]
     if clickhouse is None:
-        return None, "this ingress reads no run history; its operator must set HOPLINE_CLICKHOUSE"
+        return None, NO_HISTORY
     try:
         async with asyncio.timeout(_PATIENCE_S):
             return _of_history(await Rollups(clickhouse).figures(tenant_id, of), of), None

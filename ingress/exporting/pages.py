@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from ingress.errors import Malformed
 from ingress.exporting.formats import Encoded, Writer
 from ingress.exporting.kinds import Kind
-from ingress.history import TOO_MUCH
+from ingress.history import TOO_MUCH, SearchLimits
 from ingress.search import Span, Where
 from schemas.search import Filter
 from transport.clickhouse import ClickHouse
@@ -24,14 +24,7 @@ _PAGE_BYTES = 8 * 1024 * 1024
 """What a page should have; its rows are made out from those of the page before."""
 _GROWTH = 4
 _COUNT_S = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class ExportLimits:
-    """What one page may take."""
-
-    seconds: float = 60.0
-    memory_bytes: int = 1024**3
+_LIMITS = SearchLimits(seconds=60.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +48,14 @@ class Export:
         tenant_id: str,
         *,
         now: datetime,
-        limits: ExportLimits | None = None,
+        limits: SearchLimits = _LIMITS,
     ) -> None:
         self._clickhouse = clickhouse
         self._kind = kind
         self._chosen = chosen
         self._tenant_id = tenant_id
         self._span = Span(chosen.since, min(chosen.until or now, now))
-        self._limits = limits or ExportLimits()
+        self._limits = limits
 
     async def outline(self) -> Outline:
         """Raises `TransportError`."""
@@ -92,8 +85,7 @@ class Export:
         for day in outline.days or (date(1970, 1, 1),):
             last: Encoded | None = None
             while True:
-                wanted = limit
-                answer, wanted = await self._smaller(day, last, writer, wanted)
+                answer, wanted = await self._smaller(day, last, writer, limit)
                 page = await asyncio.to_thread(writer.page, answer)
                 if page.rows or not outline.days:
                     yield page
@@ -135,7 +127,4 @@ class Export:
 
     def _settings(self, seconds: float) -> str:
         # A column keeps its name when it is written in another way: conditions mean what the table has.
-        return (
-            f" SETTINGS max_execution_time = {seconds}, max_memory_usage = {self._limits.memory_bytes}, "
-            "prefer_column_name_to_alias = 1"
-        )
+        return self._limits.settings(seconds) + ", prefer_column_name_to_alias = 1"

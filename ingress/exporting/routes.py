@@ -19,9 +19,8 @@ from ingress.errors import Malformed, Problem, Unavailable
 from ingress.exporting.formats import FORMATS, Encoded, Format, Writer
 from ingress.exporting.kinds import KINDS, LOGS, RUNS, Kind
 from ingress.exporting.pages import Export
-from ingress.keys import CLICKHOUSE
 from ingress.operation import Operation, Query
-from ingress.reading import filter_of, no_history, search_query
+from ingress.reading import clickhouse, filter_of, search_query
 from schemas.search import Filter, LogFilter, RunFilter
 from transport.errors import TransportError
 
@@ -71,11 +70,9 @@ async def export_logs(request: web.Request) -> web.StreamResponse:
 
 async def _export(request: web.Request, kind: Kind, chosen: Filter) -> web.StreamResponse:
     file_format = _chosen(request, "format", FORMATS, "csv")
-    clickhouse, now = request.app[CLICKHOUSE], datetime.now(UTC)
-    if clickhouse is None:
-        raise no_history()
+    history, now = clickhouse(request), datetime.now(UTC)
     with _slots.one():
-        export = Export(clickhouse, kind, chosen, request[CALLER].tenant_id, now=now)
+        export = Export(history, kind, chosen, request[CALLER].tenant_id, now=now)
         outline = await export.outline()
         writer = file_format.open(kind)
         pages = export.pages(outline, writer)

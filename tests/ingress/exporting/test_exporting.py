@@ -14,8 +14,9 @@ from pyarrow import parquet
 from ingress.exporting import pages
 from ingress.exporting.formats import FORMATS
 from ingress.exporting.kinds import KINDS, LOGS, NODES, RUNS
-from ingress.exporting.pages import Export, ExportLimits
+from ingress.exporting.pages import Export
 from ingress.exporting.routes import _slots
+from ingress.history import SearchLimits
 from schemas.models import DEFAULT_TENANT
 from schemas.search import RunFilter
 from schemas.topics import TOPICS
@@ -210,7 +211,7 @@ async def test_a_page_that_is_too_large_is_taken_in_smaller_ones(
     await migrate(clickhouse)
     text = orjson.dumps({"text": "x" * 1_000_000}).decode()
     await write(clickhouse, "runs", *(records.run(inputs=text) for _ in range(20)))
-    limits = ExportLimits(memory_bytes=40_000_000)
+    limits = SearchLimits(memory_bytes=40_000_000)
     export = Export(clickhouse, RUNS, RunFilter(), DEFAULT_TENANT, now=NOW, limits=limits)
     writer = FORMATS["jsonl"].open(RUNS)
     rows = [page.rows async for page in export.pages(await export.outline(), writer)]
