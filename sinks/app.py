@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -33,6 +33,10 @@ log = logging.getLogger(__name__)
 _IDLE_S = 0.5
 _KEEP_ALIVE_S = 1.0
 _LETTER_S = 3.0
+_AHEAD_S = 0.02
+_SOON_S = 0.1
+_WORTH_IT = 2_000
+"""Rows. An insert costs as much as a thousand do."""
 
 
 class Sink:
@@ -182,9 +186,8 @@ class _Loop:
     async def _until_stopped(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             await self._read()
-            for batch in self._batches:
-                if batch.due_in(time.monotonic()) <= 0:
-                    await self._write(batch)
+            if due := self._due(time.monotonic()):
+                await self._write(due)
             if self._stalled.due_in(time.monotonic()) <= 0:
                 await self._retry()
 
@@ -211,17 +214,24 @@ class _Loop:
         else:
             await self._source.fill(due_s)
 
-    async def _write(self, batch: Batch) -> None:
-        """What cannot be written is stalled, and the batch can be filled again."""
+    def _due(self, now: float) -> list[Batch]:
+        """With those that soon will be, or are large enough: nothing is read while one is written."""
+        if all(batch.due_in(now) > 0 for batch in self._batches):
+            return []
+        return [one for one in self._batches if one.due_in(now) <= _SOON_S or one.rows >= _WORTH_IT]
+
+    async def _write(self, batches: Sequence[Batch]) -> None:
+        """Side by side. What cannot be written is stalled, and the batches can be filled again."""
         started = time.monotonic()
-        failed = await self._patiently(self._writer.write(batch, self._stalled.topics))
-        self._stalled.take(batch, failed, time.monotonic())
-        self._hold(failed)
-        await self._source.commit(batch)
-        batch.start_again(started)
+        writes = [self._writer.write(batch, self._stalled.topics) for batch in batches]
+        for batch, failed in zip(batches, await self._patiently(*writes), strict=True):
+            self._stalled.take(batch, failed, time.monotonic())
+            self._hold(failed)
+            await self._source.commit(batch)
+            batch.start_again(started)
 
     async def _retry(self) -> None:
-        failed = await self._patiently(self._writer.write(self._stalled.batch))
+        (failed,) = await self._patiently(self._writer.write(self._stalled.batch))
         written = self._stalled.tried(failed, time.monotonic())
         self._hold(failed)
         await self._source.commit(written)
@@ -233,12 +243,19 @@ class _Loop:
             log.warning("%d records of %s are tried again: %s", rows, topic, reason)
             self._metrics.retries.inc()
 
-    async def _patiently(self, writing: Coroutine[Any, Any, Failures]) -> Failures:
-        """Waits as a living member of the group, however long ClickHouse takes."""
-        task = asyncio.ensure_future(writing)
+    async def _patiently(self, *writes: Coroutine[Any, Any, Failures]) -> list[Failures]:
+        """Waits as a living member of the group, however long ClickHouse takes. What comes next is read
+        meanwhile, where that takes a while."""
+        writing = asyncio.create_task(_side_by_side(writes))
         try:
-            while not (await asyncio.wait((task,), timeout=_KEEP_ALIVE_S))[0]:
+            if not (await asyncio.wait((writing,), timeout=_AHEAD_S))[0]:
+                await self._source.read_ahead()
+            while not (await asyncio.wait((writing,), timeout=_KEEP_ALIVE_S))[0]:
                 await self._source.keep_alive()
-            return task.result()
+            return writing.result()
         finally:
-            task.cancel()
+            writing.cancel()
+
+
+async def _side_by_side(writes: Iterable[Coroutine[Any, Any, Failures]]) -> list[Failures]:
+    return await asyncio.gather(*writes)

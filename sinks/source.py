@@ -27,8 +27,8 @@ _ANSWER_POLL_S = 0.02
 class Source:
     """One member of the group `<prefix>sink`. Fills the batches, and forgets in them what was taken away.
 
-    Rebalances happen inside `fill` and `keep_alive` only, so a batch that is being written or committed
-    has no partition of another member.
+    Rebalances happen inside `fill`, `read_ahead` and `keep_alive` only: what is taken away is then forgotten,
+    also of a batch that is being written, so that it is not committed here.
     """
 
     def __init__(self, settings: KafkaSettings, batches: Mapping[str, Batch], stalled: Batch) -> None:
@@ -43,7 +43,7 @@ class Source:
         self._paused: set[tuple[str, int]] | None = set()
         """Partitions that are not read. None: nobody knows."""
         self._early: list[Message] = []
-        """Read while nothing should have been."""
+        """Read while a batch was being written."""
         self.assigned: frozenset[tuple[str, int]] = frozenset()
         """What this member reads now, by full names."""
         self.is_member = False
@@ -86,6 +86,10 @@ class Source:
         """Reads nothing of these topics from the next `fill` on, and of all others again."""
         self._held = topics
 
+    async def read_ahead(self) -> None:
+        """Reads what is there for the `fill` after it, while a batch is being written."""
+        await self._call(self._read_ahead)
+
     async def keep_alive(self) -> None:
         """Stays in the group without reading on, while a batch is being written; `fill` reads again."""
         await self._call(self._keep_alive)
@@ -112,6 +116,7 @@ class Source:
         if self._early:
             early, self._early = self._early, []
             self._add(early)
+            timeout_s = 0
         first = self._consumer.poll(timeout_s)
         if first is not None:
             # At once, not with the rest: a rebalance in the next call must find it in the batch.
@@ -143,6 +148,10 @@ class Source:
         self._consumer.resume([TopicPartition(*one) for one in (before & assigned) - held])
         self._consumer.pause([TopicPartition(*one) for one in held - (self._paused or set())])
         self._paused = held
+
+    def _read_ahead(self) -> None:
+        if not self._early:
+            self._early = self._consumer.consume(_READ_AT_ONCE, 0)
 
     def _keep_alive(self) -> None:
         self._paused = None

@@ -43,7 +43,7 @@ class Writer(Protocol):
 
 
 class BatchWriter:
-    """Knows every topic's writer. Used for one batch at a time."""
+    """Knows every topic's writer. Batches that are written at the same time have no topic in common."""
 
     def __init__(
         self,

@@ -22,6 +22,7 @@ class Consumer:
         self.waiting: list[Message] = []
         self.paused: set[str] = set()
         self.pauses: list[str] = []
+        self.waits: list[float] = []
 
     def assignment(self) -> list[TopicPartition]:
         return [TopicPartition(RUNS, 0), TopicPartition(EVENTS, 0)]
@@ -34,6 +35,7 @@ class Consumer:
         self.paused -= {one.topic for one in partitions}
 
     def poll(self, timeout_s: float) -> Message | None:
+        self.waits.append(timeout_s)
         return self.waiting.pop(0) if self.waiting else None
 
     def consume(self, most: int, timeout_s: float) -> list[Message]:
@@ -92,6 +94,21 @@ async def test_what_comes_while_a_batch_is_being_written_is_not_taken_for_writte
     await world.source.fill(0)
     assert world.consumer.paused == set()
     assert world.batch.offsets == {Partition("runs", 0): 8}
+
+
+async def test_what_is_read_ahead_is_in_the_next_batch_without_a_wait(world: World) -> None:
+    world.given()
+    world.consumer.waiting = [message(RUNS, b"x", offset=7), message(RUNS, b"y", offset=8)]
+    await world.source.read_ahead()
+    assert (world.batch.rows, world.batch.offsets) == (0, {}), "what is being written has its own offsets"
+    assert world.consumer.paused == set()
+    world.consumer.waiting = [message(RUNS, b"z", offset=9)]
+    await world.source.read_ahead()
+    assert len(world.consumer.waiting) == 1, "no more is held than one read brings"
+    await world.source.fill(0.5)
+    assert world.consumer.waits == [0]
+    assert [one.value() for one in world.batch.messages["runs"]] == [b"x", b"y", b"z"]
+    assert world.batch.offsets == {Partition("runs", 0): 10}
 
 
 async def test_what_is_another_sinks_now_is_dropped_wherever_it_is(world: World) -> None:

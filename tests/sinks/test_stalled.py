@@ -76,6 +76,8 @@ class Endless:
     def hold(self, topics: Set[str]) -> None:
         self.held = topics
 
+    async def read_ahead(self) -> None: ...
+
     async def keep_alive(self) -> None: ...
 
     async def commit(self, batch: Batch, *, wait: bool = False) -> None:
@@ -110,6 +112,27 @@ class Running:
 
     def committed(self, topic: str) -> int:
         return self.source.committed.get(Partition(topic, 0), 0)
+
+
+async def test_batches_that_are_due_are_written_side_by_side() -> None:
+    sink = Running()
+    writing: set[str] = set()
+    together: set[frozenset[str]] = set()
+
+    class Noted(_Table):
+        async def write(self, messages: Sequence[Message]) -> list[Poison]:
+            writing.add(self._topic)
+            await asyncio.sleep(0.001)
+            together.add(frozenset(writing))
+            writing.discard(self._topic)
+            return await super().write(messages)
+
+    sink.writer._writers = {topic: Noted(sink.tables, topic) for topic in TOPICS}
+    await sink.until(lambda now: min(now.tables.rows[topic] for topic in TOPICS) > 100)
+    assert frozenset({"node.executions", "trigger.events"}) in together
+    assert not any({"runs", "node.executions"} <= found for found in together), "a run follows its nodes"
+    for topic in TOPICS:
+        assert sink.committed(topic) == sink.tables.rows[topic]
 
 
 async def test_others_go_on_and_what_is_held_is_bounded() -> None:

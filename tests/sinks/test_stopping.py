@@ -35,6 +35,8 @@ class Read:
             self.read.set()
         await asyncio.sleep(min(timeout_s, 0.01))
 
+    async def read_ahead(self) -> None: ...
+
     async def keep_alive(self) -> None: ...
 
     async def commit(self, batch: Batch, *, wait: bool = False) -> None:
