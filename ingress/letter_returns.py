@@ -118,6 +118,8 @@ def _record(letter: Letter) -> Letter:
     created_at = datetime.fromisoformat(letter["created_at"])
     return {
         **{name: letter[name] for name in _KEPT},
+        # The tables may be those of the release before, which had none.
+        "trace_id": letter.get("trace_id"),
         "headers": [{"name": name, "value": value} for name, value in letter["headers"]],
         "created_at": round(created_at.timestamp() * 1_000_000),
     }

@@ -132,6 +132,8 @@ class LetterView(Answer):
     status: str
     """PENDING, or REPLAYED once it was sent again."""
     tenant_id: str | None
+    trace_id: str | None
+    """The trace that the record belongs to, where that is known: 32 hexadecimal digits."""
     created_at: datetime
     revision: int
 

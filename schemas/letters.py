@@ -13,6 +13,7 @@ from schemas.codec import Codec, Record
 from schemas.errors import UndecodableValue
 from schemas.ids import now_us
 from schemas.topics import TOPICS
+from schemas.traces import TRACEPARENT, Context, context_of, of_record
 
 TOPIC, SCHEMA = "dead.letters", "DeadLetter"
 PENDING, REPLAYED = "PENDING", "REPLAYED"
@@ -94,6 +95,7 @@ def dead_letter(
     reason: str,
     stack: str = "",
     tenant_id: str | None = None,
+    trace_id: str | None = None,
 ) -> Record:
     """A `DeadLetter`, which fits into a message.
 
@@ -114,11 +116,20 @@ def dead_letter(
         "attempts": attempts,
         "status": PENDING,
         "tenant_id": tenant_id,
+        "trace_id": trace_id,
         "created_at": now_us(),
         # One for each attempt and one for each time that it was sent again: whoever writes the same state of
         # a letter twice writes the same revision.
         "revision": 2 * attempts - 1,
     }
+
+
+def log_extra(letter: Record, trace: Context | None) -> dict[str, str]:
+    """What a line of the log has besides its text: which letter, whose and in which trace, if known."""
+    said = {"dead_letter_id": letter["id"], "tenant_id": letter["tenant_id"]}
+    if trace is not None:
+        said |= {"trace_id": trace.trace_id, "span_id": trace.span_id}
+    return {name: value for name, value in said.items() if value}
 
 
 def closed(letter: Record) -> Record:
@@ -133,13 +144,44 @@ def original_bytes(headers: Iterable[tuple[str, bytes]]) -> int | None:
 
 def tenant_of(codec: Codec, topic: str, value: bytes | None) -> str | None:
     """Whose record it is, as far as it can be read."""
+    _, record = _read(codec, topic, value)
+    return record.get("tenant_id") or None
+
+
+def trace_of(codec: Codec, topic: str, value: bytes | None, headers: Headers) -> Context | None:
+    """Where a record stands in a trace: as its header says, else as follows from its ids, where they can be
+    read; None for a record that does not say."""
+    for name, sent in headers:
+        if name == TRACEPARENT and (context := context_of((sent or b"").decode("latin-1"))) is not None:
+            return context
+    schema, record = _read(codec, topic, value)
+    if log := record.get("trigger_log"):
+        schema, record = "WorkflowTriggerLog", log
+    ids = [record[name] for name in _NAMING.get(schema, ()) if record[name]]
+    if not ids:
+        return None
+    # Nobody has checked the ids of a record that is given up on.
+    return context_of(of_record(record["traceparent"], ids[0], ids[-1]).traceparent)
+
+
+_NAMING = {
+    "TriggerEvent": ("event_id",),
+    "WorkflowTriggerLog": ("event_id", "id"),
+    "WorkflowRun": ("id",),
+    "WorkflowNodeExecution": ("workflow_run_id", "id"),
+}
+"""Of records that are spans: the ids that may name the trace, the record's own last. See docs/adr/0030."""
+
+
+def _read(codec: Codec, topic: str, value: bytes | None) -> tuple[str, Record]:
+    """The name of the schema and the record; nothing of what cannot be read."""
     known = TOPICS.get(topic)
     if known is None or known.schema is None or value is None:
-        return None
+        return "", {}
     try:
-        return codec.decode(known.schema, value).get("tenant_id") or None
+        return known.schema, codec.decode(known.schema, value)
     except UndecodableValue:
-        return None
+        return "", {}
 
 
 def _return(value: bytes) -> Return | None:

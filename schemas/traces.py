@@ -60,6 +60,15 @@ def child(traceparent: str, record_id: str) -> str:
     return f"00-{trace}-{span_id(record_id)}-{flags}"
 
 
+def of_record(traceparent: str | None, named_by: str, record_id: str) -> Context:
+    """The span of the record of that UUID, which says in `traceparent` what it is under.
+
+    `named_by`: the record that the trace begins with, for one that says nothing.
+    """
+    trace = traceparent[3:35] if traceparent else trace_id(named_by)
+    return Context(trace, span_id(record_id), traceparent is None or traceparent.endswith("1"))
+
+
 def root(record_id: str, sampled: bool = True) -> str:
     """Of a record whose span is the first of its trace."""
     return f"00-{trace_id(record_id)}-{NO_SPAN}-{'01' if sampled else '00'}"

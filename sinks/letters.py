@@ -11,6 +11,7 @@ from confluent_kafka import Message
 from schemas import letters
 from schemas.codec import Codec
 from schemas.ids import dead_letter_id
+from schemas.traces import Context
 from transport.producer import Producer, Send
 
 log = logging.getLogger(__name__)
@@ -43,8 +44,8 @@ def poison(topic: str, message: Message, error: Exception) -> Poison:
     return Poison(topic, message, str(error), type(error).__name__, stack)
 
 
-def letter(codec: Codec, poison: Poison) -> dict[str, Any]:
-    """A `DeadLetter` record, which fits into a message."""
+def letter(codec: Codec, poison: Poison, trace: Context | None) -> dict[str, Any]:
+    """A `DeadLetter` record, which fits into a message. `trace`: where the record stands."""
     message = poison.message
     place = letters.Place(poison.topic, message.partition() or 0, message.offset() or 0)
     return letters.dead_letter(
@@ -56,6 +57,7 @@ def letter(codec: Codec, poison: Poison) -> dict[str, Any]:
         reason=f"{poison.error}: {poison.reason}",
         stack=poison.stack,
         tenant_id=letters.tenant_of(codec, poison.topic, message.value()),
+        trace_id=trace.trace_id if trace else None,
     )
 
 
@@ -75,8 +77,10 @@ class LetterBox:
         await self._producer.send_all(self.encode(poisons))
 
     def _encode(self, poison: Poison) -> Send:
-        log.error("%s", _line(poison))
-        record = letter(self._codec, poison)
+        message = poison.message
+        trace = letters.trace_of(self._codec, poison.topic, message.value(), _headers(message))
+        record = letter(self._codec, poison, trace)
+        log.error("%s", _line(poison), extra=letters.log_extra(record, trace))
         return Send(letters.TOPIC, record["key"], self._codec.encode(letters.SCHEMA, record))
 
 

@@ -1,5 +1,6 @@
 """A record that a stage gave up on, with all that is needed to try it again."""
 
+import logging
 import traceback
 
 from schemas import letters
@@ -8,17 +9,24 @@ from schemas.ids import dead_letter_id
 from streams.shell.stage import Record
 from transport.producer import Send
 
+log = logging.getLogger(__name__)
+
+_MAX_LOGGED_CHARS = 300
+
 
 def dead_letter(
     codec: Codec, stage: str, record: Record, error: BaseException, tenant_id: str | None = None
 ) -> Send:
     """The message for `dead.letters`: original bytes, position, reason, stack and attempts.
 
+    It is told in the log as well, in the trace that the record belongs to.
+
     `tenant_id`: where the record itself does not say whose it is.
     """
     place = letters.Place(record.topic, record.partition, record.offset)
     # A row that was due has no offset: its key tells it from the others.
     source = place.topic if place.offset >= 0 else f"{place.topic}/{(record.key or b'').hex()}"
+    trace = letters.trace_of(codec, record.topic, record.value, record.headers)
     letter = letters.dead_letter(
         place,
         (record.key, record.value, record.headers),
@@ -27,5 +35,9 @@ def dead_letter(
         reason=f"{type(error).__name__}: {error}",
         stack="".join(traceback.format_exception(error)),
         tenant_id=tenant_id or letters.tenant_of(codec, record.topic, record.value),
+        trace_id=trace.trace_id if trace else None,
     )
+    at, reason = f"{place.topic}/{place.partition}/{place.offset}", letter["reason"][:_MAX_LOGGED_CHARS]
+    line = "%s gives up on %s, which becomes a dead letter: %s"
+    log.error(line, stage, at, reason, extra=letters.log_extra(letter, trace))
     return Send(letters.TOPIC, letter["key"], codec.encode(letters.SCHEMA, letter))

@@ -1,26 +1,14 @@
 """A row that could not be served, as the record of a dead letter, and back."""
 
-import logging
 from collections.abc import Sequence
 
 from streams.shell.rows import BREAK
 from streams.shell.stage import Kept, Record
 
-log = logging.getLogger(__name__)
-
-_MAX_LOGGED_CHARS = 300
-
 _PART = "hopline-part:"
 """Before the key of a row that belongs to the one of the letter: they go together, and come back together."""
 
 Headers = Sequence[tuple[str, bytes]]
-
-
-def say_buried(stage: str, record: Record, error: BaseException) -> None:
-    """A line in the log for each dead letter."""
-    place = f"{record.topic}/{record.partition}/{record.offset}"
-    reason = f"{type(error).__name__}: {error}"[:_MAX_LOGGED_CHARS]
-    log.error("%s gives up on %s, which becomes a dead letter: %s", stage, place, reason)
 
 
 def row_record(table: str, partition: int, key: str, value: bytes, kept: Kept, now: float) -> Record:

@@ -11,7 +11,7 @@ from schemas.letters import returned
 from streams.shell.assignment import Assignment
 from streams.shell.errors import Fatal, ForeignWriter, Revoked
 from streams.shell.inbox import Inbox
-from streams.shell.letters import keys_of, row_record, rows_of, say_buried
+from streams.shell.letters import keys_of, row_record, rows_of
 from streams.shell.metrics import ShellMetrics
 from streams.shell.offsets import TopicPartition
 from streams.shell.outbox import DeadLetter, Outbox, check_size
@@ -294,7 +294,6 @@ class OrderedStage:
         if isinstance(error, Fatal):
             raise error  # The process is to blame, not the record.
         self._metrics.dead_letter(self._stage.name, type(error).__name__)
-        say_buried(self._stage.name, record, error)
         return self._dead_letter(self._stage.name, record, error)
 
     async def _confirm(self, turn: _Turn, assignment: Assignment) -> None:

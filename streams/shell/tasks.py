@@ -10,7 +10,6 @@ from typing import Any
 from schemas.letters import is_meant_for
 from streams.shell.assignment import Assignment
 from streams.shell.inbox import Limits
-from streams.shell.letters import say_buried
 from streams.shell.metrics import ShellMetrics
 from streams.shell.offsets import TopicPartition
 from streams.shell.outbox import DeadLetter, Outbox, check_size
@@ -138,7 +137,6 @@ class ConcurrentStage:
 
     def _bury(self, record: Record, error: Exception) -> Send:
         self._metrics.dead_letter(self._stage.name, type(error).__name__)
-        say_buried(self._stage.name, record, error)
         return self._dead_letter(self._stage.name, record, error)
 
     async def _first_of(self, wait: Coroutine[None, None, bool]) -> None:

@@ -60,13 +60,15 @@ def originals(stand_ins: StandIns) -> list[Send]:
 async def test_a_letter_goes_back_as_it_came(
     client: Client, clickhouse: ClickHouse, stand_ins: StandIns
 ) -> None:
-    letter = await write(clickhouse)
+    letter = await write(clickhouse, trace_id="0af7651916cd43dd8448eb211c80319c")
     (listed,) = (await call(client, "GET", "?status=PENDING"))["data"]
     assert listed["id"] == letter["id"]
+    assert listed["trace_id"] == letter["trace_id"]
     assert "value" not in listed
     shown = await call(client, "GET", f"/{letter['id']}")
     assert base64.b64decode(shown["value"]) == letter["value"]
     assert shown["record"] is None
+    assert shown["trace_id"] == letter["trace_id"]
     replayed = await call(client, "POST", f"/{letter['id']}/replay")
     assert replayed == {"id": letter["id"], "status": "REPLAYED", "repeated": False}
     original, closed = stand_ins.sent.sends

@@ -26,6 +26,8 @@ from transport.producer import MAX_MESSAGE_BYTES, Position, Producer, Send
 from transport.settings import KafkaSettings
 
 PARTITIONS = 3
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+TRACEPARENT = f"00-{TRACE}-b7ad6b7169203331-01".encode()
 PATIENCE_S = 120
 """Far more than it takes, so that only what never happens fails."""
 
@@ -161,7 +163,7 @@ async def test_poison_becomes_a_dead_letter_and_holds_nobody_up(
 ) -> None:
     frame = CODEC.encode("WorkflowRun", records.run())[:10]
     poisons = [
-        Send("runs", b"k1", b"no avro", (("traceparent", b"00-1"),), partition=0),
+        Send("runs", b"k1", b"no avro", (("traceparent", TRACEPARENT),), partition=0),
         Send("runs", b"k2", frame + b"\x02", partition=0),
         Send("runs", b"k3", None, partition=1),
         # As large as a message can be, so that its letter cannot hold it.
@@ -177,13 +179,14 @@ async def test_poison_becomes_a_dead_letter_and_holds_nobody_up(
         await eventually(rows(clickhouse, "SELECT count() FROM dead_letters"), [[7]])
     letters = await clickhouse.query(
         "SELECT topic, partition, offset, key, value, length(value) AS size, stage, stack, "
-        "reason, headers FROM dead_letters"
+        "reason, headers, trace_id FROM dead_letters"
     )
     found = {(row["topic"], row["partition"], row["offset"]): row for row in letters.dicts()}
     assert set(found) == set(positions)
     first = found[positions[0]]
     assert (first["key"], first["value"], first["stage"]) == ("k1", "no avro", "sink")
-    assert first["headers"] == [{"name": "traceparent", "value": "00-1"}]
+    assert first["headers"] == [{"name": "traceparent", "value": TRACEPARENT.decode()}]
+    assert [row["trace_id"] for row in found.values() if row["trace_id"]] == [TRACE], "the others say nothing"
     assert "does not start with C3 01" in first["reason"]
     assert first["stack"].startswith("Traceback")
     large = found[positions[3]]

@@ -5,7 +5,18 @@ import pytest
 from schemas import letters
 from schemas.codec import SingleObjectCodec
 from schemas.ids import new_id
-from schemas.letters import Place, Return, dead_letter, is_meant_for, original_bytes, returned, tenant_of
+from schemas.letters import (
+    Place,
+    Return,
+    dead_letter,
+    is_meant_for,
+    original_bytes,
+    returned,
+    tenant_of,
+    trace_of,
+)
+from schemas.topics import TOPICS
+from schemas.traces import Context, child, root
 from tests.sinks import records
 
 CODEC = SingleObjectCodec()
@@ -98,3 +109,60 @@ def test_whose_it_is_is_said_where_it_can_be_read() -> None:
     assert tenant_of(CODEC, "trigger.events", value[:20]) is None
     assert tenant_of(CODEC, "changelog.runs", value) is None
     assert tenant_of(CODEC, "kafka/t1/orders", value) is None
+
+
+TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+SENT = f"00-{TRACE}-{SPAN}-01"
+EVENT, OWN = "11111111-2222-4333-8444-555555555555", "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee"
+EVENTS, OWNS = Context(EVENT.replace("-", ""), "8444555555555555", True), "8dddeeeeeeeeeeee"
+LOG = records.trigger_log(id=OWN, event_id=EVENT)
+START = {
+    "command_id": "c",
+    "kind": "START",
+    "workflow_run_id": EVENT,
+    "tenant_id": "t",
+    "app_id": "a",
+    "workflow_id": "w",
+    "version": "v",
+    "workflows_offset": 0,
+    "issued_at": 1,
+    "payload": "{}",
+}
+
+
+@pytest.mark.parametrize(
+    ("topic", "record", "expected"),
+    [
+        ("trigger.events", records.event(event_id=EVENT), EVENTS),
+        ("trigger.events", records.event(event_id=EVENT, traceparent=SENT), Context(TRACE, EVENTS[1], True)),
+        ("trigger.events", records.event(event_id="no uuid"), None),
+        ("trigger.logs", LOG, Context(EVENTS.trace_id, OWNS, True)),
+        ("trigger.logs", {**LOG, "event_id": None}, Context(OWN.replace("-", ""), OWNS, True)),
+        ("runs", records.run(id=OWN, traceparent=child(SENT, EVENT)), Context(TRACE, OWNS, True)),
+        (
+            "runs",
+            records.run(id=EVENT, traceparent=root(EVENT, sampled=False)),
+            EVENTS._replace(sampled=False),
+        ),
+        (
+            "node.executions",
+            records.node(id=OWN, workflow_run_id=EVENT),
+            Context(EVENTS.trace_id, OWNS, True),
+        ),
+        ("run.commands", {**START, "trigger_log": LOG}, Context(EVENTS.trace_id, OWNS, True)),
+        ("run.commands", {**START, "kind": "CANCEL"}, None),
+    ],
+)
+def test_the_trace_of_a_record_is_the_one_that_its_header_or_its_ids_say(
+    topic: str, record: dict[str, object], expected: Context | None
+) -> None:
+    value = CODEC.encode(TOPICS[topic].schema or "", record)
+    assert trace_of(CODEC, topic, value, []) == expected
+    assert trace_of(CODEC, topic, value, [("traceparent", b"\xff"), ("traceparent", None)]) == expected
+    assert trace_of(CODEC, topic, value, [("traceparent", SENT.encode())]) == Context(TRACE, SPAN, True)
+
+
+def test_of_what_nobody_can_read_only_a_header_says_the_trace() -> None:
+    assert trace_of(CODEC, "trigger.events", b"no avro", []) is None
+    assert trace_of(CODEC, "changelog.runs", b"a row", []) is None
+    assert trace_of(CODEC, "kafka/t1/orders", b"order", [("traceparent", SENT.encode())]) is not None

@@ -84,7 +84,9 @@ async def test_a_record_that_fails_again_is_the_same_letter_and_succeeds_once_al
 ) -> None:
     broken = Broken()
     stage = running(broken, producer)
-    record = Record("source", 0, 0, b"k", b"v", [("traceparent", b"00")], 0)
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    sent = f"00-{trace}-b7ad6b7169203331-01".encode()
+    record = Record("source", 0, 0, b"k", b"v", [("traceparent", sent)], 0)
     async with stage.run():
         stage.inbox.put(deliver(assignment, record))
         await until(lambda: len(buried(producer)) == 1)
@@ -98,13 +100,17 @@ async def test_a_record_that_fails_again_is_the_same_letter_and_succeeds_once_al
     assert (first["attempts"], second["attempts"]) == (1, 2)
     assert first["id"] == second["id"]
     assert (first["offset"], second["offset"]) == (0, 1)
-    assert second["headers"] == [{"name": "traceparent", "value": b"00"}]
+    assert second["headers"] == [{"name": "traceparent", "value": sent}]
+    assert (first["trace_id"], second["trace_id"]) == (trace, trace)
     assert second["reason"] == "ValueError: the definition is broken"
     assert "in decide" in second["stack"]
     assert [one.value for one in producer.sent if one.topic == "out"] == [b"v", b"v"]
-    said = [one.getMessage() for one in caplog.records if one.name == "streams.shell.letters"]
+    lines = [one for one in caplog.records if one.name == "streams.dead_letters"]
+    said = [line.getMessage() for line in lines]
     why = "which becomes a dead letter: ValueError: the definition is broken"
     assert said == [f"s gives up on source/0/0, {why}", f"s gives up on source/0/1, {why}"]
+    of_both = {"dead_letter_id": first["id"], "trace_id": trace, "span_id": "b7ad6b7169203331"}
+    assert [vars(line) | of_both for line in lines] == [vars(line) for line in lines]
 
 
 async def test_what_the_sink_gave_up_on_does_not_act_again(
