@@ -9,12 +9,10 @@ import pytest
 from deploy.grafana.build import BOARDS
 from deploy.grafana.panels import CLICKHOUSE, Board
 from schemas.models import DEFAULT_TENANT
-from schemas.topics import TOPICS
 from sinks.migrate import migrate
 from sinks.rollups import Rollups
-from sinks.table import Table
 from tests.sinks import records
-from tests.sinks.records import CODEC, START_US, message
+from tests.sinks.records import START_US, write
 from transport.clickhouse import ClickHouse
 
 Json = dict[str, Any]
@@ -55,8 +53,7 @@ async def history(clickhouse: ClickHouse) -> ClickHouse:
                                          finished_at=START_US + 1_000_000)),
         ("trigger.logs", records.trigger_log(**owner, status="FAILED", triggered_at=START_US + 1_000)),
     ):  # fmt: skip
-        value = CODEC.encode(TOPICS[topic].schema or "", row)
-        assert await Table(topic, clickhouse, CODEC).write([message(topic, value)]) == []
+        await write(clickhouse, topic, row)
     await Rollups(clickhouse).refresh()
     return clickhouse
 

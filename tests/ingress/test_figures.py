@@ -7,14 +7,12 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from schemas.models import DEFAULT_TENANT
-from schemas.topics import TOPICS
 from sinks.migrate import migrate
 from sinks.rollups import Rollups
-from sinks.table import Table
 from tests.ingress.stand_ins import Client, StandIns, assemble, new_settings
 from tests.ingress.test_stats import stats
 from tests.sinks import records
-from tests.sinks.records import CODEC, START_US, message
+from tests.sinks.records import START_US, write
 from transport.clickhouse import ClickHouse
 
 START = datetime.fromtimestamp(START_US / 1e6, UTC)
@@ -33,8 +31,7 @@ async def with_history(stand_ins: StandIns, clickhouse: ClickHouse) -> AsyncIter
             ("trigger.logs", records.trigger_log(tenant_id=tenant)),
             ("dead.letters", records.dead_letter(tenant_id=tenant)),
         ):
-            value = CODEC.encode(TOPICS[topic].schema or "", row)
-            assert await Table(topic, clickhouse, CODEC).write([message(topic, value)]) == []
+            await write(clickhouse, topic, row)
     await Rollups(clickhouse).refresh()
     async with TestClient(TestServer(assemble(stand_ins, new_settings(), clickhouse))) as client:
         yield client

@@ -1,8 +1,6 @@
 """The read side of the run history, on rows that the sink has written."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import orjson
 import pytest
@@ -15,12 +13,10 @@ from schemas.models import Workflow, WorkflowType
 from schemas.references import digest_of, reference, value_key
 from schemas.search import LogFilter, RunFilter
 from schemas.summaries import offloaded, summary
-from schemas.topics import TOPICS
 from sinks.graphs import Graphs
 from sinks.migrate import migrate
-from sinks.table import Table
 from tests.sinks import records
-from tests.sinks.records import APP, CODEC, START_US, TENANT, WORKFLOW, message
+from tests.sinks.records import APP, CODEC, START_US, TENANT, WORKFLOW, message, write
 from transport.clickhouse import ClickHouse
 from transport.definitions import WORKFLOWS
 from transport.storage import Storage
@@ -45,11 +41,6 @@ def values() -> ValueStore:
 @pytest.fixture
 def history(database: ClickHouse, values: ValueStore) -> History:
     return History(database, Assembler(values), now=lambda: START + timedelta(days=60))
-
-
-async def write(database: ClickHouse, topic: str, *rows: Mapping[str, Any]) -> None:
-    values = [CODEC.encode(TOPICS[topic].schema or "", row) for row in rows]
-    assert await Table(topic, database, CODEC).write([message(topic, value) for value in values]) == []
 
 
 async def test_runs_are_listed_newest_first(database: ClickHouse, history: History) -> None:

@@ -7,9 +7,9 @@ import pytest
 
 from schemas.ids import new_id
 from tests.ingress.stand_ins import Client, StandIns
-from tests.ingress.test_reading_routes import call, client, write
+from tests.ingress.test_reading_routes import call, client
 from tests.sinks import records
-from tests.sinks.records import CODEC
+from tests.sinks.records import CODEC, write_own
 from transport.clickhouse import ClickHouse
 
 __all__ = ["client"]
@@ -55,8 +55,8 @@ async def paused(clickhouse: ClickHouse, client: Client) -> tuple[Json, Json]:
     """A run and the node execution that it waits for."""
     run = records.run(status="PAUSED")
     pause = waiting(run)
-    await write(clickhouse, "runs", run)
-    await write(clickhouse, "node.executions", pause, records.node(workflow_run_id=run["id"]))
+    await write_own(clickhouse, "runs", run)
+    await write_own(clickhouse, "node.executions", pause, records.node(workflow_run_id=run["id"]))
     return run, pause
 
 
@@ -116,7 +116,7 @@ async def test_an_answer_that_the_run_had_is_told_once(
 ) -> None:
     run, _ = paused
     before = waiting(run, answered_by="click-1")
-    await write(clickhouse, "node.executions", before)
+    await write_own(clickhouse, "node.executions", before)
     body = {"inputs": {}, "action": "yes", "interaction_id": "click-1"}
     answer = await call(client, "POST", f"/runs/{run['id']}/resume", 200, json=body)
     assert (answer["pause_id"], answer["duplicate"]) == (before["id"], True)
@@ -130,13 +130,13 @@ async def test_an_answer_needs_one_pause(
     path, body = f"/runs/{run['id']}/resume", {"inputs": {"comment": "x"}, "action": "no"}
     other = await call(client, "POST", path, 409, json={**body, "node_id": "another"})
     assert "ask" in other["detail"]
-    await write(clickhouse, "node.executions", waiting(run))
+    await write_own(clickhouse, "node.executions", waiting(run))
     several = await call(client, "POST", path, 409, json=body)
     assert "several pauses fit" in several["detail"]
     await call(client, "POST", path, 202, json={**body, "pause_id": pause["id"]})
     assert [payload["node_execution_id"] for payload in told(stand_ins)] == [pause["id"]]
     ended = records.run(status="SUCCEEDED", finished_at=records.START_US)
-    await write(clickhouse, "runs", ended)
+    await write_own(clickhouse, "runs", ended)
     nothing = await call(client, "POST", f"/runs/{ended['id']}/resume", 409, json=body)
     assert "waits for no answer" in nothing["detail"]
     await call(client, "POST", f"/runs/{new_id()}/resume", 404, json=body)
@@ -150,7 +150,7 @@ async def test_a_node_that_was_run_alone_can_be_answered(
     metadata = orjson.loads(pause["execution_metadata"])
     metadata["pause"]["workflow_run_id"] = step_id
     pause["execution_metadata"] = orjson.dumps(metadata).decode()
-    await write(clickhouse, "node.executions", pause)
+    await write_own(clickhouse, "node.executions", pause)
     path, body = f"/node-executions/{pause['id']}/resume", {"inputs": {"comment": "x"}, "action": "no"}
     refused = await call(client, "POST", path, 422, json={**body, "action": "perhaps"})
     assert "must be one of yes, no" in refused["detail"]
@@ -169,7 +169,7 @@ async def test_a_node_is_answered_once(
     await call(client, "POST", f"/node-executions/{pause['id']}/resume", 202, json=body)
     before = waiting(run, answered_by="click")
     other = records.node(workflow_run_id=run["id"])
-    await write(clickhouse, "node.executions", before, other)
+    await write_own(clickhouse, "node.executions", before, other)
     path = f"/node-executions/{before['id']}/resume"
     assert (await call(client, "POST", path, 200, json=body))["duplicate"]
     again = await call(client, "POST", path, 409, json={**body, "interaction_id": "another"})
@@ -198,8 +198,8 @@ async def napping(clickhouse: ClickHouse) -> tuple[Json, Json]:
     told_of = orjson.loads(pause["execution_metadata"])
     told_of["pause"]["pause_metadata"] = MOMENT
     pause["execution_metadata"] = orjson.dumps(told_of).decode()
-    await write(clickhouse, "runs", run)
-    await write(clickhouse, "node.executions", pause)
+    await write_own(clickhouse, "runs", run)
+    await write_own(clickhouse, "node.executions", pause)
     return run, pause
 
 

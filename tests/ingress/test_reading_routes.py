@@ -1,6 +1,6 @@
 """Runs, trigger logs and SQL over HTTP, on rows that the sink's tables have written."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import quote
 
@@ -9,14 +9,11 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from schemas.ids import conversation_id, new_id, workflow_run_id
-from schemas.models import DEFAULT_TENANT
-from schemas.topics import TOPICS
 from sinks.migrate import migrate
-from sinks.table import Table
 from tests.graphs import answer, dsl, graph, start
 from tests.ingress.stand_ins import AUTHORIZED, GRAPH, Client, StandIns, assemble, new_settings
 from tests.sinks import records
-from tests.sinks.records import CODEC, START_US, message
+from tests.sinks.records import CODEC, START_US, write_own
 from transport.clickhouse import ClickHouse
 
 Json = dict[str, Any]
@@ -30,13 +27,6 @@ async def client(stand_ins: StandIns, clickhouse: ClickHouse) -> AsyncIterator[C
         yield client
 
 
-async def write(clickhouse: ClickHouse, topic: str, *rows: Mapping[str, Any]) -> None:
-    """Rows of the caller's tenant, as the sink writes them."""
-    owned = [{**row, "tenant_id": row.get("owner", DEFAULT_TENANT)} for row in rows]
-    values = [CODEC.encode(TOPICS[topic].schema or "", row) for row in owned]
-    assert await Table(topic, clickhouse, CODEC).write([message(topic, value) for value in values]) == []
-
-
 async def call(client: Client, method: str, path: str, status: int = 200, **request: Any) -> Json:
     """The JSON of an authorised call."""
     async with client.request(method, f"/api/v1{path}", headers=AUTHORIZED, **request) as answer:
@@ -48,7 +38,7 @@ async def call(client: Client, method: str, path: str, status: int = 200, **requ
 async def test_runs_are_listed_page_by_page_and_shown(client: Client, clickhouse: ClickHouse) -> None:
     runs = [records.run(created_at=START_US + n, status=s) for n, s in enumerate(("FAILED", "RUNNING"))]
     other = {**records.run(), "owner": new_id()}
-    await write(clickhouse, "runs", *runs, other)
+    await write_own(clickhouse, "runs", *runs, other)
     first = await call(client, "GET", "/runs?limit=1")
     assert [row["id"] for row in first["data"]] == [runs[1]["id"]]
     second = await call(client, "GET", f"/runs?limit=1&cursor={first['next_cursor']}")
@@ -65,7 +55,7 @@ async def test_runs_are_listed_page_by_page_and_shown(client: Client, clickhouse
 async def test_runs_are_found_by_their_error(client: Client, clickhouse: ClickHouse) -> None:
     errors = ("node 'Pay' (pay): Timed out after 5 s", "node 'Pay' (pay): 100% refused", None)
     runs = [records.run(status="FAILED", error=error) for error in errors]
-    await write(clickhouse, "runs", *runs)
+    await write_own(clickhouse, "runs", *runs)
     for text, expected in (
         ("timed OUT", runs[:1]),
         ("0% r", runs[1:2]),
@@ -84,11 +74,11 @@ async def test_a_wrong_parameter_is_refused(query: str, client: Client) -> None:
 async def test_nodes_and_trigger_logs_of_a_run(client: Client, clickhouse: ClickHouse) -> None:
     run = records.run()
     event_id = new_id()
-    await write(clickhouse, "runs", run)
+    await write_own(clickhouse, "runs", run)
     nodes = [records.node(workflow_run_id=run["id"], index=index) for index in (2, 1)]
-    await write(clickhouse, "node.executions", *nodes)
+    await write_own(clickhouse, "node.executions", *nodes)
     log = records.trigger_log(workflow_run_id=run["id"], event_id=event_id, trigger_id="/orders/eu A-1")
-    await write(clickhouse, "trigger.logs", log, records.trigger_log())
+    await write_own(clickhouse, "trigger.logs", log, records.trigger_log())
     listed = (await call(client, "GET", f"/runs/{run['id']}/nodes"))["data"]
     assert [row["id"] for row in listed] == [nodes[1]["id"], nodes[0]["id"]]
     named = f"trigger_id={quote('/orders/eu A-1')}"
@@ -102,7 +92,7 @@ async def test_a_run_is_told_to_stop_once(
     client: Client, clickhouse: ClickHouse, stand_ins: StandIns
 ) -> None:
     run, ended = records.run(), records.run(status="SUCCEEDED")
-    await write(clickhouse, "runs", run, ended)
+    await write_own(clickhouse, "runs", run, ended)
     await call(client, "POST", f"/runs/{ended['id']}/cancel", 409)
     await call(client, "POST", f"/runs/{new_id()}/cancel", 404)
     answers = [
@@ -124,7 +114,7 @@ async def test_a_run_is_replayed_with_its_inputs_or_edited_ones(
     imported = await call(client, "POST", "/workflows/import?app=x&publish=true", 201, json=GRAPH)
     workflow_id = imported["workflow_id"]
     run = records.run(workflow_id=workflow_id, inputs='{"a":1,"b":2}', status="FAILED")
-    await write(clickhouse, "runs", run, records.run(id=new_id(), workflow_id="gone"))
+    await write_own(clickhouse, "runs", run, records.run(id=new_id(), workflow_id="gone"))
     replayed = await call(client, "POST", f"/runs/{run['id']}/replay", 202, json={"inputs": {"b": 3}})
     (event,) = stand_ins.sent.events()
     expected = workflow_run_id(event["dedup_key"], event["received_at"], workflow_id)
@@ -144,9 +134,9 @@ async def test_a_turn_is_replayed_in_a_conversation_of_its_own(
     run = records.run(workflow_id=imported["workflow_id"], inputs="{}")
     outputs = {"sys.query": "hello", "sys.files": [], "sys.conversation_id": "c", "sys.dialogue_count": 4}
     begun = records.node(workflow_run_id=run["id"], node_type="start", outputs=orjson.dumps(outputs).decode())
-    await write(clickhouse, "runs", run)
+    await write_own(clickhouse, "runs", run)
     said = records.node(workflow_run_id=run["id"], node_type="answer", index=2)
-    await write(clickhouse, "node.executions", begun, said)
+    await write_own(clickhouse, "node.executions", begun, said)
     replayed = await call(client, "POST", f"/runs/{run['id']}/replay", 202)
     (event,) = stand_ins.sent.events()
     assert orjson.loads(event["data"])["system"] == {"query": "hello"}
@@ -154,7 +144,7 @@ async def test_a_turn_is_replayed_in_a_conversation_of_its_own(
 
 
 async def test_sql_sees_the_rows_of_the_tenant(client: Client, clickhouse: ClickHouse) -> None:
-    await write(clickhouse, "runs", records.run(), {**records.run(), "owner": new_id()})
+    await write_own(clickhouse, "runs", records.run(), {**records.run(), "owner": new_id()})
     query = {"query": "SELECT count() AS runs FROM workflow_runs"}
     found = await call(client, "POST", "/sql", json=query)
     assert found == {"columns": ["runs"], "types": ["UInt64"], "rows": [[1]], "truncated": False}

@@ -10,8 +10,9 @@ from schemas.ids import new_id, workflow_run_id
 from schemas.references import document_digest, value_key
 from tests.graphs import Json, answer, code, dsl, end, graph, start
 from tests.ingress.stand_ins import Client, StandIns
-from tests.ingress.test_reading_routes import call, client, write
+from tests.ingress.test_reading_routes import call, client
 from tests.sinks import records
+from tests.sinks.records import write_own
 from transport.clickhouse import ClickHouse
 
 __all__ = ["client"]
@@ -45,9 +46,9 @@ async def failed(clickhouse: ClickHouse, workflow: Json) -> Json:
         _node(run, 2, "a", "code", outputs='{"result":"of a"}'),
         _node(run, 3, "b", "code", status="failed", error="no"),
     ]
-    await write(clickhouse, "node.executions", *nodes)
-    await write(clickhouse, "trigger.logs", log)
-    await write(clickhouse, "runs", run)
+    await write_own(clickhouse, "node.executions", *nodes)
+    await write_own(clickhouse, "trigger.logs", log)
+    await write_own(clickhouse, "runs", run)
     return run
 
 
@@ -117,7 +118,7 @@ async def test_a_run_that_the_history_knows_is_named(
         trigger_type="MANUAL",
     )  # fmt: skip
     repeated = {**log, "id": new_id(), "workflow_run_id": None, "status": "STOPPED"}
-    await write(clickhouse, "trigger.logs", log, repeated)
+    await write_own(clickhouse, "trigger.logs", log, repeated)
     told = await call(client, "POST", f"/runs/{failed['id']}/resume", 200)
     assert (told["workflow_run_id"], told["duplicate"]) == (started, True)
     assert stand_ins.sent.events() == []
@@ -156,7 +157,7 @@ async def test_what_cannot_be_resumed(
     turn = records.run(status="FAILED", type="chat", workflow_id=imported["workflow_id"])
     paused = records.run(status="PAUSED")
     early = records.run(**{**failed, "id": new_id()})
-    await write(clickhouse, "runs", turn, paused, early)
+    await write_own(clickhouse, "runs", turn, paused, early)
     resumed = {
         name: await call(client, "POST", f"/runs/{run['id']}/resume", status, json=body)
         for name, run, status, body in (

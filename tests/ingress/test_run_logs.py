@@ -1,31 +1,20 @@
 """What the nodes of a run have said, over HTTP."""
 
-from collections.abc import AsyncIterator
-
 import orjson
-import pytest
-from aiohttp.test_utils import TestClient, TestServer
 
 from schemas.ids import new_id
-from sinks.migrate import migrate
-from tests.ingress.stand_ins import Client, StandIns, assemble, new_settings
-from tests.ingress.test_reading_routes import call, write
+from tests.ingress.stand_ins import Client
+from tests.ingress.test_reading_routes import call, client
 from tests.sinks import records
-from tests.sinks.records import START_US
+from tests.sinks.records import START_US, write_own
 from transport.clickhouse import ClickHouse
 
-
-@pytest.fixture
-async def client(stand_ins: StandIns, clickhouse: ClickHouse) -> AsyncIterator[Client]:
-    """With a history."""
-    await migrate(clickhouse)
-    async with TestClient(TestServer(assemble(stand_ins, new_settings(), clickhouse))) as client:
-        yield client
+__all__ = ["client"]
 
 
 async def test_lines_come_in_order_page_by_page(client: Client, clickhouse: ClickHouse) -> None:
     run, other = records.run(), {**records.run(), "owner": new_id()}
-    await write(clickhouse, "runs", run, other)
+    await write_own(clickhouse, "runs", run, other)
     spoke = records.node(
         workflow_run_id=run["id"],
         index=2,
@@ -37,7 +26,7 @@ async def test_lines_come_in_order_page_by_page(client: Client, clickhouse: Clic
         workflow_run_id=run["id"], index=3, status="failed", error="it broke", finished_at=START_US + 30
     )
     silent = records.node(workflow_run_id=run["id"], finished_at=START_US + 10)
-    await write(clickhouse, "node.executions", failed, spoke, silent)
+    await write_own(clickhouse, "node.executions", failed, spoke, silent)
     path, lines = f"/runs/{run['id']}/logs", []
     query = "?limit=1"
     while query:

@@ -1,7 +1,6 @@
 """What a search finds, on rows that the sink has written; and how it goes through time."""
 
 import itertools
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,11 +13,9 @@ from ingress.errors import Malformed
 from ingress.history import History, SearchLimits
 from ingress.search import Span, spans
 from schemas.search import LogFilter, RunFilter, read_filter
-from schemas.topics import TOPICS
 from sinks.migrate import migrate
-from sinks.table import Table
 from tests.sinks import records
-from tests.sinks.records import CODEC, START_US, TENANT, message
+from tests.sinks.records import START_US, TENANT, write
 from transport.clickhouse import ClickHouse
 from transport.storage import Storage
 from transport.values import ValueStore
@@ -71,11 +68,6 @@ async def database(clickhouse: ClickHouse) -> ClickHouse:
 @pytest.fixture
 def history(database: ClickHouse) -> History:
     return History(database, Assembler(ValueStore(Storage(MemoryStore()))), now=lambda: START)
-
-
-async def write(database: ClickHouse, topic: str, *rows: Mapping[str, Any]) -> None:
-    values = [CODEC.encode(TOPICS[topic].schema or "", row) for row in rows]
-    assert await Table(topic, database, CODEC).write([message(topic, value) for value in values]) == []
 
 
 async def found(history: History, *given: tuple[str, str]) -> set[str]:

@@ -10,12 +10,10 @@ import pytest
 
 from ingress.errors import Malformed
 from ingress.sql import Sql, SqlLimits
-from schemas.topics import TOPICS
 from sinks.migrate import migrate, migrations
 from sinks.rollups import Rollups
-from sinks.table import Table
 from tests.sinks import records
-from tests.sinks.records import CODEC, TENANT, message
+from tests.sinks.records import TENANT, write
 from transport.clickhouse import ClickHouse
 
 OTHERS = "it's \\ another"
@@ -25,8 +23,7 @@ OTHERS = "it's \\ another"
 async def sql(clickhouse: ClickHouse) -> Sql:
     await migrate(clickhouse)
     rows = [records.run(status="SUCCEEDED"), records.run(status="FAILED"), records.run(tenant_id=OTHERS)]
-    values = [CODEC.encode(TOPICS["runs"].schema or "", row) for row in rows]
-    await Table("runs", clickhouse, CODEC).write([message("runs", value) for value in values])
+    await write(clickhouse, "runs", *rows)
     return Sql(clickhouse, SqlLimits(rows=50, seconds=60))
 
 
@@ -67,8 +64,7 @@ def test_queries_have_the_settings_that_the_views_have() -> None:
 
 async def test_a_filter_by_app_is_applied_before_all_is_read(clickhouse: ClickHouse) -> None:
     await migrate(clickhouse)
-    log = CODEC.encode(TOPICS["trigger.logs"].schema or "", records.trigger_log())
-    await Table("trigger.logs", clickhouse, CODEC).write([message("trigger.logs", log)])
+    await write(clickhouse, "trigger.logs", records.trigger_log())
     plan = await clickhouse.explain(
         "EXPLAIN actions = 1 SELECT * FROM workflow_trigger_logs WHERE app_id = 'x'", SqlLimits().settings()
     )

@@ -7,9 +7,9 @@ import orjson
 from schemas.ids import new_id
 from schemas.models import WorkflowTriggerLog
 from tests.ingress.stand_ins import GRAPH, Client, StandIns
-from tests.ingress.test_reading_routes import call, client, write
+from tests.ingress.test_reading_routes import call, client
 from tests.sinks import records
-from tests.sinks.records import START_US
+from tests.sinks.records import START_US, write_own
 from transport.clickhouse import ClickHouse
 
 __all__ = ["client"]
@@ -24,7 +24,7 @@ async def published(client: Client, graph: Json = GRAPH) -> str:
 
 async def test_a_log_is_shown_with_how_long_it_waited(client: Client, clickhouse: ClickHouse) -> None:
     log = records.trigger_log(triggered_at=START_US + 250_000)
-    await write(clickhouse, "trigger.logs", log)
+    await write_own(clickhouse, "trigger.logs", log)
     shown = await call(client, "GET", f"/trigger-logs/{log['id']}")
     assert shown["queue_latency"] == 0.25
     again = WorkflowTriggerLog.from_dict(shown)
@@ -37,7 +37,7 @@ async def test_an_event_is_told_again_with_a_link_to_its_log(
 ) -> None:
     workflow_id = await published(client)
     log = records.trigger_log(workflow_id=workflow_id, inputs='{"a":1,"b":2}', status="FAILED")
-    await write(clickhouse, "trigger.logs", log)
+    await write_own(clickhouse, "trigger.logs", log)
     started = await call(
         client, "POST", f"/trigger-logs/{log['id']}/reinvoke", 202, json={"inputs": {"b": 3}}
     )
@@ -56,7 +56,7 @@ async def test_it_enters_by_the_node_that_it_entered_by(
 ) -> None:
     workflow_id = await published(client)
     log = records.trigger_log(workflow_id=workflow_id, root_node_id="hook", inputs='{"body":{"n":1}}')
-    await write(clickhouse, "trigger.logs", log)
+    await write_own(clickhouse, "trigger.logs", log)
     await call(client, "POST", f"/trigger-logs/{log['id']}/reinvoke", 202)
     [event] = stand_ins.sent.events()
     assert orjson.loads(event["data"])["metadata"]["root_node_id"] == "hook"
@@ -64,6 +64,6 @@ async def test_it_enters_by_the_node_that_it_entered_by(
 
 async def test_what_was_for_no_workflow_is_not_told_again(client: Client, clickhouse: ClickHouse) -> None:
     log = records.trigger_log(workflow_id=None)
-    await write(clickhouse, "trigger.logs", log)
+    await write_own(clickhouse, "trigger.logs", log)
     problem = await call(client, "POST", f"/trigger-logs/{log['id']}/reinvoke", 409)
     assert "no workflow" in problem["detail"]

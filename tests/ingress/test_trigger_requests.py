@@ -10,9 +10,9 @@ from schemas.ids import new_id
 from sinks.migrate import migrate
 from streams.route import Arrival, find_routes, trigger_log
 from tests.ingress.stand_ins import AUTHORIZED, GRAPH, Client, StandIns, assemble, new_settings
-from tests.ingress.test_reading_routes import Json, call, write
+from tests.ingress.test_reading_routes import Json, call
 from tests.sinks import records
-from tests.sinks.records import START_US
+from tests.sinks.records import START_US, write_own
 from transport.clickhouse import ClickHouse
 
 
@@ -34,7 +34,7 @@ async def routed(stand_ins: StandIns, clickhouse: ClickHouse) -> None:
         arrival = Arrival(event, orjson.loads(event["data"]), "trigger.events/0/0")
         logs = [trigger_log(arrival, route, START_US)
                 for route in find_routes(arrival, stand_ins.configured.definitions)]  # fmt: skip
-        await write(clickhouse, "trigger.logs", *logs)
+        await write_own(clickhouse, "trigger.logs", *logs)
 
 
 async def test_requests_to_a_trigger_of_a_draft_or_a_paused_one_are_shown(
@@ -72,7 +72,7 @@ async def test_only_its_own_and_page_by_page(client: Client, clickhouse: ClickHo
         )
         for n, one in enumerate((trigger["id"], "another", trigger["id"]))
     ]
-    await write(clickhouse, "trigger.logs", *rows)
+    await write_own(clickhouse, "trigger.logs", *rows)
     path = f"/triggers/{trigger['id']}/requests?limit=1"
     first = await call(client, "GET", path)
     assert [row["event_id"] for row in first["data"]] == [rows[2]["event_id"]]

@@ -1,12 +1,17 @@
 """Records of one run as the engine would write them, and Kafka messages around them."""
 
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 from confluent_kafka import Message
 
 from schemas.codec import SingleObjectCodec
+from schemas.models import DEFAULT_TENANT
+from schemas.topics import TOPICS
+from sinks.table import Table
+from transport.clickhouse import ClickHouse
 
 CODEC = SingleObjectCodec()
 TENANT = str(uuid.UUID(int=1))
@@ -131,3 +136,16 @@ def workflow(graph: Any, version: str = "draft") -> bytes:
 def message(topic: str, value: bytes | None, offset: int = 0, partition: int = 0) -> Message:
     """As a consumer gets it."""
     return Message(topic=topic, partition=partition, offset=offset, key=b"key", value=value, headers=[])
+
+
+async def write(clickhouse: ClickHouse, topic: str, *rows: Mapping[str, Any]) -> None:
+    """As the sink writes them, in one batch."""
+    values = [CODEC.encode(TOPICS[topic].schema or "", row) for row in rows]
+    batch = [message(topic, value, offset) for offset, value in enumerate(values)]
+    assert await Table(topic, clickhouse, CODEC).write(batch) == []
+
+
+async def write_own(clickhouse: ClickHouse, topic: str, *rows: Mapping[str, Any]) -> None:
+    """Likewise, as rows of the tenant that an ingress for tests asks for, or of their `owner`."""
+    owned = [{**row, "tenant_id": row.get("owner", DEFAULT_TENANT)} for row in rows]
+    await write(clickhouse, topic, *owned)

@@ -10,7 +10,7 @@ from schemas.topics import TOPICS
 from sinks.migrate import migrate
 from sinks.table import TABLES, Table
 from tests.sinks import records
-from tests.sinks.records import CODEC, START_US, message
+from tests.sinks.records import CODEC, START_US, message, write
 from transport.clickhouse import ClickHouse
 from transport.errors import StatementRefused
 
@@ -24,10 +24,6 @@ async def database(clickhouse: ClickHouse) -> ClickHouse:
 def messages(topic: str, rows: Sequence[Mapping[str, Any]]) -> list[Message]:
     schema = TOPICS[topic].schema or ""
     return [message(topic, CODEC.encode(schema, row), offset) for offset, row in enumerate(rows)]
-
-
-async def write(database: ClickHouse, topic: str, *rows: Mapping[str, Any]) -> None:
-    assert await Table(topic, database, CODEC).write(messages(topic, rows)) == []
 
 
 async def test_a_view_shows_the_latest_state_in_whatever_order_it_comes(database: ClickHouse) -> None:

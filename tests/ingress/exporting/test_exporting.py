@@ -2,13 +2,12 @@
 
 import csv
 import io
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
 from pyarrow import parquet
 
 from ingress.exporting import pages
@@ -19,29 +18,17 @@ from ingress.exporting.routes import _slots
 from ingress.history import SearchLimits
 from schemas.models import DEFAULT_TENANT
 from schemas.search import RunFilter
-from schemas.topics import TOPICS
 from sinks.migrate import migrate
-from sinks.table import Table
-from tests.ingress.stand_ins import AUTHORIZED, Client, StandIns, assemble, new_settings
+from tests.ingress.stand_ins import AUTHORIZED, Client
+from tests.ingress.test_reading_routes import client
 from tests.sinks import records
-from tests.sinks.records import CODEC, START_US, message
+from tests.sinks.records import START_US, write_own
 from transport.clickhouse import ClickHouse
+
+__all__ = ["client"]
 
 DAY_US = 86_400_000_000
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
-
-
-@pytest.fixture
-async def client(stand_ins: StandIns, clickhouse: ClickHouse) -> AsyncIterator[Client]:
-    await migrate(clickhouse)
-    async with TestClient(TestServer(assemble(stand_ins, new_settings(), clickhouse))) as client:
-        yield client
-
-
-async def write(clickhouse: ClickHouse, topic: str, *rows: Mapping[str, Any]) -> None:
-    owned = [{**row, "tenant_id": row.get("owner", DEFAULT_TENANT)} for row in rows]
-    values = [CODEC.encode(TOPICS[topic].schema or "", row) for row in owned]
-    assert await Table(topic, clickhouse, CODEC).write([message(topic, value) for value in values]) == []
 
 
 async def export(client: Client, query: str, path: str = "runs") -> tuple[Mapping[str, str], bytes]:
@@ -63,7 +50,7 @@ RUN: dict[str, Any] = {
 
 async def test_a_run_is_the_same_in_each_format(client: Client, clickhouse: ClickHouse) -> None:
     run = records.run(**RUN)
-    await write(clickhouse, "runs", run, {**records.run(), "owner": records.TENANT})
+    await write_own(clickhouse, "runs", run, {**records.run(), "owner": records.TENANT})
     headers, lines = await export(client, "format=jsonl&status=failed")
     assert headers["Content-Type"] == "application/x-ndjson"
     assert headers["Hopline-Rows"] == "1"
@@ -92,11 +79,11 @@ async def test_a_run_is_the_same_in_each_format(client: Client, clickhouse: Clic
 
 async def test_what_belongs_to_the_runs(client: Client, clickhouse: ClickHouse) -> None:
     failed, other = records.run(status="FAILED"), records.run()
-    await write(clickhouse, "runs", failed, other)
+    await write_own(clickhouse, "runs", failed, other)
     for run in (failed, other):
         nodes = [records.node(workflow_run_id=run["id"], index=index) for index in (1, 2)]
-        await write(clickhouse, "node.executions", *nodes)
-        await write(clickhouse, "trigger.logs", records.trigger_log(workflow_run_id=run["id"]))
+        await write_own(clickhouse, "node.executions", *nodes)
+        await write_own(clickhouse, "trigger.logs", records.trigger_log(workflow_run_id=run["id"]))
     _, nodes_of = await export(client, "format=jsonl&status=FAILED&what=nodes")
     assert {orjson.loads(line)["workflow_run_id"] for line in nodes_of.splitlines()} == {failed["id"]}
     assert len(nodes_of.splitlines()) == 2
@@ -149,7 +136,7 @@ async def test_a_broken_export_is_no_whole_file(
 ) -> None:
     """The second page cannot be read."""
     monkeypatch.setattr(pages, "_FIRST_ROWS", 1)
-    await write(clickhouse, "runs", *(records.run() for _ in range(3)))
+    await write_own(clickhouse, "runs", *(records.run() for _ in range(3)))
     real, asked = clickhouse.read, []
 
     async def fail(sql: str, parameters: Mapping[str, str], output_format: str) -> bytes:
@@ -188,9 +175,9 @@ async def test_each_row_is_there_once_however_small_pages_are(
     }
     topics = {"runs": "runs", "nodes": "node.executions", "trigger-logs": "trigger.logs"}
     for one, topic in topics.items():
-        await write(clickhouse, topic, *rows[one])
+        await write_own(clickhouse, topic, *rows[one])
     late = {**records.run(created_at=int(NOW.timestamp() * 1e6) + 1)}
-    await write(clickhouse, "runs", late)
+    await write_own(clickhouse, "runs", late)
     export = Export(clickhouse, kind, RunFilter(), DEFAULT_TENANT, now=NOW)
     outline = await export.outline()
     assert outline.rows == len(rows[kind.name])
@@ -198,7 +185,7 @@ async def test_each_row_is_there_once_however_small_pages_are(
     async for page in export.pages(outline, FORMATS["jsonl"].open(kind)):
         lines += page.content.splitlines()
         changed = [{**row, "revision": 5} for row in rows[kind.name][:3]]
-        await write(clickhouse, topics[kind.name], *changed)
+        await write_own(clickhouse, topics[kind.name], *changed)
     found = [orjson.loads(line) for line in lines]
     assert sorted(row["id"] for row in found) == sorted(row["id"] for row in rows[kind.name])
     days = [row[kind.time][:10] for row in found]
@@ -210,7 +197,7 @@ async def test_a_page_that_is_too_large_is_taken_in_smaller_ones(
 ) -> None:
     await migrate(clickhouse)
     text = orjson.dumps({"text": "x" * 1_000_000}).decode()
-    await write(clickhouse, "runs", *(records.run(inputs=text) for _ in range(20)))
+    await write_own(clickhouse, "runs", *(records.run(inputs=text) for _ in range(20)))
     limits = SearchLimits(memory_bytes=40_000_000)
     export = Export(clickhouse, RUNS, RunFilter(), DEFAULT_TENANT, now=NOW, limits=limits)
     writer = FORMATS["jsonl"].open(RUNS)

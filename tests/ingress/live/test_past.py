@@ -12,12 +12,10 @@ from ingress.live.past import Past, in_order
 from ingress.live.story import Story
 from ingress.live.wire import block
 from schemas.search import RunFilter, read_filter
-from schemas.topics import TOPICS
 from sinks.migrate import migrate
-from sinks.table import Table
 from tests.ingress.live.records import RUN, Partition
 from tests.sinks import records
-from tests.sinks.records import CODEC, START_US, TENANT, message
+from tests.sinks.records import START_US, TENANT, write
 from transport.clickhouse import ClickHouse
 
 
@@ -27,10 +25,9 @@ async def database(clickhouse: ClickHouse) -> ClickHouse:
     return clickhouse
 
 
-async def write(database: ClickHouse, changes: Iterable[Change]) -> None:
+async def write_all(database: ClickHouse, changes: Iterable[Change]) -> None:
     for change in changes:
-        value = CODEC.encode(TOPICS[change.topic].schema or "", change.record)
-        assert await Table(change.topic, database, CODEC).write([message(change.topic, value)]) == []
+        await write(database, change.topic, change.record)
 
 
 def shown(event: Event) -> Any:
@@ -46,7 +43,7 @@ async def test_a_run_of_long_ago_is_told_as_it_was(database: ClickHouse) -> None
     inner = of.node(3, attempt=2, created_at=START_US + 4, finished_at=START_US + 5, revision=2)
     ended = of.run("SUCCEEDED", 2, total_steps=3, exceptions_count=1, outputs='{"a": 1}')
     changes = [begun, answered, outer, tried, inner, ended]
-    await write(database, changes)
+    await write_all(database, changes)
     story = Story()
     events = [event for change in await Past(database).changes(RUN, TENANT) for event in story.take(change)]
     assert [f"{event.name} {event.step}" for event in events] == [
@@ -67,7 +64,7 @@ async def test_who_is_told_of_a_run_is_found_by_the_search(database: ClickHouse)
     webhook, schedule = Partition(RUN), Partition(str(uuid.UUID(int=2)))
     for of, trigger in ((webhook, "WEBHOOK"), (schedule, "SCHEDULE")):
         log = records.trigger_log(trigger_type=trigger, workflow_run_id=of.run_id)
-        await write(database, [of.run(trigger_log_id=log["id"]), Change("trigger.logs", 0, 0, log)])
+        await write_all(database, [of.run(trigger_log_id=log["id"]), Change("trigger.logs", 0, 0, log)])
     past, chosen = Past(database), read_filter(RunFilter, [("trigger_type", "webhook")])
     asked = [webhook.run_id, schedule.run_id, str(uuid.UUID(int=3))]
     assert await past.fitting(chosen, TENANT, asked) == {webhook.run_id: True, schedule.run_id: False}
