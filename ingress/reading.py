@@ -1,6 +1,6 @@
 """What the routes over the run history share: the history itself, and the parameters of a page."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypeVar
 
 from aiohttp import web
@@ -11,7 +11,7 @@ from ingress.keys import CLICKHOUSE, HISTORY, SQL
 from ingress.operation import Query
 from ingress.responses import json_answer
 from ingress.sql import Sql
-from schemas.search import MANY, NoFilter, Search, read_filter
+from schemas.search import MANY, NoFilter, Search, moment, read_filter
 from transport.clickhouse import ClickHouse
 
 DEFAULT_LIMIT = 50
@@ -77,15 +77,12 @@ def limit_of(request: web.Request) -> int:
 
 
 def time_of(request: web.Request, name: str) -> datetime | None:
-    """A time without a zone is UTC. Raises `Malformed`."""
+    """See `schemas.search.moment`. Raises `Malformed`."""
     given = request.query.get(name)
-    if given is None:
-        return None
     try:
-        at = datetime.fromisoformat(given)
+        return None if given is None else moment(given)
     except ValueError as wrong:
-        raise Malformed(f"{name} is a time like 2026-01-31T12:00:00Z, not {given!r}") from wrong
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
+        raise Malformed(f"{name} {wrong}") from wrong
 
 
 def page_answer(page: Page) -> web.Response:

@@ -7,9 +7,8 @@ from typing import Any, Literal
 from aiohttp import web
 
 from ingress.errors import Malformed
-from ingress.keys import CLICKHOUSE
 from ingress.operation import Operation, Query
-from ingress.reading import PLACE_QUERY, limit_of
+from ingress.reading import PLACE_QUERY, clickhouse, limit_of
 from ingress.responses import json_answer
 from ingress.run_commands import named_run
 from ingress.wire import Answer
@@ -67,10 +66,8 @@ async def list_lines(request: web.Request) -> web.Response:
             f" AND ({_ORDER}) > ({{at:DateTime64(6)}}, {{index:UInt32}}, {{execution:UUID}}, {{line:UInt32}})"
         )
         parameters |= _read(cursor)
-    clickhouse = request.app[CLICKHOUSE]
-    assert clickhouse is not None, "or the run would not have been found"
     sql = f"SELECT {_COLUMNS} FROM run_logs WHERE {where} ORDER BY {_ORDER} LIMIT {limit + 1}"  # noqa: S608
-    found = (await clickhouse.query(sql, parameters)).dicts()
+    found = (await clickhouse(request).query(sql, parameters)).dicts()
     more, rows = len(found) > limit, found[:limit]
     return json_answer({"data": rows, "next_cursor": _cursor(rows[-1]) if more else None})
 

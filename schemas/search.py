@@ -44,15 +44,19 @@ def _one_of(known: Sequence[str]) -> BeforeValidator:
     return BeforeValidator(check)
 
 
-def _moment(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
+def moment(value: str) -> datetime:
+    """A time in RFC 3339, as a query string has it; without a zone it is UTC. Raises `ValueError`, whose text
+    goes on from a name."""
     try:
         # In a query string a plus is a space.
         at = datetime.fromisoformat(value.replace(" ", "+") if value.count("T") else value)
     except ValueError as wrong:
         raise ValueError(f"is a time like 2026-01-31T12:00:00Z, not {value!r}") from wrong
     return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _moment(value: Any) -> Any:
+    return moment(value) if isinstance(value, str) else value
 
 
 def _conditions(value: Any) -> Any:
