@@ -51,6 +51,10 @@ async def test_a_while_that_is_none_is_refused(client: Client, query: dict[str, 
     await stats(client, 400, **query)
 
 
+async def test_an_offset_may_come_with_the_space_that_a_plus_is_in_a_query(client: Client) -> None:
+    await stats(client, since="2026-01-02T00:00:00 02:00")
+
+
 async def test_nobody_gets_them_without_a_key(client: Client) -> None:
     async with client.get("/api/v1/stats") as answer:
         assert answer.status == 401
