@@ -5,7 +5,7 @@ BIN   := $(VENV)/bin
 ARGS  ?=
 GRAPHON := .venv-graphon
 
-.PHONY: up test differential corpus graphon check dashboards format soak rolling chaos bench bench-analytics sample-sql clean help
+.PHONY: up test differential corpus graphon check dashboards format soak rolling chaos bench cpu bench-analytics sample-sql clean help
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -77,6 +77,9 @@ PEERS ?= restate
 REPS  ?= 3
 bench: $(VENV)/.installed ## side by side with the peers; PEERS=restate,dbos REPS=3
 	$(BIN)/python -m bench --peers '$(PEERS)' --reps $(REPS)
+
+cpu: $(VENV)/.installed ## the CPU of a run's hot path beside the figure that was landed last; ARGS=--check
+	$(BIN)/python -m bench.cpu $(ARGS)
 
 RUNS ?= 10000000
 bench-analytics: $(VENV)/.installed ## the analysts' queries on generated runs; RUNS= SEED=
