@@ -270,6 +270,23 @@ def quantile(metric: str, *, q: float = 0.95, by: str = "") -> str:
     return f"histogram_quantile({q:g}, sum by ({labels}) (rate({metric}_bucket[$__rate_interval])))"
 
 
+def percentiles(metric: str) -> tuple[Prom, ...]:
+    """The three that matter, of a histogram."""
+    return tuple(Prom(quantile(metric, q=level / 100), f"p{level}") for level in (50, 95, 99))
+
+
+def percentiles_over_time(table: str, state: str, where: str) -> Sql:
+    """Likewise, of a duration in the rollups. `where`: which rows of them."""
+    return Sql(
+        f"""SELECT time, p[1] AS p50, p[2] AS p95, p[3] AS p99
+            FROM (
+                SELECT time, quantilesExactWeightedMerge(0.5, 0.95, 0.99)({state}) AS p
+                FROM {table} WHERE {where} GROUP BY time
+            )
+            ORDER BY time"""  # noqa: S608
+    )
+
+
 def per_second(metric: str, by: str = "") -> str:
     """The rate of a counter over all processes."""
     return f"sum{f' by ({by})' if by else ''} (rate({metric}[$__rate_interval]))"

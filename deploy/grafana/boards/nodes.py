@@ -10,6 +10,7 @@ from deploy.grafana.panels import (
     chart,
     listing,
     per_second,
+    percentiles,
     quantile,
 )
 
@@ -31,9 +32,7 @@ _TASKS = (
     chart(
         "How long tasks take",
         "From their start to the confirmed result.",
-        Prom(quantile("hopline_task_seconds", q=0.5), "p50"),
-        Prom(quantile("hopline_task_seconds"), "p95"),
-        Prom(quantile("hopline_task_seconds", q=0.99), "p99"),
+        *percentiles("hopline_task_seconds"),
         Prom(per_second("hopline_unwanted_tasks_total", "outcome"), "{{outcome}}, a second"),
         unit="s",
         width=8,

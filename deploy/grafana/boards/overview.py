@@ -1,6 +1,6 @@
 """Is it well, and is it keeping up?"""
 
-from deploy.grafana.panels import Board, Prom, Sql, chart, figure, per_second, quantile
+from deploy.grafana.panels import Board, Prom, Sql, chart, figure, per_second, percentiles_over_time, quantile
 
 _REFUSED = 'sum(rate(hopline_ingress_refusals_total{status=~"429|503"}[$__rate_interval]))'
 _ENDED = "sum(rate(hopline_runs_total[$__rate_interval]))"
@@ -97,14 +97,7 @@ _HISTORY = (
     chart(
         "How long runs take",
         "From their start to their end.",
-        Sql(
-            """SELECT time, p[1] AS p50, p[2] AS p95, p[3] AS p99
-               FROM (
-                   SELECT time, quantilesExactWeightedMerge(0.5, 0.95, 0.99)(elapsed_state) AS p
-                   FROM run_metrics_1m WHERE ended > 0 AND $__timeFilter(time) GROUP BY time
-               )
-               ORDER BY time"""
-        ),
+        percentiles_over_time("run_metrics_1m", "elapsed_state", "ended > 0 AND $__timeFilter(time)"),
         unit="s",
     ),
 )

@@ -10,6 +10,8 @@ from deploy.grafana.panels import (
     chart,
     listing,
     per_second,
+    percentiles,
+    percentiles_over_time,
     quantile,
 )
 
@@ -17,9 +19,7 @@ _DOOR = (
     chart(
         "Time to accept an event",
         "From the producer to the acknowledgement.",
-        Prom(quantile("hopline_ingress_accept_seconds", q=0.5), "p50"),
-        Prom(quantile("hopline_ingress_accept_seconds"), "p95"),
-        Prom(quantile("hopline_ingress_accept_seconds", q=0.99), "p99"),
+        *percentiles("hopline_ingress_accept_seconds"),
         unit="s",
         width=8,
     ),
@@ -105,14 +105,8 @@ _HISTORY = (
     chart(
         "From acceptance to the start of the run",
         "How long events wait.",
-        Sql(
-            """SELECT time, p[1] AS p50, p[2] AS p95, p[3] AS p99
-                FROM (
-                    SELECT time, quantilesExactWeightedMerge(0.5, 0.95, 0.99)(queue_latency_state) AS p
-                    FROM trigger_metrics_${period} WHERE started > 0 AND $shown AND $chosen
-                    GROUP BY time
-                )
-                ORDER BY time"""
+        percentiles_over_time(
+            "trigger_metrics_${period}", "queue_latency_state", "started > 0 AND $shown AND $chosen"
         ),
         unit="s",
     ),

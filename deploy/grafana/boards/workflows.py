@@ -1,6 +1,17 @@
 """Runs, by workflow."""
 
-from deploy.grafana.panels import APP, TENANT, WORKFLOW, Board, Prom, Sql, chart, listing, per_second
+from deploy.grafana.panels import (
+    APP,
+    TENANT,
+    WORKFLOW,
+    Board,
+    Prom,
+    Sql,
+    chart,
+    listing,
+    per_second,
+    percentiles_over_time,
+)
 
 _RUNS = (
     chart(
@@ -27,28 +38,13 @@ _RUNS = (
     chart(
         "How long runs take",
         "From their start to their end, pauses included.",
-        Sql(
-            """SELECT time, p[1] AS p50, p[2] AS p95, p[3] AS p99
-                FROM (
-                    SELECT time, quantilesExactWeightedMerge(0.5, 0.95, 0.99)(elapsed_state) AS p
-                    FROM run_metrics_${period} WHERE ended > 0 AND $shown AND $chosen
-                    GROUP BY time
-                )
-                ORDER BY time"""
-        ),
+        percentiles_over_time("run_metrics_${period}", "elapsed_state", "ended > 0 AND $shown AND $chosen"),
         unit="s",
     ),
     chart(
         "How long they wait for their start",
         "From the acceptance of the event.",
-        Sql(
-            """SELECT time, p[1] AS p50, p[2] AS p95, p[3] AS p99
-                FROM (
-                    SELECT time, quantilesExactWeightedMerge(0.5, 0.95, 0.99)(queue_latency_state) AS p
-                    FROM run_metrics_${period} WHERE $shown AND $chosen GROUP BY time
-                )
-                ORDER BY time"""
-        ),
+        percentiles_over_time("run_metrics_${period}", "queue_latency_state", "$shown AND $chosen"),
         unit="s",
     ),
     chart(
