@@ -13,12 +13,12 @@ from ingress.metrics import Metrics
 from ingress.outlet import Outlet
 from schemas.codec import Codec
 from schemas.ids import dedup_key, now_us
-from schemas.traces import TRACEPARENT, Context
+from schemas.traces import TRACEPARENT, Context, child
 from transport.definitions import TRIGGERS, WORKFLOWS
 from transport.errors import SendFailed
 from transport.feed import DefinitionsFeed
 from transport.producer import MAX_MESSAGE_BYTES, Send
-from transport.telemetry.sampling import Sampler, of_event, under_event
+from transport.telemetry.sampling import Sampler, of_event
 
 _TOPIC, _SCHEMA = "trigger.events", "TriggerEvent"
 _ENVELOPE_BYTES = 64 * 1024
@@ -104,7 +104,7 @@ class Door:
         first = self._recently.first(key, arrival.received_at)
         sent = self._sampler.sent(given) if (given := headers.get(TRACEPARENT)) else None
         value = self._encode(arrival, key, sent)
-        send = Send(_TOPIC, key.encode(), value, self._message_headers(arrival, headers, sent))
+        send = Send(_TOPIC, key.encode(), value, _message_headers(arrival, headers, sent))
         await self._send(send)
         if first is None:
             self._recently.remember(key, arrival.received_at, arrival.window_ms)
@@ -158,22 +158,22 @@ class Door:
             )
         return value
 
-    @staticmethod
-    def _message_headers(
-        arrival: Arrival, request: Mapping[str, str], sent: Context | None
-    ) -> tuple[tuple[str, bytes], ...]:
-        """CloudEvents attributes (Kafka protocol binding, binary mode), and the W3C trace context that was
-        sent, with the span of the event in it. Where none was, it follows from the event."""
-        headers = [
-            ("ce_specversion", b"1.0"),
-            ("ce_id", arrival.trigger_id.encode()),
-            ("ce_source", arrival.source.encode()),
-            ("ce_type", arrival.event_type.encode()),
-            ("ce_time", arrival.time.encode()),
-            ("content-type", b"application/vnd.apache.avro"),
-        ]
-        if sent is not None:
-            headers.append((TRACEPARENT, under_event(sent, arrival.event_id, sent.sampled).encode()))
-            if state := request.get("tracestate"):
-                headers.append(("tracestate", state.encode("utf-8", "replace")))
-        return tuple(headers)
+
+def _message_headers(
+    arrival: Arrival, request: Mapping[str, str], sent: Context | None
+) -> tuple[tuple[str, bytes], ...]:
+    """CloudEvents attributes (Kafka protocol binding, binary mode), and the W3C trace context that was
+    sent, with the span of the event in it. Where none was, it follows from the event."""
+    headers = [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", arrival.trigger_id.encode()),
+        ("ce_source", arrival.source.encode()),
+        ("ce_type", arrival.event_type.encode()),
+        ("ce_time", arrival.time.encode()),
+        ("content-type", b"application/vnd.apache.avro"),
+    ]
+    if sent is not None:
+        headers.append((TRACEPARENT, child(sent.traceparent, arrival.event_id).encode()))
+        if state := request.get("tracestate"):
+            headers.append(("tracestate", state.encode("utf-8", "replace")))
+    return tuple(headers)

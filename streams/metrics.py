@@ -124,8 +124,8 @@ class ScheduleMetrics:
         """A time has fired, was missed, or was left out since the run before went on."""
         self._firings.add(outcome)
 
-    def fired(self, late_s: float) -> None:
-        """The earliest time of a schedule that has just fired was that long ago."""
+    def late(self, late_s: float) -> None:
+        """A schedule has just fired, whose earliest time was that long ago."""
         self._late_seconds.observe(late_s)
 
 

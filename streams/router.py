@@ -9,6 +9,7 @@ from schemas.codec import Codec
 from schemas.codec import Record as AvroRecord
 from schemas.ids import workflow_run_id
 from schemas.models import Workflow
+from schemas.traces import TRACEPARENT, child, root
 from schemas.triggers.schedule import ScheduleConfig
 from streams.conversations import start_in_conversation
 from streams.dedup import Lag, Seen, before, first_seen, postponed, replaced, row_due
@@ -33,7 +34,7 @@ from streams.shell.stage import Decision, Kept, NotYet, Record, Stage
 from transport.definitions import TRIGGERS, WORKFLOWS
 from transport.feed import DefinitionsFeed
 from transport.producer import Send
-from transport.telemetry.sampling import Sampler, of_event, under_event
+from transport.telemetry.sampling import Sampler, of_event
 
 RunWhole = Callable[[Workflow, AvroRecord, float, Headers], Decision | None]
 """Workflow, start command, unix time and headers to all that comes of a run which needs no further hop."""
@@ -125,7 +126,7 @@ class Router:
         return None
 
     def _send(self, arrival: Arrival, route: Route, record: Record, now: float, decision: Decision) -> None:
-        headers, now_us = tuple(h for h in record.headers if h[0] == "traceparent"), int(now * 1e6)
+        headers, now_us = tuple(h for h in record.headers if h[0] == TRACEPARENT), int(now * 1e6)
         log = trigger_log(arrival, route, now_us)
         log["traceparent"] = self._traceparent(headers, arrival.event)
         owner = Owner(log["tenant_id"], log["workflow_run_id"] or log["id"])
@@ -161,7 +162,7 @@ class Router:
         sampled = self._sampler.begins(event_id)
         if event["published_at"] is None:
             return of_event(None, event_id, sampled)
-        return under_event(None, event_id, sampled)
+        return child(root(event_id, sampled), event_id)
 
     def _told(self, log: AvroRecord, headers: Headers) -> Send:
         value = self._codec.encode("WorkflowTriggerLog", log)

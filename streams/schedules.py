@@ -62,7 +62,7 @@ class Schedules:
         times = [one.at_us for one in fired.firings if one.refusal is None and not one.backfill_id]
         if times:
             trigger, config = fired.row.trigger, fired.row.config
-            self._metrics.fired(now - (min(times) + jitter_us(trigger.id, config)) / 1e6)
+            self._metrics.late(now - (min(times) + jitter_us(trigger.id, config)) / 1e6)
         return self._decision(fired, now)
 
     def _decision(self, fired: Fired, now: float) -> Decision:

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from schemas.models import WorkflowType
-from schemas.traces import child, root, span_id, trace_id
+from schemas.traces import child, root
 from streams.engine.commands import NodeResult
 from streams.engine.definition import Definition, NodePlan
 from streams.engine.effects import Record
@@ -42,10 +42,7 @@ def as_json(value: Any) -> str:
 def trace_of(state: RunState) -> str:
     """`traceparent` of the run, which has not ended: what its span is under."""
     if log := state.trigger_log:
-        given, event_id = log.get("traceparent"), log.get("event_id")
-        if given:
-            return child(given, log["id"])
-        return f"00-{trace_id(event_id or log['id'])}-{span_id(log['id'])}-01"
+        return child(log.get("traceparent") or root(log.get("event_id") or log["id"]), log["id"])
     caller = state.caller
     return (caller and caller.get("traceparent")) or root(state.run_id)
 

@@ -1,6 +1,6 @@
 """Which traces are kept: decided where they begin, and told by the flag of `traceparent` from there on."""
 
-from schemas.traces import NO_SPAN, Context, context_of, span_id, trace_id
+from schemas.traces import Context, context_of, root, trace_id
 from transport.telemetry.settings import SamplerName
 
 _RANDOM_DIGITS = 14
@@ -39,11 +39,4 @@ def of_event(sent: Context | None, event_id: str, sampled: bool) -> str | None:
     """`traceparent` of an event's record: what it is under; None where it begins a trace that is kept."""
     if sent is not None:
         return sent.traceparent
-    return None if sampled else Context(trace_id(event_id), NO_SPAN, False).traceparent
-
-
-def under_event(sent: Context | None, event_id: str, sampled: bool) -> str:
-    """`traceparent` for what comes of an event that has a span."""
-    if sent is not None:
-        return Context(sent.trace_id, span_id(event_id), sent.sampled).traceparent
-    return f"00-{trace_id(event_id)}-{span_id(event_id)}-{'01' if sampled else '00'}"
+    return None if sampled else root(event_id, sampled=False)

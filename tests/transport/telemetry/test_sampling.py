@@ -3,8 +3,8 @@
 import pytest
 
 from schemas.ids import new_id
-from schemas.traces import context_of, span_id, trace_id
-from transport.telemetry.sampling import Sampler, of_event, under_event
+from schemas.traces import context_of, trace_id
+from transport.telemetry.sampling import Sampler, of_event
 from transport.telemetry.settings import SamplerName, SamplingSettings
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -58,8 +58,6 @@ def test_what_a_record_says_of_the_trace() -> None:
     assert of_event(sent, event, True) == KEPT
     assert of_event(None, event, True) is None
     assert of_event(None, event, False) == f"00-{trace_id(event)}-{'0' * 16}-00"
-    assert under_event(sent, event, True) == f"00-{TRACE}-{span_id(event)}-01"
-    assert under_event(None, event, False) == f"00-{trace_id(event)}-{span_id(event)}-00"
 
 
 def test_the_names_are_those_of_opentelemetry(monkeypatch: pytest.MonkeyPatch) -> None:
