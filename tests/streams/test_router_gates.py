@@ -8,16 +8,10 @@ import pytest
 from schemas.ids import gate_key
 from schemas.models import AppTrigger, FlowControl, RateLimit, Throttle
 from streams.shell.stage import Decision
-from tests.streams.test_router import CODEC, NOW_US, Bench
+from tests.streams.test_router import CODEC, NOW_US, Bench, bench
 from transport.definitions import FLOW_CONTROLS, TRIGGERS
 
-
-@pytest.fixture
-def bench() -> Bench:
-    made = Bench()
-    made.feed.workflow("2026-01-01 00:00:00.000000")
-    made.feed.trigger()
-    return made
+__all__ = ["bench"]
 
 
 def control(bench: Bench, **given: Any) -> None:

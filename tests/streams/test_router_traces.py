@@ -3,26 +3,18 @@
 from dataclasses import replace
 from typing import Any, cast
 
-import pytest
-
 from schemas.ids import new_id
 from schemas.traces import span_id, trace_id
 from streams.offload import Offload
 from streams.router import Router
-from tests.streams.test_router import CODEC, NOW_US, Bench, told_by_command
+from tests.streams.test_router import CODEC, NOW_US, Bench, bench, told_by_command
 from transport.feed import DefinitionsFeed
 from transport.telemetry.sampling import Sampler
 
+__all__ = ["bench"]
+
 SENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"
 EVENT = new_id()
-
-
-@pytest.fixture
-def bench() -> Bench:
-    made = Bench()
-    made.feed.workflow("2026-01-01 00:00:00.000000")
-    made.feed.trigger()
-    return made
 
 
 def routed(bench: Bench, header: str | None, **changes: Any) -> tuple[str | None, str | None]:
