@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 
 from aiohttp import web
 
@@ -143,8 +144,14 @@ def new_app(settings: IngressSettings, storage: Storage, clickhouse: ClickHouse 
     app[VALUES] = ValueStore(storage)
     if clickhouse is not None:
         app[HISTORY], app[SQL] = History(clickhouse, Assembler(app[VALUES])), Sql(clickhouse)
-    add_routes(app, OPERATIONS)
     app.cleanup_ctx.extend((_egress, _measured))
+    if settings.otlp.sends_traces:
+        # Its libraries take memory that nobody else should have to give.
+        tracing = import_module("ingress.tracing")
+        app.cleanup_ctx.append(tracing.tracing)
+        add_routes(app, OPERATIONS, tracing.traced)
+    else:
+        add_routes(app, OPERATIONS)
     return app
 
 

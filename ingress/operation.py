@@ -1,6 +1,6 @@
 """One route of the HTTP interface, declared once: the router and the OpenAPI document are made from it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,6 +18,8 @@ ANY_METHOD = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 
 EVENTS = "events"
 """The tag of doors for events."""
+
+_API = "/api/v1/"
 
 
 @dataclass(frozen=True)
@@ -62,10 +64,19 @@ class Operation:
         return self.permission or ("read" if self.method == "GET" else "admin")
 
 
-def add_routes(app: web.Application, operations: Iterable[Operation]) -> None:
-    """Adds the routes; those that are not public find out first who is calling."""
+def add_routes(
+    app: web.Application,
+    operations: Iterable[Operation],
+    traced: Callable[[str, Handler], Handler] | None = None,
+) -> None:
+    """Adds the routes; those that are not public find out first who is calling.
+
+    `traced` is put around those of the API, given the route and the handler. None: nothing is.
+    """
     for operation in operations:
         handler = operation.handler if operation.public else _authenticated(operation)
+        if traced is not None and operation.tag != EVENTS and operation.path.startswith(_API):
+            handler = traced(operation.path, handler)
         app.router.add_route(operation.method, operation.path, handler)
 
 

@@ -8,7 +8,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from schemas.models.connection import GITHUB_API, SLACK_API
 from schemas.secrets import MIN_KEY_BYTES
-from transport.telemetry.settings import SamplingSettings
+from transport.telemetry.settings import OtlpSettings, SamplingSettings
 
 MIB = 1024 * 1024
 
@@ -58,6 +58,9 @@ class IngressSettings(BaseSettings):
 
     sampling: SamplingSettings = Field(default_factory=SamplingSettings)
     """Which traces are kept."""
+
+    otlp: OtlpSettings = Field(default_factory=OtlpSettings)
+    """Who is told of API requests."""
 
     max_body_bytes: Annotated[int, Field(ge=1024, le=10 * MIB)] = 10 * MIB
     """Of any request. At most 10 MiB, since the event has to fit into a message of 16 MiB."""

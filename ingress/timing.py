@@ -25,7 +25,7 @@ def timed(tag: str, handler: Handler) -> Handler:
         try:
             answer = await handler(request)
         except Exception as raised:
-            metrics.answered(tag, _status(raised), perf_counter() - began)
+            metrics.answered(tag, status_of(raised), perf_counter() - began)
             raise
         seconds = perf_counter() - began if isinstance(answer, web.Response) else None
         metrics.answered(tag, answer.status, seconds)
@@ -34,7 +34,7 @@ def timed(tag: str, handler: Handler) -> Handler:
     return time
 
 
-def _status(raised: Exception) -> int:
+def status_of(raised: Exception) -> int:
     """Of the answer that `ingress.errors.problems` makes of it."""
     match raised:
         case Problem() | web.HTTPException():
