@@ -2,23 +2,24 @@
 
 import argparse
 import sys
-import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from bench import report
+from bench import plot, report
 from bench.interrupt import EXIT_CODE, Interrupted, run
 from bench.measure import Plan, Repetition, repeat_once
 from bench.peers.peer import Peer, PeerUnavailable
 from bench.peers.registry import PEERS
 from bench.program import StartFailed
+from bench.progress import say
 from cli.errors import CommandFailed
 
 _HERE = Path(__file__).parent
 _INSTALLED = _HERE / ".peers"
 RESULTS = _HERE / "results" / "latest.json"
-_BEGAN = time.monotonic()
+_PLOT = "side-by-side"
+_TITLE = "The job side by side, at full load"
 
 
 def main() -> int:
@@ -57,11 +58,11 @@ def _installed(names: Sequence[str]) -> tuple[list[Peer], dict[str, str]]:
         home.mkdir(parents=True, exist_ok=True)
         peer = PEERS[name]()
         try:
-            peer.setup(home, partial(_say, name))
+            peer.setup(home, partial(say, name))
             peers.append(peer)
         except PeerUnavailable as missing:
             skipped[name] = str(missing)
-            _say(name, f"is left out: {missing}")
+            say(name, f"is left out: {missing}")
     return peers, skipped
 
 
@@ -71,32 +72,29 @@ async def _measure(peers: Sequence[Peer], skipped: dict[str, str], reps: int, pl
     # Repetition by repetition rather than peer by peer: what else the machine does then hits all alike.
     for number in range(1, reps + 1):
         for peer in peers:
-            say = partial(_say, f"{number}/{reps} {peer.name}")
+            tell = partial(say, f"{number}/{reps} {peer.name}")
             try:
-                figures = await repeat_once(peer, _INSTALLED / peer.name / "data", plan, say)
+                figures = await repeat_once(peer, _INSTALLED / peer.name / "data", plan, tell)
             except (StartFailed, CommandFailed, OSError) as failure:
                 failed.add(peer.name)
-                say(f"failed: {failure}")
+                tell(f"failed: {failure}")
                 continue
             measured[peer.name].append(figures)
-            say(f"{figures.runs_per_s:,.0f} runs/s, {figures.cpu_ms_per_run:.2f} ms CPU per run")
+            tell(f"{figures.runs_per_s:,.0f} runs/s, {figures.cpu_ms_per_run:.2f} ms CPU per run")
     done = {name: repetitions for name, repetitions in measured.items() if repetitions}
     if not done:
         return 1
     document = report.write(RESULTS, done, skipped, plan)
     print(report.table(document, list(done)))
+    plot.save(_PLOT, _TITLE, report.panels(document, list(done)))
     return _verdict(done, failed)
 
 
 def _verdict(done: dict[str, list[Repetition]], failed: set[str]) -> int:
     spoilt = {name for name, reps in done.items() if any(rep.unfinished or rep.refusals for rep in reps)}
     for name in sorted(spoilt):
-        _say(name, "has refused orders, or not finished all that it accepted: see the results file")
+        say(name, "has refused orders, or not finished all that it accepted: see the results file")
     return 1 if spoilt or failed else 0
-
-
-def _say(subject: str, line: str) -> None:
-    print(f"{time.monotonic() - _BEGAN:6.1f} s  {subject}: {line}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ import asyncio
 import shutil
 import time
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -64,33 +66,53 @@ class Repetition:
 
 
 @dataclass(frozen=True, slots=True)
-class _Phase:
+class Phase:
+    """What came of one batch of orders, once the wait for the ends of all that were accepted is over."""
+
+    batch: str
     posted: Posted
     finished_at: dict[str, float]
+    """Order id -> unix seconds at which the end of its run was recorded."""
     used: Usage
+    """Of all server processes."""
 
     @property
     def unfinished(self) -> int:
+        """Accepted, but not ended in time."""
         return len(self.posted.ack_ms.keys() - self.finished_at.keys())
 
+    @property
+    def runs_per_s(self) -> float:
+        """Runs that ended, by the time from the first post to the last recorded end."""
+        span_s = max(self.finished_at.values(), default=0.0) - self.posted.began_at
+        return len(self.finished_at) / span_s if self.finished_at else 0.0
+
     def e2e_ms(self) -> list[float]:
+        """From sending an order to the recorded end of its run."""
         sent_at = self.posted.sent_at
         return [(at - sent_at[order]) * 1000 for order, at in self.finished_at.items() if order in sent_at]
 
 
 async def repeat_once(peer: Peer, data: Path, plan: Plan, say: Say) -> Repetition:
     """Measures one peer on `data`, which is emptied first. Leaves no process behind, also when cancelled."""
+    async with started(peer, data, say), PeakMemory(lambda: peer.roots) as memory:
+        full = await at_full_load(peer, plan, say)
+        await asyncio.sleep(_PAUSE_S)
+        calm = await at_rate(peer, plan, plan.calm_per_s, plan.calm_orders, say)
+    return _figures(full, calm, memory.mb)
+
+
+@asynccontextmanager
+async def started(peer: Peer, data: Path, say: Say) -> AsyncIterator[None]:
+    """The peer serves, on `data`, which is emptied first. Raises `StartFailed`.
+
+    Leaves no process behind, also when cancelled.
+    """
     await asyncio.to_thread(_empty, data)
     try:
         say("starting")
         await peer.start(data)
-        async with PeakMemory(lambda: peer.roots) as memory:
-            warming, loading = partial(_prefixed, say, "warming up"), partial(_prefixed, say, "full load")
-            await _full_load(peer, plan, plan.warm_up_s, plan.warm_up_orders, warming)
-            full = await _full_load(peer, plan, plan.full_load_s, plan.full_load_orders, loading)
-            await asyncio.sleep(_PAUSE_S)
-            calm = await _calm(peer, plan, partial(_prefixed, say, f"{plan.calm_per_s:g} requests/s"))
-        return _figures(full, calm, memory.mb)
+        yield
     finally:
         await peer.stop()
 
@@ -100,7 +122,23 @@ def _empty(directory: Path) -> None:
     directory.mkdir(parents=True)
 
 
-async def _full_load(peer: Peer, plan: Plan, seconds: float, most: int, say: Say) -> _Phase:
+async def at_full_load(peer: Peer, plan: Plan, say: Say) -> Phase:
+    """As fast as orders are answered, after a warm-up in which it is the same."""
+    await _pushed(peer, plan, plan.warm_up_s, plan.warm_up_orders, partial(_prefixed, say, "warming up"))
+    return await _pushed(
+        peer, plan, plan.full_load_s, plan.full_load_orders, partial(_prefixed, say, "full load")
+    )
+
+
+async def at_rate(peer: Peer, plan: Plan, per_s: float, count: int, say: Say) -> Phase:
+    """So many orders, evenly, whether or not the last one has been answered."""
+    telling = partial(_prefixed, say, f"{per_s:g} requests/s")
+    batch, before, base = batch_name(peer.name), usage(peer.roots), await peer.finished()
+    posted = await open_loop(peer.endpoint, orders(batch), per_s=per_s, count=count, on_progress=telling)
+    return await _drained(peer, batch, posted, (before, base), plan, telling)
+
+
+async def _pushed(peer: Peer, plan: Plan, seconds: float, most: int, say: Say) -> Phase:
     batch, before, base = batch_name(peer.name), usage(peer.roots), await peer.finished()
     source = islice(orders(batch), most)
     posted = await closed_loop(
@@ -109,17 +147,9 @@ async def _full_load(peer: Peer, plan: Plan, seconds: float, most: int, say: Say
     return await _drained(peer, batch, posted, (before, base), plan, say)
 
 
-async def _calm(peer: Peer, plan: Plan, say: Say) -> _Phase:
-    batch, before, base = batch_name(peer.name), usage(peer.roots), await peer.finished()
-    posted = await open_loop(
-        peer.endpoint, orders(batch), per_s=plan.calm_per_s, count=plan.calm_orders, on_progress=say
-    )
-    return await _drained(peer, batch, posted, (before, base), plan, say)
-
-
 async def _drained(
     peer: Peer, batch: str, posted: Posted, before: tuple[Usage, int], plan: Plan, say: Say
-) -> _Phase:
+) -> Phase:
     """Waits, for a bounded time, until everything accepted has ended."""
     deadline = time.monotonic() + plan.drain_timeout_s
     used_before, base = before
@@ -127,16 +157,15 @@ async def _drained(
         say(f"{done:,} of {len(posted.ack_ms):,} finished")
         await asyncio.sleep(_POLL_S)
     used = usage(peer.roots) - used_before
-    return _Phase(posted, await peer.finish_times(batch), used)
+    return Phase(batch, posted, await peer.finish_times(batch), used)
 
 
-def _figures(full: _Phase, calm: _Phase, peak_pss_mb: float) -> Repetition:
+def _figures(full: Phase, calm: Phase, peak_pss_mb: float) -> Repetition:
     runs = len(full.finished_at)
-    span_s = max(full.finished_at.values(), default=0.0) - full.posted.began_at
     posting_s = max(full.posted.sent_at.values(), default=0.0) - full.posted.began_at
     e2e_ms = calm.e2e_ms()
     return Repetition(
-        runs_per_s=runs / span_s if runs else 0.0,
+        runs_per_s=full.runs_per_s,
         cpu_ms_per_run=full.used.cpu_s * 1000 / max(runs, 1),
         ack_p50_ms=percentile(list(calm.posted.ack_ms.values()), 50),
         e2e_p50_ms=percentile(e2e_ms, 50),

@@ -16,6 +16,7 @@ import orjson
 import psutil
 
 from bench.measure import Plan, Repetition
+from bench.plot import Bar, Panel
 
 # Those that the table shows, with the heading and whether more is better.
 _COLUMNS = (
@@ -47,29 +48,50 @@ def summary(repetitions: Sequence[Repetition]) -> dict[str, Any]:
 def write(
     path: Path, measured: Mapping[str, Sequence[Repetition]], skipped: Mapping[str, str], plan: Plan
 ) -> dict[str, Any]:
-    """Writes the JSON file whole or not at all, and returns what is in it."""
+    """Writes the JSON file, and returns what is in it."""
     document: dict[str, Any] = {name: summary(repetitions) for name, repetitions in measured.items()}
     document |= {"skipped": dict(skipped), "plan": asdict(plan), "machine": machine()}
+    save(path, document)
+    return document
+
+
+def save(path: Path, document: Mapping[str, Any]) -> None:
+    """As JSON: the file whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".part")
     partial.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
     partial.replace(path)
-    return document
 
 
 def table(document: Mapping[str, Any], names: Sequence[str]) -> str:
     """Markdown: the medians, with the spread of the rate, and each peer's as a multiple of the first's."""
     first = document[names[0]]
     heads = ["", *(head for _, head, _ in _COLUMNS)]
-    rows = [heads, ["---"] + ["---:"] * len(_COLUMNS)]
-    rows += [[name, *(_cell(document[name], column) for column, _, _ in _COLUMNS)] for name in names]
+    rows = [[name, *(_cell(document[name], column) for column, _, _ in _COLUMNS)] for name in names]
     for name in names[1:]:
         ratios = (_ratio(first[column], document[name][column], more) for column, _, more in _COLUMNS)
         rows.append([f"{names[0]} is better than {name} by", *ratios])
-    widths = [max(len(row[i]) for row in rows) for i in range(len(heads))]
+    return markdown(heads, rows)
+
+
+def markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table; all columns but the first are numbers."""
+    lines = [heads, ["---"] + ["---:"] * (len(heads) - 1), *rows]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(heads))]
     return "\n".join(
-        "| " + " | ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) + " |" for row in rows
+        "| " + " | ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)) + " |"
+        for line in lines
     )
+
+
+def panels(document: Mapping[str, Any], names: Sequence[str]) -> list[Panel]:
+    """What is drawn of it: the medians at full load."""
+    return [
+        Panel("runs/s", [Bar(name, [document[name]["runs_per_s"]]) for name in names]),
+        Panel(
+            "CPU ms per run, all processes", [Bar(name, [document[name]["cpu_ms_per_run"]]) for name in names]
+        ),
+    ]
 
 
 def machine() -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """Hopline as its user starts it: `hopline up`, with broker and ClickHouse engine embedded."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from bench.connection import Endpoint
 from bench.deployment import MAX_ROWS, Deployment
@@ -17,12 +18,26 @@ _READY = "Hopline is up."
 """What it prints once its samples have run: until then it asks for them, which is work of its own."""
 
 
+class Times(NamedTuple):
+    """Of one run, in unix seconds."""
+
+    accepted: float
+    """By the ingress, the event that began it."""
+    begun: float
+    finished: float
+    recorded: float
+    """When its row was inserted."""
+
+
 class Hopline:
     """A run counts once its row can be queried in ClickHouse: `recorded_at` is when the row was inserted."""
 
     name = "hopline"
 
-    def __init__(self) -> None:
+    def __init__(self, *, workers: int = 1, env: Mapping[str, str] | None = None) -> None:
+        """`env`: more settings, for all of its processes."""
+        self._workers = workers
+        self._env = env or {}
         self._program: Program | None = None
 
     def setup(self, home: Path, say: Say) -> None:
@@ -33,9 +48,9 @@ class Hopline:
         up = Path(sys.executable).with_name("hopline")
         self._program = await Program.start(
             "hopline up",
-            [up, "up", "--data-dir", data, "--port", str(port)],
+            [up, "up", "--data-dir", data, "--port", str(port), "--workers", str(self._workers)],
             log=(terminal := data / "terminal.log"),
-            env={},
+            env=self._env,
         )
 
         async def ready() -> bool:
@@ -63,12 +78,16 @@ class Hopline:
         return int(rows[0]["runs"])
 
     async def finish_times(self, batch: str) -> dict[str, float]:
-        times: dict[str, float] = {}
+        return {order: times.recorded for order, times in (await self.times(batch)).items()}
+
+    async def times(self, batch: str) -> dict[str, Times]:
+        """Order id -> when what happened; of the runs that have ended well. Raises `CommandFailed`."""
+        times: dict[str, Times] = {}
         while rows := await self._deployment.select(
-            f"SELECT {_ORDER} AS order_id, toFloat64(recorded_at) AS at {_SUCCEEDED.format(batch=batch)} "
+            f"SELECT {_ORDER} AS order_id, {_TIMES} {_SUCCEEDED.format(batch=batch)} "
             f"AND order_id > '{max(times, default='')}' ORDER BY order_id LIMIT {MAX_ROWS}"
         ):
-            times |= {row["order_id"]: row["at"] for row in rows}
+            times |= {row["order_id"]: Times(*(row[name] for name in Times._fields)) for row in rows}
         return times
 
     async def stop(self) -> None:
@@ -78,4 +97,8 @@ class Hopline:
 
 
 _ORDER = "JSONExtractString(inputs, 'order_id')"
+_TIMES = (
+    "toFloat64(event_at) AS accepted, toFloat64(created_at) AS begun, "
+    "toFloat64(finished_at) AS finished, toFloat64(recorded_at) AS recorded"
+)
 _SUCCEEDED = f"FROM workflow_runs WHERE status = 'SUCCEEDED' AND startsWith({_ORDER}, '{{batch}}-')"
