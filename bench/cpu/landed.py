@@ -15,7 +15,7 @@ FILE = Path(__file__).with_name("landed.json")
 ALL = "all"
 MOST, MOST_OF_A_PART = 1.25, 1.4
 """Times the landed figure. The same code has been from 0.94 to 1.06 of it on Python 3.11, 3.12 and 3.13,
-alone and beside processes that took both cores and their caches; a part from 0.9 to 1.1."""
+alone and beside processes that took both cores and their caches; a part from 0.92 to 1.15."""
 
 
 class OtherCalibration(Exception):

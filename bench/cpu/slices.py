@@ -1,5 +1,6 @@
 """CPU time of the parts of a run, slice by slice, each beside the calibration."""
 
+import asyncio
 import statistics
 import time
 from collections.abc import Awaitable, Mapping, Sequence
@@ -23,6 +24,8 @@ RUNS = 12
 
 _WARM_UP, _SLICES = 60, 400
 _QUARTER = RUNS // 4
+_HUNG_S = 300.0
+"""For what takes some seconds: by then something waits for what never comes."""
 _T = TypeVar("_T")
 
 
@@ -92,7 +95,10 @@ def _calibrated() -> float:
 
 
 async def measure() -> Figures:
-    """Of this code on this machine; takes some seconds. From then on, garbage is collected as in a role."""
+    """Of this code on this machine; takes some seconds. From then on, garbage is collected as in a role.
+
+    Raises `TimeoutError` when a part never comes to an end.
+    """
     definitions, codec = job.definitions(), SingleObjectCodec()
     sink = Sink(definitions, codec)
     async with (
@@ -100,10 +106,11 @@ async def measure() -> Figures:
         Worker(definitions, codec).running() as worker,
     ):
         path = HotPath(ingress, worker, sink)
-        for _ in range(_WARM_UP):
-            await path.slice()
-        collect_rarely()
-        return figures([await path.slice() for _ in range(_SLICES)])
+        async with asyncio.timeout(_HUNG_S):
+            for _ in range(_WARM_UP):
+                await path.slice()
+            collect_rarely()
+            return figures([await path.slice() for _ in range(_SLICES)])
 
 
 async def _timed(done: Awaitable[_T]) -> tuple[float, _T]:

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from bench.cpu.__main__ import compared
 from bench.cpu.calibration import work
 from bench.cpu.landed import ALL, FILE, MOST, MOST_OF_A_PART, Landed, OtherCalibration, calibration_digest
-from bench.cpu.slices import RUNS, Slice, figures
+from bench.cpu.slices import RUNS, Figures, Slice, figures
 
 RATIOS = {"ingress": 0.5, "worker": 2.0, "sink": 0.1, ALL: 2.6}
 LANDED = Landed(RATIOS, "3.13.0", calibration_digest())
@@ -38,6 +39,18 @@ def test_a_small_part_may_not_hide_in_the_whole() -> None:
 def test_a_part_that_never_landed_is_no_part_to_pass() -> None:
     with pytest.raises(KeyError, match="executor"):
         LANDED.exceeded({**RATIOS, "executor": 0.1})
+
+
+def test_a_regression_is_there_in_each_measurement(capsys: pytest.CaptureFixture[str]) -> None:
+    dear = Figures({**RATIOS, ALL: 4.0}, RATIOS)
+    assert "a run 1.54 times" in str(compared(LANDED, lambda: dear, tries=3))
+    assert capsys.readouterr().out.count("landed") == 3
+
+
+def test_what_was_somebody_elses_doing_is_measured_again(capsys: pytest.CaptureFixture[str]) -> None:
+    found = iter([Figures({**RATIOS, ALL: 4.0}, RATIOS), Figures(RATIOS, RATIOS)])
+    assert compared(LANDED, lambda: next(found), tries=3) is None
+    assert capsys.readouterr().out.count("landed") == 2
 
 
 def test_the_file_keeps_what_was_landed(tmp_path: Path) -> None:
