@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, aclosing
 from time import monotonic, time
 
 from ingress.errors import NotFound, Unavailable
-from ingress.live.changes import NODES, RUNS, Change, Places
+from ingress.live.changes import NODES, RUNS, Change, Event, Places
 from ingress.live.gathering import PATIENCE_S, Sent
 from ingress.live.listener import Ending, Listener
 from ingress.live.past import Past
@@ -136,13 +136,11 @@ class RunStream:
         return sent
 
     def _take(self, changes: Iterable[Change]) -> list[Sent]:
-        sent = []
+        sent: list[Sent] = []
         for change in changes:
             if change.record["tenant_id"] == self._tenant_id:
                 self._is_known = True
-                for event in self._story.take(change):
-                    self._told.add(event)
-                    sent.append(Sent(event, str(self._told)))
+                sent += self._sent(self._story.take(change))
         if not self._story.is_waiting:
             self._due = None
         elif self._due is None:
@@ -151,8 +149,11 @@ class RunStream:
 
     def _release(self) -> list[Sent]:
         self._due = None
+        return self._sent(self._story.release())
+
+    def _sent(self, events: Iterable[Event]) -> list[Sent]:
         sent = []
-        for event in self._story.release():
+        for event in events:
             self._told.add(event)
             sent.append(Sent(event, str(self._told)))
         return sent

@@ -5,6 +5,7 @@ end before its last. Nodes wait for the beginning, and the end waits for all nod
 again, under the same ids and revisions.
 """
 
+from collections import Counter
 from typing import NamedTuple
 
 import orjson
@@ -25,10 +26,37 @@ _START = Mark(0, STARTED)
 class _Seen(NamedTuple):
     """The latest record of one attempt at a node."""
 
-    step: int
     attempt: int
     phase: int
     failed: bool
+
+
+class _Nodes:
+    """The attempts at nodes that have been seen, counted as the record of a run counts them: a run may have
+    thousands, each of which may be the last."""
+
+    def __init__(self) -> None:
+        self.steps: set[int] = set()
+        self.phases: Counter[int] = Counter()
+        self.failures = 0
+        self._seen: dict[str, _Seen] = {}
+
+    def __getitem__(self, execution_id: str) -> _Seen:
+        return self._seen[execution_id]
+
+    def get(self, execution_id: str) -> _Seen | None:
+        """The latest of an attempt."""
+        return self._seen.get(execution_id)
+
+    def see(self, execution_id: str, step: int, now: _Seen) -> None:
+        """A later record of an attempt, or the first."""
+        if (before := self._seen.get(execution_id)) is not None:
+            self.phases[before.phase] -= 1
+            self.failures -= before.failed
+        self._seen[execution_id] = now
+        self.steps.add(step)
+        self.phases[now.phase] += 1
+        self.failures += now.failed
 
 
 class Story:
@@ -48,7 +76,7 @@ class Story:
         self._begun = self.told.mark() != (0, 0) or not is_whole
         self._early: list[Change] = []
         self._closing: Change | None = None
-        self._seen: dict[str, _Seen] = {}
+        self._nodes = _Nodes()
         self._retries: dict[int, int] = {}
 
     @property
@@ -102,13 +130,13 @@ class Story:
 
     def _take_node(self, change: Change) -> list[Event]:
         record = change.record
-        seen = self._seen.get(record["id"])
+        seen = self._nodes.get(record["id"])
         phase = _PHASES.get(record["status"], ENDED)
         if seen is not None and phase <= seen.phase:
             return []
         index = record["index"]
         attempt = self._attempt(index, record, seen)
-        self._seen[record["id"]] = _Seen(index, attempt, phase, record["status"] in _FAILURES)
+        self._nodes.see(record["id"], index, _Seen(attempt, phase, record["status"] in _FAILURES))
         if not self._begun:
             self._early.append(change)
             return []
@@ -129,7 +157,7 @@ class Story:
 
     def _tell_node(self, change: Change) -> list[Event]:
         record = change.record
-        index, attempt = record["index"], self._seen[record["id"]].attempt
+        index, attempt = record["index"], self._nodes[record["id"]].attempt
         phase = _PHASES.get(record["status"], ENDED)
         told, mark = self.told.mark(index), Mark(attempt, phase)
         events = []
@@ -157,13 +185,14 @@ class Story:
 
     def _is_complete(self, closing: Change) -> bool:
         """Whether all nodes have come that the record of the run counts."""
-        record, seen = closing.record, self._seen.values()
-        if not self._is_whole or len({one.step for one in seen}) != record["total_steps"]:
+        record, nodes = closing.record, self._nodes
+        if not self._is_whole or len(nodes.steps) != record["total_steps"]:
             return False
         if record["status"] == "PAUSED":
-            return any(one.phase == PAUSED for one in seen)
-        failures = sum(one.failed for one in seen)
-        return failures == record["exceptions_count"] and all(one.phase >= RETRIED for one in seen)
+            return nodes.phases[PAUSED] > 0
+        return (
+            nodes.failures == record["exceptions_count"] and not nodes.phases[STARTED] + nodes.phases[PAUSED]
+        )
 
     def _event(self, name: str, change: Change, index: int, mark: Mark, is_last: bool) -> Event:
         self.told.set(index, mark)
