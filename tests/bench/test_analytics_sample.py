@@ -16,6 +16,8 @@ from bench.analytics.store import fill, roll_up
 from transport.clickhouse import ClickHouse
 from transport.settings import ClickHouseSettings
 
+HISTORY = PAGE.with_name("history.md")
+
 
 @pytest.fixture(scope="module")
 def settings(clickhouse_directory: Path) -> Iterator[ClickHouseSettings]:
@@ -88,10 +90,13 @@ async def test_the_rollups_say_what_the_raw_tables_say(sample: ClickHouse) -> No
     compared = await _compared(sample)
     assert compared.different == 0
     assert compared.rows > RUNS
+    (check,) = questions(HISTORY.read_text())
+    assert (check.title, len((await answer(sample, check.query)).splitlines())) == ("What equal means", 1)
 
 
 async def test_a_figure_that_is_wrong_is_found(sample: ClickHouse) -> None:
-    """A node that has changed since, unknown to the rollups, is in a minute, an hour and a day.
+    """A node that has changed since, unknown to the rollups, is in a minute, an hour and a day. The query of
+    docs/history.md finds it as well.
 
     This test comes last, for it changes the data.
     """
@@ -102,13 +107,17 @@ async def test_a_figure_that_is_wrong_is_found(sample: ClickHouse) -> None:
     await sample.execute(
         f"INSERT INTO workflow_node_execution_changes SELECT * REPLACE ({later}) "
         "FROM workflow_node_execution_changes FINAL "
-        "WHERE node_id = 'record' AND event_at >= '2026-11-02' ORDER BY id LIMIT 1"
+        "WHERE tenant_id = 'acme' AND node_id = 'record' AND event_at >= '2026-11-02' ORDER BY id LIMIT 1"
     )
     (*_, last_week) = chunks(RUNS)
-    compared = await compare(sample, last_week)
+    (check,) = questions(HISTORY.read_text())
+    compared, seen = await compare(sample, last_week), await sample.query(check.query)
     await roll_up(sample)
     assert compared.different == 2 * 3
+    assert sorted(row["side"] for row in seen.dicts()) == [1, 2]
+    assert {row["node_id"] for row in seen.dicts()} == {"record"}
     assert (await compare(sample, last_week)).different == 0
+    assert (await sample.query(check.query)).rows == []
 
 
 async def _compared(sample: ClickHouse) -> Compared:
