@@ -1,6 +1,7 @@
 """How long ClickHouse keeps what has happened: a TTL on each table, which its merges carry out."""
 
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -38,24 +39,30 @@ class Retention:
 
     def ttl(self, at: str) -> str:
         """The TTL of a table whose rows are kept from `at` on, as ClickHouse shows it; empty for none."""
-        if not self.tenants:
-            return _rule(at, self.days)
-        rules = [_rule(at, self.days, f"tenant_id NOT IN ({_texts(self.tenants)})")]
-        by_days: dict[int, list[str]] = defaultdict(list)
-        for tenant, days in sorted(self.tenants.items()):
-            by_days[days].append(tenant)
-        rules += [
-            _rule(at, days, f"tenant_id IN ({_texts(names)})") for days, names in sorted(by_days.items())
-        ]
-        return ", ".join(filter(None, rules))
+        rules = (
+            f"toDateTime({at}) + toIntervalDay({days})" + (f" WHERE {whose}" if whose else "")
+            for days, whose in self._rules()
+            if days
+        )
+        return ", ".join(rules)
 
     def kept(self, at: str) -> str:
         """SQL: a row of this time and `tenant_id` is kept for an hour at least from now on."""
-        names = sorted(self.tenants)
-        conditions = [f"tenant_id NOT IN ({_texts(names)})" if names else "1"]
-        kept = [_kept(at, self.days, conditions[0])]
-        kept += [_kept(at, self.tenants[name], f"tenant_id IN ({_texts([name])})") for name in names]
-        return f"({' OR '.join(kept)})"
+        least = f"now() + toIntervalSecond({_HOUR_S})"
+        rules = (
+            (whose or "1") + (f" AND {at} > {least} - toIntervalDay({days})" if days else "")
+            for days, whose in self._rules()
+        )
+        return f"({' OR '.join(f'({rule})' for rule in rules)})"
+
+    def _rules(self) -> Iterator[tuple[int, str]]:
+        """How many days, and the tenants that it is true of: a condition, empty for all."""
+        yield self.days, f"tenant_id NOT IN ({_texts(self.tenants)})" if self.tenants else ""
+        by_days: dict[int, list[str]] = defaultdict(list)
+        for tenant, days in sorted(self.tenants.items()):
+            by_days[days].append(tenant)
+        for days, names in sorted(by_days.items()):
+            yield days, f"tenant_id IN ({_texts(names)})"
 
 
 FOREVER: Final = Retention()
@@ -84,17 +91,5 @@ def _shown_ttl(engine: str) -> str:
     return engine.partition(" TTL ")[2].partition(" SETTINGS ")[0]
 
 
-def _rule(at: str, days: int, condition: str = "") -> str:
-    if not days:
-        return ""
-    return f"toDateTime({at}) + toIntervalDay({days})" + (f" WHERE {condition}" if condition else "")
-
-
-def _kept(at: str, days: int, condition: str) -> str:
-    if not days:
-        return condition
-    return f"({condition} AND {at} > now() - toIntervalDay({days}) + toIntervalSecond({_HOUR_S}))"
-
-
-def _texts(names: "list[str] | dict[str, int]") -> str:
+def _texts(names: Iterable[str]) -> str:
     return ", ".join("'" + name.replace("\\", "\\\\").replace("'", "\\'") + "'" for name in sorted(names))

@@ -133,9 +133,6 @@ class Rollup:
         return {name: {**none, **states}[name] for name in self.merged}
 
 
-_UTC = "'UTC'"
-
-
 def _named(expressions: Mapping[str, str]) -> str:
     return ", ".join(f"{expression} AS {name}" for name, expression in expressions.items())
 

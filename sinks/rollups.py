@@ -25,6 +25,8 @@ _SET_BACK = timedelta(hours=1)
 _DUTY = 0.05
 """Share of one CPU at most: a refresh that takes long, after a flood of late changes, comes less often."""
 
+_BY_SOURCE = {rollup.source: rollup for rollup in ROLLUPS}
+
 _NOW = """
 SELECT now64(6, 'UTC') AS now, now - toIntervalMicrosecond(toInt64(ifNull((
     SELECT max(elapsed) FROM system.processes WHERE query_kind = 'Insert'
@@ -55,7 +57,7 @@ class Rollups:
         await self._clickhouse.execute(changes(self._retention), parameters)
         changed = (await self._clickhouse.query(CHANGED_DAYS, parameters)).rows
         for source, day in changed:
-            rollup = next(one for one in ROLLUPS if one.source == source)
+            rollup = _BY_SOURCE[source]
             for statement in (rollup.minutes(), rollup.hours(), rollup.days()):
                 await self._clickhouse.execute(statement, {**parameters, "day": day})
         if changed:

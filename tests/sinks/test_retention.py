@@ -62,7 +62,7 @@ async def test_each_tenant_has_a_time_of_its_own(database: ClickHouse) -> None:
 
 
 async def test_a_late_change_of_what_is_forgotten_leaves_its_figures(database: ClickHouse) -> None:
-    old, retention = await _days_ago(database, 8), Retention(7)
+    old, retention = await _days_ago(database, 8), Retention(7, {"it's short": 3, "ever": 0})
     run, other = (records.run(created_at=old) for _ in range(2))
     await _write(database, run, other)
     await Rollups(database).refresh()
