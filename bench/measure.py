@@ -132,7 +132,7 @@ async def at_full_load(peer: Peer, plan: Plan, say: Say) -> Phase:
 
 async def at_rate(peer: Peer, plan: Plan, per_s: float, count: int, say: Say) -> Phase:
     """So many orders, evenly, whether or not the last one has been answered."""
-    telling = partial(_prefixed, say, f"{per_s:g} requests/s")
+    telling = partial(_prefixed, say, f"{per_s:.4g} requests/s")
     batch, before, base = batch_name(peer.name), usage(peer.roots), await peer.finished()
     posted = await open_loop(peer.endpoint, orders(batch), per_s=per_s, count=count, on_progress=telling)
     return await _drained(peer, batch, posted, (before, base), plan, telling)
