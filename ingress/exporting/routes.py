@@ -81,8 +81,10 @@ async def _export(request: web.Request, kind: Kind, chosen: Filter) -> web.Strea
         await response.prepare(request)
         try:
             await _send(response, first, pages, writer)
-        except (TransportError, Problem, TimeoutError) as failed:
-            _log.warning("an export of %s breaks off: %s", kind.name, failed or type(failed).__name__)
+        except (TransportError, Problem, TimeoutError, ConnectionError) as failed:
+            # Whoever has gone needs no line.
+            if not isinstance(failed, ConnectionError):
+                _log.warning("an export of %s breaks off: %s", kind.name, failed or type(failed).__name__)
             if request.transport is not None:
                 request.transport.abort()
         return response

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 import pytest
+from aiohttp import ClientConnectionResetError, ClientError, web
 from pyarrow import parquet
 
 from ingress.exporting import pages
@@ -16,6 +17,7 @@ from ingress.exporting.kinds import KINDS, LOGS, NODES, RUNS
 from ingress.exporting.pages import Export
 from ingress.exporting.routes import _slots
 from ingress.history import SearchLimits
+from ingress.keys import METRICS
 from schemas.models import DEFAULT_TENANT
 from schemas.search import RunFilter
 from sinks.migrate import migrate
@@ -148,6 +150,22 @@ async def test_a_broken_export_is_no_whole_file(
         assert answer.status == 200
         with pytest.raises(Exception, match=r"(?i)payload|disconnected|reset"):
             await answer.read()
+
+
+async def test_who_goes_away_in_between_is_no_fault_of_the_server(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server of the tests ends a request whose client is gone. The real one writes on, and is told so."""
+    statuses: list[int] = []
+
+    async def gone(*_: object) -> None:
+        raise ClientConnectionResetError("Cannot write to closing transport")
+
+    monkeypatch.setattr(web.StreamResponse, "write", gone)
+    monkeypatch.setattr(client.app[METRICS], "answered", lambda tag, status, seconds: statuses.append(status))
+    with pytest.raises(ClientError):
+        await export(client, "")
+    assert statuses == [200]
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
