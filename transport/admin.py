@@ -5,7 +5,6 @@ import logging
 import time
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
@@ -158,21 +157,27 @@ def offsets_of(
 ) -> dict[tuple[str, int], int]:
     """By full name and number. Blocks while a partition has no leader that answers, 30 s at most. Raises
     `KafkaException`."""
-    if not partitions:
-        return {}
     deadline = time.monotonic() + _TIMEOUT_S
     while True:
-        futures: dict[Any, Any] = admin.list_offsets(
-            dict.fromkeys(partitions, spec), request_timeout=_OFFSETS_TIMEOUT_S
-        )
         try:
-            return {(tp.topic, tp.partition): f.result(_TIMEOUT_S).offset for tp, f in futures.items()}
+            return offsets_now(admin, partitions, spec)
         except KafkaException as error:
             if error.args[0].code() not in _NO_LEADER_YET or time.monotonic() > deadline:
                 raise
             time.sleep(_RETRY_PAUSE_S)
             # Else the client may go by what it has once heard, that a partition has no leader, for minutes.
             admin.list_topics(timeout=_REACH_TIMEOUT_S)
+
+
+def offsets_now(
+    admin: AdminClient, partitions: list[TopicPartition], spec: OffsetSpec
+) -> dict[tuple[str, int], int]:
+    """Likewise, but asked for once: raises `KafkaException` also while a partition has no leader. Blocks, for
+    some 5 s at most."""
+    if not partitions:
+        return {}
+    futures = admin.list_offsets(dict.fromkeys(partitions, spec), request_timeout=_OFFSETS_TIMEOUT_S)
+    return {(tp.topic, tp.partition): found.result(_TIMEOUT_S).offset for tp, found in futures.items()}
 
 
 def _committed(

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from transport.admin import offsets_now
 from transport.committed import CommittedOffsets
 from transport.settings import KafkaSettings
 
@@ -85,13 +86,6 @@ class LagMeter(Collector):
         committed = offsets.of(partitions, _TIMEOUT_S)
         unread = [tp for tp in partitions if (tp.topic, tp.partition) not in committed]
         done = {place: commit.records for place, commit in committed.items()}
-        done |= _offsets(admin, unread, OffsetSpec.earliest())
-        ends = _offsets(admin, partitions, OffsetSpec.latest())
+        done |= offsets_now(admin, unread, OffsetSpec.earliest())
+        ends = offsets_now(admin, partitions, OffsetSpec.latest())
         return {place: max(0, end - done[place]) for place, end in ends.items()}
-
-
-def _offsets(admin: AdminClient, partitions: list[TopicPartition], spec: OffsetSpec) -> dict[Partition, int]:
-    if not partitions:
-        return {}
-    futures = admin.list_offsets(dict.fromkeys(partitions, spec), request_timeout=_TIMEOUT_S)
-    return {(tp.topic, tp.partition): one.result(_TIMEOUT_S).offset for tp, one in futures.items()}
