@@ -7,13 +7,11 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, TopicMetadata
 
-from bench.fleet import lasting_port, signal_tree
+from bench.fleet import Processes, lasting_port, signal_tree
 from cli.kafka.broker import EmbeddedBroker
 from cli.kafka.config import LOG_DIR, Cluster, Node, new_cluster_id
 from cli.kafka.settings import BrokerSettings
@@ -89,11 +87,8 @@ class Broker:
         return int(state["leaderEpoch"]), int(state["leaderId"])
 
 
-class ThreeBrokers:
-    """Used as an async context: starts all of them, and leaves no process behind.
-
-    What two of the three have is acknowledged: so one may be away, and nothing is lost with any one.
-    """
+class ThreeBrokers(Processes):
+    """What two of the three have is acknowledged: so one may be away, and nothing is lost with any one."""
 
     def __init__(self, home: Path, *, heap_mb: int = 256) -> None:
         nodes = tuple(Node(number, lasting_port(), lasting_port()) for number in range(1, REPLICAS + 1))
@@ -102,20 +97,11 @@ class ThreeBrokers:
             Broker(node, home / f"broker-{node.id}", heap_mb, cluster) for node in nodes
         ]
         self.bootstrap_servers = ",".join(f"127.0.0.1:{node.port}" for node in nodes)
-        self._stack = AsyncExitStack()
 
-    async def __aenter__(self) -> Self:
-        async with AsyncExitStack() as starting:
-            for broker in self.brokers:
-                starting.push_async_callback(broker.kill)
-            await asyncio.gather(*(broker.start() for broker in self.brokers))
-            self._stack = starting.pop_all()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._stack.aclose()
+    async def _start(self, stack: AsyncExitStack) -> None:
+        for broker in self.brokers:
+            stack.push_async_callback(broker.kill)
+        await asyncio.gather(*(broker.start() for broker in self.brokers))
 
     async def leader(self, topic: str, partition: int) -> Broker:
         """Of a partition of a topic, by its full name and modulo their number. Raises `NoLeader`."""
