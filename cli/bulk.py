@@ -1,6 +1,6 @@
 """Telling many runs at once: those that fit a filter, one after the other."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -15,8 +15,6 @@ from cli.filters import Moment, filter_options, given, query_of, rfc3339
 from cli.lookup import workflow_names
 from cli.output import moment, show_json, show_table
 from schemas.search import RunFilter
-
-_PAGE = 500
 
 
 class Telling(NamedTuple):
@@ -95,7 +93,7 @@ def tell_all(
         known = " or ".join(telling.statuses)
         raise click.UsageError(f"runs that are {wrong[0]} cannot be {telling.done}: only {known}")
     # All of them are known before the first one is told: what comes of it must not be told as well.
-    runs = list(_pages(client, {**bulk.query, "status": ",".join(statuses)}))
+    runs = list(client.pages("runs", **{**bulk.query, "status": ",".join(statuses)}))
     if bulk.is_rehearsal:
         _show(client, runs, telling, as_json=as_json)
         return
@@ -120,16 +118,6 @@ def tell_all(
             f"{len(failures)} could not be {telling.done}, the first: {failures[0]}\n"
             f"go on with --bulk {bulk.name}"
         )
-
-
-def _pages(client: Client, query: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    cursor: Any = None
-    while True:
-        page = client.get("runs", **query, limit=_PAGE, cursor=cursor)
-        yield from page["data"]
-        cursor = page.get("next_cursor")
-        if not cursor:
-            return
 
 
 def _show(client: Client, runs: Sequence[Mapping[str, Any]], telling: Telling, *, as_json: bool) -> None:

@@ -2,6 +2,7 @@
 
 import http.client
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ _SILENCE_S = 45.0
 _FILE_S = 120.0
 """Longer than it takes to find what is to be in a file."""
 _CHUNK_BYTES = 256 * 1024
+_PAGE_ROWS = 1000
+"""The most that the API gives at a time."""
 _NO_HEADERS: Mapping[str, str] = {}
 
 
@@ -56,6 +59,16 @@ class Client:
         of a list is sent."""
         return _json(self._call("GET", path, query))
 
+    def pages(self, *path: str, **query: Any) -> Iterator[dict[str, Any]]:
+        """All rows of a list, asked for as they are needed."""
+        cursor: str | None = None
+        while True:
+            page = self.get(*path, **query, limit=_PAGE_ROWS, cursor=cursor)
+            yield from page["data"]
+            cursor = page.get("next_cursor")
+            if not cursor:
+                return
+
     def text(self, *path: str, **query: Any) -> str:
         """What is there, as text."""
         return self._call("GET", path, query).decode()
@@ -63,37 +76,20 @@ class Client:
     def lines(self, *path: str, headers: Mapping[str, str] = _NO_HEADERS, **query: Any) -> Iterator[str]:
         """Of a text that is written as things happen, without their ends. Blocks for each, `_SILENCE_S` at
         most. Ends where the text does, be it by accident."""
-        connection = _connection(self._url, max(self._settings.timeout_s, _SILENCE_S))
-        try:
-            connection.request("GET", self._target(path, query), None, {**self._authorization, **headers})
-            answer = connection.getresponse()
-            if answer.status != http.client.OK:
-                self._check(answer.status, answer.read())
-                return
-            while line := answer.readline():
-                yield line.decode().rstrip("\r\n")
-        except (OSError, http.client.HTTPException) as error:
-            raise self._unreachable(error) from error
-        finally:
-            connection.close()
+        with self._answered(self._target(path, query), headers, _SILENCE_S) as answer:
+            try:
+                while line := answer.readline():
+                    yield line.decode().rstrip("\r\n")
+            except (OSError, http.client.HTTPException) as error:
+                raise self._unreachable(error) from error
 
     def download(
         self, path: tuple[str, ...], query: Mapping[str, Any], take: Callable[[Download], None]
     ) -> None:
         """Hands an answer over as it comes. Raises `CommandFailed` also for one that breaks off, and what
         `take` raises."""
-        connection = _connection(self._url, max(self._settings.timeout_s, _FILE_S))
-        try:
-            try:
-                connection.request("GET", self._target(path, query), None, self._authorization)
-                answer = connection.getresponse()
-                if answer.status != http.client.OK:
-                    self._check(answer.status, answer.read())
-            except (OSError, http.client.HTTPException) as error:
-                raise self._unreachable(error) from error
+        with self._answered(self._target(path, query), _NO_HEADERS, _FILE_S) as answer:
             take(Download(dict(answer.headers.items()), _chunks(answer)))
-        finally:
-            connection.close()
 
     def post(self, *path: str, body: Any = None, idempotency_key: str | None = None, **query: Any) -> Any:
         """Sends `body` as JSON; None where the answer is empty. Under one key, it is done once."""
@@ -151,6 +147,24 @@ class Client:
             connection.close()
         self._check(answer.status, received)
         return received
+
+    @contextmanager
+    def _answered(
+        self, target: str, headers: Mapping[str, str], least_s: float
+    ) -> Iterator[http.client.HTTPResponse]:
+        """A GET whose answer has begun, to be read inside. `least_s`: how long it may be silent."""
+        connection = _connection(self._url, max(self._settings.timeout_s, least_s))
+        try:
+            try:
+                connection.request("GET", target, None, {**self._authorization, **headers})
+                answer = connection.getresponse()
+                if answer.status != http.client.OK:
+                    self._check(answer.status, answer.read())
+            except (OSError, http.client.HTTPException) as error:
+                raise self._unreachable(error) from error
+            yield answer
+        finally:
+            connection.close()
 
     def _target(self, path: tuple[str, ...], query: Mapping[str, Any]) -> str:
         given = {name: value for name, value in query.items() if value is not None}

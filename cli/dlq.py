@@ -10,10 +10,9 @@ from rich.progress import track
 
 from cli.client import Client, Refused, connect
 from cli.errors import CommandFailed
-from cli.filters import Moment
+from cli.filters import Moment, rfc3339
 from cli.output import json_option, lines, moment, show_fields, show_json, show_table
 
-_PAGE = 500
 _AT_ONCE = 20
 
 Letter = dict[str, Any]
@@ -87,7 +86,8 @@ def replay(letter_ids: Sequence[str], everything: bool, dry_run: bool, as_json: 
         return
     # All of them are known before the first one is sent: what fails again must not be sent again. The oldest
     # first, as the records once came.
-    letters = list(_pending(client, _query({**chosen, "until": chosen["until"] or datetime.now(UTC)})))[::-1]
+    query = _query({**chosen, "until": chosen["until"] or datetime.now(UTC)})
+    letters = list(client.pages("dead-letters", **query, status="PENDING"))[::-1]
     if not dry_run:
         _tell(_replayed(client, [letter["id"] for letter in letters]), len(letters), as_json=as_json)
     elif as_json:
@@ -129,19 +129,8 @@ def _tell(outcomes: Iterable[Mapping[str, Any]], wanted: int, *, as_json: bool) 
         raise CommandFailed(f"{len(failures)} could not be replayed, the first: {failures[0]}")
 
 
-def _pending(client: Client, query: Mapping[str, Any]) -> Iterator[Letter]:
-    """All pending letters, page by page, the newest first."""
-    cursor: Any = None
-    while True:
-        page = client.get("dead-letters", **query, status="PENDING", limit=_PAGE, cursor=cursor)
-        yield from page["data"]
-        cursor = page.get("next_cursor")
-        if not cursor:
-            return
-
-
 def _query(chosen: Mapping[str, Any]) -> dict[str, Any]:
-    times = {name: chosen[name].isoformat() for name in ("since", "until") if chosen[name]}
+    times = {name: rfc3339(chosen[name]) for name in ("since", "until") if chosen[name]}
     return {"since": None, "until": None, **chosen, **times}
 
 

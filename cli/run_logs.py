@@ -1,15 +1,14 @@
 """`hopline run logs`: what the nodes of a run have said."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import click
 from rich.text import Text
 
-from cli.client import Client, connect
+from cli.client import connect
 from cli.output import json_option, lines, one_line, show, show_json
 
-_PAGE = 1000
 _STYLES = {"WARN": "yellow", "ERROR": "red"}
 
 
@@ -19,25 +18,12 @@ _STYLES = {"WARN": "yellow", "ERROR": "red"}
 @json_option
 def run_logs(run_id: str, node_id: str, as_json: bool) -> None:
     """Show what the nodes of a run have said: what code has printed, requests, steps of agents, errors."""
-    found = _lines(connect(), run_id, node_id)
+    found = connect().pages("runs", run_id, "logs", node_id=node_id or None)
     if as_json:
         show_json(list(found))
         return
     for line in found:
         show(_shown(line))
-
-
-def _lines(client: Client, run_id: str, node_id: str) -> Iterator[Mapping[str, Any]]:
-    """All of them, a page at a time."""
-    query: dict[str, Any] = {"limit": _PAGE}
-    if node_id:
-        query["node_id"] = node_id
-    while True:
-        page = client.get("runs", run_id, "logs", **query)
-        yield from page["data"]
-        if page["next_cursor"] is None:
-            return
-        query["cursor"] = page["next_cursor"]
 
 
 def _shown(line: Mapping[str, Any]) -> Text:

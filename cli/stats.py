@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from cli.client import connect
-from cli.filters import Moment
+from cli.filters import Moment, rfc3339
 from cli.output import duration, json_option, moment, show_fields, show_json, show_table
 
 _STATUSES = {
@@ -24,7 +24,7 @@ _STATUSES = {
 @json_option
 def stats(since: datetime | None, until: datetime | None, as_json: bool) -> None:
     """Count workflows and triggers, and what became of the events of the last day."""
-    asked = {name: at.isoformat() for name, at in (("since", since), ("until", until)) if at is not None}
+    asked = {name: rfc3339(at) for name, at in (("since", since), ("until", until)) if at is not None}
     found = connect().get("stats", **asked)
     if as_json:
         show_json(found)

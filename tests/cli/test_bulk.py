@@ -39,7 +39,7 @@ def test_failed_runs_are_told_one_by_one(hopline: Hopline, failing: CannedApi, v
     assert [seen.path for seen in told(failing)] == [f"/api/v1/runs/r{n}/{verb}" for n in range(3)]
     keys = [seen.headers["Idempotency-Key"] for seen in told(failing)]
     assert keys == [f"bulk/r{n}/{BULK}" for n in range(3)]
-    page = {"status": "FAILED", "until": BULK, "limit": "500"}
+    page = {"status": "FAILED", "until": BULK, "limit": "1000"}
     assert lists(failing) == [page, {**page, "cursor": "more"}]
 
 
@@ -72,7 +72,7 @@ def test_the_filter_is_that_of_the_api(hopline: Hopline, failing: CannedApi) -> 
         "trigger_type": "EMAIL",
         "since": "2026-01-01T00:00:00Z",
         "until": "2026-02-01T00:00:00Z",
-        "limit": "500",
+        "limit": "1000",
     }
 
 

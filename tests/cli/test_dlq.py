@@ -29,7 +29,7 @@ def test_list_and_show(hopline: Hopline, api: CannedApi) -> None:
         "limit": "20",
         "stage": "route",
         "reason": "a b",
-        "since": "2026-01-31T12:00:00+00:00",
+        "since": "2026-01-31T12:00:00Z",
     }
     assert "PENDING\t2\troute\ttrigger.events\t3\t7\t" in listed.stdout
     shown = hopline("dlq", "show", "d1").stdout
