@@ -1,13 +1,14 @@
 """What the operator decides about the door, from `HOPLINE_*`."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from schemas.models.connection import GITHUB_API, SLACK_API
 from schemas.secrets import MIN_KEY_BYTES
+from transport.settings import comma_separated
 from transport.telemetry.settings import OtlpSettings, SamplingSettings
 
 MIB = 1024 * 1024
@@ -181,11 +182,7 @@ class IngressSettings(BaseSettings):
         }
         return limits.get(file_type, self.upload_document_bytes)
 
-    @field_validator("egress_allow", mode="before")
-    @classmethod
-    def _split(cls, value: Any) -> Any:
-        """A comma-separated text as its parts."""
-        return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+    _split_allow = field_validator("egress_allow", mode="before")(comma_separated)
 
     @field_validator("secret_key")
     @classmethod

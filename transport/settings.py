@@ -2,10 +2,15 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def comma_separated(value: Any) -> Any:
+    """A validator for before: of a text its parts, those that are empty left out; anything else as it is."""
+    return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
 
 
 class KafkaSettings(BaseSettings):

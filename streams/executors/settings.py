@@ -13,6 +13,7 @@ from streams.executors.agent.settings import AgentSettings
 from streams.executors.documents.settings import DocumentSettings
 from streams.executors.knowledge.settings import KnowledgeSettings
 from streams.executors.tools.settings import ToolSettings
+from transport.settings import comma_separated
 from transport.telemetry.settings import TraceSettings
 
 _REQUIREMENT_END = re.compile(r"[\s,]*[,\n]\s*(?=[A-Za-z0-9])(?![^\[]*\])")
@@ -20,15 +21,8 @@ _REQUIREMENT_END = re.compile(r"[\s,]*[,\n]\s*(?=[A-Za-z0-9])(?![^\[]*\])")
 SwitchableLayer = Literal["network-namespace", "pid-namespace", "mount-namespace", "landlock", "seccomp"]
 
 
-def _split(value: Any) -> Any:
-    """A comma-separated text as its parts; anything else as it is."""
-    return (
-        tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-    )
-
-
 def _split_requirements(value: Any) -> Any:
-    """As `_split`, but `requests>=2,<3` is one requirement: a comma parts only where a name follows."""
+    """Likewise, but `requests>=2,<3` is one requirement: a comma parts only where a name follows."""
     return tuple(filter(None, _REQUIREMENT_END.split(value.strip()))) if isinstance(value, str) else value
 
 
@@ -84,7 +78,7 @@ class SandboxSettings(BaseSettings):
     """The packages are in `sandbox` of it."""
     output: OutputLimits = Field(default_factory=OutputLimits)
 
-    _split_names = field_validator("without", "preload", mode="before")(_split)
+    _split_names = field_validator("without", "preload", mode="before")(comma_separated)
     _split_packages = field_validator("packages", mode="before")(_split_requirements)
 
     @field_validator("packages")
@@ -106,7 +100,7 @@ class EgressSettings(BaseSettings):
     allow: Annotated[tuple[str, ...], NoDecode] = ()
     """Comma-separated `host`, `host:port`, address, `address:port`, `[address]:port` or CIDR."""
 
-    _split_allow = field_validator("allow", mode="before")(_split)
+    _split_allow = field_validator("allow", mode="before")(comma_separated)
 
 
 class HttpSettings(BaseSettings):

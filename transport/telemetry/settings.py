@@ -1,9 +1,11 @@
 """What the operator decides about telemetry: the variables of OpenTelemetry, and two of our own."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from transport.settings import comma_separated
 
 SamplerName = Literal[
     "always_on",
@@ -36,12 +38,12 @@ class TraceSettings(BaseSettings):
     """Who is told: comma-separated hosts, `*.example.com` for all below one, `*` for everybody. Nobody else
     gets a `traceparent`: what one's own services need is no business of third parties."""
 
-    @field_validator("hosts", mode="before")
+    _split_hosts = field_validator("hosts", mode="before")(comma_separated)
+
+    @field_validator("hosts")
     @classmethod
-    def _split(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        return tuple(part.strip().lower() for part in value.split(",") if part.strip())
+    def _in_lower_case(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(str.lower, hosts))
 
 
 class OtlpSettings(BaseSettings):
