@@ -20,10 +20,10 @@ from bench.analytics.calendar import chunks
 from bench.analytics.check import Compared, compare
 from bench.analytics.measure import Measurement, Took
 from bench.analytics.page import PAGE, questions, with_block
-from bench.analytics.report import summary, told, write
+from bench.analytics.report import summary, told
 from bench.analytics.sample import SEED
 from bench.analytics.store import open_store, roll_up
-from bench.report import machine
+from bench.report import machine, save
 from transport.clickhouse import ClickHouse
 
 RESULTS = Path(__file__).parents[1] / "results" / "analytics.json"
@@ -115,7 +115,7 @@ def main() -> int:
         home = given.home or Path(temporary)
         home.mkdir(parents=True, exist_ok=True)
         document = asyncio.run(bench(given.runs, given.seed, given.repetitions, home))
-    write(RESULTS, document)
+    save(RESULTS, document)
     print(summary(document))
     if given.update:
         PAGE.write_text(with_block(PAGE.read_text(), "figures", told(document)))

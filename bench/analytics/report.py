@@ -2,23 +2,12 @@
 
 import textwrap
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
-
-import orjson
 
 from bench.analytics.page import figures, table
 
 Document = Mapping[str, Any]
 """As results/analytics.json has it."""
-
-
-def write(path: Path, document: Document) -> None:
-    """The file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".part")
-    partial.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
-    partial.replace(path)
 
 
 def summary(document: Document) -> str:

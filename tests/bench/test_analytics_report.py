@@ -4,7 +4,8 @@ from pathlib import Path
 
 import orjson
 
-from bench.analytics.report import summary, told, write
+from bench.analytics.report import summary, told
+from bench.report import save
 
 DOCUMENT = {
     "queries": {
@@ -32,6 +33,6 @@ def test_the_page_is_told_how_many_figures_are_wrong() -> None:
 
 
 def test_the_file_is_what_was_measured(tmp_path: Path) -> None:
-    write(tmp_path / "results" / "analytics.json", DOCUMENT)
+    save(tmp_path / "results" / "analytics.json", DOCUMENT)
     assert orjson.loads((tmp_path / "results" / "analytics.json").read_bytes()) == DOCUMENT
     assert [file.name for file in (tmp_path / "results").iterdir()] == ["analytics.json"]
