@@ -41,6 +41,12 @@ class Spans:
         self._codec = codec
         self._ingress = _resource("hopline-ingress")
         self._worker = _resource("hopline-worker")
+        self._makers: Mapping[str, Callable[[AvroRecord], Iterator[ReadableSpan]]] = {
+            "trigger.events": self._event,
+            "trigger.logs": self._log,
+            "runs": self._run,
+            "node.executions": self._node,
+        }
 
     def of(self, topic: str, value: bytes | None) -> Iterator[ReadableSpan]:
         """Those of one message; none for what goes on, is not sampled, or cannot be read."""
@@ -50,13 +56,7 @@ class Spans:
             return  # the table has told
         traceparent: str | None = record["traceparent"]
         if traceparent is None or traceparent.endswith("1"):
-            makers: dict[str, Callable[[AvroRecord], Iterator[ReadableSpan]]] = {
-                "trigger.events": self._event,
-                "trigger.logs": self._log,
-                "runs": self._run,
-                "node.executions": self._node,
-            }
-            yield from makers[topic](record)
+            yield from self._makers[topic](record)
 
     def _event(self, event: AvroRecord) -> Iterator[ReadableSpan]:
         if event["published_at"] is None:
@@ -146,9 +146,10 @@ class Spans:
         status = StatusCode.OK if node["status"] == "succeeded" else StatusCode.UNSET
         status = StatusCode.ERROR if node["status"] in _FAILED else status
         price = metadata.get("total_price")
+        context = _context(node["traceparent"], node["workflow_run_id"] or node["id"], node["id"])
         yield self._span(
             f"{node['node_type']} {node['title']}",
-            _context(node["traceparent"], node["workflow_run_id"] or node["id"], node["id"]),
+            context,
             (node["created_at"], node["finished_at"]),
             {
                 **_place(node),
@@ -170,11 +171,10 @@ class Spans:
             status=_status(status, node["error"]),
         )
         for call in metadata.get(CALLS) or ():
-            yield self._call(node, call)
+            yield self._call(node, context[0], call)
 
-    def _call(self, node: AvroRecord, call: Mapping[str, Any]) -> ReadableSpan:
+    def _call(self, node: AvroRecord, under: SpanContext, call: Mapping[str, Any]) -> ReadableSpan:
         went_wrong = bool(call["error"]) or call["status"] >= 400
-        under = _context(node["traceparent"], node["workflow_run_id"] or node["id"], node["id"])[0]
         return self._span(
             call["method"],
             (_remote(under.trace_id, int(call["span"], 16)), under),
