@@ -18,6 +18,7 @@ from schemas.codec import Record as AvroRecord
 from schemas.errors import UndecodableValue
 from schemas.topics import TOPICS
 from schemas.traces import NO_SPAN, span_id, trace_id
+from transport.telemetry.resource import resource_of
 from transport.telemetry.work import CALLS
 
 _SCOPE = InstrumentationScope("hopline")
@@ -39,8 +40,8 @@ class Spans:
 
     def __init__(self, codec: Codec) -> None:
         self._codec = codec
-        self._ingress = _resource("hopline-ingress")
-        self._worker = _resource("hopline-worker")
+        self._ingress = resource_of("hopline-ingress")
+        self._worker = resource_of("hopline-worker")
         self._makers: Mapping[str, Callable[[AvroRecord], Iterator[ReadableSpan]]] = {
             "trigger.events": self._event,
             "trigger.logs": self._log,
@@ -216,11 +217,6 @@ class Spans:
             end_time=max(begun_us, ended_us) * 1000,
             instrumentation_scope=_SCOPE,
         )
-
-
-def _resource(service: str) -> Resource:
-    """With what OTEL_RESOURCE_ATTRIBUTES says."""
-    return Resource.create({"service.name": service, "service.namespace": "hopline"})
 
 
 def _context(traceparent: str | None, default: str, record_id: str) -> tuple[SpanContext, SpanContext | None]:

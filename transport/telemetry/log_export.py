@@ -7,8 +7,9 @@ from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, LogRecordExporter
-from opentelemetry.sdk.resources import Resource
 from opentelemetry.trace import TraceFlags
+
+from transport.telemetry.resource import resource_of
 
 _ATTRIBUTES = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "trace_id", "span_id"}
 
@@ -30,8 +31,7 @@ class OtlpHandler(logging.Handler):
     def __init__(self, service: str, exporter: LogRecordExporter | None = None) -> None:
         """`exporter`: None is OTLP over HTTP, as the environment says (OTEL_EXPORTER_OTLP_*)."""
         super().__init__()
-        resource = Resource.create({"service.name": service, "service.namespace": "hopline"})
-        self._provider = LoggerProvider(resource, shutdown_on_exit=False)
+        self._provider = LoggerProvider(resource_of(service), shutdown_on_exit=False)
         self._provider.add_log_record_processor(BatchLogRecordProcessor(exporter or OTLPLogExporter()))
 
     def emit(self, record: logging.LogRecord) -> None:

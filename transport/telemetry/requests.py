@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 from opentelemetry.context import Context as SpanScope
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.sdk.trace.sampling import Decision, SamplingResult
@@ -25,6 +24,7 @@ from opentelemetry.trace.status import Status, StatusCode
 from opentelemetry.util.types import Attributes
 
 from schemas.traces import Context
+from transport.telemetry.resource import resource_of
 from transport.telemetry.sampling import Sampler
 
 log = logging.getLogger(__name__)
@@ -38,8 +38,7 @@ class RequestSpans:
     def __init__(self, service: str, sampler: Sampler, exporter: SpanExporter | None = None) -> None:
         """`exporter`: None is OTLP over HTTP, as the environment says (OTEL_EXPORTER_OTLP_*)."""
         self._exporter = exporter or OTLPSpanExporter()
-        resource = Resource.create({"service.name": service, "service.namespace": "hopline"})
-        self._provider = TracerProvider(_Sampling(sampler), resource, shutdown_on_exit=False)
+        self._provider = TracerProvider(_Sampling(sampler), resource_of(service), shutdown_on_exit=False)
         self._provider.add_span_processor(BatchSpanProcessor(self._exporter))
         self._tracer = self._provider.get_tracer("hopline")
         self._trace_context = TraceContextTextMapPropagator()
