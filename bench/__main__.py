@@ -86,7 +86,8 @@ async def _measure(peers: Sequence[Peer], skipped: dict[str, str], reps: int, pl
         return 1
     document = report.write(RESULTS, done, skipped, plan)
     print(report.table(document, list(done)))
-    plot.save(_PLOT, _TITLE, report.panels(document, list(done)))
+    if len(done) > 1:
+        plot.save(_PLOT, _TITLE, report.panels(document, list(done)))
     return _verdict(done, failed)
 
 
