@@ -22,13 +22,9 @@ _RUNNING = b"\x0eRUNNING"
 """The status as Avro writes it, length first. A run is waited for when it ends: writing its start at once
 would double the inserts. Text like this in the inputs of a run only makes it wait for `batch_age_s`."""
 
-_ROW_S = 0.003
-"""What each row of a batch adds to the distance of the next. An insert costs as much as a thousand rows do,
-so from some 300 rows/s on they are better collected; below that the distance stays at its least."""
-
 _RATE_S = 2e-4
-"""What each row a second adds to it where there are thousands: when an insert has four times as many rows,
-its cost and that of the merges behind it is half as much for each."""
+"""What each row a second adds to the distance of the next batch. An insert costs as much as a thousand rows
+do, however few its own; with four times as many, it and the merges behind it cost half as much for each."""
 
 
 class Partition(NamedTuple):
@@ -108,8 +104,8 @@ class Batch:
     def _next_distance(self, since_s: float) -> float:
         """Of the batch after this one, which has collected its rows in `since_s`."""
         settings = self.settings
-        busy = min(settings.batch_distance_s, self.rows / since_s * _RATE_S) if since_s > 0 else 0.0
-        return max(settings.batch_interval_s, min(settings.batch_age_s, self.rows * _ROW_S), busy)
+        busy = self.rows / since_s * _RATE_S if since_s > 0 else 0.0
+        return max(settings.batch_interval_s, min(settings.batch_distance_s, busy))
 
     def start_again(self, started: float) -> None:
         """Empties it once it is written; `started` is when writing began."""

@@ -22,7 +22,7 @@ class SinkSettings(BaseSettings):
     batch_interval_s: Annotated[float, Field(ge=0, le=60)] = 0.025
     """Least time between the starts of two batches: an insert costs 5 to 10 ms of a CPU however few its rows
     are, and leaves a part to be merged. What comes after a longer silence is written at once; under load the
-    distance grows, up to `batch_age_s`, and with thousands of rows a second up to `batch_distance_s`."""
+    distance grows with the rows a second, up to `batch_distance_s`."""
 
     batch_settle_s: Annotated[float, Field(ge=0, le=1)] = 0.003
     """How long a record that somebody waits for (runs, dead letters) lets those catch up that were sent with
