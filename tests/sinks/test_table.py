@@ -60,6 +60,23 @@ async def test_a_repeated_batch_changes_nothing(database: ClickHouse) -> None:
     assert shown[0] == shown[1]
 
 
+async def test_many_are_written_in_two_inserts_and_the_damaged_among_them_told_apart(
+    database: ClickHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sinks.table._WORTH_A_HALF", 3)
+    rows = messages("runs", [records.run() for _ in range(7)])
+    table = Table("runs", database, CODEC)
+    for _ in range(2):
+        assert await table.write(rows) == []
+    parts = "SELECT rows FROM system.parts WHERE active AND table = 'workflow_run_changes' ORDER BY rows"
+    assert (await database.query(parts)).rows == [[3], [4]], "each half has a token of its own"
+    value = rows[5].value() or b""
+    broken = [*rows[:5], message("runs", value[:10] + b"\xff" * 20, 5), rows[6]]
+    (poison,) = await table.write(broken)
+    assert poison.message is broken[5]
+    assert (await database.query("SELECT count() FROM workflow_runs")).rows == [[7]]
+
+
 async def test_ids_of_one_month_and_of_two_are_single(database: ClickHouse) -> None:
     month_us = 31 * 24 * 3600 * 1_000_000
     rows = [records.run(created_at=START_US - n * month_us) for n in range(3)]
