@@ -15,14 +15,13 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from resource import RUSAGE_SELF, getrusage
-from statistics import quantiles
 from typing import Any
 
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 from bench.interrupt import EXIT_CODE, Interrupted, run
+from bench.measure import percentile
 from cli.kafka.broker import EmbeddedBroker
 from cli.kafka.settings import BrokerSettings
 from schemas.codec import SingleObjectCodec
@@ -95,33 +94,30 @@ async def _catch_up(plan: Plan, kafka: KafkaSettings, clickhouse: ClickHouse) ->
     await producer.send_all(sends)
     await producer.close()
     async with _sinking(kafka, clickhouse, rollup_interval_s=3600) as rows:
-        await _until(lambda: rows() > 0)
-        first, began, cpu = rows(), time.perf_counter(), _cpu_s()
-        await _until(lambda: rows() >= 8 * plan.runs)
-        took_s, cpu_s, written = time.perf_counter() - began, _cpu_s() - cpu, rows() - first
+        await _reached(rows, 1)
+        first, began, cpu = rows(), time.perf_counter(), time.process_time()
+        await _reached(rows, 8 * plan.runs)
+        took_s, cpu_s, written = time.perf_counter() - began, time.process_time() - cpu, rows() - first
     print(f"backlog: {written / took_s:,.0f} rows/s, {cpu_s / written * 1e6:.1f} us of CPU a row")
 
 
-async def _until(found: Callable[[], bool]) -> None:
-    while True:
-        if found():
-            return
+async def _reached(rows: Callable[[], float], least: int) -> None:
+    while rows() < least:  # noqa: ASYNC110 - a counter, which tells nobody
         await asyncio.sleep(0.01)
 
 
 async def _live(plan: Plan, kafka: KafkaSettings, clickhouse: ClickHouse) -> int:
     """Returns how many runs there were."""
     producer = Producer(kafka, message_timeout_s=60)
-    began_us, cpu = time.time_ns() // 1000, _cpu_s()
+    began_us, cpu = time.time_ns() // 1000, time.process_time()
     seen: list[float] = []
     async with _sinking(kafka, clickhouse):
         watching = asyncio.create_task(_watch(clickhouse, began_us, plan.per_second * plan.seconds, seen))
         count = await _at_a_steady_rate(plan, producer)
         await watching
     await producer.close()
-    cpu_us = (_cpu_s() - cpu) / count * 1e6
-    *_, p95 = quantiles(seen, n=20)
-    p50, worst = quantiles(seen, n=2)[0], max(seen)
+    cpu_us = (time.process_time() - cpu) / count * 1e6
+    p50, p95, worst = percentile(seen, 50), percentile(seen, 95), max(seen)
     print(f"live, {plan.per_second}/s: a run is there after {p50:.2f} s, p95 {p95:.2f}, at most {worst:.2f}")
     print(f"      {cpu_us:,.0f} us of CPU a run, the producer's and the look-out's included")
     return count
@@ -156,9 +152,10 @@ async def _watch(clickhouse: ClickHouse, since_us: int, expected: int, seen: lis
 
 async def _rollups(clickhouse: ClickHouse, runs: int) -> None:
     await clickhouse.execute("TRUNCATE TABLE rollup_progress")
-    cpu = _cpu_s()
+    cpu = time.process_time()
     await Rollups(clickhouse).refresh()
-    print(f"rollups: all of it computed once takes {(_cpu_s() - cpu) / runs * 1e6:.1f} us of CPU a run")
+    cpu_us = (time.process_time() - cpu) / runs * 1e6
+    print(f"rollups: all of it computed once takes {cpu_us:.1f} us of CPU a run")
 
 
 async def _complete(clickhouse: ClickHouse, runs: int) -> bool:
@@ -267,11 +264,6 @@ def _records(ago_ms: int) -> Iterator[Send]:
 
 def _send(topic: str, key: str, **record: Any) -> Send:
     return Send(topic, key.encode(), _CODEC.encode(TOPICS[topic].schema or "", record))
-
-
-def _cpu_s() -> float:
-    used = getrusage(RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
 
 
 if __name__ == "__main__":

@@ -34,7 +34,9 @@ _IDLE_S = 0.5
 _KEEP_ALIVE_S = 1.0
 _LETTER_S = 3.0
 _AHEAD_S = 0.02
+"""A write that takes longer is worth a read in between."""
 _SOON_S = 0.1
+"""What is due by then goes along with what is due now."""
 _WORTH_IT = 2_000
 """Rows. An insert costs as much as a thousand do."""
 
