@@ -182,7 +182,7 @@ class Fleet(Processes):
         shutil.rmtree(home, ignore_errors=True)
         home.mkdir(parents=True)
         port, self._api_key = lasting_port(), f"hl_{secrets.token_urlsafe(24)}"
-        self._home = home
+        self.home = home
         self._env = env or {}
         self._worker_count = workers
         self._port = port
@@ -202,7 +202,7 @@ class Fleet(Processes):
         await program.wait_until(worker.is_assigned, _START_TIMEOUT_S)
 
     async def _start(self, stack: AsyncExitStack) -> None:
-        broker = EmbeddedBroker(BrokerSettings(data_dir=self._home, port=0))
+        broker = EmbeddedBroker(BrokerSettings(data_dir=self.home, port=0))
         stack.push_async_callback(broker.stop)
         await broker.start(lambda _: None)
         assert broker.pid is not None
@@ -210,13 +210,13 @@ class Fleet(Processes):
         self.kafka = KafkaSettings(bootstrap_servers=broker.bootstrap_servers)
         env = self._settings()
         front = [sys.executable, "-m", "bench.front"]
-        self.front = Member("front", front, env, self._home / "front.log")
+        self.front = Member("front", front, env, self.home / "front.log")
         stack.push_async_callback(self.front.stop)
         await self.start_front()
         for number in range(1, self._worker_count + 1):
             name = f"worker-{number}"
             hopline = str(Path(sys.executable).with_name("hopline"))
-            worker = Worker(name, [hopline, "worker"], env, self._home / f"{name}.log")
+            worker = Worker(name, [hopline, "worker"], env, self.home / f"{name}.log")
             stack.push_async_callback(worker.stop)
             await self.start_worker(worker)
             self.workers.append(worker)
@@ -224,7 +224,7 @@ class Fleet(Processes):
     def _settings(self) -> dict[str, str]:
         return {
             "HOPLINE_KAFKA": self.kafka.bootstrap_servers,
-            "HOPLINE_DATA_DIR": str(self._home),
+            "HOPLINE_DATA_DIR": str(self.home),
             "HOPLINE_PORT": str(self._port),
             "HOPLINE_API_KEY": self._api_key,
             "HOPLINE_SECRET_KEY": secrets.token_urlsafe(32),

@@ -1,8 +1,10 @@
 """What is done, and what comes of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bench.timers.ends import Lateness
+from bench.timers.starts import Start
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,29 +41,13 @@ class Cost:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
-    """Of the worker, with all runs in its table."""
-
-    seconds: float
-    """Until it worked."""
-    recovery_s: float
-    """Of these, from when it was given its partitions."""
-    worker_mb: float
-
-    def __str__(self) -> str:
-        return (
-            f"{self.seconds:.1f} s, of which {self.recovery_s:.1f} s for its tables; {self.worker_mb:,.0f} MB"
-        )
-
-
 @dataclass(slots=True)
 class Figures:
     """What came of it."""
 
     without: Cost | None = None
     loaded: Cost | None = None
-    starts: dict[str, Start] = field(default_factory=dict)
+    starts: Mapping[str, Start] = field(default_factory=dict)
     """By how the worker was started."""
     late: dict[str, Lateness] = field(default_factory=dict)
 

@@ -3,34 +3,27 @@
 import asyncio
 import itertools
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from bench.deployment import Deployment, Job
 from bench.fleet import Fleet
 from bench.load import closed_loop
-from bench.orders import Order, batch_name, orders
+from bench.orders import batch_name, orders
 from bench.procs import pss_mb, usage
 from bench.timers.ends import Ends, Lateness
-from bench.timers.figures import Cost, Figures, Plan, Start
-from bench.timers.paused import Original, find_original, write_copies
-from bench.timers.workflow import install, waiting_until
+from bench.timers.figures import Cost, Figures, Plan
+from bench.timers.patience import POLL_S, until
+from bench.timers.starts import each_way, fill
+from bench.timers.workflow import CONNECTIONS, install, post, waiting_until
 
 Say = Callable[[str], None]
 
-_DAY_S = 86_400
-_FAR_S = 30 * _DAY_S
-"""The first of the many is due so much later: none of them while the bench runs."""
 _HEAD_START_S = 20
 """Between the first order of a phase and the moment at which the first of its runs is due."""
-_PATIENCE_S = 240.0
 _IDLE_FOR_S = 3.0
 _IDLE_SHARE = 0.1
-_START_TIMEOUT_S = 900.0
-"""A million rows are read from the broker, once."""
-_POLL_S = 0.5
-_CONNECTIONS = 32
 
 
 async def measure(plan: Plan, home: Path, say: Say) -> Figures:
@@ -41,8 +34,8 @@ async def measure(plan: Plan, home: Path, say: Say) -> Figures:
         await _job(fleet, job, plan.job_s / 2)
         figures.without = await _job(fleet, job, plan.job_s)
         say(f"nothing waits: {figures.without}")
-        original = await _original(fleet, waits)
-        await _fill(fleet, plan, original, figures, say)
+        await fill(fleet, waits, plan.runs, say)
+        figures.starts = await each_way(fleet, say)
         await _settled(fleet)
         await _job(fleet, job, plan.job_s / 2)
         figures.loaded = await _job(fleet, job, plan.job_s)
@@ -59,7 +52,7 @@ async def _job(fleet: Fleet, job: Job, seconds: float) -> Cost:
     before, worker_before, base = usage(roots), usage([worker]), await _ended(fleet.deployment, job)
     began = time.monotonic()
     posted = await closed_loop(
-        job.endpoint, orders(batch_name("job")), connections=_CONNECTIONS, seconds=seconds,
+        job.endpoint, orders(batch_name("job")), connections=CONNECTIONS, seconds=seconds,
         on_progress=lambda _: None,
     )  # fmt: skip
     accepted = len(posted.ack_ms)
@@ -67,7 +60,7 @@ async def _job(fleet: Fleet, job: Job, seconds: float) -> Cost:
     async def all_ended() -> bool:
         return await _ended(fleet.deployment, job) - base >= accepted
 
-    await _until(all_ended)
+    await until(all_ended)
     took = time.monotonic() - began
     used, of_worker = usage(roots) - before, usage([worker]) - worker_before
     memory = await asyncio.to_thread(pss_mb, [worker])
@@ -85,59 +78,13 @@ async def _settled(fleet: Fleet) -> None:
         return (usage([worker]) - before).cpu_s < _IDLE_SHARE * _IDLE_FOR_S
 
     with suppress(TimeoutError):
-        await _until(is_idle)
+        await until(is_idle)
 
 
 async def _ended(deployment: Deployment, job: Job) -> int:
     where = f"status = 'SUCCEEDED' AND workflow_id = '{job.workflow_id}'"
     rows = await deployment.select(f"SELECT count() AS runs FROM workflow_runs WHERE {where}")
     return int(rows[0]["runs"])
-
-
-async def _original(fleet: Fleet, waits: Job) -> Original:
-    """One run that waits, by a real event."""
-    due_s = int(time.time()) + _FAR_S
-    await _post(waits, waiting_until(iter([due_s])))
-    found: list[Original] = []
-
-    async def is_kept() -> bool:
-        original = await asyncio.to_thread(find_original, fleet.kafka, due_s)
-        found.extend([original] if original else [])
-        return bool(found)
-
-    await _until(is_kept)
-    return found[0]
-
-
-async def _until(is_so: Callable[[], Awaitable[bool]]) -> None:
-    """Raises `TimeoutError`."""
-    async with asyncio.timeout(_PATIENCE_S):
-        while True:
-            if await is_so():
-                return
-            await asyncio.sleep(_POLL_S)
-
-
-async def _fill(fleet: Fleet, plan: Plan, original: Original, figures: Figures, say: Say) -> None:
-    """All the runs that wait, and each way to start a worker that has them."""
-    worker = fleet.workers[0]
-    await worker.stop()
-    due = (original.due_s + 1 + number % (300 * _DAY_S) for number in range(plan.runs))
-    await write_copies(fleet.kafka, original, due, say)
-
-    async def start(name: str) -> None:
-        began = time.monotonic()
-        program = await worker.start()
-        await program.wait_until(worker.is_assigned, _START_TIMEOUT_S)
-        took, recovery_s = time.monotonic() - began, await worker.metric("hopline_recovery_seconds")
-        figures.starts[name] = Start(took, recovery_s, await asyncio.to_thread(pss_mb, [worker.pid]))
-        say(f"{name}: {figures.starts[name]}")
-
-    await start("from the changelog")
-    await worker.stop()
-    await start("from its store")
-    await worker.kill()
-    await start("from its store, killed before")
 
 
 Phase = Callable[[Plan, int], Iterator[int]]
@@ -160,7 +107,7 @@ async def _due(fleet: Fleet, waits: Job, plan: Plan, phase: Phase, say: Say) -> 
     ends = await asyncio.to_thread(Ends, fleet.kafka, waits.workflow_id)
     try:
         begin_s = int(time.time()) + _HEAD_START_S
-        order_ids = await _post(waits, waiting_until(phase(plan, begin_s)))
+        order_ids = await post(waits, waiting_until(phase(plan, begin_s)))
         if time.time() > begin_s:
             say(f"posting took {time.time() - begin_s:.1f} s too long: the first are late because of that")
         if phase is _killed:
@@ -174,18 +121,9 @@ async def _due(fleet: Fleet, waits: Job, plan: Plan, phase: Phase, say: Say) -> 
             return len(ends) >= len(order_ids)
 
         with suppress(TimeoutError):  # What is missing is counted.
-            await _until(all_over)
+            await until(all_over)
         # Whatever is sent a second time is sent soon after.
-        await asyncio.sleep(5 * _POLL_S)
+        await asyncio.sleep(5 * POLL_S)
         return ends.lateness(order_ids)
     finally:
         await asyncio.to_thread(ends.close)
-
-
-async def _post(waits: Job, given: Iterator[Order]) -> list[str]:
-    """All of them, accepted; their ids. Raises `AssertionError` for one that is refused."""
-    posted = await closed_loop(
-        waits.endpoint, given, connections=_CONNECTIONS, seconds=_PATIENCE_S, on_progress=lambda _: None
-    )
-    assert not posted.refusals, posted.refusals
-    return list(posted.ack_ms)

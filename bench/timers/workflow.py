@@ -9,7 +9,11 @@ import orjson
 
 from bench.connection import Endpoint
 from bench.deployment import ID_HEADER, Deployment, Job
+from bench.load import closed_loop
 from bench.orders import Order, batch_name
+from bench.timers.patience import PATIENCE_S
+
+CONNECTIONS = 32
 
 _FIELDS = [{"variable": "order_id", "label": "order_id", "type": "text-input", "required": True},
            {"variable": "at", "label": "at", "type": "number", "required": True}]  # fmt: skip
@@ -51,3 +55,12 @@ def waiting_until(moments: Iterator[int]) -> Iterator[Order]:
     for number, at in zip(itertools.count(), moments, strict=False):
         order_id = f"{batch}-{number:06d}"
         yield Order(order_id, orjson.dumps({"order_id": order_id, "at": at}))
+
+
+async def post(waits: Job, given: Iterator[Order]) -> list[str]:
+    """All of them, accepted; their ids. Raises `AssertionError` for one that is refused."""
+    posted = await closed_loop(
+        waits.endpoint, given, connections=CONNECTIONS, seconds=PATIENCE_S, on_progress=lambda _: None
+    )
+    assert not posted.refusals, posted.refusals
+    return list(posted.ack_ms)
