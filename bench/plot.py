@@ -1,4 +1,4 @@
-"""Bars, as an SVG that can be read on a light and on a dark page."""
+"""Bars and curves, as an SVG that can be read on a light and on a dark page."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader
+
+from bench import curves
+from bench.curves import Curves
 
 _HERE = Path(__file__).parent
 _PICTURES = _HERE.parent / "docs" / "benchmarks"
@@ -40,27 +43,39 @@ class Panel:
     """The names of the parts, four at most."""
 
 
-def save(name: str, title: str, panels: Sequence[Panel]) -> None:
+def save(name: str, title: str, panels: Sequence[Panel | Curves]) -> None:
     """Writes `docs/benchmarks/<name>.svg`."""
     _PICTURES.mkdir(exist_ok=True)
     (_PICTURES / f"{name}.svg").write_text(draw(title, panels))
 
 
-def draw(title: str, panels: Sequence[Panel]) -> str:
+def draw(title: str, panels: Sequence[Panel | Curves]) -> str:
     """The same text for the same figures."""
     placed, y = [], float(_TITLE)
     for panel in panels:
-        one = _placed(panel, y)
+        one = _bars(panel, y) if isinstance(panel, Panel) else _curves(panel, y)
         placed.append(one)
         y += one["bottom"] + _GAP
     template = Environment(loader=FileSystemLoader(_HERE), autoescape=True).get_template("plot.svg")
-    return (
-        template.render(title=title, panels=placed, width=_WIDTH, height=y - _EDGE, edge=_EDGE, left=_LEFT)
-        + "\n"
-    )
+    picture = template.render(
+        title=title, panels=placed, width=_WIDTH, height=y - _EDGE, edge=_EDGE, left=_LEFT,
+        has_curves=any("field" in one for one in placed),
+    )  # fmt: skip
+    return picture + "\n"
 
 
-def _placed(panel: Panel, y: float) -> dict[str, Any]:
+def _curves(panel: Curves, y: float) -> dict[str, Any]:
+    field = curves.placed(panel, _WIDTH, _HEAD + _LEGEND + _GAP / 4)
+    return {
+        "title": panel.title,
+        "y": y,
+        "field": field,
+        "bottom": field["bottom"] + _GAP / 2,
+        "legend": list(_legend(tuple(panel.series), field["left"])),
+    }
+
+
+def _bars(panel: Panel, y: float) -> dict[str, Any]:
     top = _HEAD + (_LEGEND if panel.legend else 0)
     longest = max((_length(bar) for bar in panel.bars), default=0.0)
     scale = (_WIDTH - _LEFT - _TEXT) / longest if longest else 0.0
@@ -69,13 +84,13 @@ def _placed(panel: Panel, y: float) -> dict[str, Any]:
         "y": y,
         "top": top,
         "bottom": top + _BAR * len(panel.bars),
-        "legend": list(_legend(panel.legend)),
+        "legend": list(_legend(panel.legend, _LEFT)),
         "bars": [_bar(bar, scale, top + _BAR * number) for number, bar in enumerate(panel.bars)],
     }
 
 
-def _legend(names: Sequence[str]) -> Iterator[tuple[str, float]]:
-    x = float(_LEFT)
+def _legend(names: Sequence[str], left: float) -> Iterator[tuple[str, float]]:
+    x = float(left)
     for name in names:
         yield name, round(x, 1)
         x += 34 + _LETTER * len(name)

@@ -37,8 +37,13 @@ class Usage:
 
 def usage(roots: Iterable[int]) -> Usage:
     """Of the trees as they are now. Blocks for some milliseconds."""
+    return usage_of(tree(roots))
+
+
+def usage_of(processes: Iterable[psutil.Process]) -> Usage:
+    """Of these alone, without what lives below them."""
     cpu_s, written = 0.0, 0
-    for process in tree(roots):
+    for process in processes:
         with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
             times = process.cpu_times()
             cpu_s += times.user + times.system + times.children_user + times.children_system
@@ -49,8 +54,13 @@ def usage(roots: Iterable[int]) -> Usage:
 
 def pss_mb(roots: Iterable[int]) -> float:
     """Proportional set size: a page that n processes share counts 1/n for each. MiB."""
+    return pss_mb_of(tree(roots))
+
+
+def pss_mb_of(processes: Iterable[psutil.Process]) -> float:
+    """Of these alone, without what lives below them. MiB."""
     total = 0
-    for process in tree(roots):
+    for process in processes:
         with suppress(psutil.Error):
             memory = process.memory_full_info()
             total += getattr(memory, "pss", memory.uss)

@@ -2,6 +2,7 @@
 
 import xml.etree.ElementTree as ET
 
+from bench.curves import Curves
 from bench.plot import Bar, Panel, draw, short
 
 _SVG = "{http://www.w3.org/2000/svg}"
@@ -43,3 +44,18 @@ def test_names_are_text() -> None:
 
 def test_numbers_are_short() -> None:
     assert [short(number) for number in (1151.4, 36.2, 3.471, float("nan"))] == ["1,151", "36", "3.47", "-"]
+
+
+def test_curves_share_a_scale_that_begins_at_zero() -> None:
+    panel = Curves("ms", [1.0, 2.0, 4.0], {"p50": [0.0, 25.0, 50.0], "p99": [float("nan"), 100.0, 75.0]})
+    svg = draw("t", [Panel("runs/s", [Bar("a", [1000])]), panel])
+    first, second = (
+        [tuple(map(float, corner.split(","))) for corner in line.attrib["points"].split()]
+        for line in ET.fromstring(svg).iter(f"{_SVG}polyline")
+    )
+    (x1, zero), (x2, quarter), (x4, half) = first
+    (_, whole), (_, rest) = second
+    assert x4 - x2 == 2 * (x2 - x1)
+    assert zero - whole == 2 * (zero - half) == 4 * (zero - quarter)
+    assert zero - rest == 3 * (zero - quarter)
+    assert {text.text for text in ET.fromstring(svg).iter(f"{_SVG}text")} >= {"0", "50", "100", "4", "p99"}
