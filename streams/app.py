@@ -24,6 +24,7 @@ from streams.interruptions import Interruptions
 from streams.knowledge.documents import open_indexer
 from streams.metrics import SourceMetrics, WorkerMetrics
 from streams.offload import Offload
+from streams.pure_tasks import pure_outcome
 from streams.router import Router
 from streams.runner import Runner
 from streams.schedules import Schedules
@@ -185,16 +186,7 @@ def _execute(executors: Executors) -> Execute:
     async def execute(call: NodeCall) -> Outcome:
         if not is_pure(call.node_type):
             return await executors.execute(call)
-        result = execute_pure(call.node_type, call.config, call.inputs)
-        return Outcome(
-            "succeeded" if result.status == "succeeded" else "failed",
-            dict(result.outputs),
-            dict(result.process_data),
-            result.error,
-            result.error_type,
-            result.edge_source_handle,
-            writes=result.writes,
-        )
+        return pure_outcome(execute_pure(call.node_type, call.config, call.inputs))
 
     return execute
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, NamedTuple
 
 import orjson
@@ -24,6 +24,7 @@ from streams.executors.tools.errors import ToolParameterError
 from streams.interruptions import Interruptions
 from streams.offload import Owner, packed, packed_outputs
 from streams.placeholders import placeholder
+from streams.pure_tasks import done_at_once
 from streams.results import failed, masked, noting, payload_of
 from streams.shell.stage import Record, TaskStage
 from transport.definitions import WORKFLOWS
@@ -79,14 +80,21 @@ class Executor:
         """The declaration that the shell runs."""
         return TaskStage("executor", QUEUES, self.execute, self._concurrency)
 
-    async def execute(self, record: Record) -> list[Send]:
+    def execute(self, record: Record) -> list[Send] | Coroutine[Any, Any, list[Send]]:
         """Whatever becomes of the node, its run is told: now, or by the run that was started for it. Unless
         that run has ended meanwhile: then the node is left as it is, and nobody is told anything."""
         task = self._codec.decode("NodeTask", record.value)
-        execution_id = task["node_execution_id"]
-        if execution_id in self._interruptions:
+        if task["node_execution_id"] in self._interruptions:
             self._unwanted("skipped")
             return []
+        headers = tuple(h for h in record.headers if h[0] == TRACEPARENT)
+        payload = done_at_once(task)
+        if payload is not None:
+            return [self._command(self._result(task, payload), headers)]
+        return self._take_time(task, headers)
+
+    async def _take_time(self, task: AvroRecord, headers: Headers) -> list[Send]:
+        execution_id = task["node_execution_id"]
         if self._interruptions.is_under_way(execution_id):
             # The engine has sent it twice, for a crash in between. It is behind the one that is under way, in
             # the same partition, and not acknowledged before that one's result is sent.
@@ -94,7 +102,6 @@ class Executor:
             return []
         sends: list[Send] = []
         async with self._interruptions.during(execution_id) as work:
-            headers = tuple(h for h in record.headers if h[0] == TRACEPARENT)
             doing = self._work(task, headers)
             before = CURRENT.set(doing)
             try:

@@ -1,16 +1,25 @@
 """Pure nodes for an executor, where a deployment makes every node a hop."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
+import orjson
 from pydantic import ValidationError
 
 from schemas.nodes import parse_node_data
 from streams.engine.definition import NodePlan
 from streams.engine.errors import NodeFailure
 from streams.engine.nodes import ENTRIES, PURE
-from streams.engine.nodes.protocol import Task
+from streams.engine.nodes.protocol import PureNode, Task
 from streams.engine.pool import INPUTS, Pool
+
+_COMPILED = 1_000
+"""Nodes that are kept compiled: checking the data of one and compiling its template takes far longer than
+running it."""
+
+_COMPILED_CHARS = 32 * 1024
+"""Of the data of a node that is kept: together they are 32 MB at most, and what they are compiled to."""
 
 
 class PureResult(NamedTuple):
@@ -45,17 +54,35 @@ def execute_pure(node_type: str, config: Mapping[str, Any], inputs: Mapping[str,
 
     Never blocks. Raises `KeyError` for a type that is not pure.
     """
-    build = PURE[node_type]
+    return _executed(partial(_compile, node_type, config), inputs)
+
+
+def execute_pure_json(node_type: str, config: str, inputs: str) -> PureResult:
+    """The same of JSON, as it is in the task. Tasks that bring the same config have it compiled once."""
+    compiled = _compiled if len(config) <= _COMPILED_CHARS else _compiled.__wrapped__
+    return _executed(partial(compiled, node_type, config), orjson.loads(inputs))
+
+
+def is_pure(node_type: str) -> bool:
+    """Whether `execute_pure` can run it."""
+    return node_type in PURE
+
+
+@lru_cache(_COMPILED)
+def _compiled(node_type: str, config: str) -> PureNode:
+    return _compile(node_type, orjson.loads(config))
+
+
+def _compile(node_type: str, config: Mapping[str, Any]) -> PureNode:
+    return PURE[node_type](parse_node_data({**config, "type": node_type}))
+
+
+def _executed(compiled: Callable[[], PureNode], inputs: Mapping[str, Any]) -> PureResult:
     try:
-        outcome = build(parse_node_data({**config, "type": node_type})).run(inputs)
+        outcome = compiled().run(inputs)
     except NodeFailure as failure:
         return PureResult("failed", {}, {}, None, failure.reason, failure.error_type)
     except ValidationError as wrong:
         return PureResult("failed", {}, {}, None, f"invalid node: {wrong}", "InvalidDefinition")
     writes = [(*variable, value) for variable, value in outcome.writes.items()]
     return PureResult("succeeded", outcome.outputs, outcome.process_data, outcome.handle, None, None, writes)
-
-
-def is_pure(node_type: str) -> bool:
-    """Whether `execute_pure` can run it."""
-    return node_type in PURE

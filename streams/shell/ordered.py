@@ -25,7 +25,7 @@ from transport.values import Upload
 
 log = logging.getLogger(__name__)
 
-_SLICE_S = 0.005
+SLICE_S = 0.005
 """The longest that decisions keep the event loop from everything else."""
 
 _TURN_S = 0.25
@@ -192,7 +192,7 @@ class OrderedStage:
             await _either(not_yet.wait, assignment.released)
 
     async def _decide_records(self, turn: _Turn, pending: Pending, assignment: Assignment) -> NotYet | None:
-        pause_at = perf_counter() + _SLICE_S
+        pause_at = perf_counter() + SLICE_S
         over_at = perf_counter() + _TURN_S
         while pending and not assignment.released.is_set() and turn.upload_bytes < _UPLOAD_BYTES:
             tp, record = pending[0]
@@ -210,7 +210,7 @@ class OrderedStage:
             turn.records += 1
             if perf_counter() > pause_at:
                 await asyncio.sleep(0)
-                pause_at = perf_counter() + _SLICE_S
+                pause_at = perf_counter() + SLICE_S
                 if pause_at > over_at:
                     break
         return None
@@ -228,11 +228,11 @@ class OrderedStage:
         if self._table is None:
             return
         turn.served = self._table.due(turn.now, self._settings.due_limit)
-        served, pause_at = 0, perf_counter() + _SLICE_S
+        served, pause_at = 0, perf_counter() + SLICE_S
         for partition, key in turn.served:
             if perf_counter() > pause_at:
                 await asyncio.sleep(0)
-                pause_at = perf_counter() + _SLICE_S
+                pause_at = perf_counter() + SLICE_S
             if assignment.released.is_set():
                 break
             value = turn.overlay.of(partition).get(key)

@@ -1,8 +1,8 @@
 """What the layers above say about themselves: what a stage reads, keeps and does. No Faust, no Kafka."""
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence, Set
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence, Set
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from transport.producer import Send
 from transport.values import Upload
@@ -108,7 +108,9 @@ class TaskStage:
 
     name: str
     sources: tuple[str, ...]
-    execute: Callable[[Record], Awaitable[list[Send]]]
+    execute: Callable[[Record], list[Send] | Coroutine[Any, Any, list[Send]]]
+    """What follows from the record, if it needs no waiting, else how to come by it. Any exception, of this
+    call or of the coroutine, sends the record to the dead letters."""
     concurrency: int
     """How many records are executed at the same time in one worker."""
 

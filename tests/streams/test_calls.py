@@ -23,6 +23,7 @@ from streams.interruptions import Interruptions
 from streams.offload import Offload
 from streams.runner import Runner
 from streams.shell.stage import NotYet, Record
+from tests.streams.executed import executed
 from tests.streams.kept import KeptRows
 from tests.streams.test_runner import VERSION, Feed, edge, node
 from transport.definitions import WORKFLOWS, Definitions
@@ -144,7 +145,7 @@ class Town:
     def work(self) -> None:
         """The executor does all that it has, and what follows from that."""
         while self.waiting:
-            for send in asyncio.run(self.executor.execute(self.waiting.pop(0))):
+            for send in asyncio.run(executed(self.executor, self.waiting.pop(0))):
                 self.decide(send.value)
 
     def last(self, record_id: str) -> dict[str, Any]:
@@ -186,7 +187,7 @@ def test_nobody_waits_while_it_runs() -> None:
     town = Town()
     town.begin(city="Bern")
     [task] = town.waiting
-    [send] = asyncio.run(town.executor.execute(task))
+    [send] = asyncio.run(executed(town.executor, task))
     command = CODEC.decode("RunCommand", send.value)
     assert (command["kind"], command["workflow_run_id"], send.key) == ("START", CHILD, CHILD.encode())
 
@@ -233,7 +234,7 @@ def test_it_ends_with_its_caller() -> None:
     town.begin(city="Bern")
     [task] = town.waiting
     town.waiting.clear()
-    [send] = asyncio.run(town.executor.execute(task))
+    [send] = asyncio.run(executed(town.executor, task))
     town.decide(send.value)
     town.tell("CANCEL", RUN, {"reason": "by ada"})
     assert [town.last(run)["status"] for run in (RUN, CHILD)] == ["STOPPED", "STOPPED"]
@@ -244,7 +245,7 @@ def test_a_start_that_its_cancel_has_overtaken_begins_nothing() -> None:
     town.begin(city="Bern")
     [task] = town.waiting
     town.waiting.clear()
-    [send] = asyncio.run(town.executor.execute(task))
+    [send] = asyncio.run(executed(town.executor, task))
     town.tell("CANCEL", RUN, {"reason": "by ada"})
     town.decide(send.value)
     assert town.last(RUN)["status"] == "STOPPED"

@@ -11,6 +11,7 @@ from obstore.store import MemoryStore
 from schemas.codec import SingleObjectCodec
 from schemas.ids import now_us
 from schemas.models import Workflow, WorkflowType
+from schemas.references import MARK
 from streams.calls import WorkflowCalls
 from streams.execute import Executor
 from streams.executors.catalog import Catalog
@@ -18,6 +19,8 @@ from streams.executors.errors import NotConfigured
 from streams.executors.outcome import NodeCall, Outcome
 from streams.interruptions import Interruptions
 from streams.shell.stage import Record
+from tests.graphs import template
+from tests.streams.executed import executed
 from tests.streams.test_runner import Feed
 from transport.definitions import WORKFLOWS
 from transport.feed import DefinitionsFeed
@@ -74,13 +77,58 @@ class Stage:
         }  # fmt: skip
         return Record("node.tasks.default", 0, 0, b"", CODEC.encode("NodeTask", task), (), 0)
 
+    async def sends(self, **changes: Any) -> list[Send]:
+        """What comes of one task."""
+        return await executed(self.executor, self.task(**changes))
+
     def do(self, **changes: Any) -> dict[str, Any]:
         """The result of one task, as its run gets it."""
-        [send] = asyncio.run(self.executor.execute(self.task(**changes)))
+        [send] = asyncio.run(self.sends(**changes))
         command = CODEC.decode("RunCommand", send.value)
         assert (send.topic, send.key, command["kind"]) == ("run.commands", b"r-1", "NODE_RESULT")
         payload: dict[str, Any] = orjson.loads(command["payload"])
         return payload
+
+
+TEMPLATE = {
+    "node_type": "template-transform",
+    "config": orjson.dumps(template("n", "{{ x }}!", x=["s", "x"])["data"]).decode(),
+}
+
+LARGE = {
+    "node_type": "variable-aggregator",
+    "config": orjson.dumps({"output_type": "string", "variables": [["s", "x"]]}).decode(),
+}
+"""A node whose result is as large as what it is given."""
+
+
+def given(x: Any) -> str:
+    """Inputs of either."""
+    return orjson.dumps({"s": {"x": x}}).decode()
+
+
+def test_a_pure_node_is_done_as_it_comes() -> None:
+    stage = Stage(Outcome("succeeded"))
+    assert stage.do(**TEMPLATE, inputs=given(1))["outputs"] == {"output": "1!"}
+    assert stage.do(**TEMPLATE, inputs=given(2))["outputs"] == {"output": "2!"}
+    assert stage.do(**{**TEMPLATE, "config": "{}"})["error_type"] == "InvalidDefinition"
+    assert stage.calls == [], "no executor was asked"
+    stage.interruptions.cancel(["e-1"])
+    assert stage.executor.execute(stage.task(**TEMPLATE, inputs=given(1))) == []
+    assert stage.unwanted == ["skipped"]
+
+
+@pytest.mark.parametrize(
+    "unusual",
+    [{"inputs": given({MARK: "elsewhere"})}, {**LARGE, "inputs": given("x" * 2_000_000)}, {"inputs": "{"},
+     {"inputs": given(1), "deadline_at": 1}],
+    ids=["a value that is elsewhere", "a large result", "damaged", "too late"],
+)  # fmt: skip
+def test_a_pure_node_that_is_unusual_is_given_its_time(unusual: dict[str, Any]) -> None:
+    stage = Stage(Outcome("succeeded"))
+    waited_for = stage.executor.execute(stage.task(**{**TEMPLATE, **unusual}))
+    assert not isinstance(waited_for, list)
+    waited_for.close()
 
 
 def test_a_task_whose_run_has_had_its_time_is_not_executed() -> None:
@@ -137,8 +185,8 @@ def test_a_long_error_is_cut() -> None:
 async def test_a_task_that_is_executed_again_has_the_same_identity_and_a_further_attempt_another() -> None:
     stage = Stage(Outcome("succeeded"))
     for _ in range(2):  # as after the death of the worker that had it
-        await stage.executor.execute(stage.task())
-    await stage.executor.execute(stage.task(node_execution_id="e-2", attempt=2))
+        await stage.sends()
+    await stage.sends(node_execution_id="e-2", attempt=2)
     assert [call.execution_id for call in stage.calls] == ["e-1", "e-1", "e-2"]
 
 
@@ -154,7 +202,7 @@ async def interrupted(stage: Stage) -> tuple[list[Send], bool]:
             noticed.set()
 
     stage.work = work
-    doing = asyncio.create_task(stage.executor.execute(stage.task()))
+    doing = asyncio.create_task(stage.sends())
     await begun.wait()
     stage.interruptions.cancel(["e-1"])
     return await doing, noticed.is_set()
@@ -177,7 +225,7 @@ async def test_nothing_is_sent_either_for_one_that_takes_it_for_a_failure() -> N
             raise RuntimeError("I was told to stop") from None
 
     stage.work = work
-    assert await stage.executor.execute(stage.task()) == []
+    assert await stage.sends() == []
 
 
 async def test_a_task_that_was_sent_twice_is_executed_once_at_a_time() -> None:
@@ -188,19 +236,19 @@ async def test_a_task_that_was_sent_twice_is_executed_once_at_a_time() -> None:
         await end.wait()
 
     stage.work = work
-    first = asyncio.create_task(stage.executor.execute(stage.task()))
+    first = asyncio.create_task(stage.sends())
     await begun.wait()
-    assert await stage.executor.execute(stage.task()) == []
+    assert await stage.sends() == []
     assert stage.unwanted == ["repeated"]
     end.set()
     assert len(await first) == 1
-    assert len(await stage.executor.execute(stage.task())) == 1
+    assert len(await stage.sends()) == 1
     assert len(stage.calls) == 2
 
 
 async def test_a_task_whose_cancel_came_first_is_not_begun() -> None:
     stage = Stage(Outcome("succeeded"))
     stage.interruptions.cancel(["e-1"])
-    assert await stage.executor.execute(stage.task()) == []
+    assert await stage.sends() == []
     assert (stage.calls, stage.unwanted) == ([], ["skipped"])
-    assert len(await stage.executor.execute(stage.task(node_execution_id="e-2"))) == 1
+    assert len(await stage.sends(node_execution_id="e-2")) == 1

@@ -24,6 +24,7 @@ from streams.offload import DOCUMENT_BYTES, MOST_BYTES, Mode, Offload
 from streams.runner import Runner
 from streams.shell.stage import Decision, NotYet, Record
 from tests.graphs import graph, loop, loop_variable, template
+from tests.streams.executed import executed
 from tests.streams.kept import KeptRows
 from transport.definitions import WORKFLOWS, Definitions
 from transport.feed import DefinitionsFeed
@@ -129,7 +130,7 @@ class Plant:
             if send.topic == "run.commands":
                 pending += await self.carry_out(await self.decide(record))
             elif send.topic == "node.tasks.default":
-                pending += await self.executor.execute(record)
+                pending += await executed(self.executor, record)
             self.sent.append(send)
         return self.records("runs")[-1]
 

@@ -1,7 +1,7 @@
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
@@ -18,6 +18,7 @@ from transport.committed import Commit
 from transport.producer import Send
 
 Deliver = Callable[..., Delivery]
+Execute = Callable[[Record], list[Send] | Coroutine[Any, Any, list[Send]]]
 
 
 class Gate:
@@ -54,9 +55,9 @@ def inbox() -> Inbox:
 
 @asynccontextmanager
 async def running(
-    gate: Gate, inbox: Inbox, producer: FakeProducer, metrics: ShellMetrics | None = None
+    execute: Execute, inbox: Inbox, producer: FakeProducer, metrics: ShellMetrics | None = None
 ) -> AsyncIterator[ConcurrentStage]:
-    stage = TaskStage("t", ("source",), gate, concurrency=2)
+    stage = TaskStage("t", ("source",), execute, concurrency=2)
     runner = ConcurrentStage(
         stage, Queues([inbox], inbox.filled), Outbox(producer, retries=0), bury, metrics or NoMetrics()
     )
@@ -210,3 +211,59 @@ async def test_what_runs_is_bounded_by_bytes_as_well(
                 await asyncio.sleep(0.001)
     assert gate.begun == [0, 1]
     assert assignment.offsets.to_commit() == {TP: Commit(2)}
+
+
+def at_once(record: Record) -> list[Send]:
+    """An `execute` that waits for nothing."""
+    if record.value == b"bad":
+        raise ValueError("bad")
+    return [Send("out", record.key, b"%d" % record.offset)]
+
+
+async def test_what_is_done_as_it_comes_is_sent_together_and_then_acknowledged(
+    inbox: Inbox, producer: FakeProducer, assignment: Assignment, deliver: Deliver
+) -> None:
+    batches, commits = [], []
+
+    def before(sends: Sequence[Send]) -> None:
+        batches.append([send.value for send in sends])
+        commits.append(assignment.offsets.to_commit())
+
+    producer.before = before
+    inbox.put(deliver(assignment, [(0, b""), (1, b"bad"), (2, b"")]))
+    async with running(at_once, inbox, producer):
+        await settle()
+    assert batches == [[b"0", b"ValueError"], [b"2"]], "no more than its concurrency at a time"
+    assert commits == [{}, {TP: Commit(2)}]
+    assert assignment.offsets.to_commit() == {TP: Commit(3)}
+
+
+async def test_what_is_done_as_it_comes_is_not_acknowledged_unsent(
+    inbox: Inbox, producer: FakeProducer, assignment: Assignment, deliver: Deliver
+) -> None:
+    producer.fail = 1
+    inbox.put(deliver(assignment, [(0, b""), (1, b"")]))
+    with pytest.raises(Unconfirmed):
+        async with running(at_once, inbox, producer):
+            await settle()
+    assert assignment.offsets.to_commit() == {}
+
+
+async def test_a_released_assignment_begins_nothing_more(
+    inbox: Inbox,
+    producer: FakeProducer,
+    assignment: Assignment,
+    deliver: Deliver,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("streams.shell.tasks.SLICE_S", 0.0)  # So the loop has its turn between two records.
+
+    def released_by_the_first(record: Record) -> list[Send]:
+        assignment.released.set()
+        return at_once(record)
+
+    inbox.put(deliver(assignment, [(0, b""), (1, b"")]))
+    async with running(released_by_the_first, inbox, producer):
+        await settle()
+    assert [send.value for send in producer.sent] == [b"0"]
+    assert assignment.offsets.to_commit() == {TP: Commit(1)}
