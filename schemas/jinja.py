@@ -10,6 +10,8 @@ from jinja2 import TemplateSyntaxError, nodes
 from jinja2.compiler import CodeGenerator
 from jinja2.sandbox import SandboxedEnvironment
 
+from schemas.simple_template import read_simple
+
 
 class UnfoldedCode(CodeGenerator):
     """Leaves every expression to the time at which the template runs."""
@@ -35,6 +37,8 @@ _SYNTAX = SyntaxEnvironment()
 @lru_cache(maxsize=10_000)
 def syntax_error(template: str) -> str | None:
     """Why Jinja2 refuses the template; None for one that it takes."""
+    if read_simple(template) is not None:
+        return None
     try:
         _SYNTAX.compile(template)
     except TemplateSyntaxError as wrong:

@@ -47,9 +47,9 @@ class RetryConfig(Tolerant):
     `retry_interval` counts as that."""
     jitter: float = Field(default=0, ge=0, le=1)
     """An interval is longer by up to this share of it."""
-    retry_on: list[FailureKind] = Field(default_factory=list)
+    retry_on: tuple[FailureKind, ...] = ()
     """Only after these failures. Empty: after all."""
-    give_up_on: list[FailureKind] = Field(default_factory=list)
+    give_up_on: tuple[FailureKind, ...] = ()
     """Not after these, whatever `retry_on` says."""
 
 

@@ -71,8 +71,10 @@ class StartData(NodeData):
     def faults(self) -> Iterator[tuple[str, str]]:
         """See `NodeData.faults`."""
         for i, variable in enumerate(self.variables):
+            if not variable.json_schema:
+                continue
             try:
-                Draft7Validator.check_schema(variable.json_schema or {})
+                Draft7Validator.check_schema(variable.json_schema)
             except SchemaError as wrong:
                 yield f"variables.{i}.json_schema", f"is no JSON Schema (draft 7): {wrong.message}"
 

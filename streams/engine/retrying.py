@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from uuid import UUID
 
 from schemas.nodes.base import RetryConfig
@@ -46,8 +47,9 @@ class Retrying:
         return round(max(grown, asked) * (1 + self.jitter * drawn))
 
 
+@lru_cache(maxsize=1024)
 def compile_retrying(config: RetryConfig, *, may_retry: bool) -> Retrying:
-    """Only nodes that do I/O are tried again (Dify)."""
+    """Shared by all nodes that say the same, as most do. Only nodes that do I/O are tried again (Dify)."""
     return Retrying(
         attempts=config.max_retries if may_retry and config.retry_enabled else 0,
         interval_us=config.retry_interval * 1000,
