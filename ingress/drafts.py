@@ -57,7 +57,7 @@ async def put_draft(request: web.Request) -> web.Response:
     if problems := [*problems, *environment.problems, *conversation.problems]:
         raise InvalidDefinition(problems)
     body = body.model_copy(update={ENVIRONMENT: environment.variables, CONVERSATION: conversation.variables})
-    stored = definitions.workflows[current.id].get(DRAFT, current)
+    stored = definitions.versions(current.id).get(DRAFT, current)
     draft = make_draft(
         body, stored, request.app[SECRETS], caller, current.id, app_id=current.app_id, type_=current.type
     )

@@ -131,7 +131,7 @@ def _draft(request: web.Request, imported: ImportedApp, caller: Caller, app: App
 
 
 def _stored_draft(definitions: Definitions, workflow_id: str) -> Workflow | None:
-    return definitions.workflows.get(workflow_id, {}).get(DRAFT)
+    return definitions.versions(workflow_id).get(DRAFT)
 
 
 def _same_app(one: App, other: App) -> bool:

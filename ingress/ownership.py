@@ -10,8 +10,8 @@ from transport.definitions import Definitions
 
 def find_versions(definitions: Definitions, caller: Caller, workflow_id: str) -> Mapping[str, Workflow]:
     """Version -> Workflow, at least one. Raises `NotFound`."""
-    versions = definitions.workflows.get(workflow_id, {})
-    if not versions or any(w.tenant_id != caller.tenant_id for w in versions.values()):
+    versions = definitions.versions(workflow_id)
+    if not versions or any(one.tenant_id != caller.tenant_id for one in versions.packed):
         raise NotFound(f"no workflow has the id {workflow_id}; GET /api/v1/workflows lists them")
     return versions
 

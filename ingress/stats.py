@@ -159,13 +159,13 @@ async def _history(request: web.Request, tenant_id: str, of: While) -> tuple[His
 
 
 def _configured(definitions: Definitions, tenant_id: str) -> dict[str, Any]:
-    versions = [found for found in definitions.workflows.values() if found]
-    owned = [found for found in versions if next(iter(found.values())).tenant_id == tenant_id]
+    versions = {one: found for one, found in definitions.workflows.items() if found}
+    owned = [one for one, found in versions.items() if next(iter(found.packed)).tenant_id == tenant_id]
     types = Counter(one.type for one in definitions.triggers.values() if one.tenant_id == tenant_id)
     deployments = (one for one in definitions.deployments.values() if one.tenant_id == tenant_id)
     return {
         "total_workflows": len(owned),
-        "published_workflows": sum(next(iter(found.values())).id in definitions.latest for found in owned),
+        "published_workflows": sum(one in definitions.latest for one in owned),
         "total_triggers": types.total(),
         "trigger_types": dict(sorted(types.items())),
         "deployments": _deployments(deployments),

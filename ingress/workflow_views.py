@@ -82,7 +82,7 @@ def summary(definitions: Definitions, workflow_id: str) -> WorkflowSummary:
         **_app_fields(definitions.apps.get(any_version.app_id)),
         has_draft=DRAFT in versions,
         published_version=latest.version if latest else None,
-        updated_at=max(w.updated_at for w in versions.values()),
+        updated_at=max(one.updated_at for one in versions.packed),
     )
 
 

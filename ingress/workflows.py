@@ -22,7 +22,7 @@ async def list_all(request: web.Request) -> web.Response:
     found = [
         summary(definitions, workflow_id)
         for workflow_id, versions in definitions.workflows.items()
-        if any(w.tenant_id == tenant_id for w in versions.values())
+        if any(one.tenant_id == tenant_id for one in versions.packed)
     ]
     return json_answer(WorkflowList(data=sorted(found, key=lambda one: (one.name, one.id))))
 

@@ -12,21 +12,25 @@ from streams.placeholders import placeholder
 from streams.run_rows import is_workflow
 from transport.definitions import Definitions
 
-_MOST = 10_000
+_MOST_NODES = 60_000
+"""In compiled versions, each of some six kilobytes with the part of the graph that it is made of."""
 _MOST_DRAFTS = 1_000
 
 
 class Library:
     """Finds versions in the definitions and keeps the most recently used of them compiled."""
 
-    def __init__(self, definitions: Definitions) -> None:
+    def __init__(self, definitions: Definitions, most_nodes: int = _MOST_NODES) -> None:
+        """`most_nodes`: of all versions that stay compiled; the one that is in use stays, however large."""
         self._definitions = definitions
+        self._most_nodes = most_nodes
+        self._nodes = 0
         self._compiled: OrderedDict[tuple[str, str, str, str], Definition] = OrderedDict()
         self._pinned: OrderedDict[bytes, Workflow] = OrderedDict()
 
     def find(self, workflow_id: str, version: str) -> Workflow:
         """Raises `UnknownVersion`."""
-        workflow = self._definitions.workflows.get(workflow_id, {}).get(version)
+        workflow = self._definitions.versions(workflow_id).get(version)
         if workflow is None:
             raise UnknownVersion(f"workflow {workflow_id} has no version {version!r}")
         return workflow
@@ -54,8 +58,10 @@ class Library:
         definition = self._compiled.get(key)
         if definition is None:
             definition = self._compiled[key] = _compile(workflow, only, entry)
-            if len(self._compiled) > _MOST:
-                self._compiled.popitem(last=False)
+            self._nodes += len(definition.by_id)
+            while self._nodes > self._most_nodes and len(self._compiled) > 1:
+                _, left = self._compiled.popitem(last=False)
+                self._nodes -= len(left.by_id)
         else:
             self._compiled.move_to_end(key)
         return definition

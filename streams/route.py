@@ -166,7 +166,7 @@ def _manual_route(workflow_id: str, data: Mapping[str, Any], definitions: Defini
     # Events of the first release say `draft` and not which version.
     version = metadata.get("version") or (DRAFT if metadata.get("draft") else "")
     if version:
-        workflow = definitions.workflows.get(workflow_id, {}).get(version)
+        workflow = definitions.versions(workflow_id).get(version)
     else:
         workflow = definitions.latest.get(workflow_id)
     if workflow is None:

@@ -27,6 +27,7 @@ from schemas.models import (
     WorkflowDeployment,
 )
 from transport.addresses import Addresses
+from transport.shelf import Opened, Shelf, pack
 from transport.subscriptions import SUBSCRIPTION_MODELS, SubscriptionIndex
 from transport.undeployed import Undeployed
 
@@ -71,7 +72,8 @@ class Definitions:
 
     def __init__(self) -> None:
         self.apps: dict[str, App] = {}
-        self.workflows: dict[str, dict[str, Workflow]] = defaultdict(dict)
+        opened = Opened(Workflow)
+        self.workflows: dict[str, Shelf[Workflow]] = defaultdict(lambda: Shelf(opened))
         """Workflow id -> version -> Workflow."""
         self.triggers: dict[str, AppTrigger] = {}
         self.api_keys: dict[str, ApiKey] = {}
@@ -84,7 +86,8 @@ class Definitions:
         self.source_states: dict[str, SourceState] = {}
         """By trigger id."""
         self.subscriptions = SubscriptionIndex()
-        self.latest: dict[str, Workflow] = {}
+        self._none = Shelf(opened)
+        self.latest = Shelf(opened)
         """Workflow id -> its latest published version."""
         self.undeployed = Undeployed()
         self._deployed: dict[str, DeployedTrigger] = {}
@@ -96,6 +99,10 @@ class Definitions:
         self._hashes: dict[str, str] = {}
         self._accounts: dict[tuple[type[Provider], str], dict[str, Provider]] = defaultdict(dict)
         self._providers: dict[type[Provider], dict[str, Provider]] = {kind: {} for kind in PROVIDERS.values()}
+
+    def versions(self, workflow_id: str) -> Shelf[Workflow]:
+        """Of that workflow, by their names; empty where there is no such workflow."""
+        return self.workflows.get(workflow_id, self._none)
 
     def route(self, tenant_id: str, trigger_type: str, index_key: str) -> Iterable[DeployedTrigger]:
         """The triggers to look at for an event, paused ones included; constant time."""
@@ -148,15 +155,18 @@ class Definitions:
             return [one for one in self._providers[kind].values() if isinstance(one, kind)]
         return [one for one in self._accounts.get((kind, account), {}).values() if isinstance(one, kind)]
 
-    def apply(self, topic: str, key: str, entity: Entity | None, offset: int = 0) -> None:
-        """Puts, replaces or (None) removes one entity; `offset` is that of the record which says so.
+    def apply(
+        self, topic: str, key: str, entity: Entity | None, offset: int = 0, body: bytes | None = None
+    ) -> None:
+        """Puts, replaces or (None) removes one entity; `offset` is that of the record which says so, `body`
+        what it says of the entity, where that is at hand.
 
         Raises `ValueError` for one that cannot be used; then all is as it was.
         """
         if topic == APPS:
             _put(self.apps, key, entity)
         elif topic == WORKFLOWS:
-            self._apply_workflow(key, entity)
+            self._apply_workflow(key, entity, body)
         elif topic == TRIGGERS:
             self._apply_trigger(key, entity, offset)
         elif topic == DEPLOYMENTS:
@@ -174,14 +184,18 @@ class Definitions:
         else:
             self._apply_provider(PROVIDERS[topic], key, entity)
 
-    def _apply_workflow(self, key: str, entity: Entity | None) -> None:
+    def _apply_workflow(self, key: str, entity: Entity | None, body: bytes | None) -> None:
         workflow_id, version = key.split(":", 1)
         versions = self.workflows[workflow_id]
-        _put(versions, version, entity)
-        published = [v for v in versions if v != DRAFT]
-        self.latest.pop(workflow_id, None)
-        if published:
-            self.latest[workflow_id] = versions[max(published)]
+        if entity is None:
+            versions.remove(version)
+        else:
+            versions.put(version, pack(entity, body or entity.body()))
+        published = max((v for v in versions if v != DRAFT), default=None)
+        if published is None:
+            self.latest.remove(workflow_id)
+        else:
+            self.latest.copy(workflow_id, versions, published)
 
     def _apply_trigger(self, key: str, entity: Entity | None, offset: int) -> None:
         # Also of one that looks at nothing: whoever shows it or deploys it relies on its config.

@@ -5,7 +5,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import orjson
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -19,6 +19,8 @@ _log = logging.getLogger(__name__)
 
 _POLL_S = 0.1
 _BATCH = 1000
+_BATCHES_AHEAD = 4
+"""Read and not applied yet. Without a bound, all that is configured would be in memory twice at a start."""
 _REQUEST_TIMEOUT_S = 10.0
 _NOT_YET = frozenset(
     {
@@ -52,7 +54,7 @@ class DefinitionsFeed:
     """Owns the consumer and the thread that polls it; changes `definitions` on the loop's thread only.
 
     Use as an async context manager: on entry it blocks until everything that is in the topics has been read,
-    and raises `BrokerUnreachable` when that takes longer than a minute.
+    and raises `BrokerUnreachable` when nothing has come for a minute.
     """
 
     def __init__(self, settings: KafkaSettings, codec: Codec, topics: Iterable[str] = MODELS) -> None:
@@ -67,6 +69,7 @@ class DefinitionsFeed:
         self._codec = codec
         self._offsets = dict.fromkeys(topics, 0)
         self._advanced = asyncio.Event()
+        self._room = threading.Semaphore(_BATCHES_AHEAD)
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._consumer = Consumer(
@@ -100,6 +103,13 @@ class DefinitionsFeed:
                 self._advanced.clear()
                 await self._advanced.wait()
 
+    async def _read_up_to(self, topic: str, end: int) -> None:
+        """However long that takes. Raises `TimeoutError` when nothing comes."""
+        while self._offsets[topic] < end:
+            self._advanced.clear()
+            async with asyncio.timeout(LOAD_TIMEOUT_S):
+                await self._advanced.wait()
+
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
         try:
@@ -107,7 +117,7 @@ class DefinitionsFeed:
             self._thread = threading.Thread(target=self._follow, name="definitions-feed", daemon=True)
             self._thread.start()
             for topic, end in ends.items():
-                await self.reach(topic, end, LOAD_TIMEOUT_S)
+                await self._read_up_to(topic, end)
         except (KafkaException, TimeoutError) as unreachable:
             await self.__aexit__()
             raise BrokerUnreachable(
@@ -147,11 +157,19 @@ class DefinitionsFeed:
 
     def _follow(self) -> None:
         while not self._stopping.is_set():
-            messages = self._consumer.consume(_BATCH, _POLL_S)
-            if messages and not self._loop.is_closed():
+            first = self._consumer.poll(_POLL_S)
+            if first is None:
+                continue
+            # To wait for a full batch would hold up whoever waits for what has come.
+            messages = [first, *self._consumer.consume(_BATCH, 0)]
+            while not self._room.acquire(timeout=_POLL_S):
+                if self._stopping.is_set():
+                    return
+            if not self._loop.is_closed():
                 self._loop.call_soon_threadsafe(self._apply, messages)
 
     def _apply(self, messages: list[Message]) -> None:
+        self._room.release()
         for message in messages:
             if message.error() is not None:
                 _log.warning("definitions feed: %s", message.error())
@@ -164,10 +182,11 @@ class DefinitionsFeed:
         key = (message.key() or b"").decode(errors="replace")
         value = message.value()
         try:
-            entity = None if value is None else MODELS[topic].model_validate(self._body(topic, key, value))
+            body = None if value is None else self._body(topic, key, value)
+            entity = None if body is None else MODELS[topic].model_validate(orjson.loads(body))
             if value is None:
                 self._owners.pop((topic, key), None)
-            self.definitions.apply(topic, key, entity, message.offset() or 0)
+            self.definitions.apply(topic, key, entity, message.offset() or 0, body)
             self.unreadable.pop((topic, key), None)
         except Exception as unreadable:
             # The entity stays as it was: one bad record, whatever is wrong with it, must not take every role
@@ -176,10 +195,10 @@ class DefinitionsFeed:
             self._keep_unreadable(topic, key, message, unreadable)
         self._offsets[topic] = (message.offset() or 0) + 1
 
-    def _body(self, topic: str, key: str, value: bytes) -> Any:
+    def _body(self, topic: str, key: str, value: bytes) -> bytes:
         record = self._codec.decode("Definition", value)
         self._owners[topic, key] = record["tenant_id"]
-        return orjson.loads(record["body"])
+        return record["body"].encode()  # type: ignore[no-any-return]
 
     def _keep_unreadable(self, topic: str, key: str, message: Message, error: Exception) -> None:
         found = Unreadable(message, f"{type(error).__name__}: {error}")

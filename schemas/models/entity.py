@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.ids import entity_id
@@ -31,3 +32,7 @@ class Entity(BaseModel):
     def key(self) -> str:
         """The message key in the compacted topic."""
         return self.id
+
+    def body(self) -> bytes:
+        """What its record says: JSON, without what is computed of it."""
+        return orjson.dumps(self.model_dump(mode="json", exclude={"graph_hash"}))

@@ -283,7 +283,7 @@ def test_calls_within_calls_have_an_end() -> None:
 def test_what_cannot_be_called_fails_the_node(change: dict[str, Any], said: str) -> None:
     town = Town()
     town.definitions.workflows.pop("forecast")
-    town.definitions.latest.pop("forecast")
+    town.definitions.latest.remove("forecast")
     town.publish("forecast", FORECAST, **change)
     town.begin(city="Bern")
     town.work()
