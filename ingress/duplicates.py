@@ -1,5 +1,6 @@
 """Which events has this process accepted lately? Only a courtesy to producers: the stream decides."""
 
+from collections import OrderedDict
 from typing import NamedTuple
 
 
@@ -17,7 +18,8 @@ class RecentlyAccepted:
 
     def __init__(self, max_entries: int) -> None:
         self._max_entries = max_entries
-        self._entries: dict[str, Accepted] = {}
+        # A plain dict looks for its oldest entry among the places of all that went before: 50 µs of 100,000.
+        self._entries: OrderedDict[str, Accepted] = OrderedDict()
 
     def first(self, dedup_key: str, received_at: int) -> Accepted | None:
         """The event of which one that arrived at `received_at` is a duplicate, None where it is new."""
@@ -34,7 +36,7 @@ class RecentlyAccepted:
         if not window_ms or not self._max_entries or self.first(dedup_key, received_at):
             return
         if len(self._entries) >= self._max_entries:
-            del self._entries[next(iter(self._entries))]
+            self._entries.popitem(last=False)
         self._entries[dedup_key] = Accepted(received_at, received_at + window_ms * 1000)
 
     def __len__(self) -> int:

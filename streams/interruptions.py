@@ -1,6 +1,7 @@
 """Which node executions are to stop, and stopping those that this worker is at work on. See docs/adr/0021."""
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
@@ -15,7 +16,7 @@ class Interruptions:
     def __init__(self, most: int = MOST_REMEMBERED) -> None:
         """`most`: executions that are remembered for a task that comes later than its cancel."""
         self._most = most
-        self._cancelled: dict[bytes, None] = {}
+        self._cancelled: OrderedDict[bytes, None] = OrderedDict()
         """The oldest first. Shorter than the ids themselves."""
         self._running: dict[str, Interruptible] = {}
 
@@ -26,7 +27,7 @@ class Interruptions:
             if running := self._running.get(execution_id):
                 running.interrupt()
         while len(self._cancelled) > self._most:
-            del self._cancelled[next(iter(self._cancelled))]
+            self._cancelled.popitem(last=False)
 
     def __contains__(self, execution_id: str) -> bool:
         """Whether nobody waits for it."""

@@ -3,6 +3,7 @@
 Each event has an id from which another gathering goes on, wherever that is.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -53,9 +54,9 @@ class Gathering:
     def __init__(self, chosen: Chosen, positions: Positions) -> None:
         self.positions = positions
         self._chosen = chosen
-        self._runs: dict[str, _Run] = {}
-        self._ended: dict[str, None] = {}
-        self._triggers: dict[str, str] = {}
+        self._runs: OrderedDict[str, _Run] = OrderedDict()
+        self._ended: OrderedDict[str, None] = OrderedDict()
+        self._triggers: OrderedDict[str, str] = OrderedDict()
         self._told: dict[Change, int] = {}
         """How many events of a record have been told by another gathering."""
 
@@ -172,6 +173,6 @@ class Gathering:
         self._told.pop(change, None)
 
 
-def _trim(known: dict[str, Any], most: int) -> None:
+def _trim(known: OrderedDict[str, Any], most: int) -> None:
     if len(known) > most:
-        del known[next(iter(known))]
+        known.popitem(last=False)
