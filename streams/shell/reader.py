@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from time import monotonic
 from typing import Protocol
 
 from streams.shell.assignment import Assignment
@@ -16,6 +17,7 @@ from streams.shell.errors import Revoked
 from streams.shell.inbox import Delivery, Inbox
 from streams.shell.offsets import TopicPartition
 from streams.shell.outbox import Outbox
+from streams.shell.pace import Pace
 from streams.shell.replay import Recovered
 from streams.shell.rows import Epoch
 from streams.shell.stage import Record
@@ -94,6 +96,7 @@ class Reader:
         self._on_ready = on_ready
         self._current: Assignment | None = None
         self._changed = asyncio.Event()
+        self._pace = Pace()
         self.rows_read = 0
         """Of changelogs, since the process began."""
         self.rows_left = 0
@@ -208,6 +211,10 @@ class Reader:
     # Delivery ------------------------------------------------------------------------------------------
 
     async def _deliver_next(self, assignment: Assignment, sources: set[TopicPartition]) -> None:
+        if (wait_s := self._pace.wait_s(monotonic())) > 0:
+            await asyncio.sleep(wait_s)
+            if self._current is not assignment:
+                return
         self._room.clear()
         crowded = assignment.offsets.crowded
         wanted = {tp for tp in sources if not self._inboxes[tp.topic].full} - crowded
@@ -218,6 +225,7 @@ class Reader:
             return
         patience = _FETCH_S if len(wanted) == len(sources) else _FETCH_WHILE_FULL_S
         fetched = await self._source.fetch(wanted, patience)
+        self._pace.fetched(sum(map(len, fetched.values())), monotonic())
         # A fetch outlives a rebalance; what it returns then belongs to somebody else, or is read again
         # after the seek of the next assignment.
         if self._current is not assignment:
