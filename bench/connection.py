@@ -7,13 +7,27 @@ need: a status line, `content-length` or chunks, `connection: close`.
 import asyncio
 import re
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 from urllib.parse import SplitResult, urlsplit
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked", re.IGNORECASE)
 _CLOSE = re.compile(rb"\r\nconnection: *close", re.IGNORECASE)
 _LAST_CHUNK = b"0\r\n\r\n"
+
+
+class Target(Protocol):
+    """Where requests go, and what they are."""
+
+    @property
+    def host(self) -> str: ...
+
+    @property
+    def port(self) -> int: ...
+
+    def request(self, delivery_id: str, body: bytes) -> bytes:
+        """The bytes of one POST."""
+        ...
 
 
 class Endpoint:
@@ -37,7 +51,7 @@ class Endpoint:
 class Connection(asyncio.Protocol):
     """One kept-alive connection with one request at a time, opened when it is first needed. Async context."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Target) -> None:
         self._endpoint = endpoint
         self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[tuple[int, bytes]] | None = None

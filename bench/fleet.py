@@ -181,12 +181,12 @@ class Fleet(Processes):
         """`home` is emptied first: it gets the state and the logs of all processes. `env`: more settings."""
         shutil.rmtree(home, ignore_errors=True)
         home.mkdir(parents=True)
-        port, self._api_key = lasting_port(), f"hl_{secrets.token_urlsafe(24)}"
+        port, self.api_key = lasting_port(), f"hl_{secrets.token_urlsafe(24)}"
         self.home = home
         self._env = env or {}
         self._worker_count = workers
         self._port = port
-        self.deployment = Deployment(f"http://127.0.0.1:{port}", self._api_key)
+        self.deployment = Deployment(f"http://127.0.0.1:{port}", self.api_key)
         self.kafka = KafkaSettings()
         self.broker_pid = 0
         self.workers: list[Worker] = []
@@ -226,7 +226,7 @@ class Fleet(Processes):
             "HOPLINE_KAFKA": self.kafka.bootstrap_servers,
             "HOPLINE_DATA_DIR": str(self.home),
             "HOPLINE_PORT": str(self._port),
-            "HOPLINE_API_KEY": self._api_key,
+            "HOPLINE_API_KEY": self.api_key,
             "HOPLINE_SECRET_KEY": secrets.token_urlsafe(32),
             "PYTHONPATH": str(Path(__file__).parents[1]),
             **self._env,

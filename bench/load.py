@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from bench.connection import Connection, Endpoint
+from bench.connection import Connection, Target
 from bench.orders import Order
 
 _TELL_EVERY_S = 2.0
@@ -40,7 +40,7 @@ class Posted:
 
 
 async def closed_loop(
-    endpoint: Endpoint,
+    endpoint: Target,
     orders: Iterator[Order],
     *,
     connections: int,
@@ -68,7 +68,7 @@ async def closed_loop(
 
 
 async def open_loop(
-    endpoint: Endpoint,
+    endpoint: Target,
     orders: Iterator[Order],
     *,
     per_s: float,

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
-from bench.connection import Endpoint
+from bench.connection import Endpoint, Target
 from bench.cpu import door, job
 from bench.cpu.calibration import work
 from bench.cpu.door import Door
@@ -26,6 +26,7 @@ _WARM_UP, _SLICES = 60, 400
 _QUARTER = RUNS // 4
 _HUNG_S = 300.0
 """For what takes some seconds: by then something waits for what never comes."""
+_JOB = Endpoint(f"http://127.0.0.1:8080/triggers/webhook/{job.ADDRESS}", ID_HEADER)
 _T = TypeVar("_T")
 
 
@@ -62,9 +63,9 @@ def figures(slices: Sequence[Slice]) -> Figures:
 class HotPath:
     """One run of the job after the other through door, worker and sink, in this process and thread."""
 
-    def __init__(self, door: Door, worker: Worker, sink: Sink) -> None:
+    def __init__(self, door: Door, worker: Worker, sink: Sink, target: Target = _JOB) -> None:
         self._door, self._worker, self._sink = door, worker, sink
-        self._endpoint = Endpoint(f"http://127.0.0.1:8080/triggers/webhook/{job.ADDRESS}", ID_HEADER)
+        self._target = target
         self._batch = batch_name("cpu")
         self._number = 0
 
@@ -72,7 +73,7 @@ class HotPath:
         """`RUNS` runs, and the calibration before, between and after their parts: so it, too, finds caches in
         which something else was."""
         posted = [order(f"{self._batch}-{number:06d}", number) for number in self._numbers()]
-        requests = [self._endpoint.request(one.order_id, one.body) for one in posted]
+        requests = [self._target.request(one.order_id, one.body) for one in posted]
         calibration = _calibrated()
         ingress, events = await _timed(self._door.take(requests))
         calibration += _calibrated()
