@@ -7,13 +7,16 @@ code 0 only if each accepted order was recorded exactly once.
 import argparse
 import sys
 import tempfile
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from bench import plot, report
 from bench.endurance.figures import curves, table
 from bench.endurance.measure import Endured, endure
+from bench.endurance.posting import Window
 from bench.interrupt import EXIT_CODE, Interrupted, run
 from bench.program import StartFailed
 from bench.progress import say
@@ -65,13 +68,17 @@ def _save(per_s: float, each_s: float, endured: Endured) -> None:
             "asked_per_s": per_s,
             "each_s": each_s,
             "states": [asdict(state) for state in endured.states],
-            # When each sampled order was sent is of no use without when its run was recorded.
-            "windows": [asdict(replace(window, sent_at={})) for window in endured.windows],
+            "windows": [_figures(window) for window in endured.windows],
             "recorded": [asdict(there) for there in endured.recorded],
             "faults": endured.faults,
             "machine": report.machine(),
         },
     )
+
+
+def _figures(window: Window) -> Mapping[str, Any]:
+    """Without what names single orders: it has been counted."""
+    return {name: value for name, value in asdict(window).items() if name not in {"sent_at", "unanswered"}}
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ class Recorded:
     runs: int
     orders: int
     """Different ones."""
+    unanswered: int
+    """Of these, orders that the driver knows nothing of: they may be there or not."""
     succeeded: int
     nodes: int
     """Executions of those runs, succeeded ones."""
@@ -29,8 +31,8 @@ class Recorded:
     def faults(self, window: Window) -> list[str]:
         """What is wrong with it; empty if each accepted order has one run that succeeded, node by node."""
         found = []
-        if not window.accepted <= self.orders <= window.sent:
-            found.append(f"{window.accepted} accepted, {self.orders} recorded")
+        if self.orders - self.unanswered != window.accepted:
+            found.append(f"{window.accepted} accepted, {self.orders - self.unanswered} of them recorded")
         if self.runs != self.orders:
             found.append(f"{self.runs} runs of {self.orders} orders")
         if self.succeeded != self.runs:
@@ -48,11 +50,13 @@ async def recorded(clickhouse: ClickHouse, windows: Sequence[Window]) -> list[Re
     found = []
     for window in windows:
         row = counts.get(window.batch, {"runs": 0, "orders": 0, "succeeded": 0})
+        unanswered = await _orders(clickhouse, window) & window.unanswered if window.unanswered else ()
         e2e_ms = [(ends[order] - at) * 1000 for order, at in window.sent_at.items() if order in ends]
         found.append(
             Recorded(
                 runs=int(row["runs"]),
                 orders=int(row["orders"]),
+                unanswered=len(unanswered),
                 succeeded=int(row["succeeded"]),
                 nodes=nodes.get(window.batch, 0),
                 e2e_p50_ms=percentile(e2e_ms, 50),
@@ -60,6 +64,10 @@ async def recorded(clickhouse: ClickHouse, windows: Sequence[Window]) -> list[Re
             )
         )
     return found
+
+
+async def _orders(clickhouse: ClickHouse, window: Window) -> set[str]:
+    return {row[0] for row in (await clickhouse.query(_ORDERS, {"batch": window.batch})).rows}
 
 
 _COUNTS = f"""
@@ -74,6 +82,10 @@ FROM workflow_node_executions AS nodes
 INNER JOIN (SELECT id, substring({_ORDER}, 1, {_BATCH_LETTERS}) AS batch FROM workflow_runs) AS runs
     ON nodes.workflow_run_id = runs.id
 GROUP BY batch
+"""
+
+_ORDERS = f"""
+SELECT {_ORDER} AS order_id FROM workflow_runs WHERE startsWith(order_id, {{batch:String}})
 """
 
 _ENDS = f"""

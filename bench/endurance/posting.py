@@ -25,6 +25,8 @@ class Window:
     refusals: Mapping[str, int]
     ack_p50_ms: float
     ack_p99_ms: float
+    unanswered: frozenset[str]
+    """Orders that were sent and not accepted: refused, or answered too late. Some of them may have a run."""
     sent_at: Mapping[str, float]
     """Order id -> when it was sent, of the sampled ones."""
 
@@ -46,5 +48,6 @@ async def post_window(endpoint: Endpoint, per_s: float, seconds: float) -> Windo
         refusals=dict(posted.refusals),
         ack_p50_ms=percentile(ack_ms, 50),
         ack_p99_ms=percentile(ack_ms, 99),
+        unanswered=frozenset(posted.sent_at.keys() - posted.ack_ms.keys()),
         sent_at={order: posted.sent_at[order] for order in sent[::SAMPLED]},
     )

@@ -10,8 +10,8 @@ from bench.endurance.posting import Window
 from bench.endurance.window import SINK, WORKERS, State
 from bench.procs import Usage
 
-WINDOW = Window("end-0123456789", 0.0, 1000, 100.0, 1000, {}, 2.0, 9.0, {})
-RECORDED = Recorded(1000, 1000, 1000, 4000, 20.0, 90.0)
+WINDOW = Window("end-0123456789", 0.0, 1000, 100.0, 1000, {}, 2.0, 9.0, frozenset(), {})
+RECORDED = Recorded(1000, 1000, 0, 1000, 4000, 20.0, 90.0)
 
 
 def state(number: int) -> State:
@@ -37,9 +37,11 @@ def test_only_each_order_once_node_by_node_is_right() -> None:
 
 
 def test_what_was_refused_may_be_there_and_is_a_fault_of_the_whole() -> None:
-    window = replace(WINDOW, accepted=999, refusals={"503": 1})
-    assert RECORDED.faults(window) == []
-    assert len(Endured([state(0), state(1)], [window], [RECORDED], quiet=True).faults) == 1
+    window = replace(WINDOW, accepted=999, refusals={"503": 1}, unanswered=frozenset(["o-7"]))
+    there = replace(RECORDED, unanswered=1)
+    assert there.faults(window) == []
+    assert len(RECORDED.faults(window)) == 1
+    assert len(Endured([state(0), state(1)], [window], [there], quiet=True).faults) == 1
     assert len(endured(1)._replace(quiet=False).faults) == 1
 
 
