@@ -33,9 +33,6 @@ log = logging.getLogger(__name__)
 _IDLE_S = 0.5
 _KEEP_ALIVE_S = 1.0
 _LETTER_S = 3.0
-_GLANCE_S = 0.05
-"""How often a batch that grows is added to, since no more of a partition is fetched before that."""
-
 _AHEAD_S = 0.02
 """A write that takes longer is worth a read in between."""
 _SOON_S = 0.1
@@ -213,8 +210,8 @@ class _Loop:
         waits = (_IDLE_S, self._stalled.due_in(now), *(batch.due_in(now) for batch in self._batches))
         due_s = max(0.0, min(waits))
         if any(batch.urgent for batch in self._batches):
-            # Nothing can make it due sooner: a few reads, rather than a wake-up for each record.
-            await asyncio.sleep(min(due_s, _GLANCE_S))
+            # Nothing can make it due sooner: one read at the end, rather than a wake-up for each record.
+            await asyncio.sleep(due_s)
             await self._source.fill(0)
         else:
             await self._source.fill(due_s)

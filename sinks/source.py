@@ -65,10 +65,8 @@ class Source:
                 "heartbeat.interval.ms": 1_000,
                 # Bounds what is held here while ClickHouse is slower than Kafka.
                 "queued.max.messages.kbytes": 32 * 1024,
-                # A fetch names all partitions, and Kafka looks at each: what has records here is not fetched
-                # before they are read. Then at once, for the default of 1 s would starve a sink.
-                "queued.min.messages": 1,
-                "fetch.queue.backoff.ms": 10,
+                # How soon a full queue is looked at again; the default of 1 s starves a sink that catches up.
+                "fetch.queue.backoff.ms": 20,
                 "on_commit": self._on_commit,
                 "log_level": 3,
             }
