@@ -38,13 +38,13 @@ def commit_what_is_read() -> None:
 @_fault
 def acknowledge_cancelled() -> None:
     """Without the repaired shutdown: as Faust, a cancelled record counts as done."""
-    end = tasks.ConcurrentStage._end
+    end = tasks.ConcurrentStage._end_one
 
     def acknowledging(self: Any, place: Any, task: Any) -> None:
         self._running[place].assignment.offsets.finish(*place)
         end(self, place, task)
 
-    tasks.ConcurrentStage._end = acknowledging  # type: ignore[method-assign]
+    tasks.ConcurrentStage._end_one = acknowledging  # type: ignore[method-assign]
     # Faust commits after it has cancelled; the shell commits before, so here the grace cancels.
     release = tasks.ConcurrentStage.release
 
