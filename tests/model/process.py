@@ -229,7 +229,11 @@ def modelled(clock: Clock, split_bytes: int = SPLIT_BYTES) -> Iterator[None]:
         stack.enter_context(patch.object(TopicPartition, "__hash__", lambda tp: crc32(repr(tp).encode())))
         for name in ("worker.monotonic", "repairs.monotonic", "ordered.perf_counter", "tasks.perf_counter"):
             stack.enter_context(patch(f"streams.shell.{name}", clock))
-        stack.enter_context(patch("streams.execute.now_us", clock.us))
+        # Time stands still here while there is something to do: a wait of milliseconds would last until
+        # some passes, seconds or a minute, with records unread.
+        stack.enter_context(patch("streams.shell.pace._MOST_S", 0.0))
+        for name in ("execute.now_us", "pure_tasks.now_us"):
+            stack.enter_context(patch(f"streams.{name}", clock.us))
         stack.enter_context(patch("streams.shell.worker.exit_now", _exit_now))
         stack.enter_context(patch("streams.shell.worker.Watchdog", _Watchdog))
         stack.enter_context(patch("streams.shell.worker.partition_counts", _partition_counts))
