@@ -11,23 +11,21 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import uvloop
 from obstore.store import MemoryStore
 from prometheus_client import CollectorRegistry
 
 from bench import report
-from bench.connection import Endpoint
 from bench.cpu import door, job
 from bench.cpu.broker import Confirming, Feed
-from bench.cpu.calibration import work
 from bench.cpu.door import Door
-from bench.deployment import ID_HEADER
+from bench.cpu.slices import calibrated, timed
 from bench.orders import batch_name, order
 from cli.garbage import collect_rarely
 from schemas.codec import Codec, SingleObjectCodec
@@ -156,7 +154,6 @@ async def measured(runs: int, slices: int, home: Path) -> tuple[float, float, li
     """Medians of the microseconds of CPU for a run, and of the same as a multiple of the calibration, see
     bench/README.md; and what is sent for `runs` of them."""
     definitions, codec = job.definitions(), SingleObjectCodec()
-    endpoint = Endpoint(f"http://127.0.0.1:8080/triggers/webhook/{job.ADDRESS}", ID_HEADER)
     batch, found, told = batch_name("hops"), list[tuple[float, float]](), list[Send]()
     async with (
         door.opened(definitions, codec, runs) as ingress,
@@ -166,13 +163,11 @@ async def measured(runs: int, slices: int, home: Path) -> tuple[float, float, li
         for number in range(_WARM_UP + slices):
             if number == _WARM_UP:
                 collect_rarely()
-            events = await _accepted(ingress, endpoint, batch, range(number * runs, (number + 1) * runs))
-            unit_s = _cpu_s(lambda: [work(one) for one in range(runs // 2)]) / (runs // 2)
-            began = time.process_time()
-            told = await worker.take(events)
-            cpu_s = (time.process_time() - began) / runs
+            events = await _accepted(ingress, batch, range(number * runs, (number + 1) * runs))
+            unit_s = calibrated(runs // 2) / (runs // 2)
+            cpu_s, told = await timed(worker.take(events))
             if number >= _WARM_UP:
-                found.append((cpu_s * 1e6, cpu_s / unit_s))
+                found.append((cpu_s / runs * 1e6, cpu_s / runs / unit_s))
     return statistics.median(us for us, _ in found), statistics.median(ratio for _, ratio in found), told
 
 
@@ -189,15 +184,9 @@ def main() -> int:
     return 0
 
 
-async def _accepted(ingress: Door, endpoint: Endpoint, batch: str, numbers: range) -> list[Send]:
+async def _accepted(ingress: Door, batch: str, numbers: range) -> list[Send]:
     posted = [order(f"{batch}-{number:06d}", number) for number in numbers]
-    return await ingress.take([endpoint.request(one.order_id, one.body) for one in posted])
-
-
-def _cpu_s(do: Callable[[], Any]) -> float:
-    began = time.process_time()
-    do()
-    return time.process_time() - began
+    return await ingress.take([job.ENDPOINT.request(one.order_id, one.body) for one in posted])
 
 
 def _rows(told: Sequence[Send], runs: int) -> list[Sequence[str]]:

@@ -1,7 +1,6 @@
 """Workflow versions compiled for the engine, each once."""
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ from streams.errors import UnknownVersion
 from streams.placeholders import placeholder
 from streams.run_rows import is_workflow
 from transport.definitions import Definitions
+from transport.recent import Recent
 
 _MOST_NODES = 60_000
 """In compiled versions, each of some six kilobytes with the part of the graph that it is made of."""
@@ -23,10 +23,8 @@ class Library:
     def __init__(self, definitions: Definitions, most_nodes: int = _MOST_NODES) -> None:
         """`most_nodes`: of all versions that stay compiled; the one that is in use stays, however large."""
         self._definitions = definitions
-        self._most_nodes = most_nodes
-        self._nodes = 0
-        self._compiled: OrderedDict[tuple[str, str, str, str], Definition] = OrderedDict()
-        self._pinned: OrderedDict[bytes, Workflow] = OrderedDict()
+        self._compiled: Recent[tuple[str, str, str, str], Definition] = Recent(most_nodes)
+        self._pinned: Recent[bytes, Workflow] = Recent(_MOST_DRAFTS)
 
     def find(self, workflow_id: str, version: str) -> Workflow:
         """Raises `UnknownVersion`."""
@@ -41,11 +39,7 @@ class Library:
         workflow = self._pinned.get(digest)
         if workflow is None:
             found = pinned if is_workflow(pinned) else read()
-            workflow = self._pinned[digest] = Workflow.model_validate_json(found)
-            if len(self._pinned) > _MOST_DRAFTS:
-                self._pinned.popitem(last=False)
-        else:
-            self._pinned.move_to_end(digest)
+            workflow = self._pinned.keep(digest, Workflow.model_validate_json(found))
         return workflow
 
     def compiled(self, workflow: Workflow, only: str = "", entry: str = "") -> Definition:
@@ -57,13 +51,8 @@ class Library:
         key = (workflow.key, stamp, only, entry)
         definition = self._compiled.get(key)
         if definition is None:
-            definition = self._compiled[key] = _compile(workflow, only, entry)
-            self._nodes += len(definition.by_id)
-            while self._nodes > self._most_nodes and len(self._compiled) > 1:
-                _, left = self._compiled.popitem(last=False)
-                self._nodes -= len(left.by_id)
-        else:
-            self._compiled.move_to_end(key)
+            definition = _compile(workflow, only, entry)
+            self._compiled.keep(key, definition, len(definition.by_id))
         return definition
 
 

@@ -5,7 +5,6 @@ asked for. To open one takes about 40 µs.
 """
 
 import zlib
-from collections import OrderedDict
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Generic, NamedTuple, TypeVar
@@ -13,6 +12,7 @@ from typing import Generic, NamedTuple, TypeVar
 import orjson
 
 from schemas.models import Entity
+from transport.recent import Recent
 
 E = TypeVar("E", bound=Entity)
 
@@ -42,24 +42,16 @@ class Opened(Generic[E]):
     def __init__(self, model: type[E], most_bytes: int = _MOST_OPEN_BYTES) -> None:
         """`most_bytes`: of JSON. The one that was asked for last is kept, however large it is."""
         self._model = model
-        self._most_bytes = most_bytes
-        self._bytes = 0
         # By content: what has been replaced is not asked for again, and goes by itself.
-        self._open: OrderedDict[bytes, tuple[E, int]] = OrderedDict()
+        self._open: Recent[bytes, E] = Recent(most_bytes)
 
     def read(self, packed: Packed) -> E:
         """The same object each time while it is kept."""
         found = self._open.get(packed.content)
         if found is not None:
-            self._open.move_to_end(packed.content)
-            return found[0]
+            return found
         entity = self._model.model_validate(orjson.loads(zlib.decompress(packed.content)))
-        self._open[packed.content] = entity, packed.size
-        self._bytes += packed.size
-        while self._bytes > self._most_bytes and len(self._open) > 1:
-            _, (_, size) = self._open.popitem(last=False)
-            self._bytes -= size
-        return entity
+        return self._open.keep(packed.content, entity, packed.size)
 
 
 class Shelf(Mapping[str, E]):

@@ -1,7 +1,6 @@
 """Large values in the object storage, written before whoever refers to them is sent."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -9,6 +8,7 @@ import orjson
 
 from schemas.references import MARK, references_in, resolved, value_key
 from transport.errors import ObjectMissing, StorageUnavailable
+from transport.recent import Recent
 from transport.storage import Storage
 
 _AT_ONCE = 16
@@ -34,8 +34,7 @@ class ValueStore:
     def __init__(self, storage: Storage, cache_bytes: int = _CACHE_BYTES) -> None:
         self._storage = storage
         self._cache_bytes = cache_bytes
-        self._cached: OrderedDict[str, bytes] = OrderedDict()
-        self._size = 0
+        self._cached: Recent[str, bytes] = Recent(cache_bytes)
         self._slots = asyncio.Semaphore(_AT_ONCE)
 
     async def put_all(self, uploads: Sequence[Upload]) -> None:
@@ -47,10 +46,7 @@ class ValueStore:
 
     def cached(self, key: str) -> bytes | None:
         """The object, if it is at hand. Does not block."""
-        content = self._cached.get(key)
-        if content is not None:
-            self._cached.move_to_end(key)
-        return content
+        return self._cached.get(key)
 
     async def get(self, key: str) -> bytes:
         """The object. Raises `ObjectMissing`, `StorageUnavailable`."""
@@ -89,7 +85,4 @@ class ValueStore:
     def _remember(self, key: str, content: bytes) -> None:
         if key in self._cached or len(content) > self._cache_bytes:
             return
-        self._cached[key] = content
-        self._size += len(content)
-        while self._size > self._cache_bytes:
-            self._size -= len(self._cached.popitem(last=False)[1])
+        self._cached.keep(key, content, len(content))

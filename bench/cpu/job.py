@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import orjson
 
-from bench.deployment import SAMPLE
+from bench.connection import Endpoint
+from bench.deployment import ID_HEADER, SAMPLE
 from schemas.dsl import parse_dsl
 from schemas.ids import entity_id
 from schemas.models import DRAFT, AppTrigger, Workflow, WorkflowType
@@ -13,7 +14,10 @@ from transport.definitions import TRIGGERS, WORKFLOWS, Definitions
 ADDRESS = "order-review-of-the-bench"
 """Of the webhook."""
 
-_PUBLISHED = datetime(2026, 1, 1, tzinfo=UTC)
+ENDPOINT = Endpoint(f"http://127.0.0.1:8080/triggers/webhook/{ADDRESS}", ID_HEADER)
+"""Nothing listens there."""
+
+PUBLISHED = datetime(2026, 1, 1, tzinfo=UTC)
 """Long before any event: a run whose version may be about to change takes another way."""
 
 
@@ -30,7 +34,7 @@ def definitions() -> Definitions:
         graph=file.graph,
         features=file.features,
     )
-    workflow = draft.published(_PUBLISHED, by=None)
+    workflow = draft.published(PUBLISHED, by=None)
     trigger = AppTrigger(
         id=entity_id("trigger", "bench"),
         app_id=workflow.app_id,

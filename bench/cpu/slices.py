@@ -7,14 +7,13 @@ from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
-from bench.connection import Endpoint, Target
+from bench.connection import Target
 from bench.cpu import door, job
 from bench.cpu.calibration import work
 from bench.cpu.door import Door
 from bench.cpu.landed import ALL
 from bench.cpu.sink import Sink
 from bench.cpu.worker import Worker
-from bench.deployment import ID_HEADER
 from bench.orders import batch_name, order
 from cli.garbage import collect_rarely
 from schemas.codec import SingleObjectCodec
@@ -26,7 +25,6 @@ _WARM_UP, _SLICES = 60, 400
 _QUARTER = RUNS // 4
 _HUNG_S = 300.0
 """For what takes some seconds: by then something waits for what never comes."""
-_JOB = Endpoint(f"http://127.0.0.1:8080/triggers/webhook/{job.ADDRESS}", ID_HEADER)
 _T = TypeVar("_T")
 
 
@@ -63,7 +61,7 @@ def figures(slices: Sequence[Slice]) -> Figures:
 class HotPath:
     """One run of the job after the other through door, worker and sink, in this process and thread."""
 
-    def __init__(self, door: Door, worker: Worker, sink: Sink, target: Target = _JOB) -> None:
+    def __init__(self, door: Door, worker: Worker, sink: Sink, target: Target = job.ENDPOINT) -> None:
         self._door, self._worker, self._sink = door, worker, sink
         self._target = target
         self._batch = batch_name("cpu")
@@ -74,23 +72,24 @@ class HotPath:
         which something else was."""
         posted = [order(f"{self._batch}-{number:06d}", number) for number in self._numbers()]
         requests = [self._target.request(one.order_id, one.body) for one in posted]
-        calibration = _calibrated()
-        ingress, events = await _timed(self._door.take(requests))
-        calibration += _calibrated()
-        worker, told = await _timed(self._worker.take(events))
+        calibration = calibrated()
+        ingress, events = await timed(self._door.take(requests))
+        calibration += calibrated()
+        worker, told = await timed(self._worker.take(events))
         read = self._sink.read([*events, *told])
-        calibration += _calibrated()
-        sink, _ = await _timed(self._sink.take(read))
-        return Slice(ingress, worker, sink, calibration + _calibrated())
+        calibration += calibrated()
+        sink, _ = await timed(self._sink.take(read))
+        return Slice(ingress, worker, sink, calibration + calibrated())
 
     def _numbers(self) -> range:
         self._number += RUNS
         return range(self._number - RUNS, self._number)
 
 
-def _calibrated() -> float:
+def calibrated(times: int = _QUARTER) -> float:
+    """CPU seconds of as many times the calibration's work."""
     started = time.process_time()
-    for number in range(_QUARTER):
+    for number in range(times):
         work(number)
     return time.process_time() - started
 
@@ -114,7 +113,8 @@ async def measure() -> Figures:
             return figures([await path.slice() for _ in range(_SLICES)])
 
 
-async def _timed(done: Awaitable[_T]) -> tuple[float, _T]:
+async def timed(done: Awaitable[_T]) -> tuple[float, _T]:
+    """CPU seconds until it is done, those of all threads, and what comes of it."""
     started = time.process_time()
     result = await done
     return time.process_time() - started, result

@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
 import orjson
 
 from bench.connection import Endpoint
+from bench.cpu.job import PUBLISHED
 from bench.deployment import ID_HEADER, SAMPLE, Deployment
 from schemas.codec import Codec, SingleObjectCodec
 from schemas.document import read_document
@@ -22,8 +22,6 @@ from transport.store import definition
 
 _AT_ONCE = 64
 _BATCH = 1_000
-_PUBLISHED = datetime(2026, 1, 1, tzinfo=UTC)
-"""Long before any event: a run whose version may be about to change takes another way."""
 
 
 class Filling:
@@ -96,7 +94,7 @@ class Filling:
         )
         yield definition(codec, APPS, app)
         yield definition(codec, WORKFLOWS, draft)
-        yield definition(codec, WORKFLOWS, draft.published(_PUBLISHED, None))
+        yield definition(codec, WORKFLOWS, draft.published(PUBLISHED, None))
         yield definition(codec, TRIGGERS, trigger)
 
 

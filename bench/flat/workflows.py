@@ -38,7 +38,6 @@ class Filled:
     """What deploying workflows through the API took, each with its webhook."""
 
     count: int
-
     per_s: float
     cpu_ms: Mapping[str, float]
     """Of one workflow, by part."""
