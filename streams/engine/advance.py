@@ -91,14 +91,14 @@ def _applies(state: RunState, command: Command, now_us: int, options: Options) -
 
 
 def _start(definition: Definition, command: Start, now_us: int, options: Options) -> Advanced:
-    hop = Hop(definition, _new_state(definition, command, now_us), options, now_us)
+    hop = Hop(definition, _new_state(definition, command, now_us, options), options, now_us)
     given = {**command.values, KEPT: command.kept} if command.kept else command.values
     hop.begin(command.inputs, _system(definition, command), given)
     hop.settle()
     return Advanced(hop.state, hop.effects)
 
 
-def _new_state(definition: Definition, command: Start, now_us: int) -> RunState:
+def _new_state(definition: Definition, command: Start, now_us: int, options: Options) -> RunState:
     log = command.trigger_log
     user = command.system.get("user_id") or None
     state = RunState(
@@ -121,6 +121,8 @@ def _new_state(definition: Definition, command: Start, now_us: int) -> RunState:
         state.trigger_log = log
     if command.caller:
         state.caller = command.caller
+    if options.every_node_a_hop:
+        state.tell_ends_only()
     return state
 
 

@@ -27,6 +27,8 @@ from streams.engine.records import (
     cancellation_record,
     ended_execution,
     execution_record,
+    is_told_at_its_end,
+    span_around,
     task_record,
 )
 from streams.engine.state import RunState, Waiting
@@ -131,12 +133,14 @@ class Attempts:
             self.refuse(frame, plan, execution_id, waiting, wrong)
             return
         state.wait_for(execution_id, waiting)
-        begun = execution_record(hop.base, plan, execution_id, waiting, frame.container)
-        if frame.marks:
-            add_metadata(begun, frame.marks)
-        hop.emit(NodeExecuted(begun))
+        if not is_told_at_its_end(state, plan):
+            begun = execution_record(hop.base, plan, execution_id, waiting, frame.container)
+            if frame.marks:
+                add_metadata(begun, frame.marks)
+            hop.emit(NodeExecuted(begun))
+        around = span_around(hop.base, frame.container)
         self._limit(record, plan)
-        self.tasks.append(TaskScheduled(record, state.queue, child(begun["traceparent"], execution_id)))
+        self.tasks.append(TaskScheduled(record, state.queue, child(around, execution_id)))
 
     def look_at_due(self, by_id: Mapping[str, NodePlan]) -> None:
         """Begins the attempts whose time has come, and ends those that have had theirs."""
@@ -163,6 +167,8 @@ class Attempts:
         frame = hop.frames.get(waiting.path)
         record = execution_record(hop.base, plan, result.node_execution_id, waiting, frame.container)
         ended_execution(record, result, waiting, hop.now_us)
+        if not is_told_at_its_end(state, plan):
+            record["revision"] += 1
         metadata = result.execution_metadata
         if metadata:
             spend(state, frame, metadata)

@@ -91,15 +91,25 @@ def execution_record(
         "finished_at": None,
     }
     if container is not None:
-        record["traceparent"] = child(base["traceparent"], container)
+        record["traceparent"] = span_around(base, container)
     return record
+
+
+def span_around(base: Record, container: str | None) -> str:
+    """`traceparent` of a node execution: what its span is under."""
+    trace: str = base["traceparent"]
+    return trace if container is None else child(trace, container)
+
+
+def is_told_at_its_end(state: RunState, plan: NodePlan | None) -> bool:
+    """Whether the only record of the node is that of its end, although it is with an executor."""
+    return plan is not None and plan.pure is not None and state.tells_ends_only
 
 
 def ended_execution(record: Record, result: NodeResult, waiting: Waiting, now_us: int) -> None:
     """Adds what an executor says about its work. Its clock may differ from ours: no time runs backwards."""
     finished_at = max(result.finished_at or now_us, waiting.created_at)
     started_at = min(result.started_at or waiting.created_at, finished_at)
-    record["revision"] = waiting.revision + 1
     record["elapsed_time"] = (finished_at - started_at) / US
     record["finished_at"] = finished_at
     record["process_data"] = as_json(result.process_data) if result.process_data else None

@@ -10,6 +10,7 @@ from streams.engine.records import (
     add_metadata,
     cancellation_record,
     execution_record,
+    is_told_at_its_end,
     log_record,
     run_record,
 )
@@ -44,7 +45,8 @@ def abandoned(
         frame = frames.get(waiting.path) if plan is not None and waiting.path else None
         container = frame.container if frame is not None else None
         record = execution_record(base, plan, execution_id, waiting, container)
-        record["revision"] += 1
+        if not is_told_at_its_end(state, plan):
+            record["revision"] += 1
         record["status"], record["error"] = "stopped", state.error
         record["elapsed_time"] = max(0, now_us - waiting.created_at) / US
         record["finished_at"] = max(now_us, waiting.created_at)

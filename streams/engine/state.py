@@ -30,7 +30,7 @@ RUNNING, SUCCEEDED, FAILED = "RUNNING", "SUCCEEDED", "FAILED"
 STOPPED, PARTIAL_SUCCEEDED = "STOPPED", "PARTIAL_SUCCEEDED"
 PAUSED = "PAUSED"
 
-_INPUTS, _LOG, _CALLER, _WAITING = "inputs", "log", "caller", "w:"
+_INPUTS, _LOG, _CALLER, _ENDS, _WAITING = "inputs", "log", "caller", "ends", "w:"
 
 
 class Waiting(NamedTuple):
@@ -46,7 +46,8 @@ class Waiting(NamedTuple):
     inputs: str
     """JSON, as recorded."""
     revision: int
-    """Of its record that was last sent; 0 while the attempt waits for its time."""
+    """Of its record that was last sent, if any was, see `RunState.tells_ends_only`; 0 while the attempt waits
+    for its time."""
 
 
 class Alarm(NamedTuple):
@@ -107,8 +108,8 @@ class RunState:
     """Answers that were applied."""
     parts: Parts = field(default_factory=Parts)
     """The keys begin with: `w:` attempts that have not ended, by execution id; `f:`, `v:`, `c:`, `i:`, `r:`
-    see `streams.engine.frames`; `p:` see `streams.engine.pauses`. `inputs`, `log` and `caller` are of the
-    run."""
+    see `streams.engine.frames`; `p:` see `streams.engine.pauses`. `inputs`, `log`, `caller` and `ends`
+    are of the run."""
 
     @property
     def ended(self) -> bool:
@@ -147,6 +148,16 @@ class RunState:
     @caller.setter
     def caller(self, caller: Mapping[str, Any]) -> None:
         self.parts.put(_CALLER, caller)
+
+    @property
+    def tells_ends_only(self) -> bool:
+        """Whether nothing is told of its pure nodes before they end. Those of runs that began with an earlier
+        release are told of as they begin, too. See docs/adr/0032."""
+        return self.parts.get(_ENDS) is not None
+
+    def tell_ends_only(self) -> None:
+        """To be asked for as the run begins."""
+        self.parts.put(_ENDS, 1)
 
     def waiting(self, execution_id: str) -> Waiting | None:
         """The attempt, None for one that nobody waits for (any more)."""

@@ -4,10 +4,11 @@ import orjson
 import pytest
 
 from schemas.models import WorkflowType
-from streams.engine.commands import NodeResult
+from streams.engine.commands import Cancel, NodeResult
 from streams.engine.effects import NodeExecuted, TaskScheduled
 from streams.engine.options import Options
 from streams.engine.pure import execute_pure, is_pure
+from streams.engine.state import SPLIT_BYTES
 from tests.graphs import Json, answer, case, condition, end, field, graph, if_else, node, start, template
 from tests.streams.engine.harness import Run, compiled
 
@@ -60,7 +61,26 @@ def test_the_run_ends_as_it_does_in_one_hop(inputs: Json) -> None:
     for name in in_one.nodes:
         for key in ("outputs", "status", "error", "process_data"):
             assert hop_by_hop.node(name)[key] == in_one.node(name)[key], (name, key)
-    assert {r["revision"] for r in hop_by_hop.records(NodeExecuted)} == {1, 2}
+    assert [(r["node_id"], r["revision"]) for r in hop_by_hop.records(NodeExecuted)] == [
+        (name, 1) for name in hop_by_hop.nodes
+    ]
+
+
+def test_a_run_of_an_earlier_release_tells_of_its_nodes_as_it_began() -> None:
+    run = Run(compiled(GRAPH), Options(every_node_a_hop=True)).start({"x": 7})
+    assert run.state is not None
+    run.state.parts.drop("ends")
+    run.answer("start", x=7)
+    told = [(r["node_id"], r["status"], r["revision"]) for r in run.records(NodeExecuted)]
+    assert told == [("start", "succeeded", 2), ("i", "running", 1)]
+
+
+@pytest.mark.parametrize("split_bytes", [SPLIT_BYTES, 0])
+def test_a_node_that_was_not_told_of_is_stopped_with_its_run(split_bytes: int) -> None:
+    run = Run(compiled(GRAPH), Options(every_node_a_hop=True), split_bytes).start({"x": 7})
+    run.tell(Cancel("c", "enough"))
+    told = [(r["node_id"], r["status"], r["revision"]) for r in run.records(NodeExecuted)]
+    assert told == [("start", "stopped", 1)]
 
 
 def test_an_executor_is_not_given_more_than_the_node_reads() -> None:
