@@ -12,6 +12,7 @@ from confluent_kafka import KafkaError, KafkaException, Message
 from confluent_kafka import Producer as LibrdkafkaProducer
 
 from transport.errors import SendFailed
+from transport.pace import Pace
 from transport.settings import KafkaSettings
 
 _log = logging.getLogger(__name__)
@@ -21,6 +22,10 @@ MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 
 _POLL_S = 0.1
 _QUEUE_FULL_PAUSE_S = 0.005
+_LINGER_MS = 1.0
+"""Of librdkafka, so that what is handed over together leaves in one request."""
+_DISTANCE_PER_MESSAGE_S, _MOST_DISTANCE_S = 5e-6, 0.005
+"""Between the requests of a busy producer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +48,18 @@ class Position(NamedTuple):
 
 
 class _Delivery:
-    """Counts the acknowledgements of one `send_all` down; the last one resolves its future."""
+    """One `send_all`: hands its messages over, and counts their acknowledgements down; the last one resolves
+    its future."""
 
-    __slots__ = ("done", "error", "future", "pending", "positions")
+    __slots__ = ("done", "error", "future", "handed_over", "pending", "positions", "sends")
 
-    def __init__(self, size: int, future: "asyncio.Future[None]", done: "deque[_Delivery]") -> None:
-        self.pending = size
-        self.positions: list[tuple[int, int]] = [(-1, -1)] * size
+    def __init__(
+        self, sends: Sequence[Send], future: "asyncio.Future[None]", done: "deque[_Delivery]"
+    ) -> None:
+        self.sends = sends
+        self.handed_over = 0
+        self.pending = len(sends)
+        self.positions: list[tuple[int, int]] = [(-1, -1)] * len(sends)
         self.error: KafkaError | None = None
         self.future = future
         self.done = done
@@ -70,30 +80,35 @@ class _Delivery:
 
     def resolve(self) -> None:
         """On the loop's thread."""
-        if self.future.done():
-            return
         if self.error is not None:
-            self.future.set_exception(SendFailed(self.error.str()))
-        else:
+            self.fail(self.error.str())
+        elif not self.future.done():
             self.future.set_result(None)
+
+    def fail(self, why: str) -> None:
+        """On the loop's thread."""
+        if not self.future.done():
+            self.future.set_exception(SendFailed(why))
 
 
 class Producer:
     """One librdkafka producer for a role, shared by all its coroutines.
 
-    Messages of concurrent callers travel in the same batches. Order within a partition is the order of
-    the calls, also across retries (idempotent producer).
+    Messages of concurrent callers travel in the same batches, which a busy producer sends at a distance.
+    Order within a partition is the order of the calls, also across retries (idempotent producer).
     """
 
-    def __init__(
-        self, settings: KafkaSettings, *, message_timeout_s: float = 30.0, linger_ms: float = 1.0
-    ) -> None:
+    def __init__(self, settings: KafkaSettings, *, message_timeout_s: float = 30.0) -> None:
         """Must be called inside the running loop that will await the sends.
 
         `message_timeout_s` bounds how long a message is retried before `SendFailed`.
         """
         self._settings = settings
         self._loop = asyncio.get_running_loop()
+        self._gathered: deque[_Delivery] = deque()
+        """What is not handed over to librdkafka yet."""
+        self._next: asyncio.TimerHandle | None = None
+        self._pace = Pace(_DISTANCE_PER_MESSAGE_S, _MOST_DISTANCE_S)
         self._done: deque[_Delivery] = deque()
         self._closing = False
         self._producer = LibrdkafkaProducer(
@@ -102,7 +117,7 @@ class Producer:
                 "enable.idempotence": True,
                 "acks": "all",
                 "compression.type": "lz4",
-                "linger.ms": linger_ms,
+                "linger.ms": _LINGER_MS,
                 "message.timeout.ms": int(message_timeout_s * 1000),
                 "message.max.bytes": MAX_MESSAGE_BYTES,
                 "queue.buffering.max.messages": 500_000,
@@ -126,9 +141,11 @@ class Producer:
         """
         if not sends:
             return []
-        delivery = _Delivery(len(sends), self._loop.create_future(), self._done)
-        for index, send in enumerate(sends):
-            await self._enqueue(send, delivery, index)
+        delivery = _Delivery(sends, self._loop.create_future(), self._done)
+        self._gathered.append(delivery)
+        if self._next is None:
+            wait_s = self._pace.wait_s(self._loop.time())
+            self._hand_over() if wait_s <= 0 else self._hand_over_in(wait_s)
         await delivery.future
         return [Position(send.topic, *place) for send, place in zip(sends, delivery.positions, strict=True)]
 
@@ -138,37 +155,61 @@ class Producer:
 
     @property
     def queued(self) -> int:
-        """Messages that are not acknowledged yet."""
+        """Messages that librdkafka has and that are not acknowledged yet."""
         return len(self._producer)
 
     async def close(self, flush_s: float = -1) -> None:
         """Waits for what is queued, no longer than `flush_s`, or than the message time-out; then ends threads
         and connections. What has not been sent by then fails."""
+        if self._next is not None:
+            self._next.cancel()
+        self._hand_over()
         if await asyncio.to_thread(self._producer.flush, flush_s):
             self._producer.purge()
         self._closing = True
+        if self._next is not None:
+            self._next.cancel()
+        for delivery in self._gathered:
+            delivery.fail("closed before there was room for it")
         await asyncio.to_thread(self._thread.join)
         await asyncio.to_thread(self._producer.close)
 
-    async def _enqueue(self, send: Send, delivery: _Delivery, index: int) -> None:
-        while True:
+    def _hand_over_in(self, wait_s: float) -> None:
+        self._next = self._loop.call_later(wait_s, self._hand_over)
+
+    def _hand_over(self) -> None:
+        """All that is gathered, in the order of the calls, but for those whose caller waits no longer."""
+        self._next = None
+        messages = 0
+        while self._gathered:
+            delivery = self._gathered[0]
             try:
-                self._producer.produce(
-                    self._settings.full_name(send.topic),
-                    value=send.value,
-                    key=send.key,
-                    partition=-1 if send.partition is None else send.partition,
-                    headers=list(send.headers),
-                    on_delivery=delivery.reporter(index),
-                )
+                if not delivery.future.done():
+                    messages += self._enqueue(delivery)
             except BufferError:
-                # librdkafka's queue is full: the broker is slower than we are, so the caller waits.
-                await asyncio.sleep(_QUEUE_FULL_PAUSE_S)
-            except KafkaException as refused:
-                delivery.future.cancel()
-                raise SendFailed(str(refused.args[0])) from refused
-            else:
+                # librdkafka's queue is full: the broker is slower than we are, so the callers wait.
+                self._hand_over_in(_QUEUE_FULL_PAUSE_S)
                 return
+            except KafkaException as refused:
+                delivery.fail(str(refused.args[0]))
+            self._gathered.popleft()
+        self._pace.done(messages, self._loop.time())
+
+    def _enqueue(self, delivery: _Delivery) -> int:
+        """How many messages there were left of it."""
+        before = delivery.handed_over
+        for index in range(before, len(delivery.sends)):
+            send = delivery.sends[index]
+            self._producer.produce(
+                self._settings.full_name(send.topic),
+                value=send.value,
+                key=send.key,
+                partition=-1 if send.partition is None else send.partition,
+                headers=list(send.headers),
+                on_delivery=delivery.reporter(index),
+            )
+            delivery.handed_over += 1
+        return delivery.handed_over - before
 
     def _poll(self) -> None:
         while not self._closing:

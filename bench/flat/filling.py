@@ -57,7 +57,7 @@ class Filling:
 
     async def write(self, count: int) -> None:
         """So many more, as the records by which the API would deploy them: in seconds, not in minutes."""
-        producer, codec = Producer(self._kafka, linger_ms=20.0), SingleObjectCodec()
+        producer, codec = Producer(self._kafka), SingleObjectCodec()
         try:
             for first in range(0, count, _BATCH):
                 sends: list[Send] = []

@@ -55,7 +55,7 @@ async def write_copies(
     kafka: KafkaSettings, original: Original, due_s: Iterable[int], say: Callable[[str], None]
 ) -> int:
     """One for each moment, in unix seconds; how many. No worker may have the table meanwhile."""
-    producer = Producer(kafka, linger_ms=20.0)
+    producer = Producer(kafka)
     count = 0
     try:
         for some in _batches(due_s):

@@ -17,12 +17,12 @@ from streams.shell.errors import Revoked
 from streams.shell.inbox import Delivery, Inbox
 from streams.shell.offsets import TopicPartition
 from streams.shell.outbox import Outbox
-from streams.shell.pace import Pace
 from streams.shell.replay import Recovered
 from streams.shell.rows import Epoch
 from streams.shell.stage import Record
 from streams.shell.table import EPOCH_HEADER, FORMAT_HEADER, MORE_HEADER, Table
 from transport.committed import Commit
+from transport.pace import Pace
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +31,9 @@ _FETCH_S = 0.25
 
 _FETCH_WHILE_FULL_S = 0.02
 """While some stage is full its partitions are left out of the fetch, so look again soon."""
+
+_DISTANCE_PER_RECORD_S, _MOST_DISTANCE_S = 3e-5, 0.03
+"""Of the fetches of a busy worker: below some 180 records a second they come further apart than that."""
 
 
 class RawRecord(Protocol):
@@ -96,7 +99,7 @@ class Reader:
         self._on_ready = on_ready
         self._current: Assignment | None = None
         self._changed = asyncio.Event()
-        self._pace = Pace()
+        self._pace = Pace(_DISTANCE_PER_RECORD_S, _MOST_DISTANCE_S)
         self.rows_read = 0
         """Of changelogs, since the process began."""
         self.rows_left = 0
@@ -225,7 +228,7 @@ class Reader:
             return
         patience = _FETCH_S if len(wanted) == len(sources) else _FETCH_WHILE_FULL_S
         fetched = await self._source.fetch(wanted, patience)
-        self._pace.fetched(sum(map(len, fetched.values())), monotonic())
+        self._pace.done(sum(map(len, fetched.values())), monotonic())
         # A fetch outlives a rebalance; what it returns then belongs to somebody else, or is read again
         # after the seek of the next assignment.
         if self._current is not assignment:

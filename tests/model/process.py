@@ -231,7 +231,7 @@ def modelled(clock: Clock, split_bytes: int = SPLIT_BYTES) -> Iterator[None]:
             stack.enter_context(patch(f"streams.shell.{name}", clock))
         # Time stands still here while there is something to do: a wait of milliseconds would last until
         # some passes, seconds or a minute, with records unread.
-        stack.enter_context(patch("streams.shell.pace._MOST_S", 0.0))
+        stack.enter_context(patch("streams.shell.reader._MOST_DISTANCE_S", 0.0))
         for name in ("execute.now_us", "pure_tasks.now_us"):
             stack.enter_context(patch(f"streams.{name}", clock.us))
         stack.enter_context(patch("streams.shell.worker.exit_now", _exit_now))
