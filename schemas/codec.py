@@ -6,8 +6,10 @@ as 4 big-endian bytes, the body. Timestamps are plain integers (microseconds) on
 """
 
 import json
+import struct
 from collections.abc import Callable, Mapping
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, cached_property
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,6 +17,7 @@ from typing import Any, Protocol
 import fastavro
 import fastavro.schema
 
+from schemas.avro_writer import Write, writer_for
 from schemas.errors import UndecodableValue, UnencodableValue
 
 Record = dict[str, Any]
@@ -57,9 +60,24 @@ def fingerprint(schema: Any) -> bytes:
     return bytes.fromhex(fastavro.schema.fingerprint(canonical, "CRC-64-AVRO"))
 
 
-def parse(schema: Any) -> Any:
-    """Parsed for reading and writing without logical types: a timestamp stays the integer that it is."""
-    return fastavro.parse_schema(_plain(schema), named_schemas={})
+@dataclass(frozen=True)
+class Form:
+    """A schema, ready for reading and writing."""
+
+    name: str
+    avro: Any
+    """As fastavro wants it."""
+
+    @cached_property
+    def write(self) -> Write | None:
+        """Made for it when the first value is written; None: fastavro's is used."""
+        return writer_for(self.avro)
+
+
+def parse(schema: Any) -> Form:
+    """Without logical types: a timestamp stays the integer that it is."""
+    avro: Any = fastavro.parse_schema(_plain(schema), named_schemas={})
+    return Form(avro["name"], avro)
 
 
 FindSchema = Callable[[bytes], tuple[str, Any] | None]
@@ -76,13 +94,14 @@ class SingleObjectCodec:
 
     def __init__(self, find: FindSchema | None = None) -> None:
         self._find = find
-        self._writers: dict[str, tuple[bytes, Any]] = {}
-        self._readers: dict[bytes, tuple[str, Any]] = {}
+        self._writers: dict[str, tuple[bytes, Form]] = {}
+        self._readers: dict[bytes, tuple[str, Form]] = {}
         for name in schema_names():
-            current = load(name)
-            self._writers[name] = (_MARKER + fingerprint(current), parse(current))
-            for schema in (*history(name), current):
+            for schema in history(name):
                 self._readers[fingerprint(schema)] = (name, parse(schema))
+            current = load(name)
+            mark, form = fingerprint(current), parse(current)
+            self._writers[name], self._readers[mark] = (_MARKER + mark, form), (name, form)
 
     def encode(self, schema: str, record: Mapping[str, Any]) -> bytes:
         """See `Codec.encode`."""
@@ -100,7 +119,7 @@ class SingleObjectCodec:
             raise UndecodableValue(f"a value of {name} where {schema} was expected")
         return read(value, _HEADER_BYTES, writer, self._writers[schema][1], schema)
 
-    def _learn(self, mark: bytes) -> tuple[str, Any]:
+    def _learn(self, mark: bytes) -> tuple[str, Form]:
         found = self._find(mark) if self._find is not None else None
         if found is None:
             raise UndecodableValue(f"schema fingerprint {mark.hex()} is unknown: written by a newer release?")
@@ -109,23 +128,24 @@ class SingleObjectCodec:
         return self._readers[mark]
 
 
-def write(header: bytes, parsed: Any, record: Mapping[str, Any]) -> bytes:
+def write(header: bytes, form: Form, record: Mapping[str, Any]) -> bytes:
     """`header` followed by the Avro body. Raises `UnencodableValue`."""
-    out = BytesIO()
-    out.write(header)
     try:
-        fastavro.schemaless_writer(out, parsed, record)
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as wrong:
-        raise UnencodableValue(f"{parsed['name']}: {wrong}") from wrong
-    return out.getvalue()
+        if form.write is not None:
+            return form.write(header, record)
+        out = BytesIO()
+        fastavro.schemaless_writer(out, form.avro, record)
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, struct.error) as wrong:
+        raise UnencodableValue(f"{form.name}: {wrong}") from wrong
+    return header + out.getvalue()
 
 
-def read(value: bytes, start: int, writer: Any, reader: Any, name: str) -> Record:
+def read(value: bytes, start: int, writer: Form, reader: Form, name: str) -> Record:
     """The body of `value` from `start`, resolved from the writer's to the reader's schema."""
     body = BytesIO(value)
     body.seek(start)
     try:
-        record = fastavro.schemaless_reader(body, writer, None if writer is reader else reader)
+        record = fastavro.schemaless_reader(body, writer.avro, None if writer is reader else reader.avro)
     except Exception as wrong:  # fastavro raises whatever the damaged bytes lead it to
         raise UndecodableValue(f"damaged {name}: {wrong!r}") from wrong
     if not isinstance(record, dict) or body.read(1):

@@ -6,7 +6,7 @@ from typing import Any
 
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 
-from schemas.codec import Codec, Record, SingleObjectCodec, load, parse, read, write
+from schemas.codec import Codec, Form, Record, SingleObjectCodec, load, parse, read, write
 from schemas.errors import UndecodableValue
 from schemas.topics import TOPICS
 from transport.errors import TransportError
@@ -31,8 +31,8 @@ class ConfluentCodec:
     def __init__(self, settings: KafkaSettings, url: str) -> None:
         """Registers every schema of the registry of topics. Blocks. Raises `RegistryUnreachable`."""
         self._client = SchemaRegistryClient({"url": url})
-        self._writers: dict[str, tuple[bytes, Any]] = {}
-        self._readers: dict[bytes, Any] = {}
+        self._writers: dict[str, tuple[bytes, Form]] = {}
+        self._readers: dict[bytes, Form] = {}
         for topic in TOPICS.values():
             if topic.schema is not None:
                 self._register(settings.full_name(topic.name), topic.schema)
@@ -50,8 +50,8 @@ class ConfluentCodec:
             )
         writer = self._readers.get(value[:_HEADER_BYTES]) or self._fetch(value[:_HEADER_BYTES])
         reader = self._writers[schema][1]
-        if writer["name"] != reader["name"]:
-            raise UndecodableValue(f"a value of {writer['name']} where {schema} was expected")
+        if writer.name != reader.name:
+            raise UndecodableValue(f"a value of {writer.name} where {schema} was expected")
         return read(value, _HEADER_BYTES, writer, reader, schema)
 
     def close(self) -> None:
@@ -71,7 +71,7 @@ class ConfluentCodec:
         self._writers[name] = (header, parsed)
         self._readers[header] = parsed
 
-    def _fetch(self, header: bytes) -> Any:
+    def _fetch(self, header: bytes) -> Form:
         schema_id = int.from_bytes(header[1:], "big")
         try:
             text = self._client.get_schema(schema_id).schema_str
