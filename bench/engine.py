@@ -11,7 +11,7 @@ from bench import states
 from bench.graphs import edge, node
 from streams.engine.advance import advance
 from streams.engine.commands import Start
-from streams.engine.definition import Definition, compile_definition
+from streams.engine.definition import Compiler, Definition
 from streams.engine.options import Options
 
 SECONDS = 1.0
@@ -67,7 +67,7 @@ def main() -> None:
     print(f"{'nodes':>6} {'us/run':>9} {'us/node':>8} {'compile ms':>11}")
     for nodes in (4, 40, 500):
         started = time.process_time()
-        definition = compile_definition(graph(nodes), workflow_type="workflow")
+        definition = Compiler().compile(graph(nodes), workflow_type="workflow")
         compile_ms = (time.process_time() - started) * 1000
         us = 1e6 / runs_per_second(definition, options)
         print(f"{nodes:>6} {us:>9.1f} {us / nodes:>8.2f} {compile_ms:>11.1f}")

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from bench.graphs import edge, node
 from streams.engine.advance import advance
 from streams.engine.commands import Command, NodeResult, Start
-from streams.engine.definition import Definition, compile_definition
+from streams.engine.definition import Compiler, Definition
 from streams.engine.effects import TaskScheduled
 from streams.engine.options import Options
 from streams.engine.state import decode, encode
@@ -152,7 +152,7 @@ def main() -> None:
 
 
 def _compiled(graph: dict[str, Any]) -> Definition:
-    return compile_definition(graph, workflow_type="workflow")
+    return Compiler().compile(graph, workflow_type="workflow")
 
 
 def _iteration(**data: Any) -> Callable[[int], dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -34,11 +34,10 @@ class GraphNode:
     owner: str
     """The iteration or loop that it is directly inside; "" for none."""
     data: NodeData | None
-    """None where the data has problems, or the type is not known here."""
+    """None where the data has problems, or the type is not known here; and in an `outline`."""
 
 
-@dataclass(frozen=True, slots=True)
-class GraphEdge:
+class GraphEdge(NamedTuple):
     """One edge."""
 
     source: str
@@ -85,6 +84,15 @@ def read_graph(graph: Mapping[str, Any]) -> Graph:
         nodes.setdefault(node.id, node)
     edges = list(_read_edges(graph.get("edges"), nodes, problems))
     return Graph(nodes, edges, problems)
+
+
+def outline(graph: Mapping[str, Any]) -> Graph:
+    """`read_graph` for a graph that `check` has found nothing wrong with, in a fifth of the time: the data of
+    its nodes is not read."""
+    nodes = [node for node in graph["nodes"] if node.get("type") != NOTE]
+    owner_of = owners({node["id"]: claims(node) for node in nodes})
+    found = {node["id"]: _outlined(node["id"], node["data"], owner_of[node["id"]]) for node in nodes}
+    return Graph(found, [_edge(edge) for edge in graph["edges"]], ())
 
 
 def check(graph: Mapping[str, Any], mode: str) -> list[Problem]:
@@ -165,7 +173,11 @@ def _read_node(node_id: str, raw: Mapping[str, Any], owner: str, problems: list[
         problems.append(Problem(node_id, "type", f"{kind} is not supported yet"))
     else:
         problems.append(Problem(node_id, "type", f"unknown node type {kind!r}"))
-    return GraphNode(node_id, kind, str(raw.get("title") or ""), raw, owner, data)
+    return _outlined(node_id, raw, owner, data)
+
+
+def _outlined(node_id: str, raw: Mapping[str, Any], owner: str, data: NodeData | None = None) -> GraphNode:
+    return GraphNode(node_id, node_type(raw), str(raw.get("title") or ""), raw, owner, data)
 
 
 def _path(location: Sequence[int | str]) -> str:
@@ -181,13 +193,18 @@ def _read_edges(edges: Any, nodes: Mapping[str, GraphNode], problems: list[Probl
         if not isinstance(edge, Mapping):
             problems.append(Problem(None, place, "must be an object"))
             continue
-        source, target, handle = edge.get("source"), edge.get("target"), edge.get("sourceHandle")
+        source, target = edge.get("source"), edge.get("target")
         missing = [end for end in (source, target) if not isinstance(end, str) or end not in nodes]
         problems += [
             Problem(None, place, f"leads from or to node {end!r}, which does not exist") for end in missing
         ]
         if isinstance(source, str) and isinstance(target, str) and not missing:
-            yield GraphEdge(source, target, DEFAULT_HANDLE if handle is None else str(handle))
+            yield _edge(edge)
+
+
+def _edge(edge: Mapping[str, Any]) -> GraphEdge:
+    handle = edge.get("sourceHandle")
+    return GraphEdge(edge["source"], edge["target"], DEFAULT_HANDLE if handle is None else str(handle))
 
 
 def _start_problems(graph: Graph) -> Iterator[Problem]:

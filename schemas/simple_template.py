@@ -5,6 +5,7 @@ would pay it for each of its runs.
 """
 
 import re
+from functools import lru_cache
 
 Part = str | tuple[str, ...]
 """A text, or the name of a variable with those of the attributes that lead on from it."""
@@ -19,6 +20,10 @@ _WORDS = frozenset({
 """What Jinja2 does not, or not always, look for among the variables."""
 
 
+_KEPT_NAMES = 20_000
+"""Split: most templates put the same few variables into their texts."""
+
+
 def read_simple(source: str) -> tuple[Part, ...] | None:
     """The parts of such a template in their order; None for any other one."""
     lines = _NEWLINE.split(source)
@@ -26,7 +31,7 @@ def read_simple(source: str) -> tuple[Part, ...] | None:
     text = "\n".join(lines[:-1] if not lines[-1] else lines)
     pieces = _VARIABLE.split(text)
     texts: list[str] = pieces[::2]
-    names: list[tuple[str, ...]] = [tuple(name.split(".")) for name in pieces[1::2]]
+    names = [_path(name) for name in pieces[1::2]]
     if any(_BEGINS.search(piece) for piece in texts) or any(piece.endswith("{") for piece in texts[:-1]):
         return None
     if any(name[0] in _WORDS for name in names):
@@ -35,3 +40,8 @@ def read_simple(source: str) -> tuple[Part, ...] | None:
     for name, after in zip(names, texts[1:], strict=True):
         parts += (name, after)
     return tuple(part for part in parts if part)
+
+
+@lru_cache(_KEPT_NAMES)
+def _path(name: str) -> tuple[str, ...]:
+    return tuple(name.split("."))

@@ -6,7 +6,7 @@ comparing large inputs and looking for something in them, which is one step howe
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import wraps
+from functools import partial, wraps
 from types import GeneratorType
 from typing import Any
 
@@ -124,18 +124,15 @@ def _filter(value: nodes.Expr, name: str) -> nodes.Filter:
 def compile_template(source: str, max_steps: int = MAX_STEPS) -> Render:
     """The template as a function of its variables. It raises `TemplateLimit`, or what the template raises."""
     parts = read_simple(source)
-    return _compiled(source, max_steps) if parts is None else _simple(parts, max_steps)
+    return _compiled(source, max_steps) if parts is None else partial(_simple, parts, max_steps)
 
 
-def _simple(parts: Sequence[Part], max_steps: int) -> Render:
-    def render(variables: Mapping[str, Any]) -> str:
-        token = CURRENT.set(Budget(max_steps))
-        try:
-            return _bounded(part if isinstance(part, str) else _shown(part, variables) for part in parts)
-        finally:
-            CURRENT.reset(token)
-
-    return render
+def _simple(parts: Sequence[Part], max_steps: int, variables: Mapping[str, Any]) -> str:
+    token = CURRENT.set(Budget(max_steps))
+    try:
+        return _bounded(part if isinstance(part, str) else _shown(part, variables) for part in parts)
+    finally:
+        CURRENT.reset(token)
 
 
 def _shown(path: tuple[str, ...], variables: Mapping[str, Any]) -> str:

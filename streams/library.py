@@ -5,26 +5,36 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from schemas.models import DRAFT, Workflow
-from streams.engine.definition import Definition, compile_definition
+from streams.engine.definition import Compiler, Definition
 from streams.errors import UnknownVersion
 from streams.placeholders import placeholder
 from streams.run_rows import is_workflow
 from transport.definitions import Definitions
 from transport.recent import Recent
 
-_MOST_NODES = 60_000
-"""In compiled versions, each of some six kilobytes with the part of the graph that it is made of."""
+_MOST_BYTES = 128 * 1024 * 1024
+"""Of JSON, in the nodes of compiled versions. They take three to six times as much in memory, but only those
+that are used count, and what is the same in several counts once."""
+_OF_ONE = 300
+"""What a version weighs besides its nodes."""
 _MOST_DRAFTS = 1_000
 
 
 class Library:
     """Finds versions in the definitions and keeps the most recently used of them compiled."""
 
-    def __init__(self, definitions: Definitions, most_nodes: int = _MOST_NODES) -> None:
-        """`most_nodes`: of all versions that stay compiled; the one that is in use stays, however large."""
+    def __init__(self, definitions: Definitions, most_bytes: int = _MOST_BYTES) -> None:
+        """`most_bytes`: of JSON, of all versions that stay compiled; the one in use stays, however large."""
         self._definitions = definitions
-        self._compiled: Recent[tuple[str, str, str, str], Definition] = Recent(most_nodes)
+        self._compiler = Compiler()
+        self._most_bytes = most_bytes
+        self._compiled: Recent[tuple[str, str, str, str], Definition] = Recent(most_bytes)
         self._pinned: Recent[bytes, Workflow] = Recent(_MOST_DRAFTS)
+
+    @property
+    def weight(self) -> int:
+        """Of all that is compiled, as it is counted against `most_bytes`."""
+        return self._compiled.weight + self._compiler.in_use
 
     def find(self, workflow_id: str, version: str) -> Workflow:
         """Raises `UnknownVersion`."""
@@ -51,21 +61,20 @@ class Library:
         key = (workflow.key, stamp, only, entry)
         definition = self._compiled.get(key)
         if definition is None:
-            definition = _compile(workflow, only, entry)
-            self._compiled.keep(key, definition, len(definition.by_id))
+            definition = self._compiled.keep(key, self._compile(workflow, only, entry), _OF_ONE)
+            while self.weight > self._most_bytes and self._compiled.shed():
+                pass
         return definition
 
-
-def _compile(workflow: Workflow, only: str, entry: str) -> Definition:
-    return compile_definition(
-        workflow.graph,
-        workflow_type=workflow.type,
-        features=workflow.features,
-        environment_variables=[_without_secret(v) for v in workflow.environment_variables],
-        conversation_variables=workflow.conversation_variables,
-        only=only,
-        entry=entry,
-    )
+    def _compile(self, workflow: Workflow, only: str, entry: str) -> Definition:
+        return self._compiler.compile(
+            workflow.graph,
+            workflow_type=workflow.type,
+            environment_variables=[_without_secret(v) for v in workflow.environment_variables],
+            conversation_variables=workflow.conversation_variables,
+            only=only,
+            entry=entry,
+        )
 
 
 def _without_secret(variable: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -17,7 +17,8 @@ class Recent(Generic[K, V]):
     def __init__(self, most: int) -> None:
         """`most`: of all weights together."""
         self._most = most
-        self._weight = 0
+        self.weight = 0
+        """Of all that are kept."""
         self._kept: OrderedDict[K, tuple[V, int]] = OrderedDict()
 
     def __contains__(self, key: object) -> bool:
@@ -35,8 +36,15 @@ class Recent(Generic[K, V]):
     def keep(self, key: K, value: V, weight: int = 1) -> V:
         """`key` is not kept yet. Returns the value."""
         self._kept[key] = value, weight
-        self._weight += weight
-        while self._weight > self._most and len(self._kept) > 1:
-            _, (_, gone) = self._kept.popitem(last=False)
-            self._weight -= gone
+        self.weight += weight
+        while self.weight > self._most and self.shed():
+            pass
         return value
+
+    def shed(self) -> bool:
+        """Lets go of what was asked for longest ago. False where only one is left, which stays."""
+        if len(self._kept) < 2:
+            return False
+        _, (_, gone) = self._kept.popitem(last=False)
+        self.weight -= gone
+        return True

@@ -63,13 +63,13 @@ class Door:
             protocol.connection_made(_Wire(self))
 
     async def take(self, requests: Sequence[bytes]) -> list[Send]:
-        """The events that come of them, one request a connection, all at once.
+        """The events that come of them, one request a connection at most, all at once.
 
         Raises `AssertionError` for a request that is not accepted: what it costs to refuse is no figure.
         """
         self._answers = len(requests)
         self._all.clear()
-        for protocol, request in zip(self._protocols, requests, strict=True):
+        for protocol, request in zip(self._protocols, requests, strict=False):
             protocol.data_received(request)
         await self._all.wait()
         assert self._refused is None, self._refused

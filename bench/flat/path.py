@@ -16,7 +16,7 @@ import orjson
 import psutil
 
 from bench import report
-from bench.cpu.door import opened
+from bench.cpu.door import Door, opened
 from bench.cpu.landed import ALL
 from bench.cpu.sink import Sink
 from bench.cpu.slices import RUNS, Figures, HotPath, Slice, figures
@@ -24,6 +24,7 @@ from bench.cpu.worker import Worker
 from bench.deployment import Deployment
 from bench.flat.doors import Doors, evenly
 from bench.flat.filling import Filling
+from bench.orders import batch_name, order
 from bench.progress import say
 from cli.garbage import collect_rarely
 from schemas.codec import Codec, SingleObjectCodec
@@ -45,6 +46,8 @@ class Measured:
     """CPU time of reading one workflow with its app, draft and webhook."""
     kb: float
     """Memory of one, by how much the process has grown."""
+    used_kb: float
+    """What it takes more once each has been used: in the ingress, the worker and the bench itself."""
     one: Figures
     """One workflow alone."""
     even: Figures
@@ -75,8 +78,8 @@ async def _measure(sizes: Sequence[int], count: int) -> Sequence[Measured]:
                 _read(definitions, codec, send)
             cpu_s += time.process_time() - began
         kb = (psutil.Process().memory_info().rss - before) / 1024 / missing
-        one, even = await _in_turn(definitions, codec, filling, count)
-        measured.append(Measured(size, cpu_s / missing * 1e6, kb, figures(one), figures(even)))
+        one, even, used_kb = await _in_turn(definitions, codec, filling, count)
+        measured.append(Measured(size, cpu_s / missing * 1e6, kb, used_kb, figures(one), figures(even)))
         say(f"{size:,}", f"{measured[-1].even.microseconds[ALL]:.0f} us")
     return measured
 
@@ -91,13 +94,17 @@ def _read(definitions: Definitions, codec: Codec, send: Send) -> None:
 
 async def _in_turn(
     definitions: Definitions, codec: Codec, filling: Filling, count: int
-) -> tuple[list[Slice], list[Slice]]:
+) -> tuple[list[Slice], list[Slice], float]:
+    """Slices of one alone and of all evenly, and what the first use of one has taken in KB."""
     sink = Sink(definitions, codec)
     ways = (repeat(0), evenly(len(filling.endpoints)))
     async with (
         opened(definitions, codec, RUNS) as ingress,
         Worker(definitions, codec).running() as worker,
     ):
+        before = psutil.Process().memory_info().rss
+        await _use_each(ingress, worker, filling)
+        used_kb = (psutil.Process().memory_info().rss - before) / 1024 / len(filling.endpoints)
         paths = [HotPath(ingress, worker, sink, Doors(filling.endpoints, way)) for way in ways]
         found: tuple[list[Slice], list[Slice]] = [], []
         for number in range(_WARM_UP + count):
@@ -105,19 +112,38 @@ async def _in_turn(
                 measured = await path.slice()
                 if number >= _WARM_UP:
                     kept.append(measured)
-    return found
+    return *found, used_kb
+
+
+async def _use_each(ingress: Door, worker: Worker, filling: Filling) -> None:
+    """A run of each: what the first use takes is no part of what a run costs from then on."""
+    batch = batch_name("first")
+    for first in range(0, len(filling.endpoints), RUNS):
+        orders = [order(f"{batch}-{number:06d}", number) for number in range(first, first + RUNS)]
+        endpoints = filling.endpoints[first : first + RUNS]
+        requests = [to.request(one.order_id, one.body) for to, one in zip(endpoints, orders, strict=False)]
+        await worker.take(await ingress.take(requests))
 
 
 def table(measured: Sequence[Measured]) -> str:
     """Markdown: CPU by part, and what the definitions themselves take."""
-    heads = ["workflows", "orders", *(f"{part} µs" for part in _PARTS), "by one alone", "read µs", "KB each"]
+    heads = [
+        "workflows",
+        "orders",
+        *(f"{part} µs" for part in _PARTS),
+        "by one alone",
+        "read µs",
+        "KB each",
+        "KB used",
+    ]
     rows = []
     for found in measured:
         for way, of in (("one alone", found.one), ("all evenly", found.even)):
             cells = [f"{of.microseconds[part]:.0f}" for part in _PARTS]
             times = f"{_times(of.ratios, found.one.ratios):.2f}"
             rows.append(
-                [f"{found.workflows:,}", way, *cells, times, f"{found.read_us:.0f}", f"{found.kb:.0f}"]
+                [f"{found.workflows:,}", way, *cells, times]
+                + [f"{figure:.0f}" for figure in (found.read_us, found.kb, found.used_kb)]
             )
     return report.markdown(heads, rows)
 

@@ -5,6 +5,7 @@ Without an error strategy the run fails, or the round of the container that the 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from schemas.graph import DEFAULT_HANDLE
@@ -43,9 +44,14 @@ class Policy:
 
 def compile_policy(data: NodeData, *, may_retry: bool) -> Policy:
     """The default values are brought to their types once."""
-    return Policy(
-        strategy=data.error_strategy,
-        defaults={entry.key: entry.typed() for entry in data.default_value or ()},
-        retrying=compile_retrying(data.retry_config, may_retry=may_retry),
-        timeout_s=data.attempt_timeout_s,
-    )
+    retrying = compile_retrying(data.retry_config, may_retry=may_retry)
+    if not data.default_value:
+        return _without_defaults(data.error_strategy, retrying, data.attempt_timeout_s)
+    defaults = {entry.key: entry.typed() for entry in data.default_value}
+    return Policy(data.error_strategy, defaults, retrying, data.attempt_timeout_s)
+
+
+@lru_cache(maxsize=1024)
+def _without_defaults(strategy: str | None, retrying: Retrying, timeout_s: float | None) -> Policy:
+    """Shared, as `compile_retrying` has it."""
+    return Policy(strategy, {}, retrying, timeout_s)

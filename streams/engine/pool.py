@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 from schemas.files import is_file
@@ -31,6 +32,10 @@ VALUES = "#values"
 One that cannot be had is a `NodeFailure`."""
 
 
+_KEPT_GETTERS = 20_000
+"""Of each kind: nodes that read the same variable share one, of some 600 bytes."""
+
+
 class _Missing(Enum):
     MISSING = "missing"
 
@@ -48,6 +53,16 @@ def getter(selector: Sequence[str]) -> Getter:
 
     The function raises `NeedsValue` where the value is elsewhere, and `NodeFailure` where it cannot be had.
     """
+    return _getter(tuple(selector))
+
+
+def carrier(selector: Sequence[str]) -> Getter:
+    """The same for a node that hands the value on without looking at it: it may be a reference."""
+    return _carrier(tuple(selector))
+
+
+@lru_cache(_KEPT_GETTERS)
+def _getter(selector: tuple[str, ...]) -> Getter:
     if len(selector) < MIN_SELECTOR_LENGTH:
         return _nowhere
     node_id, name, *path = selector
@@ -70,10 +85,10 @@ def getter(selector: Sequence[str]) -> Getter:
     return nested if path else top
 
 
-def carrier(selector: Sequence[str]) -> Getter:
-    """The same for a node that hands the value on without looking at it: it may be a reference."""
+@lru_cache(_KEPT_GETTERS)
+def _carrier(selector: tuple[str, ...]) -> Getter:
     if len(selector) != MIN_SELECTOR_LENGTH:
-        return getter(selector)
+        return _getter(selector)
     node_id, name = selector
 
     def carry(pool: Pool) -> Any:

@@ -46,7 +46,7 @@ def pure_task(plan: NodePlan, values: Pool) -> Task:
     for name, variable in reads:
         if name in values and variable in values[name]:
             pool.setdefault(name, {})[variable] = values[name][variable]
-    return Task(plan.config, pool)
+    return Task(orjson.Fragment(plan.config), pool)
 
 
 def execute_pure(node_type: str, config: Mapping[str, Any], inputs: Mapping[str, Any]) -> PureResult:

@@ -1,7 +1,8 @@
 """Which nodes become ready when a node is left: edges are taken or skipped, joins wait for all of theirs."""
 
-from streams.engine.definition import Edge, NodePlan
+from streams.engine.definition import NodePlan
 from streams.engine.frame import Frame, Join
+from streams.engine.shapes import Edge
 
 _SKIPPED = -1
 _OPEN = -2

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bench.states import chain, cost_of_tasks, rounds, task
-from streams.engine.definition import compile_definition
+from streams.engine.definition import Compiler
 
 Graph = dict[str, Any]
 
@@ -30,7 +30,7 @@ def test_a_task_of_a_large_run_writes_no_more_than_one_of_a_small_run(
     graph_of: Callable[[int], Graph],
 ) -> None:
     small, large = (
-        cost_of_tasks(compile_definition(graph_of(tasks), workflow_type="workflow"), tasks)
+        cost_of_tasks(Compiler().compile(graph_of(tasks), workflow_type="workflow"), tasks)
         for tasks in (100, 400)
     )
     assert large.written_bytes <= small.written_bytes * 1.02
@@ -39,5 +39,5 @@ def test_a_task_of_a_large_run_writes_no_more_than_one_of_a_small_run(
 
 
 def test_a_small_run_is_one_row() -> None:
-    definition = compile_definition(chain(3), workflow_type="workflow")
+    definition = Compiler().compile(chain(3), workflow_type="workflow")
     assert cost_of_tasks(definition, 3).rows == 4 / 3

@@ -14,7 +14,7 @@ from obstore.store import MemoryStore
 
 from schemas.models.model_provider import ModelProvider
 from streams.engine.commands import Command, Resume, Timer, command_of
-from streams.engine.definition import compile_definition
+from streams.engine.definition import Compiler
 from streams.engine.effects import NodeExecuted, TaskScheduled
 from streams.engine.options import DEFAULTS, Options
 from streams.engine.pure import execute_pure, is_pure
@@ -113,7 +113,7 @@ class Hopline:
 
     async def _play(self, job: Job, options: Options, execute: Execute) -> Result:
         """Tasks are done in the order in which they are scheduled, timers go off when there are none."""
-        definition = compile_definition(
+        definition = Compiler().compile(
             job.graph,
             workflow_type=job.type,
             environment_variables=job.environment,

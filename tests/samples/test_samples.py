@@ -35,7 +35,7 @@ from schemas.triggers.slack_requests import receive_slack
 from schemas.triggers.webhook import WebhookConfig
 from streams.engine.advance import advance
 from streams.engine.commands import NodeResult, Start
-from streams.engine.definition import compile_definition
+from streams.engine.definition import Compiler
 from streams.engine.effects import NodeExecuted, RunChanged, TaskScheduled
 from streams.inputs import event_inputs, map_inputs
 
@@ -117,7 +117,7 @@ def answer(task: Json, received: list[Json]) -> Json:
 
 def execute(app: Any, inputs: Mapping[str, Any]) -> tuple[Json, list[Json], list[Json]]:
     """The last run record, the titles of the nodes that ran, and what was posted."""
-    definition = compile_definition(
+    definition = Compiler().compile(
         app.graph, workflow_type=WorkflowType.WORKFLOW, environment_variables=app.environment_variables
     )
     start = Start("s", "run-1", "tenant", "app", "workflow", "v", issued_at=1, inputs=inputs)

@@ -30,8 +30,8 @@ class Outcome(NamedTuple):
 class Task(NamedTuple):
     """What an executor is to do."""
 
-    config: Mapping[str, Any]
-    """The node's data with every selector resolved."""
+    config: Any
+    """The node's data with every selector resolved: an object, or an `orjson.Fragment` of it."""
     inputs: Mapping[str, Any]
     """The resolved input variables."""
 

@@ -10,6 +10,7 @@ from schemas.template_budget import TemplateLimit
 from streams.engine.errors import NodeFailure
 from streams.engine.nodes.protocol import Outcome
 from streams.engine.pool import Getter, Pool, getter, or_none
+from streams.engine.sharing import same
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,4 +35,4 @@ class TemplateTransformNode:
 def compile_template_transform(data: TemplateTransformData) -> TemplateTransformNode:
     """The template, compiled to Python once."""
     variables = tuple((entry.variable, getter(entry.value_selector)) for entry in data.variables)
-    return TemplateTransformNode(variables, compile_template(data.template))
+    return TemplateTransformNode(same(variables), compile_template(data.template))

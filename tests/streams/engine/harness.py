@@ -7,7 +7,7 @@ from schemas.codec import SingleObjectCodec
 from schemas.models import WorkflowType
 from streams.engine.advance import Advanced, advance
 from streams.engine.commands import Cancel, Command, NodeResult, Start
-from streams.engine.definition import Definition, compile_definition
+from streams.engine.definition import Compiler, Definition
 from streams.engine.effects import (
     ConversationChanged,
     Effect,
@@ -42,7 +42,7 @@ LOG: Json = {
 
 def compiled(graph: Json, kind: str = WorkflowType.WORKFLOW, **more: Any) -> Definition:
     """The definition of a graph."""
-    return compile_definition(graph, workflow_type=kind, **more)
+    return Compiler().compile(graph, workflow_type=kind, **more)
 
 
 def start_command(inputs: Mapping[str, Any], **more: Any) -> Start:
