@@ -87,7 +87,7 @@ class Executor:
         if task["node_execution_id"] in self._interruptions:
             self._unwanted("skipped")
             return []
-        headers = tuple(h for h in record.headers if h[0] == TRACEPARENT)
+        headers = tuple([h for h in record.headers if h[0] == TRACEPARENT])
         payload = done_at_once(task)
         if payload is not None:
             return [self._command(self._result(task, payload), headers)]

@@ -59,7 +59,9 @@ class Following:
         gets is under way."""
         owner = Owner(run.state.tenant_id, run.state.run_id)
         limit = self.offload.limit(run.state.triggered_from)
-        kept = [_kept(effect, run.workflow) for effect in effects]
+        kept: Sequence[Effect] = effects
+        if run.workflow.secret_variables:
+            kept = [_without_secrets(effect, run.workflow) for effect in effects]
         for effect in kept:
             record = fitting(effect, owner, limit, decision.uploads)
             decision.sends.append(_send(self.codec, effect, record, run.headers))
@@ -89,9 +91,9 @@ class Following:
         return Send("run.commands", key, self.codec.encode("RunCommand", command), run.headers)
 
 
-def _kept(effect: Effect, workflow: Workflow) -> Effect:
+def _without_secrets(effect: Effect, workflow: Workflow) -> Effect:
     """Only a task may say which secret is meant."""
-    if isinstance(effect, TaskScheduled) or not workflow.secret_variables:
+    if isinstance(effect, TaskScheduled):
         return effect
     return replace(effect, record=without_placeholders(effect.record, workflow))
 

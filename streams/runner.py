@@ -125,7 +125,7 @@ class Runner:
         row = kept.get(run_id)
         if row is None and kind != "START":
             return self._early(command_record, now)
-        headers = tuple(h for h in record.headers if h[0] == "traceparent")
+        headers = tuple([h for h in record.headers if h[0] == "traceparent"])
         owner = Owner(command_record["tenant_id"], run_id)
         command_record["payload"] = self._fetcher.document(owner, command_record["payload"])
         standing = self._before(command_record) if row is None else self._stand(row, run_id, kept)

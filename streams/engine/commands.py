@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from schemas.resumption import KeptNode, Resumption
 
 NOT_GIVEN: Mapping[str, Any] = {}
+_NO_WRITES: Mapping[tuple[str, str], Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,23 +41,22 @@ class Start:
     """What `resumption` leads to: by node id what is not executed again."""
 
 
-@dataclass(frozen=True, slots=True)
-class NodeResult:
+class NodeResult(NamedTuple):
     """An executor is done with a node."""
 
     command_id: str
     node_execution_id: str
     status: str
     """succeeded or failed."""
-    outputs: Mapping[str, Any] = field(default_factory=dict)
-    process_data: Mapping[str, Any] = field(default_factory=dict)
+    outputs: Mapping[str, Any] = NOT_GIVEN
+    process_data: Mapping[str, Any] = NOT_GIVEN
     error: str | None = None
     error_type: str | None = None
     edge_source_handle: str | None = None
     started_at: int | None = None
     finished_at: int | None = None
-    execution_metadata: Mapping[str, Any] = field(default_factory=dict)
-    writes: Mapping[tuple[str, str], Any] = field(default_factory=dict)
+    execution_metadata: Mapping[str, Any] = NOT_GIVEN
+    writes: Mapping[tuple[str, str], Any] = _NO_WRITES
     """As in `streams.engine.nodes.protocol.Outcome`, where pure nodes go to executors, too."""
     status_code: int | None = None
     """Of the answer that was the failure, over HTTP."""

@@ -44,8 +44,9 @@ def pure_task(plan: NodePlan, values: Pool) -> Task:
         else [(name, key) for name in (INPUTS, "sys") for key in values[name]]
     )
     for name, variable in reads:
-        if name in values and variable in values[name]:
-            pool.setdefault(name, {})[variable] = values[name][variable]
+        found = values.get(name)
+        if found is not None and variable in found:
+            pool.setdefault(name, {})[variable] = found[variable]
     return Task(orjson.Fragment(plan.config), pool)
 
 

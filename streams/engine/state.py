@@ -5,8 +5,9 @@ that has grown keeps each part in a row of its own, which is read when it is ask
 changed, so that a hop costs what it touches and not what the run has made so far.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import orjson
@@ -186,7 +187,7 @@ class RunState:
 
     def copy(self) -> "RunState":
         """Its own parts; the values in them are never changed."""
-        copied = RunState(*(getattr(self, name) for name in _SCALARS))
+        copied = RunState(*_scalars_of(self))
         copied.parts = self.parts.copy()
         return copied
 
@@ -217,7 +218,9 @@ def never_begun(run_id: str, tenant_id: str) -> RunState:
 
 
 _SCALARS = tuple(f.name for f in fields(RunState) if f.name != "parts")
+"""All fields but the last."""
 
+_scalars_of: Callable[[RunState], Any] = attrgetter(*_SCALARS)
 
 _TUPLES = tuple(_SCALARS.index(name) for name in ("alarms", "pauses"))
 
@@ -234,9 +237,10 @@ class Encoded(NamedTuple):
 def encode(state: RunState, split_bytes: int = SPLIT_BYTES) -> Encoded:
     """For the run-state table."""
     parts = state.parts
-    scalars = [getattr(state, name) for name in _SCALARS]
+    scalars = list(_scalars_of(state))
     for index in _TUPLES:
-        scalars[index] = [tuple(entry) for entry in scalars[index]]
+        if scalars[index]:
+            scalars[index] = [tuple(entry) for entry in scalars[index]]
     if not parts.are_rows:
         head = orjson.dumps([FORMAT, scalars, parts.all()])
         if len(head) <= split_bytes:
@@ -259,10 +263,12 @@ def decode(head: bytes, rows: PartRows = NO_ROWS) -> RunState:
                 "again that wrote it, or a later one"
             )
         (parts,) = rest
-        names = _BEFORE_PAUSES if len(scalars) == len(_BEFORE_PAUSES) else _SCALARS
-        state = RunState(**dict(zip(names, scalars, strict=True)))
-        state.alarms = tuple(Alarm(*alarm) for alarm in state.alarms)
-        state.pauses = tuple(Pending(*pending) for pending in state.pauses)
+        if len(scalars) == len(_BEFORE_PAUSES):
+            state = RunState(**dict(zip(_BEFORE_PAUSES, scalars, strict=True)))
+        else:
+            state = RunState(*scalars)
+        state.alarms = tuple([Alarm(*alarm) for alarm in state.alarms])
+        state.pauses = tuple([Pending(*pending) for pending in state.pauses])
         state.interactions = tuple(state.interactions)
         state.parts = Parts(rows=rows) if parts is None else Parts(dict(parts))
     except (ValueError, TypeError) as wrong:

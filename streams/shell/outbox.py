@@ -34,11 +34,9 @@ class ConfirmingProducer(Protocol):
 
 def check_size(decision: Decision) -> None:
     """Raises `TooLarge` for a message that the broker would refuse, while its record can still be blamed."""
-    values = [send.value for send in decision.sends]
-    values.extend(decision.writes.values())
-    largest = max((len(value) for value in values if value is not None), default=0)
-    if largest > _LIMIT_BYTES:
-        raise TooLarge(f"a message of {largest} bytes; the limit is {_LIMIT_BYTES}")
+    for value in (*[send.value for send in decision.sends], *decision.writes.values()):
+        if value is not None and len(value) > _LIMIT_BYTES:
+            raise TooLarge(f"a message of {len(value)} bytes; the limit is {_LIMIT_BYTES}")
 
 
 class Outbox:
