@@ -79,7 +79,15 @@ async def publish(request: web.Request) -> web.Response:
 
 
 async def publish_draft(request: web.Request, draft: Workflow, marks: Publication) -> tuple[Workflow, bool]:
-    """The version that stands for the draft, and whether it was made just now.
+    """The version that stands for the draft, and whether it was stored just now."""
+    version, new = version_of(request, draft, marks)
+    if new:
+        await request.app[STORE].put(WORKFLOWS, version)
+    return version, new
+
+
+def version_of(request: web.Request, draft: Workflow, marks: Publication) -> tuple[Workflow, bool]:
+    """The version that stands for the draft, and whether it is a new one, which is not stored yet.
 
     Publishing what is published already changes nothing, so that importing a file at each start does not
     pile up versions.
@@ -87,9 +95,7 @@ async def publish_draft(request: web.Request, draft: Workflow, marks: Publicatio
     latest = request.app[FEED].definitions.latest.get(draft.id)
     if latest is not None and same_content(latest, draft, request.app[SECRETS]):
         return latest, False
-    version = draft.published(utc_now(), request[CALLER].name, marks.marked_name, marks.marked_comment)
-    await request.app[STORE].put(WORKFLOWS, version)
-    return version, True
+    return draft.published(utc_now(), request[CALLER].name, marks.marked_name, marks.marked_comment), True
 
 
 def make_draft(

@@ -1,5 +1,7 @@
 """Writes what is configured; a write is over when it is durable and this process sees it."""
 
+from collections.abc import Sequence
+
 from schemas.codec import Codec
 from schemas.ids import now_us
 from schemas.models import Entity
@@ -17,7 +19,15 @@ class DefinitionsStore:
 
     async def put(self, topic: str, *entities: Entity) -> None:
         """Writes the entities and waits until the feed has them. Raises `SendFailed`, `TimeoutError`."""
-        await self._write([definition(self._codec, topic, entity) for entity in entities])
+        await self.put_all([(topic, entity) for entity in entities])
+
+    async def put_all(self, entities: Sequence[tuple[str, Entity]]) -> None:
+        """The same for entities of several topics, all on their way at once.
+
+        Those of one topic become known in this order, those of different topics in any. After `SendFailed`
+        some of them may be written: the caller's request must come to the same when it is sent again.
+        """
+        await self._write([definition(self._codec, topic, entity) for topic, entity in entities])
 
     async def delete(self, topic: str, *keys: str) -> None:
         """Writes tombstones, and waits likewise."""
@@ -25,8 +35,9 @@ class DefinitionsStore:
 
     async def _write(self, sends: list[Send]) -> None:
         positions = await self._producer.send_all(sends)
-        for position in positions[-1:]:
-            await self._feed.reach(position.topic, position.offset + 1)
+        # Of one topic and one partition, so the last of each has the highest offset.
+        for topic, offset in {position.topic: position.offset for position in positions}.items():
+            await self._feed.reach(topic, offset + 1)
 
 
 def definition(codec: Codec, topic: str, entity: Entity) -> Send:

@@ -77,6 +77,10 @@ class Configured:
         for entity in entities:
             self.definitions.apply(topic, entity.key, entity)
 
+    async def put_all(self, entities: Sequence[tuple[str, Entity]]) -> None:
+        for topic, entity in entities:
+            await self.put(topic, entity)
+
     async def delete(self, topic: str, *keys: str) -> None:
         for key in keys:
             self.definitions.apply(topic, key, None)

@@ -9,6 +9,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from schemas.models import DRAFT
 from schemas.secrets import SecretBox
 from tests.ingress.stand_ins import AUTHORIZED, GRAPH, SECRET_KEY, Client, StandIns, assemble, new_settings
+from transport.definitions import APPS, WORKFLOWS
 
 Json = dict[str, Any]
 
@@ -97,6 +98,19 @@ async def test_secret_variables_are_encrypted_masked_and_kept(client: Client, st
     assert stored() == "s3cret"
     await call(client, "POST", "/import", 200, data=dsl(token="other"))
     assert stored() == "other"
+
+
+async def test_sending_it_again_completes_an_import_of_which_a_part_was_written(
+    client: Client, stand_ins: StandIns
+) -> None:
+    first = await call(client, "POST", "/import?publish=true", 201, data=dsl())
+    definitions = stand_ins.configured.definitions
+    definitions.apply(APPS, first["app_id"], None)
+    definitions.apply(WORKFLOWS, f"{first['workflow_id']}:{DRAFT}", None)
+    again = await call(client, "POST", "/import?publish=true", 201, data=dsl())
+    assert again == first, "no further version"
+    assert first["app_id"] in definitions.apps
+    assert set(definitions.versions(first["workflow_id"])) == {DRAFT, first["version"]}
 
 
 async def test_what_is_exported_can_be_imported(client: Client) -> None:

@@ -126,8 +126,8 @@ async def test_a_writer_reads_its_own_writes_and_so_does_everybody_else(
     published = draft.published(utc_now(), by="ada")
     async with DefinitionsFeed(kafka, CODEC) as mine:
         store = DefinitionsStore(producer, mine, CODEC)
-        await store.put(APPS, app)
-        await store.put(WORKFLOWS, draft, published)
+        await store.put_all([(APPS, app), (WORKFLOWS, draft), (WORKFLOWS, published)])
+        assert mine.definitions.latest["flow"].version == published.version, "all of them, not just an app"
         await store.put(TRIGGERS, trigger)
         assert mine.definitions.apps == {"app": app}
         async with DefinitionsFeed(kafka, CODEC) as theirs:
