@@ -39,6 +39,20 @@ def _written(number: int) -> bytes:
     if not _LEAST <= number <= _MOST:
         raise ValueError(f"{number} has more than 64 bits")
     left = number << 1 ^ number >> 63
+    if left >> 49 and not left >> 56:
+        # Eight groups, as the times of our days have: it takes half as long without the loop.
+        return bytes(
+            (
+                left & 0x7F | 0x80,
+                left >> 7 & 0x7F | 0x80,
+                left >> 14 & 0x7F | 0x80,
+                left >> 21 & 0x7F | 0x80,
+                left >> 28 & 0x7F | 0x80,
+                left >> 35 & 0x7F | 0x80,
+                left >> 42 & 0x7F | 0x80,
+                left >> 49,
+            )
+        )
     groups = bytearray()
     while left > 0x7F:
         groups.append(left & 0x7F | 0x80)

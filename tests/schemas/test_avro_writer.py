@@ -37,7 +37,10 @@ SCHEMA = fastavro.parse_schema(
     }
 )
 WRITE = writer_for(SCHEMA)
-LONGS = st.integers(-(1 << 63), (1 << 63) - 1) | st.integers(0, 5_000)
+LONGS = st.one_of(
+    st.integers(-(1 << 63), (1 << 63) - 1), st.integers(0, 5_000), st.integers(1 << 47, 1 << 56)
+)
+EDGES = [sign * (1 << bits) + more for bits in range(63) for sign in (1, -1) for more in (-1, 0)]
 SHARES, PARTS = st.floats(), st.fixed_dictionaries({"id": st.text()})
 RECORDS = st.fixed_dictionaries(
     {"text": st.text(), "share": SHARES, "part": PARTS},
@@ -64,6 +67,15 @@ def test_the_bytes_are_those_of_fastavro(record: dict[str, Any]) -> None:
     body = BytesIO()
     fastavro.schemaless_writer(body, SCHEMA, record)
     assert written(record) == b"head" + body.getvalue()
+
+
+def test_numbers_of_every_length() -> None:
+    write = writer_for({"type": "record", "name": "N", "fields": [{"name": "n", "type": "long"}]})
+    assert write is not None
+    for number in EDGES:
+        body = BytesIO()
+        fastavro.schemaless_writer(body, "long", number)
+        assert write(b"", {"n": number}) == body.getvalue()
 
 
 @pytest.mark.parametrize(
