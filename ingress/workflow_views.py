@@ -27,6 +27,8 @@ class WorkflowList(Answer):
     """Of the caller's tenant, by name."""
 
     data: list[WorkflowSummary]
+    next_cursor: str | None
+    """Asks for those after these; None when there are no more."""
 
 
 class VersionSummary(Answer):

@@ -1,30 +1,64 @@
 """`/api/v1/workflows`: what there is."""
 
+import base64
+from bisect import bisect_right
+
+import orjson
 from aiohttp import web
 
 from ingress.auth import CALLER
-from ingress.errors import Conflict
+from ingress.errors import Conflict, Malformed
+from ingress.history import MAX_LIMIT
 from ingress.keys import FEED
 from ingress.operation import Operation, Query
 from ingress.ownership import find_app, find_version, find_versions
+from ingress.reading import limit_of
 from ingress.responses import json_answer
 from ingress.workflow_views import VersionList, WorkflowList, WorkflowView, summary, version_summary, view
 from schemas.dsl import export_dsl
 from schemas.models import DRAFT, Workflow
+from transport.definitions import Definitions
 
 PATH = "/api/v1/workflows"
+_Place = tuple[str, str]
+"""Name of the app, and workflow id."""
+
 _VERSION = Query("version", "`draft` or a published version; else the latest published, else the draft")
 
 
 async def list_all(request: web.Request) -> web.Response:
-    """Of the caller's tenant."""
-    definitions, tenant_id = request.app[FEED].definitions, request[CALLER].tenant_id
-    found = [
-        summary(definitions, workflow_id)
+    """Of the caller's tenant, by name. Only those of the page are unpacked."""
+    definitions = request.app[FEED].definitions
+    found = _places(definitions, request[CALLER].tenant_id)
+    given = request.query.get("cursor")
+    first = bisect_right(found, _read_cursor(given)) if given is not None else 0
+    end = first + limit_of(request) if "limit" in request.query else len(found)
+    page = [summary(definitions, workflow_id) for _, workflow_id in found[first:end]]
+    return json_answer(
+        WorkflowList(data=page, next_cursor=_cursor(found[end - 1]) if end < len(found) else None)
+    )
+
+
+def _places(definitions: Definitions, tenant_id: str) -> list[_Place]:
+    """Of the tenant's workflows in the list, in order."""
+    names = {app.workflow_id: app.name for app in definitions.apps.values() if app.tenant_id == tenant_id}
+    return sorted(
+        (names.get(workflow_id, ""), workflow_id)
         for workflow_id, versions in definitions.workflows.items()
         if any(one.tenant_id == tenant_id for one in versions.packed)
-    ]
-    return json_answer(WorkflowList(data=sorted(found, key=lambda one: (one.name, one.id))))
+    )
+
+
+def _cursor(place: _Place) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps(place)).decode()
+
+
+def _read_cursor(cursor: str) -> _Place:
+    try:
+        name, workflow_id = orjson.loads(base64.urlsafe_b64decode(cursor))
+    except (ValueError, TypeError) as foreign:
+        raise Malformed("the cursor is not one that this API has given") from foreign
+    return str(name), str(workflow_id)
 
 
 async def show(request: web.Request) -> web.Response:
@@ -72,6 +106,11 @@ OPERATIONS = (
         summary="List workflows",
         tag="workflows",
         answer=WorkflowList,
+        query=(
+            Query("limit", f"at most this many, 1 to {MAX_LIMIT}, else all", "integer"),
+            Query("cursor", "next_cursor of the page before"),
+        ),
+        errors=(400,),
     ),
     Operation(
         method="GET",

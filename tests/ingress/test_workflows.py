@@ -62,6 +62,21 @@ async def test_importing_again_under_the_same_name_replaces_the_draft(client: Cl
     ]
 
 
+async def test_the_list_comes_in_pages(client: Client) -> None:
+    for name in ("b", "a", "c"):
+        await call(client, "POST", "/import", 201, data=dsl(name))
+    seen, cursor = [], ""
+    while cursor is not None:
+        page = await call(client, "GET", f"?limit=2{cursor and '&cursor='}{cursor}", 200)
+        seen.append([one["name"] for one in page["data"]])
+        cursor = page["next_cursor"]
+    assert seen == [["a", "b"], ["c"]]
+    whole = await call(client, "GET", "", 200)
+    assert ([one["name"] for one in whole["data"]], whole["next_cursor"]) == (["a", "b", "c"], None)
+    for wrong in ("limit=0", "cursor=bm9uc2Vuc2U=", "cursor=MQ==", "cursor=x"):
+        await call(client, "GET", f"?{wrong}", 400)
+
+
 async def test_publishing_what_is_published_makes_no_new_version(client: Client) -> None:
     """So that a deployment can import and publish its files at each start."""
     first = await call(client, "POST", "/import?publish=true", 201, data=dsl())
