@@ -12,9 +12,9 @@ from streams.run_rows import is_workflow
 from transport.definitions import Definitions
 from transport.recent import Recent
 
-_MOST_BYTES = 128 * 1024 * 1024
-"""Of JSON, in the nodes of compiled versions. They take three to six times as much in memory, but only those
-that are used count, and what is the same in several counts once."""
+_MOST_BYTES = 64 * 1024 * 1024
+"""Of JSON, in the nodes of compiled versions, what is the same in several once: 250 MB for versions that have
+most in common, 500 MB for such as have nothing."""
 _OF_ONE = 300
 """What a version weighs besides its nodes."""
 _MOST_DRAFTS = 1_000

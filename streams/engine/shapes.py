@@ -58,7 +58,7 @@ class Shape:
 
 
 _OF_ONE = 200
-"""What a node weighs in a shape, beside its JSON, of which a byte takes three to six bytes compiled."""
+"""What a node weighs in a shape, beside its JSON, of which a byte takes three to eight bytes compiled."""
 
 _Key = tuple[str, tuple[str, ...], tuple[str, ...], tuple[GraphEdge, ...]]
 
