@@ -33,7 +33,7 @@ One that cannot be had is a `NodeFailure`."""
 
 
 _KEPT_GETTERS = 20_000
-"""Of each kind: nodes that read the same variable share one, of some 600 bytes."""
+"""Of each kind: nodes that read the same variable share one, of some 300 bytes."""
 
 
 class _Missing(Enum):
