@@ -29,6 +29,8 @@ from bench.procs import usage
 from cli.garbage import collect_rarely
 from ingress.app import build_app
 from ingress.drain import DRAIN, Drain
+from ingress.metrics import Metrics
+from ingress.overload import OVERLOAD, Overload
 from ingress.server import serve
 from ingress.settings import IngressSettings
 from transport.admin import create_topics
@@ -89,7 +91,7 @@ def _confirmed_app() -> web.Application:
 
 def _handled_by(handle: Callable[[web.Request], Awaitable[web.Response]]) -> web.Application:
     app = web.Application()
-    app[DRAIN] = Drain()
+    app[DRAIN], app[OVERLOAD] = Drain(), Overload(0, Metrics())
     app.router.add_route("*", "/triggers/webhook/{webhook_id}", handle)
     return app
 

@@ -13,11 +13,11 @@ from ingress.assembly import Assembler
 from ingress.auth import Authenticator
 from ingress.budget import Budget
 from ingress.connections.accounts import Accounts
-from ingress.drain import DRAIN, Drain, drainable
+from ingress.drain import DRAIN, Drain
 from ingress.duplicates import RecentlyAccepted
 from ingress.endpoints import Endpoints
 from ingress.erasing.beside import erasing
-from ingress.errors import problems
+from ingress.front import guarded
 from ingress.history import History
 from ingress.keys import (
     ACCOUNTS,
@@ -52,6 +52,7 @@ from ingress.live.tail import Tail
 from ingress.metrics import Metrics
 from ingress.operation import add_routes
 from ingress.outlet import Outlet
+from ingress.overload import OVERLOAD, Overload
 from ingress.routes import OPERATIONS
 from ingress.settings import IngressSettings
 from ingress.spool import Spool
@@ -130,12 +131,13 @@ class Connections:
 
 def new_app(settings: IngressSettings, storage: Storage, clickhouse: ClickHouse | None) -> web.Application:
     """The routes, and what needs no connection to Kafka."""
-    app = web.Application(middlewares=[drainable, problems], client_max_size=settings.max_body_bytes)
+    app = web.Application(middlewares=[guarded], client_max_size=settings.max_body_bytes)
     key = settings.secret_key
     app[SETTINGS] = settings
     app[METRICS] = Metrics()
     app[DRAIN] = Drain()
     app[BUDGET] = Budget(settings.inflight_max_bytes)
+    app[OVERLOAD] = Overload(settings.overload_delay_s, app[METRICS], OPERATIONS)
     app[LIMITS] = Limits(settings)
     app[SECRETS] = SecretBox(key.get_secret_value().encode()) if key else None
     secret = key.get_secret_value() if key else ""
@@ -162,7 +164,7 @@ async def _egress(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _measured(app: web.Application) -> AsyncIterator[None]:
-    measuring = asyncio.create_task(app[METRICS].loop_delay.measure())
+    measuring = asyncio.create_task(app[METRICS].loop_delay.measure(app[OVERLOAD].woken))
     yield
     measuring.cancel()
     await asyncio.gather(measuring, return_exceptions=True)
@@ -205,6 +207,11 @@ def connect(app: web.Application, to: Connections) -> None:
     )
     metrics.gauge("inflight_bytes", "Held by requests under way.", lambda: app[BUDGET].used)
     metrics.limit("inflight_limit_bytes", "As much may they hold.", settings.inflight_max_bytes)
+    metrics.gauge(
+        "overloaded",
+        "1 while events are refused since this process is too far behind.",
+        lambda: app[OVERLOAD].refuses,
+    )
     metrics.gauge("unacknowledged", "Messages not yet acknowledged.", lambda: to.producer.queued)
     metrics.gauge(
         "unreadable_definitions",

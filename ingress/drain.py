@@ -5,12 +5,10 @@ there yet would get no answer. So the server first stops listening, waits here, 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 
 from aiohttp import web
-
-from ingress.keys import BUDGET
 
 _QUIET_S = 0.25
 """A producer that keeps its connection alive and is at work sends its next request well within it."""
@@ -23,7 +21,8 @@ class Drain:
         self._under_way = 0
         self._answered = 0
         self._idle = asyncio.Event()
-        self._stopping = False
+        self.stopping = False
+        """Whether each answer closes its connection."""
         self._told: list[Callable[[], None]] = []
 
     def when_stopping(self, told: Callable[[], None]) -> None:
@@ -36,7 +35,7 @@ class Drain:
         From now on each answer closes its connection, so that a producer that keeps one alive goes elsewhere.
         A connection that is closed without an answer may just have brought a request.
         """
-        self._stopping = True
+        self.stopping = True
         for told in self._told:
             told()
         with suppress(TimeoutError):
@@ -49,30 +48,16 @@ class Drain:
                         self._idle.clear()
                         await self._idle.wait()
 
-    async def pass_through(
-        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
-        """One request, from its headers to its answer."""
+    def begin(self) -> None:
+        """The head of a request is there."""
         self._under_way += 1
-        try:
-            response = await handler(request)
-        finally:
-            self._under_way -= 1
-            self._answered += 1
-            request.app[BUDGET].give_back(request)
-            if self._stopping and not self._under_way:
-                self._idle.set()
-        if self._stopping:
-            response.force_close()
-        return response
+
+    def end(self) -> None:
+        """It is answered, but for what is written."""
+        self._under_way -= 1
+        self._answered += 1
+        if self.stopping and not self._under_way:
+            self._idle.set()
 
 
 DRAIN = web.AppKey("drain", Drain)
-
-
-@web.middleware
-async def drainable(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
-    """The outermost middleware."""
-    return await request.app[DRAIN].pass_through(request, handler)

@@ -17,7 +17,7 @@ Problem
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -169,26 +169,21 @@ def refused(error: InvalidDefinition) -> Unprocessable:
     return Unprocessable(f"the definition has {len(rows)} problem(s)", errors=rows)
 
 
-@web.middleware
-async def problems(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
-    """Turns whatever a handler or aiohttp itself raises into a problem document."""
-    try:
-        return await handler(request)
-    except Problem as problem:
-        return problem.response()
-    except InvalidDefinition as wrong:
-        return refused(wrong).response()
-    except (TransportError, TimeoutError) as failed:
-        return Unavailable(f"{failed or 'it took too long'}; send it again").response()
-    except web.HTTPException as raised:
-        if raised.status < HTTPStatus.BAD_REQUEST:
-            raise
-        return _of_aiohttp(request, raised)
-    except Exception:
-        _log.exception("%s %s failed", request.method, request.path)
-        return problem_response(500, "this is a fault of the server; its log has the reason", {}, {})
+def answer_to(request: web.Request, raised: Exception) -> web.Response:
+    """The problem document for whatever a handler or aiohttp itself has raised; raises what is no failure."""
+    match raised:
+        case Problem():
+            return raised.response()
+        case InvalidDefinition():
+            return refused(raised).response()
+        case TransportError() | TimeoutError():
+            return Unavailable(f"{raised or 'it took too long'}; send it again").response()
+        case web.HTTPException():
+            if raised.status < HTTPStatus.BAD_REQUEST:
+                raise raised
+            return _of_aiohttp(request, raised)
+    _log.error("%s %s failed", request.method, request.path, exc_info=raised)
+    return problem_response(500, "this is a fault of the server; its log has the reason", {}, {})
 
 
 def _of_aiohttp(request: web.Request, raised: web.HTTPException) -> web.Response:

@@ -35,6 +35,11 @@ class Metrics:
             ("status",),
             registry=self.registry,
         )
+        self.overload_refused = Counter(
+            "hopline_ingress_overload_refusals",
+            "Those of them with 503 because this process is too far behind.",
+            registry=self.registry,
+        )
         self.accept_seconds = Histogram(
             "hopline_ingress_accept_seconds",
             "From handing an event to the producer until the broker acknowledged it, in seconds.",

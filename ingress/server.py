@@ -8,6 +8,8 @@ from aiohttp import web, web_response
 from aiohttp.http_exceptions import HttpProcessingError
 
 from ingress.drain import DRAIN
+from ingress.listening import listen
+from ingress.overload import OVERLOAD
 from ingress.settings import IngressSettings
 
 
@@ -51,11 +53,13 @@ async def serve(
     )
     try:
         await runner.setup()
-        site = web.TCPSite(runner, settings.host, settings.port, backlog=_BACKLOG)
-        await site.start()
-        ready(runner.addresses[0][1])
-        await stopping.wait()
-        await site.stop()
+        assert runner.server is not None, "it has been set up"
+        listener = await listen(settings.host, settings.port, runner.server, app[OVERLOAD])
+        ready(listener.port)
+        try:
+            await stopping.wait()
+        finally:
+            listener.close()
         await app[DRAIN].finish(settings.drain_timeout_s)
     finally:
         await runner.cleanup()
@@ -66,6 +70,3 @@ _LINGER_S = 2.0
 
 _CLOSE_S = 0.5
 """For answers that are being written when the draining is over."""
-
-_BACKLOG = 1024
-"""Connections that wait to be accepted: a burst of producers must not see a refusal."""

@@ -85,6 +85,10 @@ class IngressSettings(BaseSettings):
     """What the bodies of requests under way may take together; what is more is refused with 503 until the
     broker has caught up. In memory each takes up to four times as much."""
 
+    overload_delay_s: Annotated[float, Field(ge=0, le=60)] = 0.5
+    """Events are refused with 503 while the event loop is later than this, which it is when it has more to do
+    than it gets CPU for: an answer takes five to seven times as long. 0: never."""
+
     spool_dir: Path | None = None
     """A folder of its own on a disk that lasts. Events go there while the broker is away, and follow once it
     is back. None: they are refused with 503."""

@@ -4,7 +4,7 @@ import asyncio
 import platform
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from typing import Any, Generic, TypeVar
 
@@ -93,13 +93,15 @@ class LoopDelay:
             registry=registry,
         )
 
-    async def measure(self) -> None:
-        """Until cancelled."""
+    async def measure(self, told: Callable[[float], None] = lambda late_s: None) -> None:
+        """Until cancelled. `told` is called each time, with the seconds."""
         while True:
             # Not the clock of the loop: that of uvloop stands still while the loop is busy.
             wanted = time.perf_counter() + _LOOP_EVERY_S
             await asyncio.sleep(_LOOP_EVERY_S)
-            self._seconds.observe(max(0.0, time.perf_counter() - wanted))
+            late_s = max(0.0, time.perf_counter() - wanted)
+            self._seconds.observe(late_s)
+            told(late_s)
 
 
 def describe_process(registry: CollectorRegistry, role: str) -> None:

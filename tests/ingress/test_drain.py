@@ -9,8 +9,11 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from ingress.budget import Budget
-from ingress.drain import DRAIN, Drain, drainable
+from ingress.drain import DRAIN, Drain
+from ingress.front import guarded
 from ingress.keys import BUDGET
+from ingress.metrics import Metrics
+from ingress.overload import OVERLOAD, Overload
 
 
 class Serving:
@@ -20,9 +23,10 @@ class Serving:
         self.go_on = asyncio.Event()
         self.drain = Drain()
         self.asked = asyncio.Event()
-        app = web.Application(middlewares=[drainable])
+        app = web.Application(middlewares=[guarded])
         app[DRAIN] = self.drain
         app[BUDGET] = Budget(1 << 20)
+        app[OVERLOAD] = Overload(0, Metrics())
         app.router.add_get("/fast", self._fast)
         app.router.add_get("/slow", self._slow)
         self.server = TestServer(app)
