@@ -24,6 +24,8 @@ _REFUSED = 1024
 """Looked at in one turn: to refuse one costs much less."""
 
 _FULL = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_OURS = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSOCK})
+"""No fault of a connection: the next attempt would bring the same."""
 _PAUSE_S = 0.5
 """Where the system has nothing left for one more connection. They wait in the queue meanwhile."""
 
@@ -96,6 +98,8 @@ class Listener:
             except BlockingIOError:
                 return None
             except OSError as refused:
+                if refused.errno in _OURS:
+                    raise
                 if refused.errno not in _FULL:
                     # Of one that has gone before it was taken: the next one may be there.
                     continue
