@@ -9,6 +9,7 @@ import asyncio
 import errno
 import logging
 import resource
+import select
 import socket
 from collections.abc import Callable
 from typing import Protocol
@@ -88,7 +89,8 @@ class Listener:
             made += self._take(connection)
             if made == _TURN:
                 break
-        self._doorkeeper.taken(all_of_them=False)
+        # Asked rather than taken for granted: the last one may have been the last, and no turn would follow.
+        self._doorkeeper.taken(all_of_them=not _is_awaited(listening))
 
     def _accepted(self, listening: socket.socket) -> socket.socket | None:
         """None where nobody waits, or nobody can be taken now."""
@@ -125,6 +127,13 @@ class Listener:
         except OSError:
             # It has gone.
             connection.close()
+
+
+def _is_awaited(listening: socket.socket) -> bool:
+    """Whether a connection waits to be taken."""
+    ready = select.poll()
+    ready.register(listening, select.POLLIN)
+    return bool(ready.poll(0))
 
 
 async def listen(

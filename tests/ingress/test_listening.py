@@ -73,6 +73,16 @@ async def test_many_are_taken_in_a_turn_and_the_doorkeeper_knows_how_it_stands(c
     listener.close()
 
 
+@pytest.mark.parametrize("turns", [1, 2])
+async def test_whole_turns_leave_nobody(clients: ExitStack, turns: int) -> None:
+    doorkeeper = Doorkeeper()
+    listener = await listen("127.0.0.1", 0, Counting, doorkeeper)
+    connect(clients, listener.port, turns * listening._TURN)
+    await until(lambda: Counting.made == turns * listening._TURN)
+    assert doorkeeper.told == [False] * (turns - 1) + [True]
+    listener.close()
+
+
 async def test_those_who_are_turned_away_take_nobody_s_place(clients: ExitStack) -> None:
     doorkeeper = Doorkeeper()
     doorkeeper.strict = True
