@@ -31,17 +31,21 @@ def _pieces(text: str, separators: Sequence[str], most: int) -> Iterator[str]:
 
 
 def _packed(pieces: Iterator[str], chunking: Chunking) -> Iterator[str]:
-    """As many pieces in a chunk as it holds."""
+    """As many pieces in a chunk as it holds. None is only what it shares with the one before it."""
     held: list[str] = []
     size = 0
+    is_new = False
     for piece in pieces:
         if held and size + len(piece) > chunking.max_chars:
-            yield "".join(held)
+            if is_new:
+                yield "".join(held)
+            is_new = False
             held = _tail(held, min(chunking.overlap_chars, chunking.max_chars - len(piece)))
             size = sum(map(len, held))
         held.append(piece)
         size += len(piece)
-    if held:
+        is_new = is_new or not piece.isspace()
+    if is_new:
         yield "".join(held)
 
 

@@ -1,7 +1,7 @@
 """Chunks: how large, where they end, what they share."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from schemas.models.dataset import Chunking
@@ -42,6 +42,7 @@ def test_chunks_share_the_end_of_a_long_piece_from_a_word_on() -> None:
 
 @pytest.mark.parametrize("overlap", [0, 7])
 @given(text=st.text(alphabet="ab \n.", max_size=200))
+@example(text="aaaaaaaaaaaaaaaaa a  ")
 def test_nothing_but_white_space_is_lost_and_no_chunk_is_too_long(overlap: int, text: str) -> None:
     chunks = split(text, chunking(20, overlap))
     assert all(0 < len(chunk) <= 20 for chunk in chunks)
