@@ -34,8 +34,11 @@ def writer_for(schema: Any) -> Write | None:
 
 
 @lru_cache(1 << 12)
-def _written(number: int) -> bytes:
-    """Zigzag, then seven bits to a byte, the lowest first. Times come again in the records of a run."""
+def encode_long(number: int) -> bytes:
+    """Zigzag, then seven bits to a byte, the lowest first. Raises `ValueError` beyond 64 bits.
+
+    Remembers the last ones: times come again in the records of a run.
+    """
     if not _LEAST <= number <= _MOST:
         raise ValueError(f"{number} has more than 64 bits")
     left = number << 1 ^ number >> 63
@@ -67,10 +70,10 @@ class _Longs(dict[int, bytes]):
     def __init__(self, before: bytes = b"") -> None:
         """`before`: what comes before each."""
         self._before = before
-        super().__init__((number, before + _written(number)) for number in range(1 << 12))
+        super().__init__((number, before + encode_long(number)) for number in range(1 << 12))
 
     def __missing__(self, number: int) -> bytes:
-        return self._before + _written(number)
+        return self._before + encode_long(number)
 
 
 _NAMES: dict[str, Any] = {
@@ -140,7 +143,7 @@ class _Module:
         if not isinstance(kind, dict) or kind["type"] != "enum":
             return self.function(kind)
         symbols = self._types[kind["name"]] = f"{_ENUM}{len(self._types)}"
-        self.names[symbols] = {symbol: _written(place) for place, symbol in enumerate(kind["symbols"])}
+        self.names[symbols] = {symbol: encode_long(place) for place, symbol in enumerate(kind["symbols"])}
         return symbols
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from schemas.avro_writer import encode_long
 from schemas.codec import Codec, fingerprint, load, parse, write
 
 _SYNC = b"hopline-sync-mrk"
@@ -46,24 +47,13 @@ class Container:
         """One file. Each body is a block of its own, so that a damaged one can't shift those behind it."""
         parts = [self._head]
         for body in bodies:
-            parts += (b"\x02", _long(len(body)), body, _SYNC)
+            parts += (b"\x02", encode_long(len(body)), body, _SYNC)
         return b"".join(parts)
 
 
-def _long(number: int) -> bytes:
-    """A long of Avro that is not negative: zigzag, then variable length, least significant group first."""
-    number <<= 1
-    encoded = bytearray()
-    while number > 0x7F:
-        encoded.append(number & 0x7F | 0x80)
-        number >>= 7
-    encoded.append(number)
-    return bytes(encoded)
-
-
 def _map(entries: dict[str, bytes]) -> bytes:
-    items = b"".join(_long(len(k)) + k.encode() + _long(len(v)) + v for k, v in entries.items())
-    return _long(len(entries)) + items + _long(0)
+    items = b"".join(encode_long(len(k)) + k.encode() + encode_long(len(v)) + v for k, v in entries.items())
+    return encode_long(len(entries)) + items + encode_long(0)
 
 
 def _without_docs(node: Any) -> Any:
