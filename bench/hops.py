@@ -11,9 +11,10 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import cast
 
@@ -26,7 +27,7 @@ from bench.cpu import door, job
 from bench.cpu.broker import Confirming, Feed
 from bench.cpu.door import Door
 from bench.cpu.slices import calibrated, timed
-from bench.orders import batch_name, order
+from bench.orders import Order, batch_name, orders
 from cli.garbage import collect_rarely
 from schemas.codec import Codec, SingleObjectCodec
 from streams import app
@@ -154,7 +155,7 @@ async def measured(runs: int, slices: int, home: Path) -> tuple[float, float, li
     """Medians of the microseconds of CPU for a run, and of the same as a multiple of the calibration, see
     bench/README.md; and what is sent for `runs` of them."""
     definitions, codec = job.definitions(), SingleObjectCodec()
-    batch, found, told = batch_name("hops"), list[tuple[float, float]](), list[Send]()
+    posted, found, told = orders(batch_name("hops")), list[tuple[float, float]](), list[Send]()
     async with (
         door.opened(definitions, codec, runs) as ingress,
         Worker(definitions, codec, home).running() as worker,
@@ -163,7 +164,7 @@ async def measured(runs: int, slices: int, home: Path) -> tuple[float, float, li
         for number in range(_WARM_UP + slices):
             if number == _WARM_UP:
                 collect_rarely()
-            events = await _accepted(ingress, batch, range(number * runs, (number + 1) * runs))
+            events = await _accepted(ingress, islice(posted, runs))
             unit_s = calibrated(runs // 2) / (runs // 2)
             cpu_s, told = await timed(worker.take(events))
             if number >= _WARM_UP:
@@ -184,8 +185,7 @@ def main() -> int:
     return 0
 
 
-async def _accepted(ingress: Door, batch: str, numbers: range) -> list[Send]:
-    posted = [order(f"{batch}-{number:06d}", number) for number in numbers]
+async def _accepted(ingress: Door, posted: Iterable[Order]) -> list[Send]:
     return await ingress.take([job.ENDPOINT.request(one.order_id, one.body) for one in posted])
 
 

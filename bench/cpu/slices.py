@@ -5,6 +5,7 @@ import statistics
 import time
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple, TypeVar
 
 from bench.connection import Target
@@ -14,7 +15,7 @@ from bench.cpu.door import Door
 from bench.cpu.landed import ALL
 from bench.cpu.sink import Sink
 from bench.cpu.worker import Worker
-from bench.orders import batch_name, order
+from bench.orders import batch_name, orders
 from cli.garbage import collect_rarely
 from schemas.codec import SingleObjectCodec
 
@@ -64,14 +65,12 @@ class HotPath:
     def __init__(self, door: Door, worker: Worker, sink: Sink, target: Target = job.ENDPOINT) -> None:
         self._door, self._worker, self._sink = door, worker, sink
         self._target = target
-        self._batch = batch_name("cpu")
-        self._number = 0
+        self._orders = orders(batch_name("cpu"))
 
     async def slice(self) -> Slice:
         """`RUNS` runs, and the calibration before, between and after their parts: so it, too, finds caches in
         which something else was."""
-        posted = [order(f"{self._batch}-{number:06d}", number) for number in self._numbers()]
-        requests = [self._target.request(one.order_id, one.body) for one in posted]
+        requests = [self._target.request(one.order_id, one.body) for one in islice(self._orders, RUNS)]
         calibration = calibrated()
         ingress, events = await timed(self._door.take(requests))
         calibration += calibrated()
@@ -80,10 +79,6 @@ class HotPath:
         calibration += calibrated()
         sink, _ = await timed(self._sink.take(read))
         return Slice(ingress, worker, sink, calibration + calibrated())
-
-    def _numbers(self) -> range:
-        self._number += RUNS
-        return range(self._number - RUNS, self._number)
 
 
 def calibrated(times: int = _QUARTER) -> float:

@@ -24,7 +24,7 @@ from bench.cpu.worker import Worker
 from bench.deployment import Deployment
 from bench.flat.doors import Doors, evenly
 from bench.flat.filling import Filling
-from bench.orders import batch_name, order
+from bench.orders import batch_name, orders
 from bench.progress import say
 from cli.garbage import collect_rarely
 from schemas.codec import Codec, SingleObjectCodec
@@ -117,11 +117,10 @@ async def _in_turn(
 
 async def _use_each(ingress: Door, worker: Worker, filling: Filling) -> None:
     """A run of each: what the first use takes is no part of what a run costs from then on."""
-    batch = batch_name("first")
+    posted = orders(batch_name("first"))
     for first in range(0, len(filling.endpoints), RUNS):
-        orders = [order(f"{batch}-{number:06d}", number) for number in range(first, first + RUNS)]
         endpoints = filling.endpoints[first : first + RUNS]
-        requests = [to.request(one.order_id, one.body) for to, one in zip(endpoints, orders, strict=False)]
+        requests = [to.request(one.order_id, one.body) for to, one in zip(endpoints, posted, strict=False)]
         await worker.take(await ingress.take(requests))
 
 
