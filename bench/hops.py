@@ -26,6 +26,7 @@ from bench import report
 from bench.cpu import door, job
 from bench.cpu.broker import Confirming, Feed
 from bench.cpu.door import Door
+from bench.cpu.partition import Partition
 from bench.cpu.slices import calibrated, timed
 from bench.orders import Order, batch_name, orders
 from cli.garbage import collect_rarely
@@ -37,17 +38,15 @@ from streams.interruptions import Interruptions
 from streams.metrics import WorkerMetrics
 from streams.settings import WorkerSettings
 from streams.shell.assignment import Assignment
-from streams.shell.inbox import Delivery, Inbox
+from streams.shell.inbox import Inbox
 from streams.shell.offsets import TopicPartition
 from streams.shell.ordered import OrderedStage
 from streams.shell.outbox import Outbox
 from streams.shell.queues import Queues
 from streams.shell.rocks import RocksRows
 from streams.shell.settings import ShellSettings
-from streams.shell.stage import Record
 from streams.shell.table import Table
 from streams.shell.tasks import ConcurrentStage
-from transport.committed import Commit
 from transport.definitions import Definitions
 from transport.feed import DefinitionsFeed
 from transport.producer import Send
@@ -69,7 +68,6 @@ class Worker:
         self._settings = ShellSettings(KafkaSettings(), "bench", home)
         self._producer, self._room = Confirming(), asyncio.Event()
         self._inboxes: dict[str, Inbox] = {}
-        self._ends: Counter[str] = Counter()
         metrics = WorkerMetrics(CollectorRegistry())
         stages, [tasks] = app._stages(
             WorkerSettings(every_node_a_hop=True),
@@ -102,12 +100,12 @@ class Worker:
         filled = asyncio.Event()
         queues = Queues([self._inbox(source, filled) for source in tasks.sources], filled)
         self._stages.append(ConcurrentStage(tasks, queues, outbox, bury, metrics.shell))
-        self._places = {
-            topic: TopicPartition(self._settings.kafka.full_name(topic), 0) for topic in self._inboxes
+        places = {topic: TopicPartition(self._settings.kafka.full_name(topic), 0) for topic in self._inboxes}
+        assignment = Assignment(1, frozenset(places.values()), lambda: True)
+        self._offsets = assignment.offsets
+        self._partitions = {
+            topic: Partition(assignment, place, self._inboxes[topic]) for topic, place in places.items()
         }
-        self._assignment = Assignment(1, frozenset(self._places.values()), lambda: True)
-        for place in self._places.values():
-            self._assignment.offsets.start(place, Commit(0))
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Worker"]:
@@ -124,7 +122,7 @@ class Worker:
         """All that comes of these events, until nothing more does."""
         self._deliver(events)
         told: list[Send] = []
-        while self._assignment.offsets.unfinished() or self._producer.sends:
+        while self._offsets.unfinished() or self._producer.sends:
             await asyncio.sleep(0)
             sends = self._producer.taken()
             self._deliver(sends)
@@ -136,19 +134,12 @@ class Worker:
         return inbox
 
     def _deliver(self, sends: Sequence[Send]) -> None:
-        now_ms = time.time_ns() // 1_000_000
-        by_topic: dict[str, list[Record]] = {}
+        by_topic: dict[str, list[Send]] = {}
         for send in sends:
-            if send.topic in self._inboxes:
-                at = self._ends[send.topic]
-                self._ends[send.topic] += 1
-                record = Record(send.topic, 0, at, send.key, send.value, send.headers, now_ms)
-                by_topic.setdefault(send.topic, []).append(record)
-        for topic, records in by_topic.items():
-            place = self._places[topic]
-            self._assignment.offsets.deliver(place, [record.offset for record in records])
-            size = sum(len(record.value or b"") for record in records)
-            self._inboxes[topic].put(Delivery(self._assignment, place, records, size))
+            if send.topic in self._partitions:
+                by_topic.setdefault(send.topic, []).append(send)
+        for topic, its in by_topic.items():
+            self._partitions[topic].deliver(its)
 
 
 async def measured(runs: int, slices: int, home: Path) -> tuple[float, float, list[Send]]:

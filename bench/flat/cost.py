@@ -11,6 +11,7 @@ from bench.deployment import Deployment
 from bench.fleet import Fleet
 from bench.load import closed_loop
 from bench.orders import Order
+from bench.patience import until
 from bench.procs import pss_mb, usage
 
 CONNECTIONS = 32
@@ -58,11 +59,11 @@ async def cost_of(fleet: Fleet, target: Target, orders: Iterable[Order]) -> Cost
     )
     assert not posted.refusals, posted.refusals
     runs = len(posted.ack_ms)
-    async with asyncio.timeout(_PATIENCE_S):
-        while True:
-            if await _ended(fleet.deployment) - base >= runs:
-                break
-            await asyncio.sleep(_POLL_S)
+
+    async def all_ended() -> bool:
+        return await _ended(fleet.deployment) - base >= runs
+
+    await until(all_ended, patience_s=_PATIENCE_S, poll_s=_POLL_S)
     took, after = time.monotonic() - began, cpu_s(roots(fleet))
     return Cost(runs, runs / took, {part: (after[part] - before[part]) * 1000 / runs for part in PARTS})
 

@@ -11,10 +11,10 @@ from bench.deployment import Deployment, Job
 from bench.fleet import Fleet
 from bench.load import closed_loop
 from bench.orders import batch_name, orders
+from bench.patience import POLL_S, until
 from bench.procs import pss_mb, usage
 from bench.timers.ends import Ends, Lateness
 from bench.timers.figures import Cost, Figures, Plan
-from bench.timers.patience import POLL_S, until
 from bench.timers.starts import each_way, fill
 from bench.timers.workflow import CONNECTIONS, install, post, waiting_until
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from bench.deployment import Job
 from bench.fleet import Fleet
+from bench.patience import until
 from bench.procs import pss_mb, usage
-from bench.timers.patience import until
 from bench.timers.paused import Original, find_original, write_copies
 from bench.timers.workflow import post, waiting_until
 

@@ -11,7 +11,7 @@ from bench.connection import Endpoint
 from bench.deployment import ID_HEADER, Deployment, Job
 from bench.load import closed_loop
 from bench.orders import Order, batch_name
-from bench.timers.patience import PATIENCE_S
+from bench.patience import PATIENCE_S
 
 CONNECTIONS = 32
 
