@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from ingress.assembly import Assembler
+from ingress.cursors import new_cursor, read_cursor
 from ingress.errors import Malformed
 from ingress.search import Span, Where, clock, is_uuid, matching, spans
 from schemas.models import WorkflowNodeExecution, WorkflowRun
@@ -183,7 +184,7 @@ class History:
         limit = max(1, min(limit, MAX_LIMIT))
         after: tuple[datetime, str] | None = None
         if cursor is not None:
-            after = _read_cursor(cursor)
+            after = read_cursor(cursor, _place)
             within = Span(within.start, after[0] + timedelta(microseconds=1))
         rows: list[Row] = []
         deadline = time.monotonic() + self._limits.seconds
@@ -200,7 +201,7 @@ class History:
                 break
         more = len(rows) > limit
         rows = rows[:limit]
-        return Page(rows, _cursor(rows[-1], shown.time) if more else None)
+        return Page(rows, new_cursor(f"{rows[-1][shown.time]} {rows[-1]['id']}") if more else None)
 
     async def _limited(self, sql: str, parameters: Mapping[str, str], deadline: float) -> Rows:
         left_s = max(0.1, deadline - time.monotonic())
@@ -267,16 +268,9 @@ def _absent(row: Row) -> Row:
     return row
 
 
-def _cursor(row: Row, time: str) -> str:
-    return base64.urlsafe_b64encode(f"{row[time]} {row['id']}".encode()).decode()
-
-
-def _read_cursor(cursor: str) -> tuple[datetime, str]:
-    try:
-        at, after = base64.urlsafe_b64decode(cursor).decode().split(" ")
-        return datetime.fromisoformat(at), str(uuid.UUID(after))
-    except ValueError as foreign:
-        raise Malformed("the cursor is not one that this API has given") from foreign
+def _place(text: str) -> tuple[datetime, str]:
+    at, after = text.split(" ")
+    return datetime.fromisoformat(at), str(uuid.UUID(after))
 
 
 def _bytes(encoded: str | None) -> bytes | None:

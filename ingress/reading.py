@@ -18,9 +18,10 @@ DEFAULT_LIMIT = 50
 NO_HISTORY = "this ingress reads no run history; its operator must set HOPLINE_CLICKHOUSE"
 _NO_HISTORY_RETRY_S = 60
 
+CURSOR_QUERY = Query("cursor", "next_cursor of the page before")
 PLACE_QUERY = (
     Query("limit", f"at most this many, 1 to {MAX_LIMIT}, else {DEFAULT_LIMIT}", "integer"),
-    Query("cursor", "next_cursor of the page before"),
+    CURSOR_QUERY,
 )
 PAGE_QUERY = (
     Query("since", "created at or after this; RFC 3339"),

@@ -1,12 +1,11 @@
 """`GET /api/v1/runs/{run_id}/logs`: what the nodes of a run have said, line by line."""
 
-import base64
 import re
 from typing import Any, Literal
 
 from aiohttp import web
 
-from ingress.errors import Malformed
+from ingress.cursors import new_cursor, read_cursor
 from ingress.operation import Operation, Query
 from ingress.reading import PLACE_QUERY, clickhouse, limit_of
 from ingress.responses import json_answer
@@ -18,7 +17,7 @@ _COLUMNS = (
     "trace_id, span_id"
 )
 _ORDER = "timestamp, node_index, node_execution_id, line"
-_CURSOR = re.compile(r"(\S+) (\d+) ([0-9a-f-]{36}) (\d+)")
+_PLACE = re.compile(r"(\S+) (\d+) ([0-9a-f-]{36}) (\d+)")
 
 
 class RunLogLine(Answer):
@@ -65,7 +64,7 @@ async def list_lines(request: web.Request) -> web.Response:
         where += (
             f" AND ({_ORDER}) > ({{at:DateTime64(6)}}, {{index:UInt32}}, {{execution:UUID}}, {{line:UInt32}})"
         )
-        parameters |= _read(cursor)
+        parameters |= read_cursor(cursor, _place)
     sql = f"SELECT {_COLUMNS} FROM run_logs WHERE {where} ORDER BY {_ORDER} LIMIT {limit + 1}"  # noqa: S608
     found = (await clickhouse(request).query(sql, parameters)).dicts()
     more, rows = len(found) > limit, found[:limit]
@@ -73,17 +72,13 @@ async def list_lines(request: web.Request) -> web.Response:
 
 
 def _cursor(row: dict[str, Any]) -> str:
-    place = f"{row['timestamp']} {row['node_index']} {row['node_execution_id']} {row['line']}"
-    return base64.urlsafe_b64encode(place.encode()).decode()
+    return new_cursor(f"{row['timestamp']} {row['node_index']} {row['node_execution_id']} {row['line']}")
 
 
-def _read(cursor: str) -> dict[str, str]:
-    try:
-        match = _CURSOR.fullmatch(base64.urlsafe_b64decode(cursor).decode())
-    except ValueError:
-        match = None
+def _place(text: str) -> dict[str, str]:
+    match = _PLACE.fullmatch(text)
     if match is None:
-        raise Malformed("the cursor is not one that this API has given")
+        raise ValueError(text)
     at, index, execution, line = match.groups()
     return {
         "at": at.replace("T", " ").removesuffix("Z"),

@@ -1,18 +1,18 @@
 """`/api/v1/workflows`: what there is."""
 
-import base64
 from bisect import bisect_right
 
 import orjson
 from aiohttp import web
 
 from ingress.auth import CALLER
-from ingress.errors import Conflict, Malformed
+from ingress.cursors import new_cursor, read_cursor
+from ingress.errors import Conflict
 from ingress.history import MAX_LIMIT
 from ingress.keys import FEED
 from ingress.operation import Operation, Query
 from ingress.ownership import find_app, find_version, find_versions
-from ingress.reading import limit_of
+from ingress.reading import CURSOR_QUERY, limit_of
 from ingress.responses import json_answer
 from ingress.workflow_views import VersionList, WorkflowList, WorkflowView, summary, version_summary, view
 from schemas.dsl import export_dsl
@@ -31,7 +31,7 @@ async def list_all(request: web.Request) -> web.Response:
     definitions = request.app[FEED].definitions
     found = _places(definitions, request[CALLER].tenant_id)
     given = request.query.get("cursor")
-    first = bisect_right(found, _read_cursor(given)) if given is not None else 0
+    first = bisect_right(found, read_cursor(given, _place)) if given is not None else 0
     end = first + limit_of(request) if "limit" in request.query else len(found)
     page = [summary(definitions, workflow_id) for _, workflow_id in found[first:end]]
     return json_answer(
@@ -50,14 +50,11 @@ def _places(definitions: Definitions, tenant_id: str) -> list[_Place]:
 
 
 def _cursor(place: _Place) -> str:
-    return base64.urlsafe_b64encode(orjson.dumps(place)).decode()
+    return new_cursor(orjson.dumps(place).decode())
 
 
-def _read_cursor(cursor: str) -> _Place:
-    try:
-        name, workflow_id = orjson.loads(base64.urlsafe_b64decode(cursor))
-    except (ValueError, TypeError) as foreign:
-        raise Malformed("the cursor is not one that this API has given") from foreign
+def _place(text: str) -> _Place:
+    name, workflow_id = orjson.loads(text)
     return str(name), str(workflow_id)
 
 
@@ -108,7 +105,7 @@ OPERATIONS = (
         answer=WorkflowList,
         query=(
             Query("limit", f"at most this many, 1 to {MAX_LIMIT}, else all", "integer"),
-            Query("cursor", "next_cursor of the page before"),
+            CURSOR_QUERY,
         ),
         errors=(400,),
     ),
