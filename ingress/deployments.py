@@ -12,7 +12,7 @@ from ingress.claims import check_free, put_claiming
 from ingress.errors import Conflict, Problem, Unprocessable
 from ingress.keys import FEED, STORE
 from ingress.operation import Operation
-from ingress.ownership import find_version
+from ingress.ownership import find_version, find_workflow
 from ingress.responses import json_answer, read_model
 from ingress.sealing import masked_config
 from ingress.trigger_desks import desk_of
@@ -28,6 +28,7 @@ from schemas.models import (
     DeploymentStatus,
     Workflow,
     WorkflowDeployment,
+    WorkflowHead,
     utc_now,
 )
 from schemas.models.deployment import HISTORY
@@ -78,7 +79,7 @@ async def deploy(request: web.Request) -> web.Response:
     Told again, it does the same again: what was cut off half-way is completed.
     """
     workflow = _version(request, await read_model(request, Deploy))
-    course = _Course(request, workflow, "deploy")
+    course = _Course(request, workflow.head, "deploy")
     await course.note(DeploymentStatus.DEPLOYING)
     triggers, errors = await _triggers_of(request, workflow)
     if errors:
@@ -90,15 +91,15 @@ async def deploy(request: web.Request) -> web.Response:
         row = {"node": None, "field": "", "why": taken.detail}
         await course.note(DeploymentStatus.DEPLOYMENT_FAILED, errors=[row])
         raise
-    await _remove(request, _left_over(request, workflow, triggers))
+    await _remove(request, _left_over(request, workflow.head, triggers))
     await course.note(DeploymentStatus.DEPLOYED, triggers=[one.id for one in triggers])
-    return json_answer(_view(request, workflow))
+    return json_answer(_view(request, workflow.head))
 
 
 async def undeploy(request: web.Request) -> web.Response:
     """No trigger of the workflow looks at events any more; they stay configured."""
-    workflow = find_version(
-        request.app[FEED].definitions, request[CALLER], request.match_info["workflow_id"], None
+    workflow = find_workflow(
+        request.app[FEED].definitions, request[CALLER], request.match_info["workflow_id"]
     )
     course = _Course(request, workflow, "undeploy")
     await _put(request, _changed(_of(request, workflow), DeploymentStatus.UNDEPLOYED))
@@ -108,8 +109,8 @@ async def undeploy(request: web.Request) -> web.Response:
 
 async def status(request: web.Request) -> web.Response:
     """How it stands."""
-    workflow = find_version(
-        request.app[FEED].definitions, request[CALLER], request.match_info["workflow_id"], None
+    workflow = find_workflow(
+        request.app[FEED].definitions, request[CALLER], request.match_info["workflow_id"]
     )
     return json_answer(_view(request, workflow))
 
@@ -119,7 +120,7 @@ class _Course:
     """One deployment under way, noted as it goes on."""
 
     request: web.Request
-    workflow: Workflow
+    workflow: WorkflowHead
     action: Any
     started_at: datetime = field(default_factory=utc_now)
     id: str = field(default_factory=new_id)
@@ -156,6 +157,11 @@ class _Course:
         await app[STORE].put(DEPLOYMENTS, deployment)
 
 
+def _named(request: web.Request) -> WorkflowHead:
+    definitions, workflow_id = request.app[FEED].definitions, request.match_info["workflow_id"]
+    return find_workflow(definitions, request[CALLER], workflow_id)
+
+
 def _version(request: web.Request, wanted: Deploy) -> Workflow:
     definitions, workflow_id = request.app[FEED].definitions, request.match_info["workflow_id"]
     workflow = find_version(definitions, request[CALLER], workflow_id, wanted.version)
@@ -178,7 +184,7 @@ async def _triggers_of(request: web.Request, workflow: Workflow) -> tuple[list[A
         except Problem as wrong:
             rows: Rows = list(wrong.extensions.get("errors", [])) or [{"field": "", "why": wrong.detail}]
             errors += [{**row, "node": node_id} for row in rows]
-    configured = [one for one in _of(request, workflow) if not one.from_node]
+    configured = [one for one in _of(request, workflow.head) if not one.from_node]
     for one in configured:
         try:
             check_free(request, one.type, one.settings.addresses, one.id)
@@ -230,12 +236,12 @@ def _config_of(data: Any) -> tuple[str, dict[str, Any]]:
     raise Unprocessable(f"no kind of trigger is made of a node of type {data.get('type')}")
 
 
-def _of(request: web.Request, workflow: Workflow) -> Iterator[AppTrigger]:
+def _of(request: web.Request, workflow: WorkflowHead) -> Iterator[AppTrigger]:
     triggers = request.app[FEED].definitions.triggers.values()
     return (one for one in list(triggers) if one.workflow_id == workflow.id)
 
 
-def _left_over(request: web.Request, workflow: Workflow, kept: Iterable[AppTrigger]) -> list[AppTrigger]:
+def _left_over(request: web.Request, workflow: WorkflowHead, kept: Iterable[AppTrigger]) -> list[AppTrigger]:
     """Triggers of nodes that this version does not have."""
     ids = {one.id for one in kept}
     return [one for one in _of(request, workflow) if one.from_node and one.id not in ids]
@@ -279,7 +285,7 @@ async def _remove(request: web.Request, triggers: list[AppTrigger]) -> None:
         await request.app[STORE].delete(TRIGGERS, *(one.key for one in triggers))
 
 
-def _view(request: web.Request, workflow: Workflow) -> DeploymentView:
+def _view(request: web.Request, workflow: WorkflowHead) -> DeploymentView:
     found = request.app[FEED].definitions.deployments.get(workflow.id)
     triggers = [
         DeployedTriggerView(

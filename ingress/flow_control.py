@@ -9,7 +9,7 @@ from ingress.auth import CALLER
 from ingress.errors import Unprocessable
 from ingress.keys import CODEC, FEED, PRODUCER, STORE
 from ingress.operation import Operation
-from ingress.ownership import find_version
+from ingress.ownership import find_workflow
 from ingress.responses import json_answer, read_model
 from ingress.wire import Answer, RequestBody
 from schemas.ids import gate_key
@@ -20,7 +20,7 @@ from schemas.models import (
     ManualStarts,
     RateLimit,
     Throttle,
-    Workflow,
+    WorkflowHead,
     WorkflowType,
     utc_now,
 )
@@ -103,12 +103,12 @@ async def resume(request: web.Request) -> web.Response:
     return _answer(request, workflow)
 
 
-def _named(request: web.Request) -> Workflow:
+def _named(request: web.Request) -> WorkflowHead:
     definitions, workflow_id = request.app[FEED].definitions, request.match_info["workflow_id"]
-    return find_version(definitions, request[CALLER], workflow_id, None)
+    return find_workflow(definitions, request[CALLER], workflow_id)
 
 
-async def _put(request: web.Request, workflow: Workflow, update: dict[str, Any]) -> FlowControl:
+async def _put(request: web.Request, workflow: WorkflowHead, update: dict[str, Any]) -> FlowControl:
     """The control as it is now, its `updated_at` later than before: clocks of ingresses differ."""
     caller, now = request[CALLER], utc_now()
     before = request.app[FEED].definitions.flow_controls.get(workflow.id)
@@ -121,7 +121,7 @@ async def _put(request: web.Request, workflow: Workflow, update: dict[str, Any])
     return changed
 
 
-def _answer(request: web.Request, workflow: Workflow) -> web.Response:
+def _answer(request: web.Request, workflow: WorkflowHead) -> web.Response:
     control = request.app[FEED].definitions.flow_controls.get(workflow.id)
     found = control or FlowControl(id=workflow.id)
     own = {name: getattr(found, name) for name in ("paused", *FlowControlBody.model_fields)}

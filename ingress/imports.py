@@ -10,7 +10,7 @@ from ingress.drafts import DraftBody, Publication, make_draft, same_content, ver
 from ingress.errors import Conflict, Malformed, Unprocessable
 from ingress.keys import FEED, SECRETS, STORE
 from ingress.operation import Operation, Query
-from ingress.ownership import find_app, find_version
+from ingress.ownership import find_app, find_workflow
 from ingress.responses import json_answer
 from ingress.wire import Answer
 from ingress.workflows import PATH
@@ -52,7 +52,7 @@ async def import_into(request: web.Request) -> web.Response:
     """Replaces the draft of a workflow that exists."""
     imported = await _read(request)
     definitions, caller = request.app[FEED].definitions, request[CALLER]
-    workflow = find_version(definitions, caller, request.match_info["workflow_id"], None)
+    workflow = find_workflow(definitions, caller, request.match_info["workflow_id"])
     app = find_app(definitions, caller, workflow.app_id)
     if app is None:
         raise Conflict(f"the app of workflow {workflow.id} is gone; import the file as a new one")

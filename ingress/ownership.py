@@ -1,19 +1,25 @@
 """What a caller can see: everything of its tenant. What belongs to others is as if it were not there."""
 
-from collections.abc import Mapping
-
 from ingress.auth import Caller
 from ingress.errors import NotFound
-from schemas.models import DRAFT, App, AppTrigger, Workflow
-from transport.definitions import Definitions
+from schemas.models import DRAFT, App, AppTrigger, Workflow, WorkflowHead
+from transport.definitions import Definitions, Versions
 
 
-def find_versions(definitions: Definitions, caller: Caller, workflow_id: str) -> Mapping[str, Workflow]:
+def find_versions(definitions: Definitions, caller: Caller, workflow_id: str) -> Versions:
     """Version -> Workflow, at least one. Raises `NotFound`."""
     versions = definitions.versions(workflow_id)
-    if not versions or any(one.tenant_id != caller.tenant_id for one in versions.packed):
+    if not versions or any(one.tenant_id != caller.tenant_id for one in versions.heads):
         raise NotFound(f"no workflow has the id {workflow_id}; GET /api/v1/workflows lists them")
     return versions
+
+
+def find_workflow(definitions: Definitions, caller: Caller, workflow_id: str) -> WorkflowHead:
+    """The head of its latest published version, else of its draft. Raises `NotFound`."""
+    versions = find_versions(definitions, caller, workflow_id)
+    found = definitions.latest.head(workflow_id) or versions.head(DRAFT)
+    assert found is not None, "what is not published is a draft"
+    return found
 
 
 def find_version(definitions: Definitions, caller: Caller, workflow_id: str, version: str | None) -> Workflow:

@@ -11,7 +11,7 @@ from ingress.claims import put_claiming
 from ingress.errors import Conflict, Unprocessable
 from ingress.keys import CLICKHOUSE, FEED, STORE
 from ingress.operation import Operation, Query
-from ingress.ownership import find_trigger, find_version
+from ingress.ownership import find_trigger, find_workflow
 from ingress.reading import history
 from ingress.responses import json_answer, read_model
 from ingress.trigger_desks import desk_of, tell_schedule
@@ -110,7 +110,7 @@ async def create(request: web.Request) -> web.Response:
     wanted = await read_model(request, NewTrigger)
     caller = request[CALLER]
     definitions = request.app[FEED].definitions
-    workflow = find_version(definitions, caller, wanted.workflow_id, None)
+    workflow = find_workflow(definitions, caller, wanted.workflow_id)
     desk = desk_of(wanted.type)
     config = await desk.resolve(request, desk.check(request, wanted.type, wanted.config, None))
     trigger_id = desk.new_id(request, config)

@@ -76,15 +76,15 @@ class WorkflowView(Answer):
 def summary(definitions: Definitions, workflow_id: str) -> WorkflowSummary:
     """Of a workflow that has a version."""
     versions = definitions.workflows[workflow_id]
-    latest = definitions.latest.get(workflow_id)
-    any_version = latest or next(iter(versions.values()))
+    latest = definitions.latest.head(workflow_id)
+    any_version = latest or next(versions.heads)
     return WorkflowSummary(
         id=workflow_id,
         app_id=any_version.app_id,
         **_app_fields(definitions.apps.get(any_version.app_id)),
         has_draft=DRAFT in versions,
         published_version=latest.version if latest else None,
-        updated_at=max(one.updated_at for one in versions.packed),
+        updated_at=max(one.updated_at for one in versions.heads),
     )
 
 

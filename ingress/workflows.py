@@ -27,7 +27,7 @@ _VERSION = Query("version", "`draft` or a published version; else the latest pub
 
 
 async def list_all(request: web.Request) -> web.Response:
-    """Of the caller's tenant, by name. Only those of the page are unpacked."""
+    """Of the caller's tenant, by name. None of them is opened."""
     definitions = request.app[FEED].definitions
     found = _places(definitions, request[CALLER].tenant_id)
     given = request.query.get("cursor")
@@ -45,7 +45,7 @@ def _places(definitions: Definitions, tenant_id: str) -> list[_Place]:
     return sorted(
         (names.get(workflow_id, ""), workflow_id)
         for workflow_id, versions in definitions.workflows.items()
-        if any(one.tenant_id == tenant_id for one in versions.packed)
+        if any(one.tenant_id == tenant_id for one in versions.heads)
     )
 
 

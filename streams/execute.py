@@ -214,7 +214,7 @@ class Executor:
         handed on by the engine."""
         if is_pure(task["node_type"]):
             return {}
-        workflow = self._feed.definitions.versions(task["workflow_id"]).get(task["version"])
+        workflow = self._feed.definitions.versions(task["workflow_id"]).head(task["version"])
         if workflow is None:
             raise UnknownVersion(f"workflow {task['workflow_id']} has no version {task['version']!r}")
         text, found = task["config"] + task["inputs"], {}

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 from schemas.codec import Codec
 from schemas.codec import Record as AvroRecord
-from schemas.models import Workflow
 from schemas.traces import TRACEPARENT
 from schemas.triggers.schedule import ScheduleConfig
 from streams.engine.effects import (
@@ -39,7 +38,8 @@ class Run(NamedTuple):
     """The run that a command was for, as it is afterwards."""
 
     state: RunState
-    workflow: Workflow
+    secrets: Sequence[Mapping[str, Any]]
+    """The secret variables of its workflow."""
     caller: Mapping[str, Any] | None
     """Who waits for its end: see `streams.calls`."""
     headers: Headers
@@ -60,8 +60,8 @@ class Following:
         owner = Owner(run.state.tenant_id, run.state.run_id)
         limit = self.offload.limit(run.state.triggered_from)
         kept: Sequence[Effect] = effects
-        if run.workflow.secret_variables:
-            kept = [_without_secrets(effect, run.workflow) for effect in effects]
+        if run.secrets:
+            kept = [_without_secrets(effect, run.secrets) for effect in effects]
         for effect in kept:
             record = fitting(effect, owner, limit, decision.uploads)
             decision.sends.append(_send(self.codec, effect, record, run.headers))
@@ -91,11 +91,11 @@ class Following:
         return Send("run.commands", key, self.codec.encode("RunCommand", command), run.headers)
 
 
-def _without_secrets(effect: Effect, workflow: Workflow) -> Effect:
+def _without_secrets(effect: Effect, secrets: Sequence[Mapping[str, Any]]) -> Effect:
     """Only a task may say which secret is meant."""
     if isinstance(effect, TaskScheduled):
         return effect
-    return replace(effect, record=without_placeholders(effect.record, workflow))
+    return replace(effect, record=without_placeholders(effect.record, secrets))
 
 
 def _send(codec: Codec, effect: Effect, record: AvroRecord, headers: Headers) -> Send:

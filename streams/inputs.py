@@ -10,9 +10,9 @@ SYSTEM = ("query", "files", "conversation_id", "user_id")
 
 
 def map_inputs(
-    data: Mapping[str, Any], variables: Iterable[Mapping[str, Any]], mapping: Mapping[str, str]
+    data: Mapping[str, Any], variables: Iterable[str], mapping: Mapping[str, str]
 ) -> dict[str, Any]:
-    """The value of each start variable.
+    """The value of each start variable, by their names.
 
     `data` is TriggerEvent.data. A variable that `mapping` names takes the value at that dotted path of it;
     another one takes what has its name in the body, else in the query. What is not there is left out: the
@@ -23,8 +23,7 @@ def map_inputs(
     body = data.get("body")
     sources = [s for s in (body, data.get("query")) if isinstance(s, Mapping)]
     inputs: dict[str, Any] = {}
-    for variable in variables:
-        name = str(variable.get("variable", ""))
+    for name in variables:
         if name in mapping:
             found, value = lookup(data, mapping[name])
             if found:

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from schemas.models import DRAFT, Workflow
+from schemas.models import Workflow, WorkflowHead
 from streams.engine.definition import Compiler, Definition
 from streams.errors import UnknownVersion
 from streams.placeholders import placeholder
@@ -19,6 +19,9 @@ _OF_ONE = 300
 """What a version weighs besides its nodes."""
 _MOST_DRAFTS = 1_000
 
+Version = Workflow | WorkflowHead
+"""As the definitions have it, or a workflow that they may not have, or not any more."""
+
 
 class Library:
     """Finds versions in the definitions and keeps the most recently used of them compiled."""
@@ -28,7 +31,7 @@ class Library:
         self._definitions = definitions
         self._compiler = Compiler()
         self._most_bytes = most_bytes
-        self._compiled: Recent[tuple[str, str, str, str], Definition] = Recent(most_bytes)
+        self._compiled: Recent[tuple[WorkflowHead, str, str], Definition] = Recent(most_bytes)
         self._pinned: Recent[bytes, Workflow] = Recent(_MOST_DRAFTS)
 
     @property
@@ -40,8 +43,15 @@ class Library:
         """Raises `UnknownVersion`."""
         workflow = self._definitions.versions(workflow_id).get(version)
         if workflow is None:
-            raise UnknownVersion(f"workflow {workflow_id} has no version {version!r}")
+            raise _unknown(workflow_id, version)
         return workflow
+
+    def head(self, workflow_id: str, version: str) -> WorkflowHead:
+        """Of such a version, without opening it. Raises `UnknownVersion`."""
+        head = self._definitions.versions(workflow_id).head(version)
+        if head is None:
+            raise _unknown(workflow_id, version)
+        return head
 
     def pinned(self, pinned: bytes, read: Callable[[], bytes]) -> Workflow:
         """The workflow that a run was pinned to: as JSON, or its SHA-256, for which `read` has the JSON."""
@@ -52,15 +62,16 @@ class Library:
             workflow = self._pinned.keep(digest, Workflow.model_validate_json(found))
         return workflow
 
-    def compiled(self, workflow: Workflow, only: str = "", entry: str = "") -> Definition:
+    def compiled(self, version: Version, only: str = "", entry: str = "") -> Definition:
         """Raises `InvalidDefinition` for a graph that an earlier release let in and this one does not.
 
-        `only`: the id of a node that is to run alone. `entry`: that of the node that the run begins with.
+        `version`: its head where it is one of the definitions, which is opened only to be compiled. `only`:
+        the id of a node that is to run alone. `entry`: that of the node that the run begins with.
         """
-        stamp = workflow.updated_at.isoformat() if workflow.version == DRAFT else ""
-        key = (workflow.key, stamp, only, entry)
+        key = (version if isinstance(version, WorkflowHead) else version.head, only, entry)
         definition = self._compiled.get(key)
         if definition is None:
+            workflow = version if isinstance(version, Workflow) else self.find(version.id, version.version)
             definition = self._compiled.keep(key, self._compile(workflow, only, entry), _OF_ONE)
             while self.weight > self._most_bytes and self._compiled.shed():
                 pass
@@ -75,6 +86,10 @@ class Library:
             only=only,
             entry=entry,
         )
+
+
+def _unknown(workflow_id: str, version: str) -> UnknownVersion:
+    return UnknownVersion(f"workflow {workflow_id} has no version {version!r}")
 
 
 def _without_secret(variable: Mapping[str, Any]) -> Mapping[str, Any]:

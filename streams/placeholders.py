@@ -6,11 +6,10 @@ there its selector stands for it.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from schemas.codec import Record
-from schemas.models import Workflow
 
 _BEGIN = "{{#env:"
 _DIGITS = 32
@@ -22,9 +21,8 @@ def placeholder(variable: Mapping[str, Any]) -> str:
     return f"{_BEGIN}{digest[:_DIGITS]}#}}}}"
 
 
-def without_placeholders(record: Record, workflow: Workflow) -> Record:
-    """A record as it is kept: each secret shown by its selector."""
-    secrets = workflow.secret_variables
+def without_placeholders(record: Record, secrets: Collection[Mapping[str, Any]]) -> Record:
+    """A record as it is kept: each of these secret variables shown by its selector."""
     if not secrets or not any(isinstance(text, str) and _BEGIN in text for text in record.values()):
         return record
     shown = {placeholder(one): _selector(str(one.get("name"))) for one in secrets}

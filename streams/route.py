@@ -15,7 +15,7 @@ from schemas.models import (
     AppTriggerStatus,
     DeployedTrigger,
     FlowControl,
-    Workflow,
+    WorkflowHead,
     WorkflowType,
 )
 from schemas.triggers.kinds import MANUAL
@@ -31,7 +31,7 @@ from transport.definitions import Definitions
 class Route:
     """One way of an event: to a workflow, or to a reason why nothing was started."""
 
-    workflow: Workflow | None
+    workflow: WorkflowHead | None
     deployed: DeployedTrigger | None = None
     refusal: str | None = None
     gates: tuple[Gate, ...] = ()
@@ -135,7 +135,7 @@ def _resumption(arrival: Arrival) -> dict[str, Any]:
     return {"resumption": arrival.data["resumption"]}
 
 
-def is_chat(workflow: Workflow | None) -> bool:
+def is_chat(workflow: WorkflowHead | None) -> bool:
     """Whether its runs are turns of conversations."""
     return workflow is not None and workflow.type is WorkflowType.CHAT
 
@@ -146,7 +146,7 @@ def conversation_in(command: AvroRecord) -> str:
     return found
 
 
-def triggered_from(workflow: Workflow | None) -> str:
+def triggered_from(workflow: WorkflowHead | None) -> str:
     """Of its runs: `debugging` for the draft, else `app-run`."""
     return "debugging" if workflow is not None and workflow.version == DRAFT else "app-run"
 
@@ -166,9 +166,9 @@ def _manual_route(workflow_id: str, data: Mapping[str, Any], definitions: Defini
     # Events of the first release say `draft` and not which version.
     version = metadata.get("version") or (DRAFT if metadata.get("draft") else "")
     if version:
-        workflow = definitions.versions(workflow_id).get(version)
+        workflow = definitions.versions(workflow_id).head(version)
     else:
-        workflow = definitions.latest.get(workflow_id)
+        workflow = definitions.latest.head(workflow_id)
     if workflow is None:
         raise Unroutable(f"workflow {workflow_id!r} is unknown, or has no {version or 'published'} version")
     return Route(workflow, gates=manual_gates(workflow_id, metadata))
@@ -183,7 +183,7 @@ def _unwanted(tenant_id: str, kind: str, index_key: str, definitions: Definition
 
 def _trigger_route(deployed: DeployedTrigger, data: Mapping[str, Any], definitions: Definitions) -> Route:
     trigger = deployed.trigger
-    workflow = definitions.latest.get(trigger.workflow_id)
+    workflow = definitions.latest.head(trigger.workflow_id)
     if workflow is None:
         return Route(None, deployed, f"workflow {trigger.workflow_id} has no published version")
     control = definitions.flow_controls.get(trigger.workflow_id)
@@ -209,7 +209,7 @@ def _inputs(arrival: Arrival, route: Route, root: str | None) -> dict[str, Any]:
         return {}
     if root is not None:
         return event_inputs(arrival.data)
-    return map_inputs(arrival.data, route.workflow.user_input_form(), _mapping(route))
+    return map_inputs(arrival.data, route.workflow.inputs, _mapping(route))
 
 
 def _mapping(route: Route) -> Mapping[str, str]:
@@ -231,7 +231,7 @@ def _way(route: Route) -> str | None:
     return f"{workflow_id}/{route.deployed.trigger.id}"
 
 
-def _known(route: Route) -> Workflow:
+def _known(route: Route) -> WorkflowHead:
     if route.workflow is None:
         raise Unroutable(route.refusal or "no workflow")
     return route.workflow

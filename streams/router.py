@@ -8,7 +8,7 @@ import orjson
 from schemas.codec import Codec
 from schemas.codec import Record as AvroRecord
 from schemas.ids import workflow_run_id
-from schemas.models import Workflow
+from schemas.models import WorkflowHead
 from schemas.traces import TRACEPARENT, child, root
 from schemas.triggers.schedule import ScheduleConfig
 from streams.conversations import start_in_conversation
@@ -36,7 +36,7 @@ from transport.feed import DefinitionsFeed
 from transport.producer import Send
 from transport.telemetry.sampling import Sampler, of_event
 
-RunWhole = Callable[[Workflow, AvroRecord, float, Headers], Decision | None]
+RunWhole = Callable[[WorkflowHead, AvroRecord, float, Headers], Decision | None]
 """Workflow, start command, unix time and headers to all that comes of a run which needs no further hop."""
 
 Count = Callable[[str], None]

@@ -10,7 +10,7 @@ import orjson
 from schemas.codec import Codec
 from schemas.codec import Record as AvroRecord
 from schemas.errors import InvalidDefinition
-from schemas.models import DRAFT, Workflow
+from schemas.models import DRAFT, Workflow, WorkflowHead
 from streams.engine.advance import Advanced, advance, due_us
 from streams.engine.commands import Cancel, Command, NodeResult, Resume, Start, Timer, command_of
 from streams.engine.definition import Definition
@@ -20,7 +20,7 @@ from streams.engine.state import SPLIT_BYTES, RunState, decode, encode, never_be
 from streams.fetching import Fetcher
 from streams.following import Following, Headers, Run
 from streams.gates.answers import overruled
-from streams.library import Library
+from streams.library import Library, Version
 from streams.offload import Offload, Owner, packed_row
 from streams.resumption import told
 from streams.returns import MAY_PRECEDE_START
@@ -86,7 +86,7 @@ class Runner:
         return Stage("engine", "run.commands", self.decide, table="runs", due=row_due, on_due=self.on_due)
 
     def run_whole(
-        self, workflow: Workflow, start: AvroRecord, now: float, headers: Headers
+        self, workflow: WorkflowHead, start: AvroRecord, now: float, headers: Headers
     ) -> Decision | None:
         """All that comes of a run that ends in the hop it begins in, for whoever has just made its start: no
         command and no row. None for any other run, which is to be told by a command. See docs/adr/0024.
@@ -110,7 +110,8 @@ class Runner:
         if advanced.state is None or not advanced.state.ended:
             return None
         decision = Decision()
-        self._following.add(advanced.effects, Run(advanced.state, workflow, None, headers), decision)
+        run = Run(advanced.state, workflow.secret_variables, None, headers)
+        self._following.add(advanced.effects, run, decision)
         self._count("START", "applied")
         self._ended(advanced.state.status)
         return decision
@@ -187,8 +188,9 @@ class Runner:
         return list(overruled(self._codec, command, taken, round(now * 1e6)))
 
     def _before(self, command: AvroRecord) -> "_Standing":
-        workflow = self._library.find(command["workflow_id"], command["version"])
-        return _Standing(workflow, None, _pin(workflow))
+        head = self._library.head(command["workflow_id"], command["version"])
+        pinned = _pinned(self._library.find(head.id, DRAFT)) if head.version == DRAFT else b""
+        return _Standing(head, None, pinned)
 
     def _stand(self, encoded: bytes, run_id: str, kept: Kept) -> "_Standing | None":
         """None for a run that has ended: nothing changes it, and its workflow may be gone."""
@@ -202,7 +204,7 @@ class Runner:
             return None
         if row.pinned:
             return _Standing(self._library.pinned(row.pinned, parts.pinned), state, row.pinned)
-        return _Standing(self._library.find(state.workflow_id, state.version), state, b"")
+        return _Standing(self._library.head(state.workflow_id, state.version), state, b"")
 
     def _advance(
         self,
@@ -220,7 +222,8 @@ class Runner:
         if advanced.state is None or not advanced.effects:
             self._count(kind, "stale")
         else:
-            run = Run(advanced.state, standing.workflow, _caller(standing.state, command), headers)
+            secrets = standing.workflow.secret_variables
+            run = Run(advanced.state, secrets, _caller(standing.state, command), headers)
             self._following.add(advanced.effects, run, decision)
             # A run that ends in its first hop leaves no row: told again, it gives the same records again.
             if not (standing.state is None and advanced.state.ended):
@@ -268,13 +271,13 @@ class Runner:
 class _Standing(NamedTuple):
     """Where a run is before a command."""
 
-    workflow: Workflow
+    workflow: Version
     state: RunState | None
     pinned: bytes
     """See `RunRow`."""
 
 
-def _is_settled(workflow: Workflow, since_us: int) -> bool:
+def _is_settled(workflow: WorkflowHead, since_us: int) -> bool:
     """Whether an event of that time finds this version, or a newer one, whenever it is looked at."""
     return workflow.version != DRAFT and workflow.updated_at.timestamp() * 1e6 < since_us
 
@@ -304,10 +307,8 @@ def _answers(row: bytes | None) -> Collection[str]:
     return decode(RunRow.decode(row).state).interactions if row is not None else ()
 
 
-def _pin(workflow: Workflow) -> bytes:
+def _pinned(workflow: Workflow) -> bytes:
     """The draft may change while the run is under way."""
-    if workflow.version != DRAFT:
-        return b""
     return workflow.model_dump_json(exclude={"graph_hash"}).encode()
 
 

@@ -4,6 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
+import orjson
+
 from schemas.models import (
     DRAFT,
     ApiKey,
@@ -25,6 +27,7 @@ from schemas.models import (
     ToolProvider,
     Workflow,
     WorkflowDeployment,
+    WorkflowHead,
 )
 from transport.addresses import Addresses
 from transport.shelf import Opened, Shelf, pack
@@ -64,6 +67,8 @@ MODELS: dict[str, type[Entity]] = {
 }
 """The compacted topics that are read, and what their bodies are."""
 
+Versions = Shelf[Workflow, WorkflowHead]
+
 _P = TypeVar("_P", bound=Provider)
 
 
@@ -72,8 +77,8 @@ class Definitions:
 
     def __init__(self) -> None:
         self.apps: dict[str, App] = {}
-        opened = Opened(Workflow)
-        self.workflows: dict[str, Shelf[Workflow]] = defaultdict(lambda: Shelf(opened))
+        opened = Opened(_read_workflow)
+        self.workflows: dict[str, Versions] = defaultdict(lambda: Shelf(opened))
         """Workflow id -> version -> Workflow."""
         self.triggers: dict[str, AppTrigger] = {}
         self.api_keys: dict[str, ApiKey] = {}
@@ -86,8 +91,8 @@ class Definitions:
         self.source_states: dict[str, SourceState] = {}
         """By trigger id."""
         self.subscriptions = SubscriptionIndex()
-        self._none = Shelf(opened)
-        self.latest = Shelf(opened)
+        self._none: Versions = Shelf(opened)
+        self.latest: Versions = Shelf(opened)
         """Workflow id -> its latest published version."""
         self.undeployed = Undeployed()
         self._deployed: dict[str, DeployedTrigger] = {}
@@ -100,7 +105,7 @@ class Definitions:
         self._accounts: dict[tuple[type[Provider], str], dict[str, Provider]] = defaultdict(dict)
         self._providers: dict[type[Provider], dict[str, Provider]] = {kind: {} for kind in PROVIDERS.values()}
 
-    def versions(self, workflow_id: str) -> Shelf[Workflow]:
+    def versions(self, workflow_id: str) -> Versions:
         """Of that workflow, by their names; empty where there is no such workflow."""
         return self.workflows.get(workflow_id, self._none)
 
@@ -187,10 +192,10 @@ class Definitions:
     def _apply_workflow(self, key: str, entity: Entity | None, body: bytes | None) -> None:
         workflow_id, version = key.split(":", 1)
         versions = self.workflows[workflow_id]
-        if entity is None:
-            versions.remove(version)
+        if isinstance(entity, Workflow):
+            versions.put(version, pack(entity.head, body or entity.body()))
         else:
-            versions.put(version, pack(entity, body or entity.body()))
+            versions.remove(version)
         published = max((v for v in versions if v != DRAFT), default=None)
         if published is None:
             self.latest.remove(workflow_id)
@@ -244,6 +249,10 @@ class Definitions:
         if isinstance(entity, ApiKey) and not entity.revoked:
             self._hashes[key] = entity.sha256
             self.api_keys[entity.sha256] = entity
+
+
+def _read_workflow(body: bytes) -> Workflow:
+    return Workflow.model_validate(orjson.loads(body))
 
 
 def _needed(deployed: DeployedTrigger) -> Iterable[tuple[str, str]]:

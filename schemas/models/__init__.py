@@ -24,7 +24,8 @@ from schemas.models.trigger import (
     DeployedTrigger,
 )
 from schemas.models.trigger_log import WorkflowTriggerLog
-from schemas.models.workflow import DRAFT, Workflow, WorkflowType
+from schemas.models.workflow import DRAFT, Workflow
+from schemas.models.workflow_head import WorkflowHead, WorkflowType
 
 __all__ = [
     "DEFAULT_TENANT",
@@ -64,6 +65,7 @@ __all__ = [
     "TriggerSubscription",
     "Workflow",
     "WorkflowDeployment",
+    "WorkflowHead",
     "WorkflowNodeExecution",
     "WorkflowPause",
     "WorkflowRun",

@@ -3,29 +3,21 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from enum import StrEnum
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
 from pydantic import Field, computed_field
 
+from schemas.graph import TRIGGERS
 from schemas.ids import canonical_json
 from schemas.models.entity import Entity
+from schemas.models.workflow_head import WorkflowHead, WorkflowType
+from schemas.sharing import same
 
 DRAFT = "draft"
 
-
-class WorkflowType(StrEnum):
-    """What kind of app a workflow powers."""
-
-    WORKFLOW = "workflow"
-    CHAT = "chat"
-    RAG_PIPELINE = "rag-pipeline"
-
-    @classmethod
-    def from_app_mode(cls, mode: str) -> "WorkflowType":
-        """Every chat mode is `chat`, all else is `workflow`."""
-        return cls.CHAT if "chat" in mode else cls.WORKFLOW
+_START = "start"
+_ENTRIES = TRIGGERS | {_START}
 
 
 class Workflow(Entity):
@@ -55,10 +47,20 @@ class Workflow(Entity):
         """SHA-256 of the graph: what a run's snapshot refers to."""
         return hashlib.sha256(canonical_json(self.graph)).hexdigest()
 
-    @cached_property
-    def node_types(self) -> Mapping[str, str]:
-        """Id -> type of every node, in their order. Looked at for each event, so a graph is walked once."""
-        return {node_id: str(data.get("type")) for node_id, data in self.walk_nodes()}
+    @property
+    def head(self) -> WorkflowHead:
+        """What is known of it without its graph."""
+        return WorkflowHead(
+            id=self.id,
+            tenant_id=same(self.tenant_id),
+            app_id=same(self.app_id),
+            type=self.type,
+            version=self.version,
+            updated_at=self.updated_at,
+            entries=same(tuple(_entries(self.graph))),
+            inputs=same(tuple(_names(self.graph))),
+            secret_variables=self.secret_variables,
+        )
 
     @cached_property
     def start_variables(self) -> list[Any]:
@@ -137,3 +139,20 @@ class Workflow(Entity):
                 "updated_by": by,
             }
         )
+
+
+def _entries(graph: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    found = ((node_id, str(data.get("type"))) for node_id, data in _nodes(graph))
+    return (one for one in found if one[1] in _ENTRIES)
+
+
+def _names(graph: Mapping[str, Any]) -> Iterator[str]:
+    form = next((data.get("variables") for _, data in _nodes(graph) if data.get("type") == _START), None)
+    return (str(one.get("variable", "")) for one in form or () if isinstance(one, Mapping))
+
+
+def _nodes(graph: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Of any graph: one that nothing can be made of is to be found, too, and mended."""
+    for node in graph.get("nodes") or ():
+        if isinstance(node, Mapping) and isinstance(data := node.get("data"), Mapping):
+            yield str(node.get("id", "")), data

@@ -15,6 +15,7 @@ from schemas.graph import DEFAULT_HANDLE, Graph, GraphNode, outline, problems_of
 from schemas.ids import canonical_json
 from schemas.nodes import parse_node_data
 from schemas.nodes.base import NodeData
+from schemas.sharing import same
 from streams.engine.declared import declare
 from streams.engine.failure import FAIL_BRANCH, Policy, compile_policy
 from streams.engine.nodes import (
@@ -31,7 +32,7 @@ from streams.engine.nodes import (
 )
 from streams.engine.nodes.protocol import ContainerNode, PauseNode, PureNode, TaskNode
 from streams.engine.shapes import Edge, Place, Route, Shape, Shapes
-from streams.engine.sharing import Shared, same
+from streams.engine.sharing import Shared
 
 _MOST_CHECKED = 200_000
 """Graphs whose hashes are remembered: some 30 MB. When there are more, all are looked through once again."""

@@ -1,15 +1,11 @@
 """What several have in common, once in memory, for as long as one of them is there."""
 
 from collections.abc import Callable, Hashable
-from functools import lru_cache
 from typing import Generic, TypeVar, cast
 from weakref import ReferenceType
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
-H = TypeVar("H", bound=Hashable)
-
-_MOST_REMEMBERED = 20_000
 
 
 class _Ref(ReferenceType[V], Generic[K, V]):
@@ -51,9 +47,3 @@ class Shared(Generic[K, V]):
         # Where the collector was late, another value may be kept by that already.
         if self._refs.get(old.key) is old:
             del self._refs[old.key]
-
-
-@lru_cache(_MOST_REMEMBERED)
-def same(value: H) -> H:
-    """The same object for equal values, of those that came last."""
-    return value

@@ -140,7 +140,8 @@ def test_ends_as_expected(folder: Path, sample: Sample) -> None:
     app = parse_dsl((folder / sample.workflow).read_text())
     data, mapping = event_data(folder, sample), sample.trigger.config.get("inputs", {})
     form = next((n["data"] for n in app.graph["nodes"] if n["data"]["type"] == "start"), None)
-    inputs = map_inputs(data, form["variables"], mapping) if form else event_inputs(data)
+    names = [one["variable"] for one in form["variables"]] if form else []
+    inputs = map_inputs(data, names, mapping) if form else event_inputs(data)
 
     run, _, received = execute(app, inputs)
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from schemas.models import Workflow, WorkflowNodeExecution, WorkflowRun, WorkflowType
+from schemas.models import Workflow, WorkflowNodeExecution, WorkflowRun, WorkflowType, utc_now
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 
@@ -104,6 +104,23 @@ def test_what_a_graph_holds() -> None:
     ]
     with pytest.raises(KeyError, match="no node 'x' in workflow w draft"):
         workflow.get_node_config_by_id("x")
+
+
+def test_the_head_of_a_workflow_says_how_events_enter_it() -> None:
+    hook = {"id": "t", "data": {"type": "trigger-webhook"}}
+    graph = {**GRAPH, "nodes": [*GRAPH["nodes"], hook]}
+    workflow = Workflow(id="w", app_id="a", type=WorkflowType.WORKFLOW, version="draft", graph=graph)
+    assert workflow.head.entries == (("s", "start"), ("t", "trigger-webhook"))
+    assert workflow.head.inputs == ("q",)
+    again = Workflow.model_validate_json(workflow.body())
+    assert again.head == workflow.head, "the same state, read again"
+    assert again.model_copy(update={"updated_at": utc_now()}).head != workflow.head
+
+
+@pytest.mark.parametrize("nodes", [None, [None], [{}], [{"id": 1, "data": {"type": ["start"]}}]])
+def test_a_graph_that_is_none_has_a_head_all_the_same(nodes: Any) -> None:
+    workflow = Workflow(id="w", app_id="a", type=WorkflowType.CHAT, version="1", graph={"nodes": nodes})
+    assert (workflow.head.entries, workflow.head.inputs) == ((), ())
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ EVENT = {
     "query": {"page": "2", "amount": "from query"},
     "body": {"amount": 120, "repository": {"full_name": "ada/engine"}, "commits": [{"id": "c1"}]},
 }
-FORM = [{"variable": "amount"}, {"variable": "page"}, {"variable": "repo"}, {"variable": "absent"}]
+FORM = ("amount", "page", "repo", "absent")
 
 
 def test_a_variable_takes_its_name_from_the_body_then_from_the_query() -> None:

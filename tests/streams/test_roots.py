@@ -31,9 +31,9 @@ def workflow(nodes: list[Any]) -> Workflow:
     ],
 )
 def test_by_name_then_by_type_then_the_first(trigger_type: str, node_id: str, root: str) -> None:
-    assert root_node(workflow(TRIGGERS), trigger_type, node_id) == root
+    assert root_node(workflow(TRIGGERS).head, trigger_type, node_id) == root
 
 
 def test_a_form_takes_any_event() -> None:
-    assert root_node(workflow([start(), *TRIGGERS]), "WEBHOOK", "hook") is None
-    assert root_node(workflow([]), "WEBHOOK", "hook") is None
+    assert root_node(workflow([start(), *TRIGGERS]).head, "WEBHOOK", "hook") is None
+    assert root_node(workflow([]).head, "WEBHOOK", "hook") is None

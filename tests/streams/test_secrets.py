@@ -131,9 +131,6 @@ def test_two_secrets_have_two_placeholders_whatever_their_names() -> None:
 
 def test_an_odd_name_leaves_the_record_valid_json() -> None:
     odd = {**TOKEN, "name": 'a"b\\c\n'}
-    workflow = Workflow(
-        id="w", app_id="a", type=WorkflowType.WORKFLOW, version="1", graph={}, environment_variables=[odd]
-    )
     document = orjson.dumps({"x": placeholder(odd)}).decode()
-    kept = without_placeholders({"outputs": document, "index": 1}, workflow)
+    kept = without_placeholders({"outputs": document, "index": 1}, [odd])
     assert orjson.loads(kept["outputs"]) == {"x": "{{#env.abc#}}"}

@@ -19,6 +19,7 @@ from tests.streams.test_router import Bench as RouterBench
 from tests.streams.test_runner import PURE, WAITING, edge, node
 from transport.definitions import TRIGGERS, WORKFLOWS
 from transport.feed import DefinitionsFeed
+from transport.shelf import Opened
 from transport.storage import Storage
 from transport.values import ValueStore
 
@@ -103,6 +104,15 @@ def test_a_run_without_waiting_is_told_whole_where_its_event_is_routed() -> None
     assert not sent["run.commands"]
     assert bench.commands == [("START", "applied")]
     assert bench.ended == ["SUCCEEDED"]
+
+
+def test_a_workflow_is_opened_to_be_compiled_and_for_no_run_after_that(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = Bench()
+    bench.tell()
+    monkeypatch.setattr(Opened, "read", lambda *_: pytest.fail("opened"))
+    assert bench.tell(bench.event("d2"))["runs"][0]["status"] == "SUCCEEDED"
 
 
 @pytest.mark.parametrize("graph", [PURE, FAILING])

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.nodes.template_transform import TemplateTransformData
+from schemas.sharing import same
 from schemas.template import compile_template
 from schemas.template_budget import TemplateLimit
 from streams.engine.errors import NodeFailure
 from streams.engine.nodes.protocol import Outcome
 from streams.engine.pool import Getter, Pool, getter, or_none
-from streams.engine.sharing import same
 
 
 @dataclass(frozen=True, slots=True)
