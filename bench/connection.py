@@ -7,12 +7,13 @@ need: a status line, `content-length` or chunks, `connection: close`.
 import asyncio
 import re
 from types import TracebackType
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 from urllib.parse import SplitResult, urlsplit
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked", re.IGNORECASE)
 _CLOSE = re.compile(rb"\r\nconnection: *close", re.IGNORECASE)
+_RETRY_AFTER = re.compile(rb"\r\nretry-after: *(\d+)", re.IGNORECASE)
 _LAST_CHUNK = b"0\r\n\r\n"
 
 
@@ -48,13 +49,23 @@ class Endpoint:
         return b"%s%s\r\ncontent-length: %d\r\n\r\n%s" % (self._head, delivery_id.encode(), len(body), body)
 
 
+class Answer(NamedTuple):
+    """What came back."""
+
+    status: int
+    content: bytes
+    """As it was sent."""
+    retry_after_s: int
+    """What a refusal asks for; 0 where it asks for nothing."""
+
+
 class Connection(asyncio.Protocol):
     """One kept-alive connection with one request at a time, opened when it is first needed. Async context."""
 
     def __init__(self, endpoint: Target) -> None:
         self._endpoint = endpoint
         self._transport: asyncio.Transport | None = None
-        self._answer: asyncio.Future[tuple[int, bytes]] | None = None
+        self._answer: asyncio.Future[Answer] | None = None
         self._received = b""
 
     async def __aenter__(self) -> Self:
@@ -65,21 +76,21 @@ class Connection(asyncio.Protocol):
     ) -> None:
         self.close()
 
-    async def post(self, delivery_id: str, body: bytes, timeout_s: float = 60.0) -> tuple[int, bytes]:
-        """The status and the raw content of the answer.
+    async def post(self, delivery_id: str, body: bytes, timeout_s: float = 60.0) -> Answer:
+        """One request.
 
-        Raises `OSError` when there is none: refused, closed, or later than `timeout_s` (`TimeoutError`). The
-        next call connects again.
+        Raises `OSError` when there is no answer: refused, closed, or later than `timeout_s` (`TimeoutError`).
+        The next call connects again.
         """
         loop = asyncio.get_running_loop()
-        if self._transport is None or self._transport.is_closing():
-            self._transport, _ = await loop.create_connection(
-                lambda: self, self._endpoint.host, self._endpoint.port
-            )
-        self._received, self._answer = b"", loop.create_future()
-        self._transport.write(self._endpoint.request(delivery_id, body))
         try:
             async with asyncio.timeout(timeout_s):
+                if self._transport is None or self._transport.is_closing():
+                    self._transport, _ = await loop.create_connection(
+                        lambda: self, self._endpoint.host, self._endpoint.port
+                    )
+                self._received, self._answer = b"", loop.create_future()
+                self._transport.write(self._endpoint.request(delivery_id, body))
                 return await self._answer
         except BaseException:
             # An answer that comes later would be taken for that of the next request.
@@ -103,7 +114,8 @@ class Connection(asyncio.Protocol):
             return
         head, separator, content = self._received.partition(b"\r\n\r\n")
         if separator and _is_whole(head, content):
-            self._answer.set_result((int(head[9:12]), content))
+            again = _RETRY_AFTER.search(head)
+            self._answer.set_result(Answer(int(head[9:12]), content, int(again[1]) if again else 0))
             if _CLOSE.search(head):
                 self.close()
 

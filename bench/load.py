@@ -10,6 +10,8 @@ from bench.connection import Connection, Target
 from bench.orders import Order
 
 _TELL_EVERY_S = 2.0
+_PATIENCE_S = 60.0
+"""Until an answer is no longer waited for."""
 
 
 @dataclass(slots=True)
@@ -21,22 +23,27 @@ class Posted:
     """Order id -> when its request was written; of every order posted."""
     ack_ms: dict[str, float] = field(default_factory=dict)
     """Order id -> how long the answer took; of the accepted ones."""
-    refusals: Counter[str] = field(default_factory=Counter)
-    """Status or error -> how often."""
+    refused: dict[str, str] = field(default_factory=dict)
+    """Order id -> status, or the error that came instead of an answer; of the others."""
 
-    async def post(self, connection: Connection, order: Order) -> None:
+    @property
+    def refusals(self) -> Counter[str]:
+        """Status or error -> how often."""
+        return Counter(self.refused.values())
+
+    async def post(self, connection: Connection, order: Order, patience_s: float = _PATIENCE_S) -> None:
         """Posts one order and keeps what came of it."""
         self.sent_at[order.order_id] = time.time()
         start = time.perf_counter()
         try:
-            status, _ = await connection.post(order.order_id, order.body)
+            answer = await connection.post(order.order_id, order.body, patience_s)
         except OSError as error:
-            self.refusals[type(error).__name__] += 1
+            self.refused[order.order_id] = type(error).__name__
             return
-        if 200 <= status < 300:
+        if 200 <= answer.status < 300:
             self.ack_ms[order.order_id] = (time.perf_counter() - start) * 1000
         else:
-            self.refusals[str(status)] += 1
+            self.refused[order.order_id] = str(answer.status)
 
 
 async def closed_loop(
@@ -74,6 +81,7 @@ async def open_loop(
     per_s: float,
     count: int,
     on_progress: Callable[[str], None],
+    patience_s: float = _PATIENCE_S,
 ) -> Posted:
     """Posts at a fixed rate, whether or not the last one has been answered."""
     posted = Posted()
@@ -81,7 +89,7 @@ async def open_loop(
 
     async def post_one(order: Order) -> None:
         connection = idle.pop() if idle else Connection(endpoint)
-        await posted.post(connection, order)
+        await posted.post(connection, order, patience_s)
         idle.append(connection)
 
     began = time.perf_counter()

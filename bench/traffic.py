@@ -5,9 +5,9 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 
-from bench.connection import Connection, Endpoint
+from bench.connection import Answer, Connection, Endpoint
 from bench.journal import Journal
 from bench.orders import Order
 
@@ -29,11 +29,14 @@ class Traffic:
         *,
         others: Sequence[Endpoint] = (),
         give_up_after_s: float = 60.0,
+        obeys: bool = True,
     ) -> None:
-        """`others`: more doors of the same deployment, for when one does not answer."""
+        """`others`: more doors of the same deployment, for when one does not answer. `obeys`: whether it
+        waits for as long as a refusal asks for."""
         self._endpoints = (endpoint, *others)
         self._journal = journal
         self._give_up_after_s = give_up_after_s
+        self._obeys = obeys
 
     async def post_all(self, orders: Iterable[Order], *, connections: int = 32) -> None:
         """As fast as answers come. Raises `NotAccepted`."""
@@ -86,22 +89,18 @@ class Traffic:
         deadline = time.monotonic() + self._give_up_after_s
         while True:
             self._journal.sending((order.order_id,))
-            reason = await self._try(line, order)
-            if reason is None:
+            answer = await line.try_to_post(order)
+            if answer is not None and 200 <= answer.status < 300:
                 self._journal.accepted(order.order_id)
                 return
+            reason = f"status {answer.status}" if answer else "no answer"
             self._journal.refused(order.order_id, reason)
             if time.monotonic() > deadline:
                 raise NotAccepted(
                     f"{order.order_id} was not accepted in {self._give_up_after_s:g} s: {reason}"
                 )
-            await asyncio.sleep(_RETRY_PAUSE_S)
-
-    async def _try(self, line: "_Line", order: Order) -> str | None:
-        with suppress(OSError):
-            status, _ = await line.post(order.order_id, order.body)
-            return None if 200 <= status < 300 else f"status {status}"
-        return "no answer"
+            asked_s = answer.retry_after_s if answer and self._obeys else 0
+            await asyncio.sleep(max(asked_s, _RETRY_PAUSE_S))
 
 
 class _Line:
@@ -110,18 +109,14 @@ class _Line:
     def __init__(self, endpoints: Iterable[Endpoint]) -> None:
         self._connections = deque(Connection(endpoint) for endpoint in endpoints)
 
-    async def post(self, delivery_id: str, body: bytes) -> tuple[int, bytes]:
-        """See `Connection.post`. Raises `OSError` when no door answers."""
-        for _ in range(len(self._connections) - 1):
+    async def try_to_post(self, order: Order) -> Answer | None:
+        """None when no door answers."""
+        for _ in range(len(self._connections)):
             try:
-                return await self._connections[0].post(delivery_id, body)
+                return await self._connections[0].post(order.order_id, order.body)
             except OSError:
                 self._connections.rotate(-1)
-        try:
-            return await self._connections[0].post(delivery_id, body)
-        except OSError:
-            self._connections.rotate(-1)
-            raise
+        return None
 
     def close(self) -> None:
         """Idempotent."""

@@ -1,6 +1,5 @@
 """What is made of the times of runs."""
 
-from collections import Counter
 from math import isnan
 
 from bench.latency import figures, panels, table
@@ -16,7 +15,7 @@ def phase(finished: dict[str, float], *, accepted: int = 3) -> Phase:
         began_at=100,
         sent_at={"o-0": 100.0, "o-1": 101.0, "o-2": 102.0},
         ack_ms={f"o-{number}": 4.0 for number in range(accepted)},
-        refusals=Counter({"503": 3 - accepted} if accepted < 3 else {}),
+        refused={f"o-{number}": "503" for number in range(accepted, 3)},
     )
     return Phase("o", posted, finished, Usage(0, 0))
 

@@ -21,6 +21,7 @@ class Door:
 
     def __init__(self) -> None:
         self.refusals = 0
+        self.retry_after_s = 0
         self.seen: list[str] = []
         self._app = web.Application()
         self._app.router.add_post("/orders", self._take)
@@ -33,7 +34,9 @@ class Door:
         assert (await request.json())["order_id"] == order_id
         self.seen.append(order_id)
         refuse = self.seen.count(order_id) <= self.refusals
-        return web.json_response({}, status=503 if refuse else 202)
+        if refuse:
+            return web.json_response({}, status=503, headers={"Retry-After": str(self.retry_after_s)})
+        return web.json_response({}, status=202)
 
     async def _chunked(self, request: web.Request) -> web.StreamResponse:
         answer = web.StreamResponse(status=201)
@@ -95,8 +98,32 @@ async def test_reads_whole_answers(door: Door, path: str, status: int, content: 
     async with Connection(_endpoint(door, path)) as connection:
         for _ in range(3):
             answer = await connection.post("id", b"{}")
-            assert answer[0] == status
-            assert content in answer[1]
+            assert answer.status == status
+            assert content in answer.content
+
+
+async def test_what_a_refusal_asks_for_is_read(door: Door) -> None:
+    door.refusals, door.retry_after_s = 1, 2
+    async with Connection(_endpoint(door)) as connection:
+        found = [await connection.post("b-000000", b'{"order_id": "b-000000"}') for _ in range(2)]
+    assert [(one.status, one.retry_after_s) for one in found] == [(503, 2), (202, 0)]
+
+
+@pytest.mark.parametrize("obeys", [True, False])
+async def test_a_producer_waits_as_long_as_it_is_asked(
+    door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, obeys: bool
+) -> None:
+    door.refusals, door.retry_after_s = 1, 2
+    waited: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+
+    monkeypatch.setattr("bench.traffic.asyncio.sleep", sleep)
+    with Journal(tmp_path / "journal") as journal:
+        traffic = Traffic(_endpoint(door), journal, obeys=obeys)
+        await traffic.post_all(itertools.islice(orders("b"), 1), connections=1)
+    assert waited == [2 if obeys else 0.2]
 
 
 def test_mixed_repeats_come_after_the_first() -> None:

@@ -120,6 +120,18 @@ def test_anything_else_is_left_as_it_was(pair: tuple[socket.socket, socket.socke
     assert ours.recv(65_536) == sent + b"more"
 
 
+def test_some_are_taken_all_the_same() -> None:
+    """Or who comes again at once would keep it behind for ever."""
+    made, taken = refusing(), []
+    for _ in range(8):
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            ours.setblocking(False)
+            theirs.sendall(EVENT % b"w")
+            taken.append(not made.turned_away(ours))
+    assert taken == [False, False, False, True] * 2
+
+
 def test_who_has_gone_is_not_waited_for(pair: tuple[socket.socket, socket.socket]) -> None:
     ours, theirs = pair
     theirs.close()
