@@ -60,7 +60,7 @@ from ingress.sql import Sql
 from ingress.tokens import TokenVerifier
 from ingress.unreadable import burying
 from schemas.codec import Codec
-from schemas.models import AppTrigger
+from schemas.models import TriggerHead
 from schemas.secrets import SecretBox
 from transport.clickhouse import ClickHouse
 from transport.egress import EgressPolicy
@@ -220,12 +220,12 @@ def connect(app: web.Application, to: Connections) -> None:
     )
     metrics.gauge("live_streams", "Live streams under way.", lambda: live.count)
     metrics.limit("live_streams_limit", "As many may there be.", settings.live_streams)
-    metrics.counts("triggers", "Configured triggers.", "type", lambda: _types(definitions.triggers.values()))
+    metrics.counts("triggers", "Configured triggers.", "type", lambda: _types(definitions.triggers.heads))
     index = definitions.subscriptions
     metrics.gauge("subscriptions", "Plugin subscriptions.", lambda: index.size)
     metrics.gauge("subscriptions_failing", "Those whose last refresh failed.", lambda: index.failing)
     metrics.gauge("workflows", "Workflows with a published version.", lambda: len(definitions.latest))
 
 
-def _types(triggers: Iterable[AppTrigger]) -> Mapping[str, int]:
+def _types(triggers: Iterable[TriggerHead]) -> Mapping[str, int]:
     return Counter(trigger.type for trigger in triggers)

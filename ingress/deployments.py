@@ -1,6 +1,6 @@
 """`/api/v1/deployment/workflows/{workflow_id}`: the triggers of a workflow begin and cease to watch."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -23,9 +23,9 @@ from schemas.ids import entity_id, new_id
 from schemas.models import (
     DRAFT,
     AppTrigger,
-    DeployedTrigger,
     DeploymentRecord,
     DeploymentStatus,
+    TriggerHead,
     Workflow,
     WorkflowDeployment,
     WorkflowHead,
@@ -236,9 +236,8 @@ def _config_of(data: Any) -> tuple[str, dict[str, Any]]:
     raise Unprocessable(f"no kind of trigger is made of a node of type {data.get('type')}")
 
 
-def _of(request: web.Request, workflow: WorkflowHead) -> Iterator[AppTrigger]:
-    triggers = request.app[FEED].definitions.triggers.values()
-    return (one for one in list(triggers) if one.workflow_id == workflow.id)
+def _of(request: web.Request, workflow: WorkflowHead) -> list[AppTrigger]:
+    return request.app[FEED].definitions.triggers_of(workflow.id)
 
 
 def _left_over(request: web.Request, workflow: WorkflowHead, kept: Iterable[AppTrigger]) -> list[AppTrigger]:
@@ -290,7 +289,7 @@ def _view(request: web.Request, workflow: WorkflowHead) -> DeploymentView:
     triggers = [
         DeployedTriggerView(
             **one.model_dump(include={"id", "type", "node_id", "name", "status", "deployment_status"}),
-            index_key=DeployedTrigger.of(one).index_key,
+            index_key=TriggerHead.of(one).index_key,
         )
         for one in sorted(_of(request, workflow), key=lambda one: one.created_at)
     ]

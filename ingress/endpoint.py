@@ -8,7 +8,7 @@ from ingress.capture import SECRET_HEADERS
 from ingress.errors import MethodNotAllowed, Unauthenticated, Unprocessable, UnsupportedMediaType
 from ingress.limits import EndpointLimit, Limits
 from ingress.reply import Reply, compile_reply
-from schemas.models import AppTrigger
+from schemas.models import TriggerHead
 from schemas.secrets import SecretBox, SecretUnreadable
 from schemas.triggers.delivery import NotBelieved
 from schemas.triggers.parameters import Parameters, Taken, compile_parameters
@@ -21,7 +21,7 @@ class Endpoint:
     """What requests to one webhook are held against. Holds secrets in the clear: never serialised, in
     memory only."""
 
-    trigger: AppTrigger
+    trigger: TriggerHead
     webhook_id: str
     source: str
     """CloudEvents source: the path of the endpoint."""
@@ -79,9 +79,10 @@ class Endpoint:
 _NONE: Mapping[str, Any] = {}
 
 
-def compile_endpoint(trigger: AppTrigger, secrets: SecretBox | None, limits: Limits) -> Endpoint:
+def compile_endpoint(
+    trigger: TriggerHead, config: WebhookConfig, secrets: SecretBox | None, limits: Limits
+) -> Endpoint:
     """Raises `SecretUnreadable` when the trigger's secrets were encrypted under another key."""
-    config = WebhookConfig.model_validate(trigger.config)
     own_header = config.signature.secret_header if config.signature else None
     return Endpoint(
         trigger=trigger,

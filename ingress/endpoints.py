@@ -28,18 +28,19 @@ class Endpoints:
     def find(self, address: str) -> Endpoint:
         """By webhook_id or webhook_path. Raises `NotFound`, and `Unavailable` when the trigger's secrets
         cannot be read."""
-        trigger = self._definitions.at(WebhookConfig.type, address)
-        if trigger is None:
+        head = self._definitions.at(WebhookConfig.type, address)
+        if head is None:
             raise NotFound("no webhook has this address; it may have been deleted")
-        found = self._compiled.get(trigger.id)
+        found = self._compiled.get(head.id)
         # The feed replaces a trigger by a new object, so that identity tells whether it has changed.
-        if found is not None and found.trigger is trigger:
+        if found is not None and found.trigger is head:
             return found
         self._forget_deleted()
         try:
-            found = self._compiled[trigger.id] = compile_endpoint(trigger, self._secrets, self._limits)
+            config = WebhookConfig.model_validate(self._definitions.triggers[head.id].config)
+            found = self._compiled[head.id] = compile_endpoint(head, config, self._secrets, self._limits)
         except SecretUnreadable as unreadable:
-            _log.error("trigger %s refuses everything: its secrets are %s", trigger.id, unreadable)
+            _log.error("trigger %s refuses everything: its secrets are %s", head.id, unreadable)
             raise Unavailable(
                 "the secrets of this webhook cannot be read; its operator must set HOPLINE_SECRET_KEY to the "
                 "key that they were stored under, or store them again",

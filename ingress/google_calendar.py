@@ -17,7 +17,7 @@ _FIRST = "sync"
 async def receive(request: web.Request) -> web.Response:
     """200 when whoever watches the calendar will look at it."""
     trigger_id = request.match_info["trigger_id"]
-    trigger = request.app[FEED].definitions.triggers.get(trigger_id)
+    trigger = request.app[FEED].definitions.triggers.head(trigger_id)
     secret, given = request.app[SETTINGS].secret_key, request.headers.get("X-Goog-Channel-Token", "")
     is_ours = secret is not None and is_channel_token(secret.get_secret_value(), trigger_id, given)
     if not is_ours or trigger is None or trigger.type != GoogleCalendarConfig.type:

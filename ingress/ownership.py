@@ -40,7 +40,7 @@ def find_app(definitions: Definitions, caller: Caller, app_id: str) -> App | Non
 
 def find_trigger(definitions: Definitions, caller: Caller, trigger_id: str) -> AppTrigger:
     """Raises `NotFound`."""
-    trigger = definitions.triggers.get(trigger_id)
-    if trigger is None or trigger.tenant_id != caller.tenant_id:
+    head = definitions.triggers.head(trigger_id)
+    if head is None or head.tenant_id != caller.tenant_id:
         raise NotFound(f"no trigger has the id {trigger_id}; GET /api/v1/triggers lists them")
-    return trigger
+    return definitions.triggers[trigger_id]

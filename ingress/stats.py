@@ -161,7 +161,7 @@ async def _history(request: web.Request, tenant_id: str, of: While) -> tuple[His
 def _configured(definitions: Definitions, tenant_id: str) -> dict[str, Any]:
     versions = {one: found for one, found in definitions.workflows.items() if found}
     owned = [one for one, found in versions.items() if next(found.heads).tenant_id == tenant_id]
-    types = Counter(one.type for one in definitions.triggers.values() if one.tenant_id == tenant_id)
+    types = Counter(one.type for one in definitions.triggers.heads if one.tenant_id == tenant_id)
     deployments = (one for one in definitions.deployments.values() if one.tenant_id == tenant_id)
     return {
         "total_workflows": len(owned),

@@ -143,11 +143,12 @@ async def create(request: web.Request) -> web.Response:
 async def list_all(request: web.Request) -> web.Response:
     """Of the caller's tenant, of one workflow where one is named."""
     tenant_id, workflow_id = request[CALLER].tenant_id, request.query.get("workflow_id")
-    found = [
-        t
-        for t in request.app[FEED].definitions.triggers.values()
-        if t.tenant_id == tenant_id and workflow_id in (None, t.workflow_id)
-    ]
+    definitions = request.app[FEED].definitions
+    if workflow_id is not None:
+        found = [one for one in definitions.triggers_of(workflow_id) if one.tenant_id == tenant_id]
+    else:
+        triggers = definitions.triggers
+        found = [triggers[one.id] for one in triggers.heads if one.tenant_id == tenant_id]
     found.sort(key=lambda trigger: trigger.created_at)
     return json_answer(TriggerList(data=[_view(request, trigger) for trigger in found]))
 

@@ -11,10 +11,10 @@ from schemas.expressions import ExpressionFailed
 from schemas.ids import conversation_id, trigger_log_id, workflow_run_id
 from schemas.models import (
     DRAFT,
-    AppTrigger,
     AppTriggerStatus,
     DeployedTrigger,
     FlowControl,
+    TriggerHead,
     WorkflowHead,
     WorkflowType,
 )
@@ -38,7 +38,7 @@ class Route:
     """What the event has to pass before it starts a run."""
 
     @property
-    def trigger(self) -> AppTrigger | None:
+    def trigger(self) -> TriggerHead | None:
         """Which configured trigger leads this way, if any."""
         return self.deployed.trigger if self.deployed else None
 
@@ -216,7 +216,7 @@ def _mapping(route: Route) -> Mapping[str, str]:
     return route.deployed.settings.mapping() if route.deployed else {}
 
 
-def _node_id(arrival: Arrival, trigger: AppTrigger | None) -> str:
+def _node_id(arrival: Arrival, trigger: TriggerHead | None) -> str:
     """The node that the trigger names, or the log whose event is told again."""
     return trigger.node_id if trigger else str(arrival.data.get("metadata", {}).get("root_node_id") or "")
 
@@ -226,7 +226,7 @@ def _way(route: Route) -> str | None:
     if route.workflow is None and route.deployed is None:
         return None
     workflow_id = route.workflow.id if route.workflow else ""
-    if route.deployed is None or route.deployed.is_alone:
+    if route.deployed is None or route.deployed.trigger.is_alone:
         return workflow_id
     return f"{workflow_id}/{route.deployed.trigger.id}"
 

@@ -5,40 +5,40 @@ reads the two in the same order and gives it to the same one. A later record of 
 of its claim (`AppTrigger.claims`), so that compaction, which keeps only that record, changes nothing.
 """
 
-from schemas.models import AppTrigger, DeployedTrigger
+from schemas.models import TriggerHead
 
 
 class Addresses:
     """Of all kinds of triggers. Used on the loop's thread only."""
 
     def __init__(self) -> None:
-        self._claimants: dict[tuple[str, str], list[DeployedTrigger]] = {}
+        self._claimants: dict[tuple[str, str], list[TriggerHead]] = {}
         """By type and address, the holder first."""
 
-    def holder(self, trigger_type: str, address: str) -> AppTrigger | None:
+    def holder(self, trigger_type: str, address: str) -> TriggerHead | None:
         """Whose endpoint that is; constant time."""
         found = self._claimants.get((trigger_type, address))
-        return found[0].trigger if found else None
+        return found[0] if found else None
 
-    def claim(self, deployed: DeployedTrigger) -> None:
-        """For each address of a trigger whose claims have offsets."""
-        for address in deployed.settings.addresses:
-            claimants = self._claimants.setdefault((deployed.trigger.type, address), [])
-            claimants.append(deployed)
-            claimants.sort(key=lambda one: (one.trigger.claims[address], one.trigger.id))
+    def claim(self, trigger: TriggerHead) -> None:
+        """For each of its addresses."""
+        for address, _ in trigger.claims:
+            claimants = self._claimants.setdefault((trigger.type, address), [])
+            claimants.append(trigger)
+            claimants.sort(key=lambda one: (dict(one.claims)[address], one.id))
 
-    def release(self, gone: DeployedTrigger) -> None:
+    def release(self, gone: TriggerHead) -> None:
         """For a trigger that is removed, replaced or withdrawn."""
-        for address in gone.settings.addresses:
-            where = gone.trigger.type, address
+        for address, _ in gone.claims:
+            where = gone.type, address
             left = [one for one in self._claimants.get(where, []) if one is not gone]
             if left:
                 self._claimants[where] = left
             else:
                 self._claimants.pop(where, None)
 
-    def is_held(self, deployed: DeployedTrigger) -> bool:
+    def is_held(self, trigger: TriggerHead) -> bool:
         """Whether events under its index key are its own: that is no address, or one that it has."""
-        if deployed.index_key not in deployed.settings.addresses:
+        if trigger.index_key not in dict(trigger.claims):
             return True
-        return self.holder(deployed.trigger.type, deployed.index_key) is deployed.trigger
+        return self.holder(trigger.type, trigger.index_key) is trigger

@@ -13,7 +13,6 @@ from schemas.models import (
     AppTrigger,
     Dataset,
     DeployedTrigger,
-    DeploymentStatus,
     Entity,
     Erasure,
     ErasureStatus,
@@ -25,14 +24,14 @@ from schemas.models import (
     SlackConnection,
     SourceState,
     ToolProvider,
+    TriggerHead,
     Workflow,
     WorkflowDeployment,
     WorkflowHead,
 )
-from transport.addresses import Addresses
 from transport.shelf import Opened, Shelf, pack
 from transport.subscriptions import SUBSCRIPTION_MODELS, SubscriptionIndex
-from transport.undeployed import Undeployed
+from transport.triggers import TriggerIndex
 
 APPS, WORKFLOWS, TRIGGERS, API_KEYS = (
     f"definitions.{kind}" for kind in ("apps", "workflows", "triggers", "api_keys")
@@ -80,7 +79,8 @@ class Definitions:
         opened = Opened(_read_workflow)
         self.workflows: dict[str, Versions] = defaultdict(lambda: Shelf(opened))
         """Workflow id -> version -> Workflow."""
-        self.triggers: dict[str, AppTrigger] = {}
+        self._triggers = TriggerIndex()
+        self.triggers = self._triggers.shelf
         self.api_keys: dict[str, ApiKey] = {}
         """By SHA-256 of the token."""
         self.deployments: dict[str, WorkflowDeployment] = {}
@@ -94,13 +94,7 @@ class Definitions:
         self._none: Versions = Shelf(opened)
         self.latest: Versions = Shelf(opened)
         """Workflow id -> its latest published version."""
-        self.undeployed = Undeployed()
-        self._deployed: dict[str, DeployedTrigger] = {}
-        self._routes: dict[tuple[str, str, str], dict[str, DeployedTrigger]] = defaultdict(dict)
-        """By tenant, type and index key: no tenant can make another one's events slow."""
-        self._dependents: dict[tuple[str, str], dict[str, DeployedTrigger]] = defaultdict(dict)
-        """By tenant and the id of the trigger that is needed: anybody may name that of another tenant."""
-        self._addresses = Addresses()
+        self.undeployed = self._triggers.undeployed
         self._hashes: dict[str, str] = {}
         self._accounts: dict[tuple[type[Provider], str], dict[str, Provider]] = defaultdict(dict)
         self._providers: dict[type[Provider], dict[str, Provider]] = {kind: {} for kind in PROVIDERS.values()}
@@ -111,27 +105,23 @@ class Definitions:
 
     def route(self, tenant_id: str, trigger_type: str, index_key: str) -> Iterable[DeployedTrigger]:
         """The triggers to look at for an event, paused ones included; constant time."""
-        found = self._routes.get((tenant_id, trigger_type, index_key), {}).values()
-        # More than one, and they may be claiming the same address.
-        yield from found if len(found) < 2 else filter(self._addresses.is_held, found)
-        if index_key:
-            yield from self._routes.get((tenant_id, trigger_type, ""), {}).values()
+        return self._triggers.route(tenant_id, trigger_type, index_key)
 
     def deployed(self, trigger_id: str) -> DeployedTrigger | None:
-        """The entry of a trigger that looks at events."""
-        return self._deployed.get(trigger_id)
+        """A trigger that looks at events."""
+        return self._triggers.deployed(trigger_id)
 
     def dependents(self, tenant_id: str, trigger_id: str) -> Mapping[str, DeployedTrigger]:
         """The tenant's triggers that depend on that one, by their ids."""
-        return self._dependents.get((tenant_id, trigger_id), {})
+        return self._triggers.dependents(tenant_id, trigger_id)
 
-    def all_deployed(self) -> Iterable[DeployedTrigger]:
-        """All triggers that look at events, paused ones included."""
-        return self._deployed.values()
+    def triggers_of(self, workflow_id: str) -> list[AppTrigger]:
+        """All that start that workflow, deployed or not; takes as long as they are many."""
+        return self._triggers.of_workflow(workflow_id)
 
-    def at(self, trigger_type: str, address: str) -> AppTrigger | None:
-        """The trigger whose endpoint that is."""
-        return self._addresses.holder(trigger_type, address)
+    def at(self, trigger_type: str, address: str) -> TriggerHead | None:
+        """The trigger whose endpoint that is; constant time."""
+        return self._triggers.at(trigger_type, address)
 
     def is_erased(self, tenant_id: str) -> bool:
         """Whether that is going on: nobody may do anything for the tenant until it is over."""
@@ -173,7 +163,7 @@ class Definitions:
         elif topic == WORKFLOWS:
             self._apply_workflow(key, entity, body)
         elif topic == TRIGGERS:
-            self._apply_trigger(key, entity, offset)
+            self._apply_trigger(key, entity, offset, body)
         elif topic == DEPLOYMENTS:
             _put(self.deployments, key, entity)
         elif topic == ERASURES:
@@ -202,25 +192,11 @@ class Definitions:
         else:
             self.latest.copy(workflow_id, versions, published)
 
-    def _apply_trigger(self, key: str, entity: Entity | None, offset: int) -> None:
-        # Also of one that looks at nothing: whoever shows it or deploys it relies on its config.
-        found = DeployedTrigger.of(entity, offset) if isinstance(entity, AppTrigger) else None
-        self.undeployed.remove(key)
-        before = self._deployed.pop(key, None)
-        if before is not None:
-            self._withdraw(before)
-        if found is not None and found.trigger.deployment_status is DeploymentStatus.DEPLOYED:
-            self._deployed[key] = found
-            entity = found.trigger
-            self._routes[entity.tenant_id, entity.type, found.index_key][key] = found
-            self._addresses.claim(found)
-            for one in _needed(found):
-                self._dependents[one][key] = found
-        elif found is not None:
-            self.undeployed.put(found)
-            # Others may have its addresses meanwhile: deployed again, it comes after them.
-            entity = found.trigger.model_copy(update={"claims": {}})
-        _put(self.triggers, key, entity)
+    def _apply_trigger(self, key: str, entity: Entity | None, offset: int, body: bytes | None) -> None:
+        if isinstance(entity, AppTrigger):
+            self._triggers.put(entity, offset, body)
+        else:
+            self._triggers.remove(key)
 
     def _apply_provider(self, kind: type[Provider], key: str, entity: Entity | None) -> None:
         before = self._providers[kind].get(key)
@@ -232,18 +208,6 @@ class Definitions:
         if isinstance(entity, Provider) and entity.account is not None:
             self._accounts[kind, entity.account][key] = entity
 
-    def _withdraw(self, gone: DeployedTrigger) -> None:
-        trigger = gone.trigger
-        where = trigger.tenant_id, trigger.type, gone.index_key
-        self._routes[where].pop(trigger.id, None)
-        if not self._routes[where]:
-            del self._routes[where]
-        for one in _needed(gone):
-            self._dependents[one].pop(trigger.id, None)
-            if not self._dependents[one]:
-                del self._dependents[one]
-        self._addresses.release(gone)
-
     def _apply_api_key(self, key: str, entity: Entity | None) -> None:
         self.api_keys.pop(self._hashes.pop(key, ""), None)
         if isinstance(entity, ApiKey) and not entity.revoked:
@@ -253,11 +217,6 @@ class Definitions:
 
 def _read_workflow(body: bytes) -> Workflow:
     return Workflow.model_validate(orjson.loads(body))
-
-
-def _needed(deployed: DeployedTrigger) -> Iterable[tuple[str, str]]:
-    depends_on, tenant_id = deployed.settings.depends_on, deployed.trigger.tenant_id
-    return ((tenant_id, one) for one in depends_on.triggers) if depends_on else ()
 
 
 def _put(where: dict[str, Any], key: str, entity: Entity | None) -> None:

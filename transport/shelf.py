@@ -12,6 +12,7 @@ from transport.recent import Recent
 
 E = TypeVar("E")
 H = TypeVar("H")
+R = TypeVar("R")
 
 _FAST = 1
 _MOST_OPEN_BYTES = 8 * 1024 * 1024
@@ -83,6 +84,10 @@ class Shelf(Mapping[str, E], Generic[E, H]):
         """Of one of them, without opening it."""
         packed = self._packed.get(key)
         return None if packed is None else packed.head
+
+    def read(self, key: str, opened: Opened[R]) -> R:
+        """The one that is there, as another reader sees it."""
+        return opened.read(self._packed[key])
 
     def put(self, key: str, packed: Packed[H]) -> None:
         """In place of what is there."""

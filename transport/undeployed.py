@@ -1,6 +1,6 @@
 """Which triggers would look at an event, were they deployed: for the log of one that no trigger wants."""
 
-from schemas.models import DeployedTrigger
+from schemas.models import TriggerHead
 
 
 class Undeployed:
@@ -16,11 +16,10 @@ class Undeployed:
         """The id of one with exactly that index key; constant time."""
         return next(iter(self._found.get((tenant_id, trigger_type, index_key), ())), None)
 
-    def put(self, idle: DeployedTrigger) -> None:
+    def put(self, idle: TriggerHead) -> None:
         """For one that is not there."""
-        trigger = idle.trigger
-        where = self._where[trigger.id] = (trigger.tenant_id, trigger.type, idle.index_key)
-        self._found.setdefault(where, {})[trigger.id] = None
+        where = self._where[idle.id] = (idle.tenant_id, idle.type, idle.index_key)
+        self._found.setdefault(where, {})[idle.id] = None
 
     def remove(self, trigger_id: str) -> None:
         """If it is there."""

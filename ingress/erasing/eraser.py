@@ -136,8 +136,9 @@ class Eraser:
         reach, definitions = self._reach, self._reach.feed.definitions
         told: list[Send] = [
             schedule_command(reach.codec, trigger, "REMOVE", trigger.model_dump(mode="json"))
-            for trigger in definitions.triggers.values()
-            if trigger.tenant_id == tenant_id and trigger.type == ScheduleConfig.type
+            for head in definitions.triggers.heads
+            if head.tenant_id == tenant_id and head.type == ScheduleConfig.type
+            for trigger in (definitions.triggers[head.id],)
         ]
         told += [
             subscription_command(reach.codec, one, "REMOVE", {}, self._now().timestamp())

@@ -22,6 +22,7 @@ from schemas.models.trigger import (
     AppTriggerStatus,
     AppTriggerType,
     DeployedTrigger,
+    TriggerHead,
 )
 from schemas.models.trigger_log import WorkflowTriggerLog
 from schemas.models.workflow import DRAFT, Workflow
@@ -60,6 +61,7 @@ __all__ = [
     "SubscriptionState",
     "Throttle",
     "ToolProvider",
+    "TriggerHead",
     "TriggerOAuthSystemClient",
     "TriggerOAuthTenantClient",
     "TriggerSubscription",

@@ -51,7 +51,7 @@ class Workflow(Entity):
     def head(self) -> WorkflowHead:
         """What is known of it without its graph."""
         return WorkflowHead(
-            id=self.id,
+            id=same(self.id),
             tenant_id=same(self.tenant_id),
             app_id=same(self.app_id),
             type=self.type,

@@ -139,9 +139,13 @@ class Watchers:
         await self._forget(held)
 
     def _wanted(self, held: Held) -> Iterator[tuple[tuple[str, int], AppTrigger]]:
-        for deployed in self._feed.definitions.all_deployed():
-            trigger, kind = deployed.trigger, self._kinds.get(deployed.trigger.type)
-            for slot in range(kind.slots(deployed.settings) if kind is not None else 0):
+        triggers = self._feed.definitions.triggers
+        for head in triggers.heads:
+            kind = self._kinds.get(head.type)
+            if kind is None or not head.is_deployed:
+                continue
+            trigger = triggers[head.id]
+            for slot in range(kind.slots(trigger.settings)):
                 key = f"{trigger.id}{BREAK}{slot}" if slot else trigger.id
                 if self._home(key) in held.partitions:
                     yield (trigger.id, slot), trigger

@@ -226,4 +226,4 @@ async def test_nobody_replaces_a_schedule_of_another_tenant(
     theirs = mine.model_copy(update={"tenant_id": f"{mine.tenant_id}/b"})
     await stand_ins.configured.put(TRIGGERS, theirs)
     await call(client, "POST", "/triggers", 409, json=wanted)
-    assert stand_ins.configured.definitions.triggers[created["id"]] is theirs
+    assert stand_ins.configured.definitions.triggers[created["id"]] == theirs

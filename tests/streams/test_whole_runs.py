@@ -1,6 +1,7 @@
 """Runs that end in the hop they begin in: what the first stage tells of them, and what it leaves to a
 command."""
 
+import zlib
 from typing import Any, cast
 
 import orjson
@@ -19,7 +20,6 @@ from tests.streams.test_router import Bench as RouterBench
 from tests.streams.test_runner import PURE, WAITING, edge, node
 from transport.definitions import TRIGGERS, WORKFLOWS
 from transport.feed import DefinitionsFeed
-from transport.shelf import Opened
 from transport.storage import Storage
 from transport.values import ValueStore
 
@@ -106,12 +106,12 @@ def test_a_run_without_waiting_is_told_whole_where_its_event_is_routed() -> None
     assert bench.ended == ["SUCCEEDED"]
 
 
-def test_a_workflow_is_opened_to_be_compiled_and_for_no_run_after_that(
+def test_what_is_packed_is_opened_for_the_first_run_and_for_none_after_that(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     bench = Bench()
     bench.tell()
-    monkeypatch.setattr(Opened, "read", lambda *_: pytest.fail("opened"))
+    monkeypatch.setattr(zlib, "decompress", lambda *_: pytest.fail("opened"))
     assert bench.tell(bench.event("d2"))["runs"][0]["status"] == "SUCCEEDED"
 
 

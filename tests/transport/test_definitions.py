@@ -58,3 +58,15 @@ def test_who_is_deployed_or_removed_is_no_longer_undeployed(then: AppTrigger | N
         definitions.apply(TRIGGERS, "s", idle)
     definitions.apply(TRIGGERS, "s", then)
     assert definitions.undeployed.first(DEFAULT_TENANT, "SCHEDULE", "s") is None
+
+
+def test_the_triggers_of_a_workflow_are_known_whatever_becomes_of_them() -> None:
+    definitions = Definitions()
+    for one in (schedule("a"), schedule("b"), schedule("a").model_copy(update={"workflow_id": "other"})):
+        definitions.apply(TRIGGERS, one.key, one)
+    idle = schedule("b").model_copy(update={"deployment_status": DeploymentStatus.UNDEPLOYED})
+    definitions.apply(TRIGGERS, "b", idle)
+    assert definitions.triggers_of("w") == [idle]
+    assert [one.id for one in definitions.triggers_of("other")] == ["a"]
+    definitions.apply(TRIGGERS, "b", None)
+    assert definitions.triggers_of("w") == []

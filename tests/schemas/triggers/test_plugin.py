@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from schemas.models import AppTrigger, DeployedTrigger
+from schemas.models import AppTrigger, TriggerHead
 from schemas.models.subscription import TriggerSubscription
 from schemas.plugins.contract import Dispatch, PluginEvent
 from schemas.plugins.received import received
@@ -26,8 +26,8 @@ def test_it_is_looked_up_by_its_subscription() -> None:
     trigger = AppTrigger(
         id="t", app_id="a", workflow_id="w", type="PLUGIN", config=config().model_dump(mode="json")
     )
-    deployed = DeployedTrigger.of(trigger)
-    assert (deployed.index_key, deployed.is_alone) == ("s1", False)
+    head = TriggerHead.of(trigger)
+    assert (head.index_key, head.is_alone) == ("s1", False)
     assert (KINDS["PLUGIN"].queue, KINDS["PLUGIN"].node_type) == ("plugin_triggers", "trigger-plugin")
 
 
