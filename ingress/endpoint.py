@@ -10,6 +10,7 @@ from ingress.limits import EndpointLimit, Limits
 from ingress.reply import Reply, compile_reply
 from schemas.models import TriggerHead
 from schemas.secrets import SecretBox, SecretUnreadable
+from schemas.sharing import same
 from schemas.triggers.delivery import NotBelieved
 from schemas.triggers.parameters import Parameters, Taken, compile_parameters
 from schemas.triggers.signatures import Verifier, build_verifier
@@ -88,8 +89,8 @@ def compile_endpoint(
         trigger=trigger,
         webhook_id=config.webhook_id,
         source=f"/triggers/webhook/{config.webhook_id}",
-        methods=frozenset(config.allowed_methods),
-        content_types=frozenset(t.lower() for t in config.content_types),
+        methods=same(frozenset(config.allowed_methods)),
+        content_types=same(frozenset(t.lower() for t in config.content_types)),
         limit=limits.endpoint(config.rate_limit),
         tenant_limits=limits if limits.of_tenants else None,
         verifier=_verifier(trigger.tenant_id, config, secrets),

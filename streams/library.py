@@ -12,9 +12,9 @@ from streams.run_rows import is_workflow
 from transport.definitions import Definitions
 from transport.recent import Recent
 
-_MOST_BYTES = 64 * 1024 * 1024
-"""Of JSON, in the nodes of compiled versions, what is the same in several once: 250 MB for versions that have
-most in common, 500 MB for such as have nothing."""
+_MOST_BYTES = 128 * 1024 * 1024
+"""Of JSON, in the nodes of compiled versions, what is the same in several once: 350 MB for versions that have
+most in common, 700 MB for such as have nothing."""
 _OF_ONE = 300
 """What a version weighs besides its nodes."""
 _MOST_DRAFTS = 1_000
@@ -26,10 +26,13 @@ Version = Workflow | WorkflowHead
 class Library:
     """Finds versions in the definitions and keeps the most recently used of them compiled."""
 
-    def __init__(self, definitions: Definitions, most_bytes: int = _MOST_BYTES) -> None:
-        """`most_bytes`: of JSON, of all versions that stay compiled; the one in use stays, however large."""
+    def __init__(
+        self, definitions: Definitions, most_bytes: int = _MOST_BYTES, *, every_node_a_hop: bool = False
+    ) -> None:
+        """`most_bytes`: of JSON, of all versions that stay compiled; the one in use stays, however large.
+        `every_node_a_hop`: see `Options`."""
         self._definitions = definitions
-        self._compiler = Compiler()
+        self._compiler = Compiler(every_node_a_hop=every_node_a_hop)
         self._most_bytes = most_bytes
         self._compiled: Recent[tuple[WorkflowHead, str, str], Definition] = Recent(most_bytes)
         self._pinned: Recent[bytes, Workflow] = Recent(_MOST_DRAFTS)

@@ -72,7 +72,7 @@ class Runner:
         ended: Ended,
     ) -> None:
         self._feed = feed
-        self._library = Library(feed.definitions)
+        self._library = Library(feed.definitions, every_node_a_hop=options.every_node_a_hop)
         self._codec = codec
         self._options = options
         self._finished_ttl_s = finished_ttl_s

@@ -38,7 +38,8 @@ _MOST_CHECKED = 200_000
 """Graphs whose hashes are remembered: some 30 MB. When there are more, all are looked through once again."""
 
 _PlanKey = tuple[Shape, int, bytes, "Scope | None"]
-"""Where a node is, its data, and what is inside it."""
+"""Where a node is, the BLAKE2b of its data, and what is inside it."""
+_DIGEST_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
@@ -69,7 +70,8 @@ class NodePlan:
     reads: tuple[tuple[str, str], ...]
     """(node id, variable) of all that it reads."""
     config: bytes
-    """`data` as in the graph: JSON, which is a quarter of the memory of what it stands for."""
+    """`data` as in the graph: JSON, which is a quarter of the memory of what it stands for. Empty where pure
+    nodes run in hops: nobody is sent it."""
     policy: Policy
 
     def route(self, handle: str | None) -> Route:
@@ -109,7 +111,9 @@ class Compiler:
     """Compiles versions, and has them share what is the same in several: shapes, and nodes in the same place
     with the same data. These go with the last definition that they are in. Not for two threads at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, every_node_a_hop: bool = True) -> None:
+        """`every_node_a_hop`: whether pure nodes may be sent to executors, see `Options`."""
+        self._every_node_a_hop = every_node_a_hop
         self._shapes = Shapes()
         self._plans: Shared[_PlanKey, NodePlan] = Shared()
         self._checked: set[str] = set()
@@ -178,10 +182,11 @@ class Compiler:
     def _plan(self, graph: Graph, shape: Shape, place: Place) -> NodePlan:
         node = graph.nodes[place.id]
         inner = self._inside(graph, node) if node.type in CONTAINERS else None
+        config = orjson.dumps(node.raw)
+        key = (shape, place.position, hashlib.blake2b(config, digest_size=_DIGEST_BYTES).digest(), inner)
         # A copy: what orjson gives has room for a kilobyte and more that it does not need.
-        config = bytes(memoryview(orjson.dumps(node.raw)))
-        key = (shape, place.position, config, inner)
-        return self._plans.of(key, len(config), partial(_plan, node, place, config, inner))
+        kept = bytes(memoryview(config)) if self._every_node_a_hop else b""
+        return self._plans.of(key, len(config), partial(_plan, node, place, kept, inner))
 
     def _inside(self, graph: Graph, node: GraphNode) -> Scope:
         start = start_of(node, graph.inside(node.id))

@@ -37,6 +37,7 @@ class PureResult(NamedTuple):
 
 def pure_task(plan: NodePlan, values: Pool) -> Task:
     """What `execute_pure` needs: the node's data, and as inputs the variables that it reads."""
+    assert plan.config, "it is kept where pure nodes are sent"
     pool: dict[str, dict[str, Any]] = {}
     reads = (
         plan.reads
