@@ -10,6 +10,7 @@ HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 
 Owner = Literal["ingress", "route", "engine", "executor", "any"]
+Readers = Literal["workers", "sinks", "everybody"]
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,13 @@ class Topic:
     compacted: bool = False
     rows_of: str | None = None
     """Of a changelog: the topic whose records write its rows, in partitions of the same numbers."""
-    single_partition: bool = False
-    """Configuration is read whole and in order by everybody; all else has the deployment's partitions."""
+    read_by: Readers = "workers"
+    """Who divides its partitions up. By everybody: it has one, which each process reads whole and in order.
+    By workers: sinks may read it too. By sinks: live streams and exports may, but no worker does."""
 
-    def partitions(self, deployment: int) -> int:
-        """The number of partitions in a deployment that has `deployment` of them for a partitioned topic."""
-        return 1 if self.single_partition else deployment
+    def partitions(self, work: int, history: int) -> int:
+        """The number of partitions in a deployment that has so many for workers and for sinks."""
+        return {"workers": work, "sinks": history, "everybody": 1}[self.read_by]
 
     def config(self) -> dict[str, str]:
         """Topic-level configuration in Kafka's names."""
@@ -49,9 +51,11 @@ _SIZE = {"max.message.bytes": str(16 * 1024 * 1024)}
 
 
 def _definitions(kind: str, owner: Owner = "ingress") -> Topic:
-    return Topic(
-        f"definitions.{kind}", "Definition", "entity id", owner, compacted=True, single_partition=True
-    )
+    return Topic(f"definitions.{kind}", "Definition", "entity id", owner, compacted=True, read_by="everybody")
+
+
+def _history(name: str, schema: str, key: str, owner: Owner, retention_days: int = 30) -> Topic:
+    return Topic(name, schema, key, owner, retention_ms=retention_days * DAY_MS, read_by="sinks")
 
 
 def _changelog(table: str, source: str) -> Topic:
@@ -70,19 +74,19 @@ _TOPICS = (
         "workflow_run_id",
         "engine",
         retention_ms=HOUR_MS,
-        single_partition=True,
+        read_by="everybody",
     ),
     Topic("schedule.commands", "ScheduleCommand", "schedule_id", "any"),
     Topic("subscription.commands", "SubscriptionCommand", "subscription_id", "any"),
     Topic("source.commands", "SourceCommand", "source_id", "any"),
     Topic("gate.commands", "GateCommand", "gate_key", "any"),
     Topic("conversation.commands", "ConversationCommand", "conversation_key", "any"),
-    Topic("trigger.logs", "WorkflowTriggerLog", "trigger log id", "any", retention_ms=30 * DAY_MS),
-    Topic("runs", "WorkflowRun", "workflow_run_id", "engine", retention_ms=30 * DAY_MS),
-    Topic("node.executions", "WorkflowNodeExecution", "workflow_run_id", "engine", retention_ms=30 * DAY_MS),
-    Topic("knowledge.documents", "KnowledgeDocument", "document id", "any", retention_ms=30 * DAY_MS),
-    Topic("knowledge.chunks", "KnowledgeChunk", "document id", "executor", retention_ms=30 * DAY_MS),
-    Topic("dead.letters", "DeadLetter", "source key", "any", retention_ms=90 * DAY_MS),
+    _history("trigger.logs", "WorkflowTriggerLog", "trigger log id", "any"),
+    _history("runs", "WorkflowRun", "workflow_run_id", "engine"),
+    _history("node.executions", "WorkflowNodeExecution", "workflow_run_id", "engine"),
+    _history("knowledge.documents", "KnowledgeDocument", "document id", "any"),
+    _history("knowledge.chunks", "KnowledgeChunk", "document id", "executor"),
+    _history("dead.letters", "DeadLetter", "source key", "any", retention_days=90),
     _definitions("apps"),
     _definitions("workflows"),
     _definitions("triggers"),
@@ -105,10 +109,10 @@ _TOPICS = (
         "trigger id",
         "any",
         compacted=True,
-        single_partition=True,
+        read_by="everybody",
     ),
     _definitions("tool_providers"),
-    Topic("schemas", None, "schema fingerprint", "any", compacted=True, single_partition=True),
+    Topic("schemas", None, "schema fingerprint", "any", compacted=True, read_by="everybody"),
     _changelog("conversations", "conversation.commands"),
     _changelog("dedup", "trigger.events"),
     _changelog("gates", "gate.commands"),

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -51,8 +52,10 @@ class TopicState:
 async def create_topics(settings: KafkaSettings) -> list[str]:
     """Creates what is missing and returns the names of what it created; doing it twice changes nothing.
 
-    Raises `BrokerUnreachable`, and `TopicsMismatch` when a topic exists with another number of partitions:
-    keys would no longer meet the rows of their table.
+    The topics that sinks divide up keep the number that they have, and new ones get the same: so a sink has
+    the runs and the nodes of the same keys, and live streams find them. Raises `BrokerUnreachable`, and
+    `TopicsMismatch` when those of the sinks differ, or another topic has another number of partitions than
+    asked for: keys would no longer meet the rows of their table.
     """
     return await asyncio.to_thread(_create, settings)
 
@@ -87,17 +90,7 @@ def _existing(admin: AdminClient, settings: KafkaSettings) -> dict[str, int]:
 
 def _create(settings: KafkaSettings) -> list[str]:
     admin = _client(settings)
-    existing = _existing(admin, settings)
-    missing = []
-    for topic in TOPICS.values():
-        name, partitions = settings.full_name(topic.name), topic.partitions(settings.partitions)
-        if name not in existing:
-            missing.append(new_topic(topic, settings))
-        elif existing[name] != partitions:
-            raise TopicsMismatch(
-                f"topic {name} has {existing[name]} partitions, HOPLINE_PARTITIONS asks for {partitions}: "
-                f"set it to {existing[name]}, or choose another HOPLINE_TOPIC_PREFIX"
-            )
+    missing = missing_topics(settings, _existing(admin, settings))
     created = []
     for name, future in (admin.create_topics(missing) if missing else {}).items():
         try:
@@ -113,10 +106,40 @@ def _create(settings: KafkaSettings) -> list[str]:
     return created
 
 
-def new_topic(topic: Topic, settings: KafkaSettings) -> NewTopic:
-    """What the broker is asked for. Pure."""
+def missing_topics(settings: KafkaSettings, existing: Mapping[str, int]) -> list[NewTopic]:
+    """What the broker is asked for, beside the partitions of all topics that it has. Pure. Raises
+    `TopicsMismatch`, see `create_topics`."""
+    history = _history_partitions(settings, existing)
+    missing = []
+    for topic in TOPICS.values():
+        name, partitions = settings.full_name(topic.name), topic.partitions(settings.partitions, history)
+        if name not in existing:
+            missing.append(new_topic(topic, partitions, settings))
+        elif existing[name] != partitions:
+            raise TopicsMismatch(_mismatch(topic, existing[name], partitions, settings))
+    return missing
+
+
+def _history_partitions(settings: KafkaSettings, existing: Mapping[str, int]) -> int:
+    """Of the topics that sinks divide up. What there is counts: no row hangs on it."""
+    names = (settings.full_name(topic.name) for topic in TOPICS.values() if topic.read_by == "sinks")
+    asked = min(settings.history_partitions, settings.partitions)
+    return next((existing[name] for name in names if name in existing), asked)
+
+
+def _mismatch(topic: Topic, found: int, wanted: int, settings: KafkaSettings) -> str:
+    name = settings.full_name(topic.name)
+    if topic.read_by == "sinks":
+        return f"topic {name} has {found} partitions, others of the history have {wanted}: make them the same"
+    return (
+        f"topic {name} has {found} partitions, HOPLINE_PARTITIONS asks for {wanted}: "
+        f"set it to {found}, or choose another HOPLINE_TOPIC_PREFIX"
+    )
+
+
+def new_topic(topic: Topic, partitions: int, settings: KafkaSettings) -> NewTopic:
+    """As the broker is asked for it. Pure."""
     config = {**topic.config(), "min.insync.replicas": str(settings.min_insync_replicas)}
-    partitions = topic.partitions(settings.partitions)
     return NewTopic(settings.full_name(topic.name), partitions, settings.replication_factor, config=config)
 
 

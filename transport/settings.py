@@ -28,7 +28,11 @@ class KafkaSettings(BaseSettings):
     """URL of a Confluent-compatible registry; None means Avro single-object encoding."""
 
     partitions: Annotated[int, Field(ge=1, le=10_000)] = 12
-    """Of every partitioned topic. The ceiling on parallel workers, so over-partition from the start."""
+    """Of every topic that workers divide up: the ceiling on their number, so have more from the start."""
+
+    history_partitions: Annotated[int, Field(ge=1, le=10_000)] = 4
+    """Of those that only sinks divide up, when they are made; at most `partitions`. The ceiling on the number
+    of sinks, each of which writes what a dozen workers do. Every one costs requests of its own."""
 
     replication_factor: Annotated[int, Field(ge=1, le=9)] = 1
     """Of every topic; 3 in production."""

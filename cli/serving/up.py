@@ -44,6 +44,14 @@ def to_try(url: str, data_dir: Path) -> list[str]:
     return [f"export {' '.join(told)}", *_TRY] if told else [*_TRY]
 
 
+def kafka_beside(clickhouse: ClickHouseSettings, kafka: KafkaSettings) -> KafkaSettings:
+    """One partition of the history where nothing else was asked for and the engine is embedded: that has one
+    sink, and never a second one to share them with."""
+    if clickhouse.path is None or "history_partitions" in kafka.model_fields_set:
+        return kafka
+    return kafka.model_copy(update={"history_partitions": 1})
+
+
 class _Up:
     """One `hopline up`, from the first line on the terminal to the last."""
 
@@ -73,7 +81,8 @@ class _Up:
                 self._tell("Stopped; the next start finds everything again")
 
     def _system_settings(self) -> SystemSettings:
-        kafka = resolve(KafkaSettings)
+        clickhouse = self._clickhouse()
+        kafka = kafka_beside(clickhouse, resolve(KafkaSettings))
         return SystemSettings(
             data_dir=self._settings.data_dir,
             port=self._settings.port,
@@ -83,7 +92,7 @@ class _Up:
             receiver_url=self._receiver_url,
             egress_allow=self._settings.egress_allow,
             kafka=kafka,
-            clickhouse=self._clickhouse(),
+            clickhouse=clickhouse,
             storage=resolve(StorageSettings, data_dir=self._settings.data_dir),
             embedded_broker="bootstrap_servers" not in kafka.model_fields_set,
         )

@@ -1,12 +1,14 @@
-"""What `hopline up` says at its start."""
+"""What `hopline up` says and asks for at its start."""
 
 import shlex
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
-from cli.serving.up import to_try
+from cli.serving.up import kafka_beside, to_try
 from cli.settings import ClientSettings
+from transport.settings import ClickHouseSettings, KafkaSettings
 
 URL = "http://127.0.0.1:8080"
 
@@ -44,3 +46,17 @@ def test_elsewhere_they_find_it_as_it_is_printed(
         monkeypatch.setenv(name, value)
     settings = ClientSettings()
     assert (settings.url, settings.data_dir.absolute()) == (url, here / data_dir)
+
+
+@pytest.mark.parametrize(
+    ("dsn", "asked", "partitions"),
+    [("chdb:///somewhere", None, 1), ("chdb:///somewhere", "2", 2), ("http://clickhouse:8123", None, 4)],
+)
+def test_an_embedded_engine_has_one_sink_and_the_history_one_partition(
+    monkeypatch: pytest.MonkeyPatch, dsn: str, asked: str | None, partitions: int
+) -> None:
+    if asked:
+        monkeypatch.setenv("HOPLINE_HISTORY_PARTITIONS", asked)
+    kafka = kafka_beside(ClickHouseSettings(dsn=SecretStr(dsn)), KafkaSettings())
+    assert kafka.history_partitions == partitions
+    assert kafka.partitions == 12

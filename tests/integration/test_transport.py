@@ -54,7 +54,7 @@ async def test_topics_are_created_once_with_what_the_registry_says(kafka: KafkaS
     assert await create_topics(kafka) == []
     states = {state.name: state for state in await describe_topics(kafka)}
     assert {name: state.partitions for name, state in states.items()} == {
-        name: topic.partitions(3) for name, topic in TOPICS.items()
+        name: topic.partitions(3, 3) for name, topic in TOPICS.items()
     }
 
 
