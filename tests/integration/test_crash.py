@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -27,10 +27,13 @@ def _events() -> list[Order]:
     return mixed(unique, _REPEATS, random.Random(_SEED))
 
 
-def _marked(events: list[Order], half_way: asyncio.Event) -> Iterator[Order]:
+def _marked(events: list[Order], marks: Sequence[asyncio.Event]) -> Iterator[Order]:
+    """All events; between parts of the same size one mark after the other is set."""
+    part = len(events) // (len(marks) + 1)
+    begins = {part * number: mark for number, mark in enumerate(marks, 1)}
     for number, order in enumerate(events):
-        if number == len(events) // 2:
-            half_way.set()
+        if number in begins:
+            begins[number].set()
         yield order
 
 
@@ -64,41 +67,33 @@ async def test_other_worker_takes_over(fleet: Fleet, tmp_path: Path) -> None:
 
 
 async def test_each_order_has_one_run_whoever_is_killed(fleet: Fleet, tmp_path: Path) -> None:
-    """Nobody, then the only worker, then the front, each after half of ten thousand requests."""
+    """Nobody during the first third of ten thousand requests, then the front, then the only worker.
+
+    In this order both are killed amid their work: nothing is posted while the front is down.
+    """
     await fleet.workers[0].stop()
-    done = await _runs(fleet)
+    done, worker = await _runs(fleet), fleet.workers[1]
     job = await fleet.deployment.install_job()
+    second, third = asyncio.Event(), asyncio.Event()
     with Journal(tmp_path / "journal.txt") as journal:
-        for round_, blow in enumerate((_nobody, _kill_worker, _kill_front), 1):
-            half_way = asyncio.Event()
-            async with asyncio.TaskGroup() as group:
-                events = _marked(_events(), half_way)
-                group.create_task(Traffic(job.endpoint, journal).post_all(events))
-                await half_way.wait()
-                await blow(fleet)
-            assert len(journal.acknowledged) == _UNIQUE * round_
-            assert journal.repeats == _REPEATS * round_
-            expected = done + _UNIQUE * round_
-            assert await until_quiet(fleet.deployment, fleet.kafka, expected), blow.__name__
-            found = await audit(fleet.deployment, journal)
-            assert found.clean, f"{blow.__name__}: {found} {found.examples}"
-            assert await _runs(fleet) == expected, blow.__name__
+        async with asyncio.TaskGroup() as group:
+            events = _marked(_events(), (second, third))
+            group.create_task(Traffic(job.endpoint, journal).post_all(events))
+            await second.wait()
+            await fleet.front.kill()
+            await fleet.start_front()
+            assert not third.is_set()
+            await third.wait()
+            await worker.kill()
+            await fleet.start_worker(worker)
+        assert len(journal.acknowledged) == _UNIQUE
+        assert journal.repeats == _REPEATS
+        assert await until_quiet(fleet.deployment, fleet.kafka, done + _UNIQUE)
+        found = await audit(fleet.deployment, journal)
+        assert found.clean, f"{found} {found.examples}"
+        assert await _runs(fleet) == done + _UNIQUE
 
 
 async def _runs(fleet: Fleet) -> int:
     [counted] = await fleet.deployment.select("SELECT count() AS runs FROM workflow_runs")
     return int(counted["runs"])
-
-
-async def _nobody(fleet: Fleet) -> None:
-    pass
-
-
-async def _kill_worker(fleet: Fleet) -> None:
-    await fleet.workers[1].kill()
-    await fleet.start_worker(fleet.workers[1])
-
-
-async def _kill_front(fleet: Fleet) -> None:
-    await fleet.front.kill()
-    await fleet.start_front()
