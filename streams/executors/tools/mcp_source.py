@@ -178,6 +178,15 @@ class McpTools:
         return Blob(content, mime_type, filename)
 
 
+@asynccontextmanager
+async def open_mcp(
+    session: aiohttp.ClientSession, http: HttpSettings, settings: ToolSettings
+) -> AsyncIterator[McpTools]:
+    """`session` is a guard's. Sessions with MCP servers end with the block."""
+    async with McpPool(settings.session_idle_s) as pool:
+        yield McpTools(session, pool, http, settings)
+
+
 class _SessionEnded(ToolRuntimeInvocationError):
     """Nothing was done: the call may be made again in a new session."""
 

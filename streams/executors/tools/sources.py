@@ -9,8 +9,7 @@ from streams.executors.catalog import Catalog
 from streams.executors.files import Files
 from streams.executors.settings import HttpSettings
 from streams.executors.tools.http_source import HttpTools
-from streams.executors.tools.mcp_pool import McpPool
-from streams.executors.tools.mcp_source import McpTools
+from streams.executors.tools.mcp_late import LateMcpTools
 from streams.executors.tools.settings import ToolSettings
 from streams.executors.tools.toolbox import Toolbox
 from transport.guarded_session import EgressGuard
@@ -26,7 +25,6 @@ async def open_toolbox(
     settings: ToolSettings,
 ) -> AsyncIterator[Toolbox]:
     """`session` is the guard's. Sessions with MCP servers end with the block."""
-    async with McpPool(settings.session_idle_s) as pool:
+    async with LateMcpTools(session, http, settings) as mcp:
         openapi = HttpTools(session, guard, files, http)
-        mcp = McpTools(session, pool, http, settings)
         yield Toolbox(catalog, {"openapi": openapi, "mcp": mcp}, files, settings)
