@@ -1,35 +1,54 @@
 """The command `hopline`. Exit codes: 0 success, 1 a failure explained in a line on stderr, 2 wrong usage."""
 
+from collections.abc import Mapping
+
 import click
 
-from cli.broker import broker
-from cli.connections import github_connection, slack_connection
-from cli.dataset import dataset
-from cli.dlq import dlq
 from cli.errors import CommandFailed
-from cli.flow import COMMANDS as FLOW
-from cli.model_provider import model_provider
-from cli.oauth_client import oauth_client
-from cli.roles import ingress, sink, worker
-from cli.run import run
-from cli.sandbox import sandbox
-from cli.sql import sql
-from cli.stats import stats
-from cli.storage import storage
-from cli.subscription import subscription
-from cli.tenant import tenant
-from cli.tool_provider import tool_provider
-from cli.topics import topics
-from cli.trigger import trigger
-from cli.trigger_log import trigger_log
-from cli.up import up
-from cli.watch import watch
-from cli.workflow import workflow
+from cli.garbage import load
 from transport.errors import TransportError
+
+_MODULES: Mapping[str, str] = {
+    "up": "up",
+    "broker": "broker",
+    "ingress": "roles",
+    "worker": "roles",
+    "sink": "roles",
+    "sandbox": "sandbox",
+    "topics": "topics",
+    "workflow": "workflow",
+    "trigger": "trigger",
+    "trigger-log": "trigger_log",
+    "model-provider": "model_provider",
+    "tool-provider": "tool_provider",
+    "github-connection": "connections",
+    "slack-connection": "connections",
+    "subscription": "subscription",
+    "oauth-client": "oauth_client",
+    "dataset": "dataset",
+    "run": "run",
+    "dlq": "dlq",
+    "sql": "sql",
+    "stats": "stats",
+    "storage": "storage",
+    "tenant": "tenant",
+}
+"""Where each command is: in that module of this package, under its own name with underscores."""
 
 
 class _Commands(click.Group):
-    """Turns what the operator can act on into one line; anything else is a bug and keeps its traceback."""
+    """Loads a command when it is asked for: no other has to wait for what it needs. Turns what the operator
+    can act on into one line; anything else is a bug and keeps its traceback."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_MODULES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        module = _MODULES.get(cmd_name)
+        if module is None:
+            return None
+        command: click.Command = getattr(load(f"cli.{module}"), cmd_name.replace("-", "_"))
+        return command
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -43,17 +62,6 @@ class _Commands(click.Group):
 def main() -> None:
     """Event-driven automation on Kafka, Faust and ClickHouse."""
 
-
-for _command in (
-    up, broker, ingress, worker, sink, sandbox, topics, workflow, trigger, trigger_log, model_provider,
-    tool_provider, github_connection, slack_connection, subscription, oauth_client, dataset, run, dlq, sql,
-    stats, storage, tenant,
-):  # fmt: skip
-    main.add_command(_command)
-
-run.add_command(watch)
-for _command in FLOW:
-    workflow.add_command(_command)
 
 if __name__ == "__main__":
     main()

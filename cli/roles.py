@@ -1,12 +1,10 @@
 """`hopline ingress`, `worker` and `sink`: one role in the foreground, until SIGINT or SIGTERM."""
 
-from importlib import import_module
-
 import click
 import uvloop
 
 from cli.errors import CommandFailed
-from cli.garbage import collect_rarely
+from cli.garbage import collect_rarely, load
 from cli.logs import set_up_logging
 from cli.settings import LogSettings, resolve
 from cli.signals import stop_on_signals
@@ -43,6 +41,6 @@ async def _until_signal(role: str) -> int:
     stop = stop_on_signals()
     # Loading a role takes up to two seconds, which no other command, nor --help, should have to wait for; and
     # none should carry the libraries of the others in its memory.
-    serving = import_module(f"cli.serving.{role}")
+    serving = load(f"cli.serving.{role}")
     collect_rarely()
     return int(await serving.serve(stop))

@@ -18,6 +18,7 @@ from cli.pause import RUNS, find_pauses, show_execution, show_pause
 from cli.run_logs import run_logs
 from cli.tree import run_tree
 from cli.wait import wait_for_answer, wait_for_nodes, wait_for_run
+from cli.watch import watch
 from schemas.search import RunFilter
 
 _wait_option = click.option(
@@ -104,6 +105,7 @@ def list_all(**chosen: Any) -> None:
 
 run.add_command(export_runs)
 run.add_command(run_logs)
+run.add_command(watch)
 
 
 @run.command("show")

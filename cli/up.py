@@ -1,12 +1,11 @@
 """`hopline up`: everything in one terminal, on embedded defaults."""
 
-from importlib import import_module
 from pathlib import Path
 
 import click
 import uvloop
 
-from cli.garbage import collect_rarely
+from cli.garbage import collect_rarely, load
 from cli.settings import UpSettings, resolve
 from cli.state import locked
 
@@ -24,6 +23,6 @@ def up(data_dir: Path | None, port: int | None, workers: int, then_exit: bool) -
     settings = resolve(UpSettings, **{name: value for name, value in given.items() if value is not None})
     with locked(settings.data_dir):
         # Loaded here for the same reason as in cli.roles.
-        serving = import_module("cli.serving.up")
+        serving = load("cli.serving.up")
         collect_rarely()
         uvloop.run(serving.serve(settings, workers, then_exit))

@@ -11,6 +11,7 @@ from cli.client import connect
 from cli.environment import with_environment
 from cli.errors import CommandFailed
 from cli.files import FILE, JsonObject, read_text
+from cli.flow import COMMANDS as FLOW
 from cli.lookup import find_workflow
 from cli.output import json_option, show_fields, show_json, show_table
 from cli.pairs import Pair
@@ -138,4 +139,5 @@ def step(
         raise CommandFailed(f"node {node} has ended {done['status']}")
 
 
-workflow.add_command(check)
+for _command in (check, *FLOW):
+    workflow.add_command(_command)
