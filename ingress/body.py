@@ -13,6 +13,7 @@ from aiohttp import BodyPartReader, MultipartReader, StreamReader, web
 from aiohttp.base_protocol import BaseProtocol
 
 from ingress.errors import Malformed, TooSlow, too_large
+from ingress.express.request import EventRequest
 from ingress.keys import BUDGET, SETTINGS
 
 _FORM = "application/x-www-form-urlencoded"
@@ -21,7 +22,7 @@ _BYTES = "application/octet-stream"
 _MAX_FIELDS = 1000
 
 
-async def read_body(request: web.Request) -> bytes:
+async def read_body(request: EventRequest) -> bytes:
     """The whole body. Raises `TooLarge` before it reads what announces itself as too large, else as soon as
     the limit is passed (`client_max_size` of the application), `TooSlow`, and `Unavailable` when all requests
     together hold as much as they may."""
@@ -74,7 +75,7 @@ Keep = Callable[[str, str | None, bytes], Awaitable[dict[str, Any]]]
 """Stores a file of a form: name, content type and bytes to its value."""
 
 
-async def parse_body(request: web.Request, content: ContentType, raw: bytes, keep: Keep | None) -> Any:
+async def parse_body(request: EventRequest, content: ContentType, raw: bytes, keep: Keep | None) -> Any:
     """JSON and forms become objects, text a string, anything else base64 with a marker, nothing None.
 
     `keep` is needed for forms. Raises `Malformed`, and what `keep` raises for a file.

@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from ingress.errors import Unavailable
+from ingress.express.request import EventRequest
 
 _EACH_BYTES = 4096
 """What a request takes at the least, whatever its body."""
@@ -18,7 +19,7 @@ class Budget:
         self.used = 0
         """Bytes."""
 
-    def take(self, request: web.Request, size: int) -> None:
+    def take(self, request: EventRequest, size: int) -> None:
         """For a body of `size` bytes, until the request is answered. Raises `Unavailable`."""
         wanted = size + _EACH_BYTES
         if self.used + wanted > self._limit:
@@ -29,7 +30,7 @@ class Budget:
         self.used += wanted
         request[_HELD] = request.get(_HELD, 0) + wanted
 
-    def give_back(self, request: web.Request) -> None:
+    def give_back(self, request: EventRequest) -> None:
         """What the request has taken: it is answered, or over."""
         if held := request.get(_HELD, 0):
             self.used -= held

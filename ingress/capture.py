@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from aiohttp import web
 from multidict import MultiMapping
 
 from ingress.errors import Malformed
+from ingress.express.request import EventRequest
 from schemas.triggers.parameters import Taken
 
 SECRET_HEADERS = frozenset(
@@ -52,7 +52,7 @@ def capture_query(query: MultiMapping[str]) -> dict[str, Any]:
 
 
 def capture(
-    request: web.Request, taken: Taken, metadata: Mapping[str, Any], secret: frozenset[str]
+    request: EventRequest, taken: Taken, metadata: Mapping[str, Any], secret: frozenset[str]
 ) -> dict[str, Any]:
     """TriggerEvent.data of a request to a webhook, to be dumped. `secret`: headers that are not kept."""
     headers = request.headers

@@ -25,6 +25,7 @@ import orjson
 from aiohttp import web
 from pydantic import ValidationError
 
+from ingress.express.request import EventRequest
 from schemas.errors import InvalidDefinition, reason
 from transport.errors import TransportError
 
@@ -169,7 +170,7 @@ def refused(error: InvalidDefinition) -> Unprocessable:
     return Unprocessable(f"the definition has {len(rows)} problem(s)", errors=rows)
 
 
-def answer_to(request: web.Request, raised: Exception) -> web.Response:
+def answer_to(request: EventRequest, raised: Exception) -> web.Response:
     """The problem document for whatever a handler or aiohttp itself has raised; raises what is no failure."""
     match raised:
         case Problem():
@@ -186,7 +187,7 @@ def answer_to(request: web.Request, raised: Exception) -> web.Response:
     return problem_response(500, "this is a fault of the server; its log has the reason", {}, {})
 
 
-def _of_aiohttp(request: web.Request, raised: web.HTTPException) -> web.Response:
+def _of_aiohttp(request: EventRequest, raised: web.HTTPException) -> web.Response:
     if isinstance(raised, web.HTTPMethodNotAllowed):
         return MethodNotAllowed(request.method, raised.allowed_methods).response()
     if isinstance(raised, web.HTTPNotFound):

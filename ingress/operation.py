@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from ingress.auth import CALLER
 from ingress.errors import Forbidden
+from ingress.express.request import Door
 from ingress.keys import AUTHENTICATOR, FEED
 from ingress.timing import Handler, timed
 from schemas.models import Permission
@@ -41,6 +42,8 @@ class Operation:
     """`*` for any method: the handler decides."""
     path: str
     handler: Handler
+    door: Door | None = None
+    """The same for an event that has come whole, which then needs nothing of aiohttp."""
     summary: str
     tag: str
     body: type[BaseModel] | str | None = None

@@ -3,13 +3,21 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from aiohttp import web, web_response
 from aiohttp.http_exceptions import HttpProcessingError
 
 from ingress.drain import DRAIN
+from ingress.express.connection import Express
+from ingress.express.lending import Handler
+from ingress.express.reading import Reader
+from ingress.express.response import SERVER
+from ingress.keys import SETTINGS
 from ingress.listening import listen
 from ingress.overload import OVERLOAD
+from ingress.routes import OPERATIONS
 from ingress.settings import IngressSettings
 
 
@@ -35,34 +43,41 @@ async def serve(
     `ready` is called with the port once requests are taken. Raises `BrokerUnreachable`, and `OSError` when
     the port is taken.
     """
-    # The versions of Python and aiohttp would tell strangers what to try. A signal of the application would
-    # cost each answer something, and would not see those to what is no HTTP.
-    web_response.SERVER_SOFTWARE = "Hopline"  # type: ignore[attr-defined]
-    # An access log would cost a third of the throughput; metrics and trigger logs say more.
-    runner = web.AppRunner(
-        app,
-        access_log=None,
-        handle_signals=False,
-        shutdown_timeout=_CLOSE_S,
-        keepalive_timeout=settings.keepalive_timeout_s,
-        max_line_size=settings.max_header_bytes,
-        max_field_size=settings.max_header_bytes,
-        max_headers=settings.max_headers,
-        lingering_time=_LINGER_S,
-        logger=_http_log,
-    )
+    # A signal of the application would cost each answer something, and not see those to what is no HTTP.
+    web_response.SERVER_SOFTWARE = SERVER  # type: ignore[attr-defined]
+    runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=_CLOSE_S)
     try:
         await runner.setup()
         assert runner.server is not None, "it has been set up"
-        listener = await listen(settings.host, settings.port, runner.server, app[OVERLOAD])
+        connecting = express(
+            app,
+            runner.server,
+            # It would cost a third of the throughput; metrics and trigger logs say more.
+            access_log=None,
+            keepalive_timeout=settings.keepalive_timeout_s,
+            max_line_size=settings.max_header_bytes,
+            max_field_size=settings.max_header_bytes,
+            max_headers=settings.max_headers,
+            lingering_time=_LINGER_S,
+            logger=_http_log,
+        )
+        listener = await listen(settings.host, settings.port, connecting, app[OVERLOAD])
         ready(listener.port)
         try:
             await stopping.wait()
         finally:
             listener.close()
         await app[DRAIN].finish(settings.drain_timeout_s)
+        connecting.close()
     finally:
         await runner.cleanup()
+
+
+def express(app: web.Application, server: web.Server, **given: Any) -> Express:
+    """Makes the protocols of connections. `given` to those of aiohttp, for what is no plain event."""
+    settings = app[SETTINGS]
+    handler = partial(Handler, server, loop=asyncio.get_running_loop(), **given)
+    return Express(Reader(app, OPERATIONS, settings), handler, settings.keepalive_timeout_s)
 
 
 _LINGER_S = 2.0

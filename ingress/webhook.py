@@ -11,6 +11,8 @@ from ingress.accept import Acceptance, Arrival, iso
 from ingress.body import content_type, parse_body, read_body
 from ingress.capture import capture, capture_query, dump_event
 from ingress.errors import Malformed, Problem
+from ingress.express.request import EventRequest
+from ingress.express.response import Ready
 from ingress.form_files import FormFiles
 from ingress.identity import content_identity, delivery_id, named_by, window_ms
 from ingress.keys import DOOR, ENDPOINTS, FILES, METRICS
@@ -33,9 +35,15 @@ class Accepted(Answer):
 
 
 async def receive(request: web.Request) -> web.Response:
+    """`take` for aiohttp."""
+    answer = await take(request)
+    return answer.response() if isinstance(answer, Ready) else answer
+
+
+async def take(request: EventRequest) -> Ready | web.Response:
     """Answers once the event is durable: 202, 200 for a known duplicate, or as the trigger says."""
     try:
-        return await _receive(request)
+        return await _take(request)
     except Problem as problem:
         request.app[METRICS].refused.labels(str(problem.status)).inc()
         raise
@@ -44,7 +52,7 @@ async def receive(request: web.Request) -> web.Response:
         raise
 
 
-async def _receive(request: web.Request) -> web.Response:
+async def _take(request: EventRequest) -> Ready | web.Response:
     app, headers = request.app, request.headers
     endpoint = app[ENDPOINTS].find(request.match_info["webhook_id"])
     content = content_type(headers.get("Content-Type"))
@@ -80,7 +88,7 @@ async def _receive(request: web.Request) -> web.Response:
     return _answer(endpoint.reply, arrival, acceptance, event)
 
 
-def _content_identity(request: web.Request, query: dict[str, Any], body: Any, raw: bytes) -> str:
+def _content_identity(request: EventRequest, query: dict[str, Any], body: Any, raw: bytes) -> str:
     line = {"method": request.method, "path": request.path, "query": query}
     try:
         return content_identity(body, raw, line)
@@ -90,7 +98,7 @@ def _content_identity(request: web.Request, query: dict[str, Any], body: Any, ra
 
 def _answer(
     reply: Reply | None, arrival: Arrival, acceptance: Acceptance, event: Mapping[str, Any]
-) -> web.Response:
+) -> Ready | web.Response:
     acknowledgement = {
         "trigger_id": arrival.trigger_id,
         "duplicate": acceptance.duplicate,
@@ -100,8 +108,7 @@ def _answer(
         body = reply.body_for(event, **acknowledgement)
         if body is not None:
             return web.Response(status=reply.status, body=body, headers=reply.headers)
-    status = 200 if acceptance.duplicate else 202
-    return web.Response(status=status, body=orjson.dumps(acknowledgement), content_type="application/json")
+    return Ready(200 if acceptance.duplicate else 202, orjson.dumps(acknowledgement))
 
 
 _ERRORS = (400, 401, 404, 405, 408, 413, 415, 422, 429)
@@ -111,6 +118,7 @@ OPERATIONS = tuple(
         method="*",
         path=path,
         handler=receive,
+        door=take,
         summary="Send an event to a webhook trigger",
         tag=EVENTS,
         body="*/*",

@@ -1,7 +1,7 @@
 """The ingress's part of a run: from the bytes of a request to those of its answer, without a socket."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -12,6 +12,7 @@ from bench.cpu.broker import Confirming, Feed
 from ingress.app import Connections, connect, new_app
 from ingress.live.tail import Tail
 from ingress.outlet import Outlet
+from ingress.server import express
 from ingress.settings import IngressSettings
 from schemas.codec import Codec
 from transport.definitions import Definitions
@@ -53,9 +54,11 @@ class _Wire(asyncio.Transport):
 class Door:
     """The real application behind aiohttp's own protocol, one connection for each request under way."""
 
-    def __init__(self, server: web.Server, producer: Confirming, connections: int) -> None:
+    def __init__(
+        self, server: Callable[[], asyncio.Protocol], producer: Confirming, connections: int
+    ) -> None:
         self._producer = producer
-        self._protocols = [cast(asyncio.Protocol, server()) for _ in range(connections)]
+        self._protocols = [server() for _ in range(connections)]
         self._answers = 0
         self._refused: bytes | None = None
         self._all = asyncio.Event()
@@ -102,7 +105,7 @@ async def opened(definitions: Definitions, codec: Codec, connections: int) -> As
     await runner.setup()
     try:
         assert runner.server is not None, "it has been set up"
-        yield Door(runner.server, producer, connections)
+        yield Door(express(app, runner.server), producer, connections)
     finally:
         await runner.cleanup()
         await tail.close()

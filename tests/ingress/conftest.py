@@ -4,9 +4,18 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 
-from tests.ingress.stand_ins import AUTHORIZED, GRAPH, Client, NewWebhook, StandIns, assemble, new_settings
+from tests.ingress.stand_ins import (
+    AUTHORIZED,
+    GRAPH,
+    Client,
+    NewWebhook,
+    Server,
+    StandIns,
+    assemble,
+    new_settings,
+)
 
 
 @pytest.fixture
@@ -17,7 +26,7 @@ def stand_ins() -> StandIns:
 @pytest.fixture
 async def client(stand_ins: StandIns) -> AsyncIterator[Client]:
     app = assemble(stand_ins, new_settings(max_body_bytes=4096, upload_image_bytes=100))
-    async with TestClient(TestServer(app)) as client:
+    async with TestClient(Server(app)) as client:
         yield client
 
 

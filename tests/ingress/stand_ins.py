@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from aiohttp import web
-from aiohttp.test_utils import TestClient
+from aiohttp.test_utils import TestClient, TestServer
 from obstore.store import MemoryStore
 from pydantic import SecretStr
 
 from ingress.app import Connections, connect, new_app
 from ingress.live.tail import Tail
 from ingress.outlet import Outlet
+from ingress.server import express
 from ingress.settings import IngressSettings
 from schemas.codec import SingleObjectCodec
 from schemas.models import Entity
@@ -22,6 +23,29 @@ from transport.files import FileLinks, FileStore
 from transport.producer import Position, Send
 from transport.settings import KafkaSettings
 from transport.storage import Storage
+
+
+class _Runner(web.AppRunner):
+    @property
+    def server(self) -> Any:
+        """What makes the protocols."""
+        return self._express
+
+    async def setup(self) -> None:
+        await super().setup()
+        self._express = express(self.app, cast(Any, super().server))
+
+    async def cleanup(self) -> None:
+        self._express.close()
+        await super().cleanup()
+
+
+class Server(TestServer):
+    """As `ingress.server.serve` serves."""
+
+    async def _make_runner(self, **given: Any) -> _Runner:
+        return _Runner(self.app, **given)
+
 
 Client = TestClient[web.Request, web.Application]
 NewWebhook = Callable[..., Awaitable[str]]

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Sequence
 from io import BytesIO
 
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 
 from ingress.keys import BUDGET
-from tests.ingress.stand_ins import AUTHORIZED, GRAPH, Client, Sent, StandIns, assemble, new_settings
+from tests.ingress.stand_ins import AUTHORIZED, GRAPH, Client, Sent, Server, StandIns, assemble, new_settings
 from transport.producer import Position, Send
 
 MIB = 1024 * 1024
@@ -39,7 +39,7 @@ def stand_ins() -> StandIns:
 @pytest.fixture
 async def client(stand_ins: StandIns) -> AsyncIterator[Client]:
     settings = new_settings(inflight_max_bytes=LIMIT)
-    async with TestClient(TestServer(assemble(stand_ins, settings))) as client:
+    async with TestClient(Server(assemble(stand_ins, settings))) as client:
         yield client
 
 

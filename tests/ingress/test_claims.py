@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 
 from schemas.models import Entity
 from tests.ingress.stand_ins import (
@@ -16,6 +16,7 @@ from tests.ingress.stand_ins import (
     GRAPH,
     Client,
     Configured,
+    Server,
     StandIns,
     assemble,
     new_settings,
@@ -63,7 +64,7 @@ async def two() -> AsyncIterator[tuple[list[Client], list[Follower], str]]:
     async with AsyncExitStack() as stack:
         clients = [
             await stack.enter_async_context(
-                TestClient(TestServer(assemble(StandIns(configured=follower), new_settings())))
+                TestClient(Server(assemble(StandIns(configured=follower), new_settings())))
             )
             for follower in followers
         ]

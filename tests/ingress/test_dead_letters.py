@@ -17,7 +17,7 @@ from schemas.ids import new_id
 from schemas.letters import Return, returned
 from sinks.migrate import migrate
 from sinks.table import Table
-from tests.ingress.stand_ins import AUTHORIZED, Client, StandIns, assemble, new_settings
+from tests.ingress.stand_ins import AUTHORIZED, Client, Server, StandIns, assemble, new_settings
 from tests.sinks import records
 from tests.sinks.records import CODEC, START_US, message
 from transport.clickhouse import ClickHouse
@@ -31,7 +31,7 @@ SECRET = "s" * 32
 @pytest.fixture
 async def client(stand_ins: StandIns, clickhouse: ClickHouse) -> AsyncIterator[Client]:
     await migrate(clickhouse)
-    async with TestClient(TestServer(assemble(stand_ins, new_settings(), clickhouse))) as client:
+    async with TestClient(Server(assemble(stand_ins, new_settings(), clickhouse))) as client:
         yield client
 
 

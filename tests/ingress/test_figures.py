@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 
 from schemas.models import DEFAULT_TENANT
 from sinks.migrate import migrate
 from sinks.rollups import Rollups
-from tests.ingress.stand_ins import Client, StandIns, assemble, new_settings
+from tests.ingress.stand_ins import Client, Server, StandIns, assemble, new_settings
 from tests.ingress.test_stats import stats
 from tests.sinks import records
 from tests.sinks.records import START_US, write
@@ -33,7 +33,7 @@ async def with_history(stand_ins: StandIns, clickhouse: ClickHouse) -> AsyncIter
         ):
             await write(clickhouse, topic, row)
     await Rollups(clickhouse).refresh()
-    async with TestClient(TestServer(assemble(stand_ins, new_settings(), clickhouse))) as client:
+    async with TestClient(Server(assemble(stand_ins, new_settings(), clickhouse))) as client:
         yield client
 
 

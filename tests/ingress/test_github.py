@@ -5,13 +5,13 @@ from typing import Any
 
 import orjson
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 from pydantic import SecretStr
 
 from schemas.models import DEFAULT_TENANT, GitHubConnection
 from schemas.secrets import SecretBox
 from tests.ingress.provider_clients import WEBHOOK_SECRET, connect_github, deliver_github
-from tests.ingress.stand_ins import SECRET_KEY, Client, StandIns, assemble, new_settings
+from tests.ingress.stand_ins import SECRET_KEY, Client, Server, StandIns, assemble, new_settings
 from tests.octokit.payloads import of_event, payloads
 
 PATH = "/api/v1/github/webhook"
@@ -24,7 +24,7 @@ AS_APP = {
 
 @pytest.fixture
 async def client(stand_ins: StandIns) -> AsyncIterator[Client]:
-    async with TestClient(TestServer(assemble(stand_ins, new_settings()))) as client:
+    async with TestClient(Server(assemble(stand_ins, new_settings()))) as client:
         yield client
 
 
@@ -147,7 +147,7 @@ async def test_a_deleted_connection_is_gone(client: Client, stand_ins: StandIns)
 
 async def test_an_address_takes_so_many_and_what_is_refused_is_counted(stand_ins: StandIns) -> None:
     settings = new_settings(endpoint_rate_per_s=0.001, endpoint_burst=2)
-    async with TestClient(TestServer(assemble(stand_ins, settings))) as client:
+    async with TestClient(Server(assemble(stand_ins, settings))) as client:
         one, other = [(await connect_github(client, name))["path"] for name in ("one", "other")]
         good = WEBHOOK_SECRET
         for path, secret, expected in (
@@ -183,7 +183,7 @@ async def test_what_is_no_delivery(client: Client) -> None:
 @pytest.mark.parametrize("given", [None, "", "s"])
 async def test_the_app_of_the_deployment(stand_ins: StandIns, given: str | None) -> None:
     settings: Any = {} if given is None else {"github_webhook_secret": SecretStr(given)}
-    async with TestClient(TestServer(assemble(stand_ins, new_settings(**settings)))) as client:
+    async with TestClient(Server(assemble(stand_ins, new_settings(**settings)))) as client:
         expected = 202 if given else 401
         for headers in ({}, AS_APP):
             status, _ = await deliver_github(client, PATH, "push", PUSH, secret=given or "", **headers)

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 
 from schemas.codec import SingleObjectCodec
 from schemas.models import DEFAULT_TENANT
@@ -12,7 +12,7 @@ from schemas.secrets import SecretBox
 from schemas.words import words_of
 from sinks.migrate import migrate
 from sinks.table import Table
-from tests.ingress.stand_ins import AUTHORIZED, SECRET_KEY, Client, StandIns, assemble, new_settings
+from tests.ingress.stand_ins import AUTHORIZED, SECRET_KEY, Client, Server, StandIns, assemble, new_settings
 from tests.sinks.records import message
 from tests.streams.executors.knowledge.library import Library, running_library
 from transport.clickhouse import ClickHouse
@@ -42,7 +42,7 @@ async def client(stand_ins: StandIns, clickhouse: ClickHouse, library: Library) 
     library.models()
     await migrate(clickhouse)
     settings = new_settings(egress_allow=("127.0.0.1",))
-    async with TestClient(TestServer(assemble(stand_ins, settings, clickhouse))) as client:
+    async with TestClient(Server(assemble(stand_ins, settings, clickhouse))) as client:
         yield client
 
 

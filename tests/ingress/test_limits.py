@@ -3,12 +3,12 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 
 from ingress.errors import TooMany
 from ingress.limits import Limits, Rate
 from schemas.triggers.webhook import RateLimit
-from tests.ingress.stand_ins import AUTHORIZED, GRAPH, Client, StandIns, assemble, new_settings
+from tests.ingress.stand_ins import AUTHORIZED, GRAPH, Client, Server, StandIns, assemble, new_settings
 from tests.ingress.test_webhook import problem
 
 
@@ -93,7 +93,7 @@ async def limited(stand_ins: StandIns) -> AsyncIterator[Client]:
     settings = new_settings(
         endpoint_rate_per_s=0.001, endpoint_burst=2, tenant_rate_per_s=0.001, tenant_burst=3
     )
-    async with TestClient(TestServer(assemble(stand_ins, settings))) as client:
+    async with TestClient(Server(assemble(stand_ins, settings))) as client:
         yield client
 
 

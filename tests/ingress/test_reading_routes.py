@@ -6,12 +6,12 @@ from urllib.parse import quote
 
 import orjson
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 
 from schemas.ids import conversation_id, new_id, workflow_run_id
 from sinks.migrate import migrate
 from tests.graphs import answer, dsl, graph, start
-from tests.ingress.stand_ins import AUTHORIZED, GRAPH, Client, StandIns, assemble, new_settings
+from tests.ingress.stand_ins import AUTHORIZED, GRAPH, Client, Server, StandIns, assemble, new_settings
 from tests.sinks import records
 from tests.sinks.records import CODEC, START_US, write_own
 from transport.clickhouse import ClickHouse
@@ -23,7 +23,7 @@ Json = dict[str, Any]
 async def client(stand_ins: StandIns, clickhouse: ClickHouse) -> AsyncIterator[Client]:
     """As everywhere in this folder, with a history."""
     await migrate(clickhouse)
-    async with TestClient(TestServer(assemble(stand_ins, new_settings(), clickhouse))) as client:
+    async with TestClient(Server(assemble(stand_ins, new_settings(), clickhouse))) as client:
         yield client
 
 

@@ -8,12 +8,12 @@ from urllib.parse import urlencode
 
 import orjson
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 from pydantic import SecretStr
 
 import ingress.slack
 from tests.ingress.provider_clients import SIGNING_SECRET, connect_slack, deliver_slack
-from tests.ingress.stand_ins import Client, Sent, StandIns, assemble, new_settings
+from tests.ingress.stand_ins import Client, Sent, Server, StandIns, assemble, new_settings
 from tests.schemas.triggers.slack_samples import COMMAND, INTERACTION, message
 from transport.producer import Position, Send
 
@@ -94,7 +94,7 @@ async def test_a_connection_without_an_app_has_its_own_address(client: Client, s
 
 async def test_the_app_of_the_deployment(stand_ins: StandIns) -> None:
     settings = new_settings(slack_signing_secret=SecretStr(SIGNING_SECRET))
-    async with TestClient(TestServer(assemble(stand_ins, settings))) as client:
+    async with TestClient(Server(assemble(stand_ins, settings))) as client:
         assert (await deliver_slack(client, PATH, message(), at_s=now_s()))[0] == 200
         assert (await deliver_slack(client, PATH, message(), secret="x", at_s=now_s()))[0] == 401
 
@@ -118,7 +118,7 @@ class Slow(Sent):
 async def slow(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Client]:
     monkeypatch.setattr(ingress.slack, "ANSWER_S", 0.05)
     stand_ins = StandIns(sent=Slow())
-    async with TestClient(TestServer(assemble(stand_ins, new_settings()))) as client:
+    async with TestClient(Server(assemble(stand_ins, new_settings()))) as client:
         yield client
 
 

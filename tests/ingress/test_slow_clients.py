@@ -6,10 +6,10 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 
 from ingress.server import serve
-from tests.ingress.stand_ins import AUTHORIZED, GRAPH, StandIns, assemble, new_settings
+from tests.ingress.stand_ins import AUTHORIZED, GRAPH, Server, StandIns, assemble, new_settings
 
 Serve = Callable[..., Awaitable[int]]
 
@@ -35,7 +35,7 @@ async def serving(stand_ins: StandIns) -> AsyncIterator[Serve]:
 @pytest.fixture
 async def path(stand_ins: StandIns) -> str:
     """Of a webhook."""
-    async with TestClient(TestServer(assemble(stand_ins, new_settings()))) as client:
+    async with TestClient(Server(assemble(stand_ins, new_settings()))) as client:
         imported = "/api/v1/workflows/import?app=slow&publish=true"
         async with client.post(imported, json=GRAPH, headers=AUTHORIZED) as answer:
             workflow_id = (await answer.json())["workflow_id"]

@@ -18,7 +18,7 @@ from ingress.settings import TokenSettings
 from ingress.tokens import BadToken, TokenVerifier
 from schemas.ids import new_id
 from schemas.models import ApiKey
-from tests.ingress.stand_ins import AUTHORIZED, GRAPH, Client, StandIns, assemble, new_settings
+from tests.ingress.stand_ins import AUTHORIZED, GRAPH, Client, Server, StandIns, assemble, new_settings
 from transport.definitions import API_KEYS
 
 SECRET = "s" * 32
@@ -173,7 +173,7 @@ async def test_a_set_that_cannot_be_read_is_for_later() -> None:
 @pytest.fixture
 async def client(stand_ins: StandIns) -> AsyncIterator[Client]:
     settings = new_settings(jwt=TokenSettings.model_validate({"secret": SECRET}))
-    async with TestClient(TestServer(assemble(stand_ins, settings))) as client:
+    async with TestClient(Server(assemble(stand_ins, settings))) as client:
         yield client
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 
 from schemas.models import DEFAULT_TENANT
-from tests.ingress.stand_ins import AUTHORIZED, GRAPH, Client, StandIns, assemble, new_settings
+from tests.ingress.stand_ins import AUTHORIZED, GRAPH, Client, Server, StandIns, assemble, new_settings
 from tests.transport.telemetry.collector import collecting
 
 TRACE, SENDER = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -25,7 +25,7 @@ async def told(monkeypatch: pytest.MonkeyPatch, stand_ins: StandIns) -> AsyncIte
     spans: Spans = []
     async with collecting() as collector:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
-        async with TestClient(TestServer(assemble(stand_ins, new_settings()))) as client:
+        async with TestClient(Server(assemble(stand_ins, new_settings()))) as client:
             yield client, spans
         spans += collector.spans
 

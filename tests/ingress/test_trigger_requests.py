@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator
 
 import orjson
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 
 from schemas.ids import new_id
 from sinks.migrate import migrate
 from streams.route import Arrival, find_routes, trigger_log
-from tests.ingress.stand_ins import AUTHORIZED, GRAPH, Client, StandIns, assemble, new_settings
+from tests.ingress.stand_ins import AUTHORIZED, GRAPH, Client, Server, StandIns, assemble, new_settings
 from tests.ingress.test_reading_routes import Json, call
 from tests.sinks import records
 from tests.sinks.records import START_US, write_own
@@ -20,7 +20,7 @@ from transport.clickhouse import ClickHouse
 async def client(stand_ins: StandIns, clickhouse: ClickHouse) -> AsyncIterator[Client]:
     """As everywhere in this folder, with a history."""
     await migrate(clickhouse)
-    async with TestClient(TestServer(assemble(stand_ins, new_settings(), clickhouse))) as client:
+    async with TestClient(Server(assemble(stand_ins, new_settings(), clickhouse))) as client:
         yield client
 
 

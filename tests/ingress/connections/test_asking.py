@@ -8,7 +8,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from pydantic import SecretStr
 
 from tests.ingress.provider_clients import connect_github, connect_slack
-from tests.ingress.stand_ins import AUTHORIZED, GRAPH, Client, StandIns, assemble, new_settings
+from tests.ingress.stand_ins import AUTHORIZED, GRAPH, Client, Server, StandIns, assemble, new_settings
 from tests.transport.provider_apis import APP_ID, BOT_TOKEN, GitHubApi, SlackWorkspace, key_pair, serving
 
 PAGES = [[("C0GENERAL", "general")], [("C0DEPLOYS", "deploys")]]
@@ -209,7 +209,7 @@ async def test_the_connection_of_the_deployment(
         slack_api_url=slack.url,
         egress_allow=",".join(one.url.removeprefix("http://") for one in (github, slack)),
     )  # fmt: skip
-    async with TestClient(TestServer(assemble(stand_ins, settings))) as client:
+    async with TestClient(Server(assemble(stand_ins, settings))) as client:
         path = "/api/v1/workflows/import?app=orders&publish=true"
         async with client.post(path, json=GRAPH, headers=AUTHORIZED) as answer:
             workflow_id = (await answer.json())["workflow_id"]

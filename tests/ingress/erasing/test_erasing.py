@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 
 import jwt
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 
 from schemas.models import DEFAULT_TENANT, Erasure, ErasureStatus, utc_now
-from tests.ingress.stand_ins import AUTHORIZED, Client, StandIns, assemble, new_settings
+from tests.ingress.stand_ins import AUTHORIZED, Client, Server, StandIns, assemble, new_settings
 from transport.clickhouse import ClickHouse
 
 TENANT = "acme"
@@ -15,7 +15,7 @@ TENANT = "acme"
 
 @pytest.fixture
 async def client(stand_ins: StandIns, clickhouse: ClickHouse) -> AsyncIterator[Client]:
-    async with TestClient(TestServer(assemble(stand_ins, new_settings(), clickhouse))) as client:
+    async with TestClient(Server(assemble(stand_ins, new_settings(), clickhouse))) as client:
         yield client
 
 
@@ -59,7 +59,7 @@ async def test_no_key_of_a_tenant_may(client: Client) -> None:
 async def test_a_token_says_who_is_the_operator(stand_ins: StandIns) -> None:
     secret = "s" * 32
     settings = new_settings(jwt={"secret": secret})
-    async with TestClient(TestServer(assemble(stand_ins, settings))) as client:
+    async with TestClient(Server(assemble(stand_ins, settings))) as client:
         for words, status in (("operator", 200), ("read run admin", 403)):
             token = jwt.encode({"sub": "ada", "exp": 2**32, "scope": words}, secret, algorithm="HS256")
             headers = {"Authorization": f"Bearer {token}"}

@@ -5,12 +5,12 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 
 from ingress.oauth.state import AuthorizationState, opened_state
 from schemas.models import DEFAULT_TENANT, ApiKey
 from schemas.secrets import SecretBox
-from tests.ingress.stand_ins import SECRET_KEY, assemble, new_settings
+from tests.ingress.stand_ins import SECRET_KEY, Server, assemble, new_settings
 from tests.ingress.subscriptions.conftest import Caller
 from transport.definitions import API_KEYS
 
@@ -58,7 +58,7 @@ async def test_a_user_agrees_and_the_subscription_is_made(caller: Caller) -> Non
 async def test_another_process_finishes_what_this_one_has_begun(caller: Caller) -> None:
     made = await pending(caller)
     settings = new_settings(egress_allow="127.0.0.1")
-    async with TestClient(TestServer(assemble(caller.stand_ins, settings))) as other:
+    async with TestClient(Server(assemble(caller.stand_ins, settings))) as other:
         there = Caller(other, caller.stand_ins, caller.providers)
         assert (await there.agree(made["authorize_url"]))[0] == 200
     assert (await caller.call("GET", f"/subscriptions/{made['id']}"))[1]["status"] == "ACTIVE"

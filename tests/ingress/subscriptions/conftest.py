@@ -6,10 +6,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 
 from schemas.codec import SingleObjectCodec
-from tests.ingress.stand_ins import AUTHORIZED, GRAPH, Client, StandIns, assemble, new_settings
+from tests.ingress.stand_ins import AUTHORIZED, GRAPH, Client, Server, StandIns, assemble, new_settings
 from tests.providers import API_KEY, Providers, all_providers
 
 
@@ -78,7 +78,7 @@ async def providers() -> AsyncIterator[Providers]:
 @pytest.fixture
 async def client(stand_ins: StandIns, providers: Providers) -> AsyncIterator[Client]:
     settings = new_settings(egress_allow="127.0.0.1", subscriptions_per_tenant=3)
-    async with TestClient(TestServer(assemble(stand_ins, settings))) as client:
+    async with TestClient(Server(assemble(stand_ins, settings))) as client:
         yield client
 
 

@@ -7,13 +7,13 @@ from urllib.parse import urlsplit
 
 import orjson
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 
 from plugins.stripe import Stripe
 from schemas.models import TriggerSubscription
 from schemas.models.subscription import SubscriptionStatus
 from schemas.secrets import SecretBox
-from tests.ingress.stand_ins import SECRET_KEY, assemble, new_settings
+from tests.ingress.stand_ins import SECRET_KEY, Server, assemble, new_settings
 from tests.ingress.subscriptions.conftest import Caller
 from transport.subscriptions import SUBSCRIPTIONS
 
@@ -145,7 +145,7 @@ async def test_a_fault_of_a_plugin_says_where_and_nothing_else(
 async def test_so_many_requests_are_taken_of_an_endpoint(caller: Caller) -> None:
     made = await caller.subscribe(credentials={"signing_secret": "s"})
     settings = new_settings(endpoint_rate_per_s=0.01, endpoint_burst=2)
-    async with TestClient(TestServer(assemble(caller.stand_ins, settings))) as client:
+    async with TestClient(Server(assemble(caller.stand_ins, settings))) as client:
         limited = Caller(client, caller.stand_ins, caller.providers)
         assert [(await send(limited, made, b"{}", {}))[0] for _ in range(2)] == [401, 401]
         async with client.post(urlsplit(made["endpoint"]).path, data=b"{}") as answer:
