@@ -28,9 +28,6 @@ from bench.orders import batch_name, orders
 from bench.procs import usage
 from cli.garbage import collect_rarely
 from ingress.app import build_app
-from ingress.drain import DRAIN, Drain
-from ingress.metrics import Metrics
-from ingress.overload import OVERLOAD, Overload
 from ingress.server import serve
 from ingress.settings import IngressSettings
 from transport.admin import create_topics
@@ -91,7 +88,6 @@ def _confirmed_app() -> web.Application:
 
 def _handled_by(handle: Callable[[web.Request], Awaitable[web.Response]]) -> web.Application:
     app = web.Application()
-    app[DRAIN], app[OVERLOAD] = Drain(), Overload(0, Metrics())
     app.router.add_route("*", "/triggers/webhook/{webhook_id}", handle)
     return app
 
@@ -114,15 +110,24 @@ def _run_server(kind: str, pipe: Pipe) -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
         kafka = KafkaSettings()
         await create_topics(kafka)
-        app = (
-            _BASELINES[kind]()
-            if kind in _BASELINES
-            else build_app(settings, kafka, Storage.open(StorageSettings()))
-        )
         collect_rarely()
-        await serve(app, settings, stopping, ready=pipe.send)
+        if kind in _BASELINES:
+            await _serve_alone(_BASELINES[kind](), stopping, pipe.send)
+        else:
+            app = build_app(settings, kafka, Storage.open(StorageSettings()))
+            await serve(app, settings, stopping, ready=pipe.send)
 
     uvloop.run(main())
+
+
+async def _serve_alone(app: web.Application, stopping: asyncio.Event, ready: Callable[[int], None]) -> None:
+    """As aiohttp does it, without an access log."""
+    runner = web.AppRunner(app, access_log=None, handle_signals=False)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    ready(runner.addresses[0][1])
+    await stopping.wait()
+    await runner.cleanup()
 
 
 @contextmanager
