@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from pydantic import SecretStr
 
+from sinks.migrate import migrate
 from tests.shared_broker import shared_broker
 from transport.clickhouse import ClickHouse
 from transport.settings import ClickHouseSettings
@@ -63,10 +64,43 @@ def clickhouse_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 async def clickhouse(clickhouse_directory: Path) -> AsyncIterator[ClickHouse]:
-    """An empty database of the embedded engine."""
-    database = f"t{uuid.uuid4().hex[:10]}"
-    dsn = SecretStr(f"chdb://{clickhouse_directory}?database={database}")
-    connected = await ClickHouse.connect(ClickHouseSettings(dsn=dsn))
+    """An empty database of the embedded engine, for tests that change what tables there are."""
+    connected = await _connected(clickhouse_directory, _new_database())
     yield connected
-    await connected.execute(f"DROP DATABASE {database} SYNC")
+    await connected.execute(f"DROP DATABASE {connected.database} SYNC")
     await connected.close()
+
+
+@pytest.fixture(scope="session")
+def emptied_databases() -> list[str]:
+    """Those with all tables that no test uses now."""
+    return []
+
+
+@pytest.fixture
+async def database(clickhouse_directory: Path, emptied_databases: list[str]) -> AsyncIterator[ClickHouse]:
+    """A database of the embedded engine with all tables, which are empty: for tests that leave these as they
+    are. One test has it after the other, since to make the tables takes longer than most of them."""
+    name = emptied_databases.pop() if emptied_databases else _new_database()
+    connected = await _connected(clickhouse_directory, name)
+    await migrate(connected)
+    yield connected
+    for (table,) in (await connected.query(_FILLED)).rows:
+        await connected.execute(f"TRUNCATE TABLE `{table}` SYNC")
+    await connected.close()
+    emptied_databases.append(name)
+
+
+_FILLED = """
+SELECT name FROM system.tables
+WHERE database = currentDatabase() AND total_rows > 0 AND name != 'schema_migrations'
+"""
+
+
+def _new_database() -> str:
+    return f"t{uuid.uuid4().hex[:10]}"
+
+
+async def _connected(directory: Path, database: str) -> ClickHouse:
+    dsn = SecretStr(f"chdb://{directory}?database={database}")
+    return await ClickHouse.connect(ClickHouseSettings(dsn=dsn))

@@ -13,7 +13,6 @@ from bench.chaos.history import Tick, doubled_rows, events_there, runs_by_event,
 from bench.chaos.judge import judge
 from ingress.sql import Sql
 from schemas.topics import TOPICS
-from sinks.migrate import migrate
 from sinks.table import Table
 from tests.sinks import records
 from tests.sinks.records import CODEC, START_US, message
@@ -26,9 +25,9 @@ TRIGGER = str(uuid.UUID(int=9))
 class History:
     """As `bench.deployment.Deployment`, without HTTP."""
 
-    def __init__(self, clickhouse: ClickHouse) -> None:
-        self._clickhouse = clickhouse
-        self._sql = Sql(clickhouse)
+    def __init__(self, database: ClickHouse) -> None:
+        self._clickhouse = database
+        self._sql = Sql(database)
 
     async def write(self, topic: str, *rows: Mapping[str, Any]) -> None:
         values = [CODEC.encode(TOPICS[topic].schema or "", row) for row in rows]
@@ -41,9 +40,8 @@ class History:
 
 
 @pytest.fixture
-async def history(clickhouse: ClickHouse) -> History:
-    await migrate(clickhouse)
-    return History(clickhouse)
+async def history(database: ClickHouse) -> History:
+    return History(database)
 
 
 def event_of(kind: str) -> Event:

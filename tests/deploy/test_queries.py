@@ -9,7 +9,6 @@ import pytest
 from deploy.grafana.build import BOARDS
 from deploy.grafana.panels import CLICKHOUSE, Board
 from schemas.models import DEFAULT_TENANT
-from sinks.migrate import migrate
 from sinks.rollups import Rollups
 from tests.sinks import records
 from tests.sinks.records import START_US, write
@@ -41,9 +40,8 @@ def expanded(sql: str, period: str, *, chosen: bool) -> str:
 
 
 @pytest.fixture
-async def history(clickhouse: ClickHouse) -> ClickHouse:
+async def history(database: ClickHouse) -> ClickHouse:
     """One of each: a run that has failed, with a node that has cost something."""
-    await migrate(clickhouse)
     owner = {"tenant_id": DEFAULT_TENANT, "app_id": "orders", "workflow_id": "flow"}
     metadata = '{"total_tokens": 12, "total_price": "0.25", "currency": "USD"}'
     ended = {"status": "FAILED", "finished_at": START_US + 1_000_000, "elapsed_time": 1.0, "total_tokens": 12}
@@ -53,9 +51,9 @@ async def history(clickhouse: ClickHouse) -> ClickHouse:
                                          finished_at=START_US + 1_000_000)),
         ("trigger.logs", records.trigger_log(**owner, status="FAILED", triggered_at=START_US + 1_000)),
     ):  # fmt: skip
-        await write(clickhouse, topic, row)
-    await Rollups(clickhouse).refresh()
-    return clickhouse
+        await write(database, topic, row)
+    await Rollups(database).refresh()
+    return database
 
 
 async def test_each_query_runs_and_finds_what_has_been_written(history: ClickHouse) -> None:

@@ -15,7 +15,6 @@ from ingress.settings import TokenSettings
 from schemas import letters
 from schemas.ids import new_id
 from schemas.letters import Return, returned
-from sinks.migrate import migrate
 from sinks.table import Table
 from tests.ingress.stand_ins import AUTHORIZED, Client, Server, StandIns, assemble, new_settings
 from tests.sinks import records
@@ -29,20 +28,19 @@ SECRET = "s" * 32
 
 
 @pytest.fixture
-async def client(stand_ins: StandIns, clickhouse: ClickHouse) -> AsyncIterator[Client]:
-    await migrate(clickhouse)
-    async with TestClient(Server(assemble(stand_ins, new_settings(), clickhouse))) as client:
+async def client(stand_ins: StandIns, database: ClickHouse) -> AsyncIterator[Client]:
+    async with TestClient(Server(assemble(stand_ins, new_settings(), database))) as client:
         yield client
 
 
-async def keep(clickhouse: ClickHouse, *values: bytes) -> None:
+async def keep(database: ClickHouse, *values: bytes) -> None:
     found = [message("dead.letters", value) for value in values]
-    assert await Table("dead.letters", clickhouse, CODEC).write(found) == []
+    assert await Table("dead.letters", database, CODEC).write(found) == []
 
 
-async def write(clickhouse: ClickHouse, **changes: Any) -> Json:
+async def write(database: ClickHouse, **changes: Any) -> Json:
     letter = records.dead_letter(**changes)
-    await keep(clickhouse, CODEC.encode("DeadLetter", letter))
+    await keep(database, CODEC.encode("DeadLetter", letter))
     return letter
 
 
@@ -58,9 +56,9 @@ def originals(stand_ins: StandIns) -> list[Send]:
 
 
 async def test_a_letter_goes_back_as_it_came(
-    client: Client, clickhouse: ClickHouse, stand_ins: StandIns
+    client: Client, database: ClickHouse, stand_ins: StandIns
 ) -> None:
-    letter = await write(clickhouse, trace_id="0af7651916cd43dd8448eb211c80319c")
+    letter = await write(database, trace_id="0af7651916cd43dd8448eb211c80319c")
     (listed,) = (await call(client, "GET", "?status=PENDING"))["data"]
     assert listed["id"] == letter["id"]
     assert listed["trace_id"] == letter["trace_id"]
@@ -79,7 +77,7 @@ async def test_a_letter_goes_back_as_it_came(
     record = CODEC.decode("DeadLetter", closed.value)
     as_written = CODEC.decode("DeadLetter", CODEC.encode("DeadLetter", letter))
     assert record == {**as_written, "status": "REPLAYED", "revision": 2, "tenant_id": record["tenant_id"]}
-    await keep(clickhouse, closed.value or b"")
+    await keep(database, closed.value or b"")
     again = await call(client, "POST", f"/{letter['id']}/replay")
     assert again["repeated"]
     assert len(stand_ins.sent.sends) == 2
@@ -87,18 +85,18 @@ async def test_a_letter_goes_back_as_it_came(
 
 
 async def test_asked_twice_at_the_same_moment_it_is_sent_once(
-    client: Client, clickhouse: ClickHouse, stand_ins: StandIns
+    client: Client, database: ClickHouse, stand_ins: StandIns
 ) -> None:
-    letter = await write(clickhouse)
+    letter = await write(database)
     answers = await asyncio.gather(*(call(client, "POST", f"/{letter['id']}/replay") for _ in range(5)))
     assert sorted(answer["repeated"] for answer in answers) == [False, True, True, True, True]
     assert len(originals(stand_ins)) == 1
 
 
 async def test_what_the_broker_did_not_take_can_be_sent_again(
-    client: Client, clickhouse: ClickHouse, stand_ins: StandIns
+    client: Client, database: ClickHouse, stand_ins: StandIns
 ) -> None:
-    letter = await write(clickhouse)
+    letter = await write(database)
     stand_ins.sent.fails = True
     await call(client, "POST", f"/{letter['id']}/replay", 503)
     stand_ins.sent.fails = False
@@ -106,9 +104,9 @@ async def test_what_the_broker_did_not_take_can_be_sent_again(
 
 
 async def test_what_fails_again_is_the_same_letter_with_one_more_attempt(
-    client: Client, clickhouse: ClickHouse, stand_ins: StandIns
+    client: Client, database: ClickHouse, stand_ins: StandIns
 ) -> None:
-    letter = await write(clickhouse)
+    letter = await write(database)
     await call(client, "POST", f"/{letter['id']}/replay")
     original, closed = stand_ins.sent.sends
     failed = letters.dead_letter(
@@ -119,7 +117,7 @@ async def test_what_fails_again_is_the_same_letter_with_one_more_attempt(
         reason="ValueError: still",
     )
     # The record may fail before the history has heard that it was sent.
-    await keep(clickhouse, CODEC.encode("DeadLetter", failed), closed.value or b"")
+    await keep(database, CODEC.encode("DeadLetter", failed), closed.value or b"")
     (shown,) = (await call(client, "GET"))["data"]
     told = {name: shown[name] for name in ("id", "offset", "attempts", "status", "reason")}
     assert told == {
@@ -136,9 +134,9 @@ async def test_what_fails_again_is_the_same_letter_with_one_more_attempt(
 
 
 async def test_a_row_goes_back_to_the_stage_that_had_kept_it(
-    client: Client, clickhouse: ClickHouse, stand_ins: StandIns
+    client: Client, database: ClickHouse, stand_ins: StandIns
 ) -> None:
-    letter = await write(clickhouse, topic="changelog.runs", offset=-1, headers=[])
+    letter = await write(database, topic="changelog.runs", offset=-1, headers=[])
     await call(client, "POST", f"/{letter['id']}/replay")
     (original,) = originals(stand_ins)
     assert (original.topic, original.partition) == ("run.commands", 1)
@@ -146,11 +144,11 @@ async def test_a_row_goes_back_to_the_stage_that_had_kept_it(
 
 
 async def test_a_record_that_was_too_large_for_its_letter_is_read_again(
-    client: Client, clickhouse: ClickHouse, stand_ins: StandIns
+    client: Client, database: ClickHouse, stand_ins: StandIns
 ) -> None:
     cut = [{"name": letters.CUT_HEADER, "value": b"9"}]
-    letter = await write(clickhouse, headers=cut)
-    gone = await write(clickhouse, headers=cut, offset=3)
+    letter = await write(database, headers=cut)
+    gone = await write(database, headers=cut, offset=3)
     stand_ins.records.kept["run.commands", 1, 2] = SimpleNamespace(
         key=lambda: b"k", value=lambda: b"the whole", headers=lambda: [("a", None)]
     )
@@ -163,10 +161,10 @@ async def test_a_record_that_was_too_large_for_its_letter_is_read_again(
 
 
 async def test_what_is_configured_is_not_replaced_by_something_older(
-    client: Client, clickhouse: ClickHouse, stand_ins: StandIns
+    client: Client, database: ClickHouse, stand_ins: StandIns
 ) -> None:
-    letter = await write(clickhouse, topic="definitions.apps", partition=0, key=b"a1", stage="definitions")
-    source = await write(clickhouse, topic="kafka/t1/orders", stage="sources")
+    letter = await write(database, topic="definitions.apps", partition=0, key=b"a1", stage="definitions")
+    source = await write(database, topic="kafka/t1/orders", stage="sources")
     for refused in (letter, source):
         await call(client, "POST", f"/{refused['id']}/replay", 409)
     stand_ins.configured.unreadable["definitions.apps", "a1"] = SimpleNamespace(offset=letter["offset"])
@@ -174,16 +172,16 @@ async def test_what_is_configured_is_not_replaced_by_something_older(
 
 
 async def test_many_are_sent_by_what_they_have_in_common_the_oldest_first(
-    client: Client, clickhouse: ClickHouse, stand_ins: StandIns
+    client: Client, database: ClickHouse, stand_ins: StandIns
 ) -> None:
     def at(n: int) -> Json:
         return {"created_at": START_US + n * 1_000_000, "key": str(n).encode()}
 
     for n in range(3):
-        await write(clickhouse, stage="route", topic="trigger.events", reason="ValueError: Bad", **at(n))
-    await write(clickhouse, stage="route", topic="trigger.events", reason="KeyError: x", **at(3))
-    await write(clickhouse, stage="executor", topic="node.tasks.default", **at(4))
-    done = await write(clickhouse, stage="route", status="REPLAYED", revision=2, **at(5))
+        await write(database, stage="route", topic="trigger.events", reason="ValueError: Bad", **at(n))
+    await write(database, stage="route", topic="trigger.events", reason="KeyError: x", **at(3))
+    await write(database, stage="executor", topic="node.tasks.default", **at(4))
+    done = await write(database, stage="route", status="REPLAYED", revision=2, **at(5))
     wanted = {"stage": "route", "reason": "valueerror: b", "topic": "trigger.events"}
     rehearsed = await call(client, "POST", "/replay", json={**wanted, "dry_run": True})
     assert ([one["outcome"] for one in rehearsed["data"]], rehearsed["found"]) == (
@@ -211,14 +209,13 @@ async def test_many_are_sent_only_by_who_says_which(client: Client, body: Json) 
 
 
 async def test_tenants_see_and_send_their_own_and_the_deployment_all(
-    stand_ins: StandIns, clickhouse: ClickHouse
+    stand_ins: StandIns, database: ClickHouse
 ) -> None:
-    await migrate(clickhouse)
     settings = new_settings(jwt=TokenSettings.model_validate({"secret": SECRET}))
-    app = assemble(stand_ins, settings, clickhouse)
-    theirs = await write(clickhouse, tenant_id="t1")
-    others = await write(clickhouse, tenant_id="t2")
-    nobodys = await write(clickhouse, tenant_id=None)
+    app = assemble(stand_ins, settings, database)
+    theirs = await write(database, tenant_id="t1")
+    others = await write(database, tenant_id="t2")
+    nobodys = await write(database, tenant_id=None)
     async with TestClient(TestServer(app)) as client:
         claims = {"sub": "ada", "exp": time.time() + 86_400, "scope": "read admin", "tenant_id": "t1"}
         token = jwt.encode(claims, SECRET)
@@ -235,9 +232,9 @@ async def test_tenants_see_and_send_their_own_and_the_deployment_all(
         assert len((await call(client, "GET"))["data"]) == 3
 
 
-async def test_a_letter_that_can_be_read_is_shown_decoded(client: Client, clickhouse: ClickHouse) -> None:
+async def test_a_letter_that_can_be_read_is_shown_decoded(client: Client, database: ClickHouse) -> None:
     value = CODEC.encode("TriggerEvent", records.event())
-    letter = await write(clickhouse, topic="trigger.events", key=b"k", value=value)
+    letter = await write(database, topic="trigger.events", key=b"k", value=value)
     shown = await call(client, "GET", f"/{letter['id']}")
     assert shown["record"]["trigger_id"] == "delivery-1"
     assert shown["key"] == "k"

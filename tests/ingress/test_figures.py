@@ -7,7 +7,6 @@ import pytest
 from aiohttp.test_utils import TestClient
 
 from schemas.models import DEFAULT_TENANT
-from sinks.migrate import migrate
 from sinks.rollups import Rollups
 from tests.ingress.stand_ins import Client, Server, StandIns, assemble, new_settings
 from tests.ingress.test_stats import stats
@@ -19,8 +18,7 @@ START = datetime.fromtimestamp(START_US / 1e6, UTC)
 
 
 @pytest.fixture
-async def with_history(stand_ins: StandIns, clickhouse: ClickHouse) -> AsyncIterator[Client]:
-    await migrate(clickhouse)
+async def with_history(stand_ins: StandIns, database: ClickHouse) -> AsyncIterator[Client]:
     metadata = '{"total_tokens": 12, "total_price": "0.25", "currency": "USD"}'
     ended = {"status": "FAILED", "finished_at": START_US + 1_000_000, "elapsed_time": 1.0}
     for tenant in (DEFAULT_TENANT, "somebody-else"):
@@ -31,9 +29,9 @@ async def with_history(stand_ins: StandIns, clickhouse: ClickHouse) -> AsyncIter
             ("trigger.logs", records.trigger_log(tenant_id=tenant)),
             ("dead.letters", records.dead_letter(tenant_id=tenant)),
         ):
-            await write(clickhouse, topic, row)
-    await Rollups(clickhouse).refresh()
-    async with TestClient(Server(assemble(stand_ins, new_settings(), clickhouse))) as client:
+            await write(database, topic, row)
+    await Rollups(database).refresh()
+    async with TestClient(Server(assemble(stand_ins, new_settings(), database))) as client:
         yield client
 
 

@@ -14,7 +14,6 @@ from schemas.references import digest_of, reference, value_key
 from schemas.search import LogFilter, RunFilter
 from schemas.summaries import offloaded, summary
 from sinks.graphs import Graphs
-from sinks.migrate import migrate
 from tests.sinks import records
 from tests.sinks.records import APP, CODEC, START_US, TENANT, WORKFLOW, message, write
 from transport.clickhouse import ClickHouse
@@ -25,12 +24,6 @@ from transport.values import Upload, ValueStore
 START = datetime.fromtimestamp(START_US / 1_000_000, UTC)
 MINUTE_US = 60_000_000
 OTHERS = "00000000-0000-0000-0000-0000000000ff"
-
-
-@pytest.fixture
-async def database(clickhouse: ClickHouse) -> ClickHouse:
-    await migrate(clickhouse)
-    return clickhouse
 
 
 @pytest.fixture

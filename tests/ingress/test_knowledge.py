@@ -10,7 +10,6 @@ from schemas.codec import SingleObjectCodec
 from schemas.models import DEFAULT_TENANT
 from schemas.secrets import SecretBox
 from schemas.words import words_of
-from sinks.migrate import migrate
 from sinks.table import Table
 from tests.ingress.stand_ins import AUTHORIZED, SECRET_KEY, Client, Server, StandIns, assemble, new_settings
 from tests.sinks.records import message
@@ -37,12 +36,11 @@ async def library() -> AsyncIterator[Library]:
 
 
 @pytest.fixture
-async def client(stand_ins: StandIns, clickhouse: ClickHouse, library: Library) -> AsyncIterator[Client]:
+async def client(stand_ins: StandIns, database: ClickHouse, library: Library) -> AsyncIterator[Client]:
     library.definitions = stand_ins.configured.definitions
     library.models()
-    await migrate(clickhouse)
     settings = new_settings(egress_allow=("127.0.0.1",))
-    async with TestClient(Server(assemble(stand_ins, settings, clickhouse))) as client:
+    async with TestClient(Server(assemble(stand_ins, settings, database))) as client:
         yield client
 
 
@@ -62,14 +60,14 @@ def queued(stand_ins: StandIns) -> list[Json]:
     return [CODEC.decode("KnowledgeDocument", send.value) for send in sends]
 
 
-async def write(clickhouse: ClickHouse, topic: str, *rows: Json) -> None:
+async def write(database: ClickHouse, topic: str, *rows: Json) -> None:
     schema = {"knowledge.documents": "KnowledgeDocument", "knowledge.chunks": "KnowledgeChunk"}[topic]
     messages = [message(topic, CODEC.encode(schema, row)) for row in rows]
-    assert await Table(topic, clickhouse, CODEC).write(messages) == []
+    assert await Table(topic, database, CODEC).write(messages) == []
 
 
 async def index(
-    clickhouse: ClickHouse, document: Json, *texts: str, model: str = "", status: str = "COMPLETED"
+    database: ClickHouse, document: Json, *texts: str, model: str = "", status: str = "COMPLETED"
 ) -> None:
     """As a worker and the sink would."""
     chunks = [
@@ -86,9 +84,9 @@ async def index(
         }
         for position, text in enumerate(texts, 1)
     ]
-    await write(clickhouse, "knowledge.chunks", *chunks)
+    await write(database, "knowledge.chunks", *chunks)
     done = {**document, "status": status, "revision": document["revision"] + 1, "chunk_count": len(texts)}
-    await write(clickhouse, "knowledge.documents", done)
+    await write(database, "knowledge.documents", done)
 
 
 async def add(client: Client, stand_ins: StandIns, name: str, dataset: str = "faq", **body: Any) -> Json:
@@ -115,12 +113,12 @@ async def test_a_document_is_queued_with_its_file(client: Client, stand_ins: Sta
 
 
 async def test_words_find_chunks_the_best_first(
-    client: Client, stand_ins: StandIns, clickhouse: ClickHouse
+    client: Client, stand_ins: StandIns, database: ClickHouse
 ) -> None:
     await create(client)
     document = await add(client, stand_ins, "pets.txt", metadata={"lang": "en"})
     texts = ("Cats and dogs.", "Cats, cats, cats!", "Only dogs here.", "Nothing at all.", "天地玄黄 cats")
-    await index(clickhouse, document, *texts)
+    await index(database, document, *texts)
     assert await find(client, "CATS dogs") == [texts[0], texts[2], texts[1], texts[4]]
     assert await find(client, "玄黄") == [texts[4]]
     assert await find(client, "birds") == await find(client, "?!") == []
@@ -131,20 +129,20 @@ async def test_words_find_chunks_the_best_first(
     assert len(await find(client, "cats", score_threshold=scores[0])) == 1
 
 
-async def test_a_rare_word_counts_more(client: Client, stand_ins: StandIns, clickhouse: ClickHouse) -> None:
+async def test_a_rare_word_counts_more(client: Client, stand_ins: StandIns, database: ClickHouse) -> None:
     await create(client)
     document = await add(client, stand_ins, "d")
     common = [f"the number {n}" for n in range(20)]
-    await index(clickhouse, document, *common, "unicorn in the end")
+    await index(database, document, *common, "unicorn in the end")
     assert (await find(client, "the unicorn", top_k=1)) == ["unicorn in the end"]
 
 
 async def test_vectors_find_what_has_no_word_in_common(
-    client: Client, stand_ins: StandIns, clickhouse: ClickHouse, library: Library
+    client: Client, stand_ins: StandIns, database: ClickHouse, library: Library
 ) -> None:
     await create(client, embedding={"provider": "openai", "model": "letters"})
     document = await add(client, stand_ins, "d")
-    await index(clickhouse, document, "aaaa", "bbbb", "ab", model="openai/letters")
+    await index(database, document, "aaaa", "bbbb", "ab", model="openai/letters")
     assert await find(client, "aaa", search_method="semantic_search") == ["aaaa", "ab", "bbbb"]
     assert library.asked[-1].body == {"model": "letters", "input": ["aaa"], "encoding_format": "float"}
     assert await find(client, "aaa bbbb", search_method="full_text_search") == ["bbbb"]
@@ -152,54 +150,54 @@ async def test_vectors_find_what_has_no_word_in_common(
     assert (await find(client, "aaaa bbbb ab ab", vector_weight=0.1))[0] == "ab"
     # A chunk of another model can't be compared.
     other = await add(client, stand_ins, "other")
-    await index(clickhouse, other, "aaaaa", model="openai/other")
+    await index(database, other, "aaaaa", model="openai/other")
     assert "aaaaa" not in await find(client, "aaa", search_method="semantic_search")
 
 
 async def test_a_new_version_takes_the_place_of_the_old_one_when_it_is_complete(
-    client: Client, stand_ins: StandIns, clickhouse: ClickHouse
+    client: Client, stand_ins: StandIns, database: ClickHouse
 ) -> None:
     await create(client)
     first = await add(client, stand_ins, "d")
-    await index(clickhouse, first, "old cats", "more old cats")
-    await index(clickhouse, first, "old cats", "more old cats")
+    await index(database, first, "old cats", "more old cats")
+    await index(database, first, "old cats", "more old cats")
     assert sorted(await find(client, "cats")) == ["more old cats", "old cats"]
     second = await add(client, stand_ins, "d")
-    await write(clickhouse, "knowledge.documents", second)
+    await write(database, "knowledge.documents", second)
     assert len(await find(client, "cats")) == 2
-    await index(clickhouse, second, "new cats", status="FAILED")
+    await index(database, second, "new cats", status="FAILED")
     assert len(await find(client, "cats")) == 2
     third = await add(client, stand_ins, "d")
-    await index(clickhouse, third, "newest cats")
+    await index(database, third, "newest cats")
     assert await find(client, "cats") == ["newest cats"]
     listed = await call(client, "GET", f"{PATH}/faq/documents")
     assert [(one["name"], one["version"]) for one in listed["data"]] == [("d", third["version"])]
-    rows = await clickhouse.query("SELECT content FROM knowledge_chunks")
+    rows = await database.query("SELECT content FROM knowledge_chunks")
     assert rows.rows == [["newest cats"]]
 
 
 async def test_what_is_deleted_is_not_found(
-    client: Client, stand_ins: StandIns, clickhouse: ClickHouse
+    client: Client, stand_ins: StandIns, database: ClickHouse
 ) -> None:
     await create(client)
     document = await add(client, stand_ins, "d")
-    await index(clickhouse, document, "cats")
+    await index(database, document, "cats")
     path = f"{PATH}/faq/documents/{document['id']}"
     assert (await call(client, "GET", path))["status"] == "COMPLETED"
     await call(client, "DELETE", path, 204)
     deleted = queued(stand_ins)[-1]
     assert (deleted["id"], deleted["status"], deleted["file_id"]) == (document["id"], "DELETED", None)
-    await write(clickhouse, "knowledge.documents", deleted)
+    await write(database, "knowledge.documents", deleted)
     assert await find(client, "cats") == []
     await call(client, "GET", path, 404)
 
 
 async def test_a_dataset_takes_its_documents_with_it(
-    client: Client, stand_ins: StandIns, clickhouse: ClickHouse
+    client: Client, stand_ins: StandIns, database: ClickHouse
 ) -> None:
     await create(client)
     document = await add(client, stand_ins, "d")
-    await index(clickhouse, document, "cats")
+    await index(database, document, "cats")
     await call(client, "DELETE", f"{PATH}/faq", 204)
     assert queued(stand_ins)[-1]["status"] == "DELETED"
     await call(client, "POST", f"{PATH}/faq/search", 404, json={"query": "cats"})
@@ -230,7 +228,7 @@ CONDITIONS = [
 ]
 
 
-async def test_conditions_on_metadata(client: Client, stand_ins: StandIns, clickhouse: ClickHouse) -> None:
+async def test_conditions_on_metadata(client: Client, stand_ins: StandIns, database: ClickHouse) -> None:
     await create(client)
     metadata = {
         "a": {"lang": "en", "year": 2020, "day": "2024-01-01"},
@@ -239,7 +237,7 @@ async def test_conditions_on_metadata(client: Client, stand_ins: StandIns, click
         "d": {"lang": "fr", "year": 2022.5},
     }
     for name, of in metadata.items():
-        await index(clickhouse, await add(client, stand_ins, name, metadata=of), f"word {name}")
+        await index(database, await add(client, stand_ins, name, metadata=of), f"word {name}")
     for field, operator, value, expected in CONDITIONS:
         condition = {"name": field, "comparison_operator": operator, "value": value}
         found = await find(client, "word", metadata_condition={"conditions": [condition]})
@@ -256,11 +254,11 @@ async def test_conditions_on_metadata(client: Client, stand_ins: StandIns, click
 
 
 async def test_a_worker_asks_in_the_format_of_the_external_knowledge_api(
-    client: Client, stand_ins: StandIns, clickhouse: ClickHouse
+    client: Client, stand_ins: StandIns, database: ClickHouse
 ) -> None:
     dataset = await create(client, aliases=["c9f1"])
     document = await add(client, stand_ins, "pets.txt", metadata={"lang": "en"})
-    await index(clickhouse, document, "cats", "more cats")
+    await index(database, document, "cats", "more cats")
     box = SecretBox(SECRET_KEY.encode())
     token = issue(box, DEFAULT_TENANT, 4_000_000_000)
     body = {
@@ -315,13 +313,13 @@ async def test_what_cannot_be_searched_says_why(client: Client, library: Library
 
 
 async def test_sql_shows_the_tenant_its_chunks(
-    client: Client, stand_ins: StandIns, clickhouse: ClickHouse
+    client: Client, stand_ins: StandIns, database: ClickHouse
 ) -> None:
     await create(client)
     document = await add(client, stand_ins, "d")
-    await index(clickhouse, document, "cats", "dogs")
+    await index(database, document, "cats", "dogs")
     other = {**document, "tenant_id": "other", "id": "0a3b2f5e-7e5c-5f5e-9f0a-0d5b8c1d2e3f"}
-    await index(clickhouse, other, "birds")
+    await index(database, other, "birds")
     query = "SELECT content FROM knowledge_chunks ORDER BY content"
     answer = await call(client, "POST", "/api/v1/sql", json={"query": query})
     assert answer["rows"] == [["cats"], ["dogs"]]

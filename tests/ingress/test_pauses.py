@@ -51,12 +51,12 @@ def waiting(run: Json, *, answered_by: str | None = None, **changes: Any) -> Jso
 
 
 @pytest.fixture
-async def paused(clickhouse: ClickHouse, client: Client) -> tuple[Json, Json]:
+async def paused(database: ClickHouse, client: Client) -> tuple[Json, Json]:
     """A run and the node execution that it waits for."""
     run = records.run(status="PAUSED")
     pause = waiting(run)
-    await write_own(clickhouse, "runs", run)
-    await write_own(clickhouse, "node.executions", pause, records.node(workflow_run_id=run["id"]))
+    await write_own(database, "runs", run)
+    await write_own(database, "node.executions", pause, records.node(workflow_run_id=run["id"]))
     return run, pause
 
 
@@ -112,11 +112,11 @@ async def test_a_bad_answer_is_refused_field_by_field(
 
 
 async def test_an_answer_that_the_run_had_is_told_once(
-    client: Client, clickhouse: ClickHouse, paused: tuple[Json, Json], stand_ins: StandIns
+    client: Client, database: ClickHouse, paused: tuple[Json, Json], stand_ins: StandIns
 ) -> None:
     run, _ = paused
     before = waiting(run, answered_by="click-1")
-    await write_own(clickhouse, "node.executions", before)
+    await write_own(database, "node.executions", before)
     body = {"inputs": {}, "action": "yes", "interaction_id": "click-1"}
     answer = await call(client, "POST", f"/runs/{run['id']}/resume", 200, json=body)
     assert (answer["pause_id"], answer["duplicate"]) == (before["id"], True)
@@ -124,33 +124,33 @@ async def test_an_answer_that_the_run_had_is_told_once(
 
 
 async def test_an_answer_needs_one_pause(
-    client: Client, clickhouse: ClickHouse, paused: tuple[Json, Json], stand_ins: StandIns
+    client: Client, database: ClickHouse, paused: tuple[Json, Json], stand_ins: StandIns
 ) -> None:
     run, pause = paused
     path, body = f"/runs/{run['id']}/resume", {"inputs": {"comment": "x"}, "action": "no"}
     other = await call(client, "POST", path, 409, json={**body, "node_id": "another"})
     assert "ask" in other["detail"]
-    await write_own(clickhouse, "node.executions", waiting(run))
+    await write_own(database, "node.executions", waiting(run))
     several = await call(client, "POST", path, 409, json=body)
     assert "several pauses fit" in several["detail"]
     await call(client, "POST", path, 202, json={**body, "pause_id": pause["id"]})
     assert [payload["node_execution_id"] for payload in told(stand_ins)] == [pause["id"]]
     ended = records.run(status="SUCCEEDED", finished_at=records.START_US)
-    await write_own(clickhouse, "runs", ended)
+    await write_own(database, "runs", ended)
     nothing = await call(client, "POST", f"/runs/{ended['id']}/resume", 409, json=body)
     assert "waits for no answer" in nothing["detail"]
     await call(client, "POST", f"/runs/{new_id()}/resume", 404, json=body)
 
 
 async def test_a_node_that_was_run_alone_can_be_answered(
-    client: Client, clickhouse: ClickHouse, stand_ins: StandIns
+    client: Client, database: ClickHouse, stand_ins: StandIns
 ) -> None:
     step_id, alone = new_id(), {"workflow_run_id": None, "triggered_from": "single-step"}
     pause = waiting({"id": None}, **alone)
     metadata = orjson.loads(pause["execution_metadata"])
     metadata["pause"]["workflow_run_id"] = step_id
     pause["execution_metadata"] = orjson.dumps(metadata).decode()
-    await write_own(clickhouse, "node.executions", pause)
+    await write_own(database, "node.executions", pause)
     path, body = f"/node-executions/{pause['id']}/resume", {"inputs": {"comment": "x"}, "action": "no"}
     refused = await call(client, "POST", path, 422, json={**body, "action": "perhaps"})
     assert "must be one of yes, no" in refused["detail"]
@@ -162,14 +162,14 @@ async def test_a_node_that_was_run_alone_can_be_answered(
 
 
 async def test_a_node_is_answered_once(
-    client: Client, clickhouse: ClickHouse, paused: tuple[Json, Json], stand_ins: StandIns
+    client: Client, database: ClickHouse, paused: tuple[Json, Json], stand_ins: StandIns
 ) -> None:
     run, pause = paused
     body = {"inputs": {"comment": "x"}, "action": "no", "interaction_id": "click"}
     await call(client, "POST", f"/node-executions/{pause['id']}/resume", 202, json=body)
     before = waiting(run, answered_by="click")
     other = records.node(workflow_run_id=run["id"])
-    await write_own(clickhouse, "node.executions", before, other)
+    await write_own(database, "node.executions", before, other)
     path = f"/node-executions/{before['id']}/resume"
     assert (await call(client, "POST", path, 200, json=body))["duplicate"]
     again = await call(client, "POST", path, 409, json={**body, "interaction_id": "another"})
@@ -191,15 +191,15 @@ MOMENT = {
 
 
 @pytest.fixture
-async def napping(clickhouse: ClickHouse) -> tuple[Json, Json]:
+async def napping(database: ClickHouse) -> tuple[Json, Json]:
     """A run that waits for a moment, and the node execution that does."""
     run = records.run(status="PAUSED")
     pause = waiting(run, node_id="nap", node_type="wait")
     told_of = orjson.loads(pause["execution_metadata"])
     told_of["pause"]["pause_metadata"] = MOMENT
     pause["execution_metadata"] = orjson.dumps(told_of).decode()
-    await write_own(clickhouse, "runs", run)
-    await write_own(clickhouse, "node.executions", pause)
+    await write_own(database, "runs", run)
+    await write_own(database, "node.executions", pause)
     return run, pause
 
 

@@ -9,7 +9,6 @@ import pytest
 from aiohttp.test_utils import TestClient
 
 from schemas.ids import conversation_id, new_id, workflow_run_id
-from sinks.migrate import migrate
 from tests.graphs import answer, dsl, graph, start
 from tests.ingress.stand_ins import AUTHORIZED, GRAPH, Client, Server, StandIns, assemble, new_settings
 from tests.sinks import records
@@ -20,10 +19,9 @@ Json = dict[str, Any]
 
 
 @pytest.fixture
-async def client(stand_ins: StandIns, clickhouse: ClickHouse) -> AsyncIterator[Client]:
+async def client(stand_ins: StandIns, database: ClickHouse) -> AsyncIterator[Client]:
     """As everywhere in this folder, with a history."""
-    await migrate(clickhouse)
-    async with TestClient(Server(assemble(stand_ins, new_settings(), clickhouse))) as client:
+    async with TestClient(Server(assemble(stand_ins, new_settings(), database))) as client:
         yield client
 
 
@@ -35,10 +33,10 @@ async def call(client: Client, method: str, path: str, status: int = 200, **requ
     return document
 
 
-async def test_runs_are_listed_page_by_page_and_shown(client: Client, clickhouse: ClickHouse) -> None:
+async def test_runs_are_listed_page_by_page_and_shown(client: Client, database: ClickHouse) -> None:
     runs = [records.run(created_at=START_US + n, status=s) for n, s in enumerate(("FAILED", "RUNNING"))]
     other = {**records.run(), "owner": new_id()}
-    await write_own(clickhouse, "runs", *runs, other)
+    await write_own(database, "runs", *runs, other)
     first = await call(client, "GET", "/runs?limit=1")
     assert [row["id"] for row in first["data"]] == [runs[1]["id"]]
     second = await call(client, "GET", f"/runs?limit=1&cursor={first['next_cursor']}")
@@ -52,10 +50,10 @@ async def test_runs_are_listed_page_by_page_and_shown(client: Client, clickhouse
         await call(client, "GET", f"/runs/{run_id}", 404)
 
 
-async def test_runs_are_found_by_their_error(client: Client, clickhouse: ClickHouse) -> None:
+async def test_runs_are_found_by_their_error(client: Client, database: ClickHouse) -> None:
     errors = ("node 'Pay' (pay): Timed out after 5 s", "node 'Pay' (pay): 100% refused", None)
     runs = [records.run(status="FAILED", error=error) for error in errors]
-    await write_own(clickhouse, "runs", *runs)
+    await write_own(database, "runs", *runs)
     for text, expected in (
         ("timed OUT", runs[:1]),
         ("0% r", runs[1:2]),
@@ -71,14 +69,14 @@ async def test_a_wrong_parameter_is_refused(query: str, client: Client) -> None:
     await call(client, "GET", f"/runs?{query}", 400)
 
 
-async def test_nodes_and_trigger_logs_of_a_run(client: Client, clickhouse: ClickHouse) -> None:
+async def test_nodes_and_trigger_logs_of_a_run(client: Client, database: ClickHouse) -> None:
     run = records.run()
     event_id = new_id()
-    await write_own(clickhouse, "runs", run)
+    await write_own(database, "runs", run)
     nodes = [records.node(workflow_run_id=run["id"], index=index) for index in (2, 1)]
-    await write_own(clickhouse, "node.executions", *nodes)
+    await write_own(database, "node.executions", *nodes)
     log = records.trigger_log(workflow_run_id=run["id"], event_id=event_id, trigger_id="/orders/eu A-1")
-    await write_own(clickhouse, "trigger.logs", log, records.trigger_log())
+    await write_own(database, "trigger.logs", log, records.trigger_log())
     listed = (await call(client, "GET", f"/runs/{run['id']}/nodes"))["data"]
     assert [row["id"] for row in listed] == [nodes[1]["id"], nodes[0]["id"]]
     named = f"trigger_id={quote('/orders/eu A-1')}"
@@ -88,11 +86,9 @@ async def test_nodes_and_trigger_logs_of_a_run(client: Client, clickhouse: Click
         assert found["trigger_data"] == {"type": "webhook"}
 
 
-async def test_a_run_is_told_to_stop_once(
-    client: Client, clickhouse: ClickHouse, stand_ins: StandIns
-) -> None:
+async def test_a_run_is_told_to_stop_once(client: Client, database: ClickHouse, stand_ins: StandIns) -> None:
     run, ended = records.run(), records.run(status="SUCCEEDED")
-    await write_own(clickhouse, "runs", run, ended)
+    await write_own(database, "runs", run, ended)
     await call(client, "POST", f"/runs/{ended['id']}/cancel", 409)
     await call(client, "POST", f"/runs/{new_id()}/cancel", 404)
     answers = [
@@ -109,12 +105,12 @@ async def test_a_run_is_told_to_stop_once(
 
 
 async def test_a_run_is_replayed_with_its_inputs_or_edited_ones(
-    client: Client, clickhouse: ClickHouse, stand_ins: StandIns
+    client: Client, database: ClickHouse, stand_ins: StandIns
 ) -> None:
     imported = await call(client, "POST", "/workflows/import?app=x&publish=true", 201, json=GRAPH)
     workflow_id = imported["workflow_id"]
     run = records.run(workflow_id=workflow_id, inputs='{"a":1,"b":2}', status="FAILED")
-    await write_own(clickhouse, "runs", run, records.run(id=new_id(), workflow_id="gone"))
+    await write_own(database, "runs", run, records.run(id=new_id(), workflow_id="gone"))
     replayed = await call(client, "POST", f"/runs/{run['id']}/replay", 202, json={"inputs": {"b": 3}})
     (event,) = stand_ins.sent.events()
     expected = workflow_run_id(event["dedup_key"], event["received_at"], workflow_id)
@@ -127,24 +123,24 @@ async def test_a_run_is_replayed_with_its_inputs_or_edited_ones(
 
 
 async def test_a_turn_is_replayed_in_a_conversation_of_its_own(
-    client: Client, clickhouse: ClickHouse, stand_ins: StandIns
+    client: Client, database: ClickHouse, stand_ins: StandIns
 ) -> None:
     chat = dsl(graph([start(), answer("say", "{{#sys.query#}}")], ("start", "say")), "advanced-chat")
     imported = await call(client, "POST", "/workflows/import?app=chat&publish=true", 201, json=chat)
     run = records.run(workflow_id=imported["workflow_id"], inputs="{}")
     outputs = {"sys.query": "hello", "sys.files": [], "sys.conversation_id": "c", "sys.dialogue_count": 4}
     begun = records.node(workflow_run_id=run["id"], node_type="start", outputs=orjson.dumps(outputs).decode())
-    await write_own(clickhouse, "runs", run)
+    await write_own(database, "runs", run)
     said = records.node(workflow_run_id=run["id"], node_type="answer", index=2)
-    await write_own(clickhouse, "node.executions", begun, said)
+    await write_own(database, "node.executions", begun, said)
     replayed = await call(client, "POST", f"/runs/{run['id']}/replay", 202)
     (event,) = stand_ins.sent.events()
     assert orjson.loads(event["data"])["system"] == {"query": "hello"}
     assert replayed["conversation_id"] == conversation_id(replayed["workflow_run_id"])
 
 
-async def test_sql_sees_the_rows_of_the_tenant(client: Client, clickhouse: ClickHouse) -> None:
-    await write_own(clickhouse, "runs", records.run(), {**records.run(), "owner": new_id()})
+async def test_sql_sees_the_rows_of_the_tenant(client: Client, database: ClickHouse) -> None:
+    await write_own(database, "runs", records.run(), {**records.run(), "owner": new_id()})
     query = {"query": "SELECT count() AS runs FROM workflow_runs"}
     found = await call(client, "POST", "/sql", json=query)
     assert found == {"columns": ["runs"], "types": ["UInt64"], "rows": [[1]], "truncated": False}

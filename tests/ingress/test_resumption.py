@@ -27,7 +27,7 @@ async def workflow(client: Client) -> Json:
 
 
 @pytest.fixture
-async def failed(clickhouse: ClickHouse, workflow: Json) -> Json:
+async def failed(database: ClickHouse, workflow: Json) -> Json:
     """A run whose last node has failed."""
     known = {"workflow_id": workflow["workflow_id"]}
     log = records.trigger_log(root_node_id="hook", **known)
@@ -46,9 +46,9 @@ async def failed(clickhouse: ClickHouse, workflow: Json) -> Json:
         _node(run, 2, "a", "code", outputs='{"result":"of a"}'),
         _node(run, 3, "b", "code", status="failed", error="no"),
     ]
-    await write_own(clickhouse, "node.executions", *nodes)
-    await write_own(clickhouse, "trigger.logs", log)
-    await write_own(clickhouse, "runs", run)
+    await write_own(database, "node.executions", *nodes)
+    await write_own(database, "trigger.logs", log)
+    await write_own(database, "runs", run)
     return run
 
 
@@ -109,7 +109,7 @@ async def test_a_newer_version_goes_on(client: Client, failed: Json, stand_ins: 
 
 
 async def test_a_run_that_the_history_knows_is_named(
-    client: Client, clickhouse: ClickHouse, failed: Json, stand_ins: StandIns
+    client: Client, database: ClickHouse, failed: Json, stand_ins: StandIns
 ) -> None:
     """Long after the window in which the stream recognises the event."""
     name, started = f"resume/{failed['id']}", new_id()
@@ -118,7 +118,7 @@ async def test_a_run_that_the_history_knows_is_named(
         trigger_type="MANUAL",
     )  # fmt: skip
     repeated = {**log, "id": new_id(), "workflow_run_id": None, "status": "STOPPED"}
-    await write_own(clickhouse, "trigger.logs", log, repeated)
+    await write_own(database, "trigger.logs", log, repeated)
     told = await call(client, "POST", f"/runs/{failed['id']}/resume", 200)
     assert (told["workflow_run_id"], told["duplicate"]) == (started, True)
     assert stand_ins.sent.events() == []
@@ -150,14 +150,14 @@ async def test_a_node_that_is_gone_is_named(client: Client, failed: Json, stand_
 
 
 async def test_what_cannot_be_resumed(
-    client: Client, clickhouse: ClickHouse, failed: Json, stand_ins: StandIns
+    client: Client, database: ClickHouse, failed: Json, stand_ins: StandIns
 ) -> None:
     chat = dsl(graph([start(), answer("say", "hi")], ("start", "say")), "advanced-chat")
     imported = await call(client, "POST", "/workflows/import?app=chat&publish=true", 201, json=chat)
     turn = records.run(status="FAILED", type="chat", workflow_id=imported["workflow_id"])
     paused = records.run(status="PAUSED")
     early = records.run(**{**failed, "id": new_id()})
-    await write_own(clickhouse, "runs", turn, paused, early)
+    await write_own(database, "runs", turn, paused, early)
     resumed = {
         name: await call(client, "POST", f"/runs/{run['id']}/resume", status, json=body)
         for name, run, status, body in (

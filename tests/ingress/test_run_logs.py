@@ -12,9 +12,9 @@ from transport.clickhouse import ClickHouse
 __all__ = ["client"]
 
 
-async def test_lines_come_in_order_page_by_page(client: Client, clickhouse: ClickHouse) -> None:
+async def test_lines_come_in_order_page_by_page(client: Client, database: ClickHouse) -> None:
     run, other = records.run(), {**records.run(), "owner": new_id()}
-    await write_own(clickhouse, "runs", run, other)
+    await write_own(database, "runs", run, other)
     spoke = records.node(
         workflow_run_id=run["id"],
         index=2,
@@ -26,7 +26,7 @@ async def test_lines_come_in_order_page_by_page(client: Client, clickhouse: Clic
         workflow_run_id=run["id"], index=3, status="failed", error="it broke", finished_at=START_US + 30
     )
     silent = records.node(workflow_run_id=run["id"], finished_at=START_US + 10)
-    await write_own(clickhouse, "node.executions", failed, spoke, silent)
+    await write_own(database, "node.executions", failed, spoke, silent)
     path, lines = f"/runs/{run['id']}/logs", []
     query = "?limit=1"
     while query:

@@ -13,7 +13,6 @@ from ingress.errors import Malformed
 from ingress.history import History, SearchLimits
 from ingress.search import Span, spans
 from schemas.search import LogFilter, RunFilter, read_filter
-from sinks.migrate import migrate
 from tests.sinks import records
 from tests.sinks.records import START_US, TENANT, write
 from transport.clickhouse import ClickHouse
@@ -57,12 +56,6 @@ EXPECTED: dict[str, set[str]] = {
     "output.tier=null": set(VALUES),
     "input.tier=gold' OR 1=1 --": set(),
 }
-
-
-@pytest.fixture
-async def database(clickhouse: ClickHouse) -> ClickHouse:
-    await migrate(clickhouse)
-    return clickhouse
 
 
 @pytest.fixture

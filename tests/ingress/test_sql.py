@@ -10,7 +10,7 @@ import pytest
 
 from ingress.errors import Malformed
 from ingress.sql import Sql, SqlLimits
-from sinks.migrate import migrate, migrations
+from sinks.migrate import migrations
 from sinks.rollups import Rollups
 from tests.sinks import records
 from tests.sinks.records import TENANT, write
@@ -20,11 +20,10 @@ OTHERS = "it's \\ another"
 
 
 @pytest.fixture
-async def sql(clickhouse: ClickHouse) -> Sql:
-    await migrate(clickhouse)
+async def sql(database: ClickHouse) -> Sql:
     rows = [records.run(status="SUCCEEDED"), records.run(status="FAILED"), records.run(tenant_id=OTHERS)]
-    await write(clickhouse, "runs", *rows)
-    return Sql(clickhouse, SqlLimits(rows=50, seconds=60))
+    await write(database, "runs", *rows)
+    return Sql(database, SqlLimits(rows=50, seconds=60))
 
 
 ASKED = [
@@ -62,10 +61,9 @@ def test_queries_have_the_settings_that_the_views_have() -> None:
     assert len(wanted) == 2
 
 
-async def test_a_filter_by_app_is_applied_before_all_is_read(clickhouse: ClickHouse) -> None:
-    await migrate(clickhouse)
-    await write(clickhouse, "trigger.logs", records.trigger_log())
-    plan = await clickhouse.explain(
+async def test_a_filter_by_app_is_applied_before_all_is_read(database: ClickHouse) -> None:
+    await write(database, "trigger.logs", records.trigger_log())
+    plan = await database.explain(
         "EXPLAIN actions = 1 SELECT * FROM workflow_trigger_logs WHERE app_id = 'x'", SqlLimits().settings()
     )
     assert "Prewhere" in plan
@@ -91,8 +89,8 @@ async def test_a_tenant_sees_its_own_rows_only(sql: Sql, tenant_id: str, table: 
 
 
 @pytest.mark.parametrize("tenant_id", [TENANT, OTHERS])
-async def test_a_tenant_sees_its_own_figures_only(sql: Sql, clickhouse: ClickHouse, tenant_id: str) -> None:
-    await Rollups(clickhouse).refresh()
+async def test_a_tenant_sees_its_own_figures_only(sql: Sql, database: ClickHouse, tenant_id: str) -> None:
+    await Rollups(database).refresh()
     for table in ("run_metrics_1m", "run_metrics_1h", "run_metrics_1d", "run_rollups"):
         result = await sql.run(f"SELECT DISTINCT tenant_id FROM {table}", tenant_id)
         assert result.rows == [[tenant_id]], table
@@ -191,15 +189,14 @@ async def test_whatever_reaches_beyond_the_history_is_refused(
     assert (await sql.run("SELECT count() FROM workflow_runs")).rows == [[3]]
 
 
-async def test_a_query_that_takes_too_long_is_stopped(clickhouse: ClickHouse) -> None:
-    await migrate(clickhouse)
-    sql = Sql(clickhouse, SqlLimits(seconds=2))
+async def test_a_query_that_takes_too_long_is_stopped(database: ClickHouse) -> None:
+    sql = Sql(database, SqlLimits(seconds=2))
     with pytest.raises(Malformed, match=r"TIMEOUT_EXCEEDED|estimated query execution time"):
         await sql.run("SELECT count() FROM numbers(1e12) WHERE NOT ignore(sipHash64(number))")
 
 
-async def test_a_query_that_takes_too_much_is_stopped(clickhouse: ClickHouse) -> None:
-    small = Sql(clickhouse, SqlLimits(memory_bytes=20_000_000, result_bytes=100_000))
+async def test_a_query_that_takes_too_much_is_stopped(database: ClickHouse) -> None:
+    small = Sql(database, SqlLimits(memory_bytes=20_000_000, result_bytes=100_000))
     with pytest.raises(Malformed, match="MEMORY_LIMIT_EXCEEDED"):
         await small.run("SELECT length(groupArray(number)) FROM numbers(100000000)")
     for length in (1000, 1_000_000):

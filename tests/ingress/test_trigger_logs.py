@@ -22,9 +22,9 @@ async def published(client: Client, graph: Json = GRAPH) -> str:
     return str(imported["workflow_id"])
 
 
-async def test_a_log_is_shown_with_how_long_it_waited(client: Client, clickhouse: ClickHouse) -> None:
+async def test_a_log_is_shown_with_how_long_it_waited(client: Client, database: ClickHouse) -> None:
     log = records.trigger_log(triggered_at=START_US + 250_000)
-    await write_own(clickhouse, "trigger.logs", log)
+    await write_own(database, "trigger.logs", log)
     shown = await call(client, "GET", f"/trigger-logs/{log['id']}")
     assert shown["queue_latency"] == 0.25
     again = WorkflowTriggerLog.from_dict(shown)
@@ -33,11 +33,11 @@ async def test_a_log_is_shown_with_how_long_it_waited(client: Client, clickhouse
 
 
 async def test_an_event_is_told_again_with_a_link_to_its_log(
-    client: Client, clickhouse: ClickHouse, stand_ins: StandIns
+    client: Client, database: ClickHouse, stand_ins: StandIns
 ) -> None:
     workflow_id = await published(client)
     log = records.trigger_log(workflow_id=workflow_id, inputs='{"a":1,"b":2}', status="FAILED")
-    await write_own(clickhouse, "trigger.logs", log)
+    await write_own(database, "trigger.logs", log)
     started = await call(
         client, "POST", f"/trigger-logs/{log['id']}/reinvoke", 202, json={"inputs": {"b": 3}}
     )
@@ -52,18 +52,18 @@ async def test_an_event_is_told_again_with_a_link_to_its_log(
 
 
 async def test_it_enters_by_the_node_that_it_entered_by(
-    client: Client, clickhouse: ClickHouse, stand_ins: StandIns
+    client: Client, database: ClickHouse, stand_ins: StandIns
 ) -> None:
     workflow_id = await published(client)
     log = records.trigger_log(workflow_id=workflow_id, root_node_id="hook", inputs='{"body":{"n":1}}')
-    await write_own(clickhouse, "trigger.logs", log)
+    await write_own(database, "trigger.logs", log)
     await call(client, "POST", f"/trigger-logs/{log['id']}/reinvoke", 202)
     [event] = stand_ins.sent.events()
     assert orjson.loads(event["data"])["metadata"]["root_node_id"] == "hook"
 
 
-async def test_what_was_for_no_workflow_is_not_told_again(client: Client, clickhouse: ClickHouse) -> None:
+async def test_what_was_for_no_workflow_is_not_told_again(client: Client, database: ClickHouse) -> None:
     log = records.trigger_log(workflow_id=None)
-    await write_own(clickhouse, "trigger.logs", log)
+    await write_own(database, "trigger.logs", log)
     problem = await call(client, "POST", f"/trigger-logs/{log['id']}/reinvoke", 409)
     assert "no workflow" in problem["detail"]

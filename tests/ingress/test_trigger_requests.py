@@ -7,7 +7,6 @@ import pytest
 from aiohttp.test_utils import TestClient
 
 from schemas.ids import new_id
-from sinks.migrate import migrate
 from streams.route import Arrival, find_routes, trigger_log
 from tests.ingress.stand_ins import AUTHORIZED, GRAPH, Client, Server, StandIns, assemble, new_settings
 from tests.ingress.test_reading_routes import Json, call
@@ -17,10 +16,9 @@ from transport.clickhouse import ClickHouse
 
 
 @pytest.fixture
-async def client(stand_ins: StandIns, clickhouse: ClickHouse) -> AsyncIterator[Client]:
+async def client(stand_ins: StandIns, database: ClickHouse) -> AsyncIterator[Client]:
     """As everywhere in this folder, with a history."""
-    await migrate(clickhouse)
-    async with TestClient(Server(assemble(stand_ins, new_settings(), clickhouse))) as client:
+    async with TestClient(Server(assemble(stand_ins, new_settings(), database))) as client:
         yield client
 
 
@@ -28,17 +26,17 @@ async def new_trigger(client: Client, workflow_id: str, **more: str) -> Json:
     return await call(client, "POST", "/triggers", 201, json={"workflow_id": workflow_id, **more})
 
 
-async def routed(stand_ins: StandIns, clickhouse: ClickHouse) -> None:
+async def routed(stand_ins: StandIns, database: ClickHouse) -> None:
     """What the worker and the sink make of everything that was accepted."""
     for event in stand_ins.sent.events():
         arrival = Arrival(event, orjson.loads(event["data"]), "trigger.events/0/0")
         logs = [trigger_log(arrival, route, START_US)
                 for route in find_routes(arrival, stand_ins.configured.definitions)]  # fmt: skip
-        await write_own(clickhouse, "trigger.logs", *logs)
+        await write_own(database, "trigger.logs", *logs)
 
 
 async def test_requests_to_a_trigger_of_a_draft_or_a_paused_one_are_shown(
-    client: Client, stand_ins: StandIns, clickhouse: ClickHouse
+    client: Client, stand_ins: StandIns, database: ClickHouse
 ) -> None:
     draft = await call(client, "POST", "/workflows/import?app=draft", 201, json=GRAPH)
     published = await call(client, "POST", "/workflows/import?app=live&publish=true", 201, json=GRAPH)
@@ -49,7 +47,7 @@ async def test_requests_to_a_trigger_of_a_draft_or_a_paused_one_are_shown(
         headers = {"Authorization": "Bearer s3cret", "X-Kept": "yes"}
         async with client.post(path, json={"n": n}, headers=headers) as answer:
             assert answer.status == 202
-    await routed(stand_ins, clickhouse)
+    await routed(stand_ins, database)
 
     shown = (await call(client, "GET", f"/triggers/{on_draft['id']}/requests"))["data"]
     assert [row["body"] for row in shown] == [{"n": 1}, {"n": 0}]
@@ -62,7 +60,7 @@ async def test_requests_to_a_trigger_of_a_draft_or_a_paused_one_are_shown(
     assert (last["body"], last["error"]) == ({"n": 2}, "the trigger is paused")
 
 
-async def test_only_its_own_and_page_by_page(client: Client, clickhouse: ClickHouse) -> None:
+async def test_only_its_own_and_page_by_page(client: Client, database: ClickHouse) -> None:
     imported = await call(client, "POST", "/workflows/import?app=live&publish=true", 201, json=GRAPH)
     trigger = await new_trigger(client, imported["workflow_id"])
     own = {name: trigger[name] for name in ("app_id", "workflow_id")}
@@ -72,7 +70,7 @@ async def test_only_its_own_and_page_by_page(client: Client, clickhouse: ClickHo
         )
         for n, one in enumerate((trigger["id"], "another", trigger["id"]))
     ]
-    await write_own(clickhouse, "trigger.logs", *rows)
+    await write_own(database, "trigger.logs", *rows)
     path = f"/triggers/{trigger['id']}/requests?limit=1"
     first = await call(client, "GET", path)
     assert [row["event_id"] for row in first["data"]] == [rows[2]["event_id"]]

@@ -4,7 +4,6 @@ import uuid
 from typing import Any
 
 import orjson
-import pytest
 
 from ingress.sql import Sql
 from schemas.topics import TOPICS
@@ -12,7 +11,6 @@ from schemas.triggers.accounts import Account
 from schemas.triggers.delivery import Delivery
 from schemas.triggers.github import receive_github
 from schemas.triggers.signatures import GitHubVerifier
-from sinks.migrate import migrate
 from sinks.table import Table
 from tests.octokit.payloads import of_event
 from tests.sinks import records
@@ -51,18 +49,12 @@ def accepted(event: str, payload: dict[str, Any], delivery_id: str, **changes: A
     )  # fmt: skip
 
 
-async def write(clickhouse: ClickHouse, topic: str, *rows: dict[str, Any]) -> None:
+async def write(database: ClickHouse, topic: str, *rows: dict[str, Any]) -> None:
     values = [CODEC.encode(TOPICS[topic].schema or "", row) for row in rows]
-    poisons = await Table(topic, clickhouse, CODEC).write(
+    poisons = await Table(topic, database, CODEC).write(
         [message(topic, value, offset) for offset, value in enumerate(values)]
     )
     assert poisons == []
-
-
-@pytest.fixture
-async def database(clickhouse: ClickHouse) -> ClickHouse:
-    await migrate(clickhouse)
-    return clickhouse
 
 
 async def events(database: ClickHouse) -> list[dict[str, Any]]:

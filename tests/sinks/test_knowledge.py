@@ -2,21 +2,12 @@
 
 from typing import Any
 
-import pytest
-
 from sinks.knowledge import DOCUMENTS, Documents
-from sinks.migrate import migrate
 from sinks.table import Table
 from tests.sinks.records import CODEC, TENANT, message
 from transport.clickhouse import ClickHouse
 
 FIRST, SECOND = "0a3b2f5e-7e5c-5f5e-9f0a-0d5b8c1d2e3f", "1a3b2f5e-7e5c-5f5e-9f0a-0d5b8c1d2e3f"
-
-
-@pytest.fixture
-async def database(clickhouse: ClickHouse) -> ClickHouse:
-    await migrate(clickhouse)
-    return clickhouse
 
 
 async def write_document(database: ClickHouse, document_id: str, version: int, status: str) -> None:

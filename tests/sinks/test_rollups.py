@@ -11,7 +11,6 @@ from prometheus_client import CollectorRegistry
 
 from schemas.topics import TOPICS
 from sinks.metrics import SinkMetrics
-from sinks.migrate import migrate
 from sinks.rollups import Rollups, keep_rollups
 from sinks.table import Table
 from tests.sinks import records
@@ -22,12 +21,6 @@ from transport.errors import ClickHouseUnavailable
 
 Change = tuple[str, dict[str, Any]]
 """Topic and record."""
-
-
-@pytest.fixture
-async def database(clickhouse: ClickHouse) -> ClickHouse:
-    await migrate(clickhouse)
-    return clickhouse
 
 
 class Log:

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from schemas.topics import TOPICS
-from sinks.migrate import migrate
 from sinks.table import Table
 from tests.sinks import records
 from tests.sinks.records import APP, CODEC, START_US, TENANT, WORKFLOW, message
@@ -44,8 +43,7 @@ RUN = "00000000-0000-0000-0000-00000000002a"
 
 
 @pytest.fixture
-async def database(clickhouse: ClickHouse) -> ClickHouse:
-    await migrate(clickhouse)
+async def written(database: ClickHouse) -> ClickHouse:
     logs = [
         records.trigger_log(status=status, elapsed_time=n / 2, created_at=START_US + n, app_id=app)
         for n, (status, app) in enumerate(
@@ -65,8 +63,8 @@ async def database(clickhouse: ClickHouse) -> ClickHouse:
     for topic, rows in (("trigger.logs", logs), ("node.executions", nodes)):
         values = [CODEC.encode(TOPICS[topic].schema or "", row) for row in rows]
         batch = [message(topic, value, offset) for offset, value in enumerate(values)]
-        assert await Table(topic, clickhouse, CODEC).write(batch) == []
-    return clickhouse
+        assert await Table(topic, database, CODEC).write(batch) == []
+    return database
 
 
 async def _ask(database: ClickHouse, query: str, **values: str) -> list[dict[str, Any]]:
@@ -75,27 +73,27 @@ async def _ask(database: ClickHouse, query: str, **values: str) -> list[dict[str
     return (await database.query(query.strip().removesuffix(";"), values)).dicts()
 
 
-async def test_failed_triggers_of_an_app_and_their_average_time(database: ClickHouse) -> None:
-    found = await _ask(database, FAILED_TRIGGERS, app_id=APP)
+async def test_failed_triggers_of_an_app_and_their_average_time(written: ClickHouse) -> None:
+    found = await _ask(written, FAILED_TRIGGERS, app_id=APP)
     assert [row["created_at"][-7:] for row in found] == ["000002Z", "000000Z"]
     assert {row["status"] for row in found} == {"FAILED"}
-    assert await _ask(database, AVERAGE_TIME, workflow_id=WORKFLOW) == [{"avg_time": 1.0}]
+    assert await _ask(written, AVERAGE_TIME, workflow_id=WORKFLOW) == [{"avg_time": 1.0}]
 
 
-async def test_executions_of_a_run_and_of_a_node(database: ClickHouse) -> None:
-    found = await _ask(database, OF_A_RUN, run_id=RUN)
+async def test_executions_of_a_run_and_of_a_node(written: ClickHouse) -> None:
+    found = await _ask(written, OF_A_RUN, run_id=RUN)
     assert [(row["index"], row["node_id"], row["status"]) for row in found] == [
         (1, "start", "succeeded"),
         (2, "llm", "succeeded"),
         (3, "end", "succeeded"),
     ]
-    found = await _ask(database, OF_A_NODE, tenant_id=TENANT, app_id=APP, workflow_id=WORKFLOW, node_id="llm")
+    found = await _ask(written, OF_A_NODE, tenant_id=TENANT, app_id=APP, workflow_id=WORKFLOW, node_id="llm")
     assert [row["created_at"][-7:] for row in found] == ["000009Z", "000002Z"]
 
 
-async def test_the_values_can_be_calculated_with(database: ClickHouse) -> None:
+async def test_the_values_can_be_calculated_with(written: ClickHouse) -> None:
     found = await _ask(
-        database,
+        written,
         "SELECT JSONExtractInt(inputs, 'a') AS a, toTypeName(created_at) AS at, "
         "avg(dateDiff('ms', created_at, triggered_at)) OVER () AS waited FROM workflow_trigger_logs LIMIT 1",
     )

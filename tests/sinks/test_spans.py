@@ -14,7 +14,6 @@ from schemas.traces import child, span_id, trace_id
 from sinks.batch import Batch
 from sinks.letters import LetterBox
 from sinks.metrics import SinkMetrics
-from sinks.migrate import migrate
 from sinks.settings import SinkSettings
 from sinks.spans import Spans
 from sinks.table import Table
@@ -135,12 +134,6 @@ SILENT: list[tuple[str, dict[str, Any]]] = [
     ("node.executions", records.node(finished_at=None)),
     ("node.executions", records.node(traceparent=LEFT_OUT, finished_at=END_US)),
 ]
-
-
-@pytest.fixture
-async def database(clickhouse: ClickHouse) -> ClickHouse:
-    await migrate(clickhouse)
-    return clickhouse
 
 
 def encoded(topic: str, record: Mapping[str, Any]) -> bytes:

@@ -28,7 +28,6 @@ from schemas.models import (
 )
 from schemas.topics import TOPICS
 from sinks.graphs import Graphs
-from sinks.migrate import migrate
 from sinks.table import TABLES, Table
 from tests.ingress.stand_ins import Configured, Sent
 from tests.sinks import records
@@ -69,15 +68,14 @@ class Kept(Configured):
 class World:
     """Two tenants with the same of everything."""
 
-    def __init__(self, clickhouse: ClickHouse) -> None:
-        self.clickhouse = clickhouse
+    def __init__(self, database: ClickHouse) -> None:
+        self.clickhouse = database
         self._offsets = itertools.count()
         self.storage = Storage(MemoryStore())
         self.kept, self.sent = Kept(), Sent()
-        self.history = History(clickhouse, Assembler(ValueStore(self.storage)), limits=PATIENT)
+        self.history = History(database, Assembler(ValueStore(self.storage)), limits=PATIENT)
 
     async def fill(self) -> None:
-        await migrate(self.clickhouse)
         for tenant_id in (TENANT, OTHERS):
             graph_hash = await self._configure(tenant_id)
             run = records.run(tenant_id=tenant_id, graph_hash=graph_hash)
@@ -138,8 +136,8 @@ class World:
 
 
 @pytest.fixture
-async def world(clickhouse: ClickHouse) -> World:
-    world = World(clickhouse)
+async def world(database: ClickHouse) -> World:
+    world = World(database)
     await world.fill()
     return world
 

@@ -20,7 +20,6 @@ from ingress.history import SearchLimits
 from ingress.keys import METRICS
 from schemas.models import DEFAULT_TENANT
 from schemas.search import RunFilter
-from sinks.migrate import migrate
 from tests.ingress.stand_ins import AUTHORIZED, Client
 from tests.ingress.test_reading_routes import client
 from tests.sinks import records
@@ -50,9 +49,9 @@ RUN: dict[str, Any] = {
 }
 
 
-async def test_a_run_is_the_same_in_each_format(client: Client, clickhouse: ClickHouse) -> None:
+async def test_a_run_is_the_same_in_each_format(client: Client, database: ClickHouse) -> None:
     run = records.run(**RUN)
-    await write_own(clickhouse, "runs", run, {**records.run(), "owner": records.TENANT})
+    await write_own(database, "runs", run, {**records.run(), "owner": records.TENANT})
     headers, lines = await export(client, "format=jsonl&status=failed")
     assert headers["Content-Type"] == "application/x-ndjson"
     assert headers["Hopline-Rows"] == "1"
@@ -79,13 +78,13 @@ async def test_a_run_is_the_same_in_each_format(client: Client, clickhouse: Clic
     assert found["event_at"] == datetime.fromtimestamp(START_US / 1e6, UTC)
 
 
-async def test_what_belongs_to_the_runs(client: Client, clickhouse: ClickHouse) -> None:
+async def test_what_belongs_to_the_runs(client: Client, database: ClickHouse) -> None:
     failed, other = records.run(status="FAILED"), records.run()
-    await write_own(clickhouse, "runs", failed, other)
+    await write_own(database, "runs", failed, other)
     for run in (failed, other):
         nodes = [records.node(workflow_run_id=run["id"], index=index) for index in (1, 2)]
-        await write_own(clickhouse, "node.executions", *nodes)
-        await write_own(clickhouse, "trigger.logs", records.trigger_log(workflow_run_id=run["id"]))
+        await write_own(database, "node.executions", *nodes)
+        await write_own(database, "trigger.logs", records.trigger_log(workflow_run_id=run["id"]))
     _, nodes_of = await export(client, "format=jsonl&status=FAILED&what=nodes")
     assert {orjson.loads(line)["workflow_run_id"] for line in nodes_of.splitlines()} == {failed["id"]}
     assert len(nodes_of.splitlines()) == 2
@@ -134,18 +133,18 @@ async def test_no_more_than_two_at_a_time(client: Client) -> None:
 
 
 async def test_a_broken_export_is_no_whole_file(
-    client: Client, clickhouse: ClickHouse, monkeypatch: pytest.MonkeyPatch
+    client: Client, database: ClickHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second page cannot be read."""
     monkeypatch.setattr(pages, "_FIRST_ROWS", 1)
-    await write_own(clickhouse, "runs", *(records.run() for _ in range(3)))
-    real, asked = clickhouse.read, []
+    await write_own(database, "runs", *(records.run() for _ in range(3)))
+    real, asked = database.read, []
 
     async def fail(sql: str, parameters: Mapping[str, str], output_format: str) -> bytes:
         asked.append(sql)
         return await real(sql if len(asked) < 2 else "SELECT throwIf(1)", parameters, output_format)
 
-    monkeypatch.setattr(clickhouse, "read", fail)
+    monkeypatch.setattr(database, "read", fail)
     async with client.get("/api/v1/runs/export", headers=AUTHORIZED) as answer:
         assert answer.status == 200
         with pytest.raises(Exception, match=r"(?i)payload|disconnected|reset"):
@@ -170,10 +169,9 @@ async def test_who_goes_away_in_between_is_no_fault_of_the_server(
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 async def test_each_row_is_there_once_however_small_pages_are(
-    clickhouse: ClickHouse, monkeypatch: pytest.MonkeyPatch, kind: Any
+    database: ClickHouse, monkeypatch: pytest.MonkeyPatch, kind: Any
 ) -> None:
     """Over days, apps and workflows; what came and changed meanwhile does not move the pages."""
-    await migrate(clickhouse)
     monkeypatch.setattr(pages, "_FIRST_ROWS", 1)
     monkeypatch.setattr(pages, "_MOST_ROWS", 5)
     runs = [
@@ -193,17 +191,17 @@ async def test_each_row_is_there_once_however_small_pages_are(
     }
     topics = {"runs": "runs", "nodes": "node.executions", "trigger-logs": "trigger.logs"}
     for one, topic in topics.items():
-        await write_own(clickhouse, topic, *rows[one])
+        await write_own(database, topic, *rows[one])
     late = {**records.run(created_at=int(NOW.timestamp() * 1e6) + 1)}
-    await write_own(clickhouse, "runs", late)
-    export = Export(clickhouse, kind, RunFilter(), DEFAULT_TENANT, now=NOW)
+    await write_own(database, "runs", late)
+    export = Export(database, kind, RunFilter(), DEFAULT_TENANT, now=NOW)
     outline = await export.outline()
     assert outline.rows == len(rows[kind.name])
     lines: list[bytes] = []
     async for page in export.pages(outline, FORMATS["jsonl"].open(kind)):
         lines += page.content.splitlines()
         changed = [{**row, "revision": 5} for row in rows[kind.name][:3]]
-        await write_own(clickhouse, topics[kind.name], *changed)
+        await write_own(database, topics[kind.name], *changed)
     found = [orjson.loads(line) for line in lines]
     assert sorted(row["id"] for row in found) == sorted(row["id"] for row in rows[kind.name])
     days = [row[kind.time][:10] for row in found]
@@ -211,13 +209,12 @@ async def test_each_row_is_there_once_however_small_pages_are(
 
 
 async def test_a_page_that_is_too_large_is_taken_in_smaller_ones(
-    clickhouse: ClickHouse, monkeypatch: pytest.MonkeyPatch
+    database: ClickHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await migrate(clickhouse)
     text = orjson.dumps({"text": "x" * 1_000_000}).decode()
-    await write_own(clickhouse, "runs", *(records.run(inputs=text) for _ in range(20)))
+    await write_own(database, "runs", *(records.run(inputs=text) for _ in range(20)))
     limits = SearchLimits(memory_bytes=40_000_000)
-    export = Export(clickhouse, RUNS, RunFilter(), DEFAULT_TENANT, now=NOW, limits=limits)
+    export = Export(database, RUNS, RunFilter(), DEFAULT_TENANT, now=NOW, limits=limits)
     writer = FORMATS["jsonl"].open(RUNS)
     rows = [page.rows async for page in export.pages(await export.outline(), writer)]
     assert sum(rows) == 20

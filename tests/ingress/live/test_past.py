@@ -5,24 +5,16 @@ from collections.abc import Iterable
 from typing import Any
 
 import orjson
-import pytest
 
 from ingress.live.changes import Change, Event
 from ingress.live.past import Past, in_order
 from ingress.live.story import Story
 from ingress.live.wire import block
 from schemas.search import RunFilter, read_filter
-from sinks.migrate import migrate
 from tests.ingress.live.records import RUN, Partition
 from tests.sinks import records
 from tests.sinks.records import START_US, TENANT, write
 from transport.clickhouse import ClickHouse
-
-
-@pytest.fixture
-async def database(clickhouse: ClickHouse) -> ClickHouse:
-    await migrate(clickhouse)
-    return clickhouse
 
 
 async def write_all(database: ClickHouse, changes: Iterable[Change]) -> None:
