@@ -79,6 +79,18 @@ async def test_an_insert_may_hold_any_bytes(clickhouse: ClickHouse, text: bytes)
     assert (await clickhouse.query("SELECT hex(text) FROM texts")).rows == [[text.hex().upper()]]
 
 
+async def test_a_skip_index_is_made_by_the_first_merge(clickhouse: ClickHouse) -> None:
+    await clickhouse.execute("CREATE TABLE t (n Int64, INDEX i n TYPE minmax) ENGINE = MergeTree ORDER BY n")
+    sizes = "SELECT secondary_indices_compressed_bytes > 0 AS made FROM system.parts WHERE active "
+    made = f"{sizes} AND database = currentDatabase()"
+    for data in (b"1\n", b"2\n"):
+        await clickhouse.insert("t", ["n"], data, "TabSeparated")
+    assert (await clickhouse.query(made)).rows == [[0], [0]]
+    assert (await clickhouse.query("SELECT n FROM t WHERE n = 2")).rows == [[2]]
+    await clickhouse.execute("OPTIMIZE TABLE t FINAL")
+    assert (await clickhouse.query(made)).rows == [[1]]
+
+
 async def test_a_refused_statement_carries_its_code(clickhouse: ClickHouse) -> None:
     with pytest.raises(StatementRefused, match="UNKNOWN_TABLE") as refused:
         await clickhouse.query("SELECT * FROM nowhere")
