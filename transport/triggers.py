@@ -65,9 +65,7 @@ class TriggerIndex:
         # Also of one that looks at nothing: whoever shows it or deploys it relies on its config.
         head = TriggerHead.of(trigger, offset)
         self.remove(head.id)
-        if (claims := dict(head.claims)) != trigger.claims:
-            body = trigger.model_copy(update={"claims": claims}).body()
-        self.shelf.put(head.id, pack(head, body or trigger.body()))
+        self.shelf.put(head.id, pack(head, _claiming(head, trigger.claims, body or trigger.body())))
         self._by_workflow[head.workflow_id] = (*self._by_workflow.get(head.workflow_id, ()), head.id)
         if not head.is_deployed:
             self.undeployed.put(head)
@@ -107,6 +105,12 @@ def _leave(where: dict[_K, dict[str, TriggerHead]], key: _K, trigger_id: str) ->
     del where[key][trigger_id]
     if not where[key]:
         del where[key]
+
+
+def _claiming(head: TriggerHead, claims: Mapping[str, int], body: bytes) -> bytes:
+    """The body of a trigger with the claims of its head; `claims`: those that are in it."""
+    noted = dict(head.claims)
+    return body if noted == claims else orjson.dumps({**orjson.loads(body), "claims": noted})
 
 
 def _read(body: bytes) -> AppTrigger:

@@ -50,6 +50,7 @@ class Workflow(Entity):
     @property
     def head(self) -> WorkflowHead:
         """What is known of it without its graph."""
+        entries, inputs = _beginning(self.graph)
         return WorkflowHead(
             id=same(self.id),
             tenant_id=same(self.tenant_id),
@@ -57,8 +58,8 @@ class Workflow(Entity):
             type=self.type,
             version=self.version,
             updated_at=self.updated_at,
-            entries=same(tuple(_entries(self.graph))),
-            inputs=same(tuple(_names(self.graph))),
+            entries=same(entries),
+            inputs=same(inputs),
             secret_variables=self.secret_variables,
         )
 
@@ -141,18 +142,17 @@ class Workflow(Entity):
         )
 
 
-def _entries(graph: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    found = ((node_id, str(data.get("type"))) for node_id, data in _nodes(graph))
-    return (one for one in found if one[1] in _ENTRIES)
-
-
-def _names(graph: Mapping[str, Any]) -> Iterator[str]:
-    form = next((data.get("variables") for _, data in _nodes(graph) if data.get("type") == _START), None)
-    return (str(one.get("variable", "")) for one in form or () if isinstance(one, Mapping))
-
-
-def _nodes(graph: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Of any graph: one that nothing can be made of is to be found, too, and mended."""
+def _beginning(graph: Mapping[str, Any]) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+    """See `WorkflowHead.entries` and `inputs`. Of any graph: one that nothing can be made of is to be found,
+    too, and mended."""
+    entries: list[tuple[str, str]] = []
+    form: Any = None
     for node in graph.get("nodes") or ():
-        if isinstance(node, Mapping) and isinstance(data := node.get("data"), Mapping):
-            yield str(node.get("id", "")), data
+        data = node.get("data") if isinstance(node, Mapping) else None
+        if not isinstance(data, Mapping) or (kind := str(data.get("type"))) not in _ENTRIES:
+            continue
+        entries.append((str(node.get("id", "")), kind))
+        if kind == _START and form is None:
+            form = data.get("variables") or ()
+    names = (str(one.get("variable", "")) for one in form or () if isinstance(one, Mapping))
+    return tuple(entries), tuple(names)
