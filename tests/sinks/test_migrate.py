@@ -41,21 +41,19 @@ async def test_sinks_that_start_together_and_crashes_half_way_do_no_harm(clickho
 
 
 @pytest.mark.parametrize("view", SEEDS)
-async def test_a_view_begins_with_the_columns_of_the_seed(clickhouse: ClickHouse, view: str) -> None:
-    await migrate(clickhouse)
-    columns = (await clickhouse.query(f"SELECT * FROM {view}")).columns
+async def test_a_view_begins_with_the_columns_of_the_seed(database: ClickHouse, view: str) -> None:
+    columns = (await database.query(f"SELECT * FROM {view}")).columns
     expected = tuple(SEEDS[view].split())
     assert columns[: len(expected)] == expected
     assert columns[-1] == "recorded_at"
 
 
 @pytest.mark.parametrize("topic", TABLES)
-async def test_every_field_has_its_column(clickhouse: ClickHouse, topic: str) -> None:
-    await migrate(clickhouse)
+async def test_every_field_has_its_column(database: ClickHouse, topic: str) -> None:
     fields = {field["name"] for field in load(TOPICS[topic].schema or "")["fields"]}
     view = TABLES[topic].removesuffix("_changes") + "s"
     for table in (TABLES[topic], view):
-        columns = (await clickhouse.query(f"SELECT * FROM {table}")).columns
+        columns = (await database.query(f"SELECT * FROM {table}")).columns
         assert fields <= set(columns), table
 
 

@@ -7,18 +7,11 @@ import pytest
 from confluent_kafka import Message
 
 from schemas.topics import TOPICS
-from sinks.migrate import migrate
 from sinks.table import TABLES, Table
 from tests.sinks import records
 from tests.sinks.records import CODEC, START_US, message, write
 from transport.clickhouse import ClickHouse
 from transport.errors import StatementRefused
-
-
-@pytest.fixture
-async def database(clickhouse: ClickHouse) -> ClickHouse:
-    await migrate(clickhouse)
-    return clickhouse
 
 
 def messages(topic: str, rows: Sequence[Mapping[str, Any]]) -> list[Message]:
@@ -134,10 +127,10 @@ async def test_records_that_decode_but_do_not_fit_stand_alone(database: ClickHou
     assert (await database.query("SELECT count() FROM workflow_runs")).rows == [[31]]
 
 
-async def test_trouble_that_is_not_the_records_is_raised(database: ClickHouse) -> None:
-    await database.execute("DROP TABLE workflow_run_changes SYNC")
+async def test_trouble_that_is_not_the_records_is_raised(clickhouse: ClickHouse) -> None:
+    """There are no tables."""
     with pytest.raises(StatementRefused, match="UNKNOWN_TABLE"):
-        await Table("runs", database, CODEC).write(messages("runs", [records.run()]))
+        await Table("runs", clickhouse, CODEC).write(messages("runs", [records.run()]))
 
 
 async def test_the_queries_of_the_seeds_run_as_they_stand(database: ClickHouse) -> None:
