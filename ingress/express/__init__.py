@@ -1,1 +1,1 @@
-"""Events that come whole, answered without aiohttp; see docs/adr/0034."""
+"""Events that come whole, answered without aiohttp; see docs/adr/0035."""
