@@ -1,7 +1,7 @@
 """What every request goes through: it is counted, may be refused for want of time, and gets an answer."""
 
 from collections.abc import Awaitable, Callable
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from aiohttp import web
 
@@ -21,8 +21,7 @@ async def answered(request: _R, handler: Callable[[_R], Awaitable[_A]]) -> _A | 
     drain, overload = app[DRAIN], app[OVERLOAD]
     drain.begin()
     try:
-        # It looks at nothing that an event has not.
-        refusal = overload.refusal(cast(web.Request, request)) if overload.refuses else None
+        refusal = overload.refusal(request) if overload.refuses else None
         return refusal or await handler(request)
     except Exception as raised:
         return answer_to(request, raised)

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from aiohttp import web
 
 from ingress.errors import Unavailable
+from ingress.express.request import EventRequest
 from ingress.metrics import Metrics
 from ingress.operation import EVENTS, Operation
 
@@ -79,7 +80,7 @@ class Overload:
         left = self._left_at is not None and self._now() - self._left_at > self._limit_s
         self.refuses = (late or left) and self._limit_s > 0
 
-    def refusal(self, request: web.Request) -> web.Response | None:
+    def refusal(self, request: EventRequest) -> web.Response | None:
         """What the request is answered while `refuses`; None for one that brings no event."""
         if (
             self._line.match(f"{request.method} {request.raw_path} ".encode("utf-8", "surrogateescape"))
