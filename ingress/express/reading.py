@@ -33,6 +33,7 @@ _UNUSUAL = frozenset(
         "content-encoding",
         "expect",
         "http2-settings",
+        "proxy-connection",
         "sec-websocket-key1",
         "te",
         "trailer",
@@ -124,10 +125,10 @@ class Reader:
         """None where one of them is there twice, or not as plain as can be."""
         headers: dict[istr, str] = {}
         for one in fields:
-            name, _, value = one.partition(":")
+            name, colon, value = one.partition(":")
             known = self._names[name] if name in self._names else self._learn(name)
             value = value.strip(" \t")
-            if known is None or known in headers or not value.isprintable():
+            if not colon or known is None or known in headers or not value.isprintable():
                 return None
             headers[known] = value
         return headers if len(headers) <= self._most_headers else None
