@@ -66,7 +66,10 @@ class Connection(asyncio.Protocol):
         """While one of its requests is answered by aiohttp."""
         self._patience: asyncio.TimerHandle | None = None
         self._idling: asyncio.TimerHandle | None = None
-        self._answered_at = 0.0
+        self._answered_at = self._loop.time()
+        """Or when it was made."""
+        self._ended = False
+        """Whether the peer sends no more."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -90,6 +93,12 @@ class Connection(asyncio.Protocol):
         elif len(self._came) > _MOST_AHEAD and self._transport is not None and not self._held:
             self._held = True
             self._transport.pause_reading()
+
+    def eof_received(self) -> bool:
+        """True keeps the connection: who has sent all of its events may still read the answers. aiohttp has
+        none for those who are gone, nor would a stream end that nobody reads."""
+        self._ended = self._answering is not None
+        return self._ended
 
     def pause_writing(self) -> None:
         self._choked = True
@@ -117,7 +126,9 @@ class Connection(asyncio.Protocol):
             self._hand_over()
             return
         if found is Unread.PART:
-            if self._patience is None:
+            if self._ended:
+                self.close()
+            elif self._patience is None:
                 self._patience = self._loop.call_later(_PATIENCE_S, self._hand_over)
             return
         if self._patience is not None:
@@ -156,7 +167,14 @@ class Connection(asyncio.Protocol):
             return
         if self._came:
             self._look()
-        if self._held and self._transport is not None:
+        elif self._ended:
+            self.close()
+        self._read_on()
+
+    def _read_on(self) -> None:
+        """Unless enough waits for its turn."""
+        enough = self._is_busy and len(self._came) > _MOST_AHEAD
+        if self._held and self._transport is not None and not enough:
             self._held = False
             self._transport.resume_reading()
 
@@ -177,10 +195,12 @@ class Connection(asyncio.Protocol):
         self._leave()
         protocol = self._express.aiohttp()
         protocol.connection_made(transport)
+        protocol.idle_since(self._answered_at)
         transport.set_protocol(protocol)
-        protocol.data_received(came)
         if self._held:
+            # First: it may hold the rest back itself.
             transport.resume_reading()
+        protocol.data_received(came)
 
     def _close_idle(self) -> None:
         """Unless it is not."""
@@ -188,6 +208,9 @@ class Connection(asyncio.Protocol):
         left_s = self._answered_at + timeout_s - self._loop.time()
         if self._is_busy or left_s > 0:
             self._idling = self._loop.call_later(max(left_s, timeout_s / 10), self._close_idle)
+        elif self._patience is not None:
+            # It closes it too, unless the head is whole.
+            self._hand_over()
         else:
             self.close()
 

@@ -20,6 +20,15 @@ class Handler(web.RequestHandler):
         self.goes_on = False
         """Whether the connection may be kept after the last answer."""
 
+    def idle_since(self, at_s: float) -> None:
+        """By the loop's clock: nothing has come since then. Until now it is since the connection was made."""
+        if self._keepalive_handle is not None:
+            self._keepalive_handle.cancel()
+            self._next_keepalive_close_time = at_s + self._keepalive_timeout
+            self._keepalive_handle = self._loop.call_at(
+                self._next_keepalive_close_time, self._process_keepalive
+            )
+
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:

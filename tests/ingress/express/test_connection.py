@@ -228,3 +228,60 @@ async def test_who_reads_no_answers_is_not_read_either(new_webhook: NewWebhook, 
     await until(lambda: len(peer.written) == 1000)
     assert peer.reading
     made.connection_lost(None)
+
+
+async def test_no_more_is_read_ahead_however_fast_it_comes(new_webhook: NewWebhook, client: Client) -> None:
+    express: Express = client.server.runner.server
+    path, peer, made = await new_webhook(), Unread(), express()
+    made.connection_made(peer)
+    made.data_received(event(path) * 3000)
+    made.data_received(event(path) * 3)
+    assert not peer.reading
+    for _ in range(200):
+        await asyncio.sleep(0)
+    assert (len(peer.written) in range(1, 1000), peer.reading) == (True, False)
+    await until(lambda: len(peer.written) == 3003)
+    assert peer.reading
+    made.connection_lost(None)
+
+
+async def test_who_sends_no_more_still_gets_the_answers(
+    new_webhook: NewWebhook,
+    line: Line,
+    client: Client,
+    stand_ins: StandIns,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = await new_webhook()
+    may_answer, send_all = asyncio.Event(), stand_ins.sent.send_all
+
+    async def late(sends: Any) -> Any:
+        await may_answer.wait()
+        return await send_all(sends)
+
+    monkeypatch.setattr(stand_ins.sent, "send_all", late)
+    line.send(event(path), event(path, b"[2]"))
+    line.writer.write_eof()
+    express: Express = client.server.runner.server
+    await until(lambda: any(made._ended for made in express.connections))
+    may_answer.set()
+    assert [(await line.answer())[0] for _ in range(2)] == [202, 202]
+    assert await asyncio.wait_for(line.reader.read(), 30) == b""
+
+
+async def test_time_without_a_request_counts_on_when_aiohttp_takes_over(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "_PATIENCE_S", 0.0)
+    express: Express = client.server.runner.server
+    monkeypatch.setattr(express, "keepalive_timeout_s", 60)
+    monkeypatch.setitem(express.aiohttp.keywords, "keepalive_timeout", 60)  # type: ignore[attr-defined]
+    before = set(client.server.runner._server.connections)
+    line = await connected(client.server)
+    await until(lambda: len(express.connections) > 0)
+    for made in express.connections:
+        made._answered_at -= 60
+    line.send(b"POST ")
+    assert await asyncio.wait_for(line.reader.read(), 30) == b""
+    assert set(client.server.runner._server.connections) <= before
+    line.writer.close()
