@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, cast
 
 from aiohttp import web
@@ -63,6 +64,12 @@ GRAPH: dict[str, Any] = {
 }
 
 
+@cache
+def _codec() -> SingleObjectCodec:
+    """Reading all schemas takes longer than most tests."""
+    return SingleObjectCodec()
+
+
 @dataclass
 class Sent:
     """A producer that keeps what it is given, or fails."""
@@ -83,8 +90,7 @@ class Sent:
 
     def events(self) -> list[dict[str, Any]]:
         """The TriggerEvents among it."""
-        codec = SingleObjectCodec()
-        return [codec.decode("TriggerEvent", s.value) for s in self.sends if s.topic == "trigger.events"]
+        return [_codec().decode("TriggerEvent", s.value) for s in self.sends if s.topic == "trigger.events"]
 
 
 @dataclass
