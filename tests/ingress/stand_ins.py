@@ -152,8 +152,13 @@ class StandIns:
 
 
 def new_settings(**given: Any) -> IngressSettings:
-    """Settings of a test, from nothing but `given`."""
-    defaults = {"api_key": SecretStr(API_KEY), "secret_key": SecretStr(SECRET_KEY), "port": 0}
+    """Settings of a test, from nothing but `given`. Nothing is refused for being late: clients share the loop."""
+    defaults = {
+        "api_key": SecretStr(API_KEY),
+        "secret_key": SecretStr(SECRET_KEY),
+        "port": 0,
+        "overload_delay_s": 0,
+    }
     return IngressSettings.model_validate({**defaults, **given})
 
 

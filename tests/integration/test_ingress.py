@@ -76,6 +76,8 @@ async def ingress(kafka: KafkaSettings, accept_timeout_s: float = 5.0) -> AsyncI
         accept_timeout_s=accept_timeout_s,
         drain_timeout_s=3,
         inflight_max_bytes=IN_FLIGHT,
+        # Its clients are in the same loop, so that being late tells nothing.
+        overload_delay_s=0,
     )
     stopping, listening = asyncio.Event(), asyncio.get_running_loop().create_future()
     serving = asyncio.create_task(

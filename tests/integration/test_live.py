@@ -81,7 +81,7 @@ class Served:
         self._stopping = asyncio.Event()
 
     async def start(self) -> Self:
-        settings = IngressSettings(port=0, api_key=SecretStr("key"), drain_timeout_s=5)
+        settings = IngressSettings(port=0, api_key=SecretStr("key"), drain_timeout_s=5, overload_delay_s=0)
         listening = asyncio.get_running_loop().create_future()
         app = build_app(settings, self._kafka, Storage(MemoryStore()), self._clickhouse)
         self._serving = asyncio.create_task(serve(app, settings, self._stopping, ready=listening.set_result))
