@@ -152,7 +152,7 @@ class StandIns:
 
 
 def new_settings(**given: Any) -> IngressSettings:
-    """Settings of a test, from nothing but `given`. Nothing is refused for being late: clients share the loop."""
+    """Settings of a test, from nothing but `given`. Clients share the loop: nobody is refused for being late."""
     defaults = {
         "api_key": SecretStr(API_KEY),
         "secret_key": SecretStr(SECRET_KEY),
