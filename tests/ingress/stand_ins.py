@@ -152,7 +152,7 @@ class StandIns:
 
 
 def new_settings(**given: Any) -> IngressSettings:
-    """Settings of a test, from nothing but `given`. Clients share the loop: nobody is refused for being late."""
+    """Settings of a test, from nothing but `given`. Clients share the loop: none is refused for its delay."""
     defaults = {
         "api_key": SecretStr(API_KEY),
         "secret_key": SecretStr(SECRET_KEY),
