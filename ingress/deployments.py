@@ -12,7 +12,7 @@ from ingress.claims import check_free, put_claiming
 from ingress.errors import Conflict, Problem, Unprocessable
 from ingress.keys import FEED, STORE
 from ingress.operation import Operation
-from ingress.ownership import find_version, find_workflow
+from ingress.ownership import find_version, named_workflow
 from ingress.responses import json_answer, read_model
 from ingress.sealing import masked_config
 from ingress.trigger_desks import desk_of
@@ -79,7 +79,8 @@ async def deploy(request: web.Request) -> web.Response:
     Told again, it does the same again: what was cut off half-way is completed.
     """
     workflow = _version(request, await read_model(request, Deploy))
-    course = _Course(request, workflow.head, "deploy")
+    head = workflow.head
+    course = _Course(request, head, "deploy")
     await course.note(DeploymentStatus.DEPLOYING)
     triggers, errors = await _triggers_of(request, workflow)
     if errors:
@@ -91,27 +92,23 @@ async def deploy(request: web.Request) -> web.Response:
         row = {"node": None, "field": "", "why": taken.detail}
         await course.note(DeploymentStatus.DEPLOYMENT_FAILED, errors=[row])
         raise
-    await _remove(request, _left_over(request, workflow.head, triggers))
+    await _remove(request, _left_over(request, head, triggers))
     await course.note(DeploymentStatus.DEPLOYED, triggers=[one.id for one in triggers])
-    return json_answer(_view(request, workflow.head))
+    return json_answer(_view(request, head))
 
 
 async def undeploy(request: web.Request) -> web.Response:
     """No trigger of the workflow looks at events any more; they stay configured."""
-    workflow = find_workflow(
-        request.app[FEED].definitions, request[CALLER], request.match_info["workflow_id"]
-    )
+    workflow = named_workflow(request)
     course = _Course(request, workflow, "undeploy")
-    await _put(request, _changed(_of(request, workflow), DeploymentStatus.UNDEPLOYED))
+    await _put(request, _changed(_of(request, workflow.id), DeploymentStatus.UNDEPLOYED))
     await course.note(DeploymentStatus.UNDEPLOYED)
     return json_answer(_view(request, workflow))
 
 
 async def status(request: web.Request) -> web.Response:
     """How it stands."""
-    workflow = find_workflow(
-        request.app[FEED].definitions, request[CALLER], request.match_info["workflow_id"]
-    )
+    workflow = named_workflow(request)
     return json_answer(_view(request, workflow))
 
 
@@ -157,11 +154,6 @@ class _Course:
         await app[STORE].put(DEPLOYMENTS, deployment)
 
 
-def _named(request: web.Request) -> WorkflowHead:
-    definitions, workflow_id = request.app[FEED].definitions, request.match_info["workflow_id"]
-    return find_workflow(definitions, request[CALLER], workflow_id)
-
-
 def _version(request: web.Request, wanted: Deploy) -> Workflow:
     definitions, workflow_id = request.app[FEED].definitions, request.match_info["workflow_id"]
     workflow = find_version(definitions, request[CALLER], workflow_id, wanted.version)
@@ -184,7 +176,7 @@ async def _triggers_of(request: web.Request, workflow: Workflow) -> tuple[list[A
         except Problem as wrong:
             rows: Rows = list(wrong.extensions.get("errors", [])) or [{"field": "", "why": wrong.detail}]
             errors += [{**row, "node": node_id} for row in rows]
-    configured = [one for one in _of(request, workflow.head) if not one.from_node]
+    configured = [one for one in _of(request, workflow.id) if not one.from_node]
     for one in configured:
         try:
             check_free(request, one.type, one.settings.addresses, one.id)
@@ -236,14 +228,14 @@ def _config_of(data: Any) -> tuple[str, dict[str, Any]]:
     raise Unprocessable(f"no kind of trigger is made of a node of type {data.get('type')}")
 
 
-def _of(request: web.Request, workflow: WorkflowHead) -> list[AppTrigger]:
-    return request.app[FEED].definitions.triggers_of(workflow.id)
+def _of(request: web.Request, workflow_id: str) -> list[AppTrigger]:
+    return request.app[FEED].definitions.triggers_of(workflow_id)
 
 
 def _left_over(request: web.Request, workflow: WorkflowHead, kept: Iterable[AppTrigger]) -> list[AppTrigger]:
     """Triggers of nodes that this version does not have."""
     ids = {one.id for one in kept}
-    return [one for one in _of(request, workflow) if one.from_node and one.id not in ids]
+    return [one for one in _of(request, workflow.id) if one.from_node and one.id not in ids]
 
 
 def _changed(triggers: Iterable[AppTrigger], to: DeploymentStatus) -> list[AppTrigger]:
@@ -291,7 +283,7 @@ def _view(request: web.Request, workflow: WorkflowHead) -> DeploymentView:
             **one.model_dump(include={"id", "type", "node_id", "name", "status", "deployment_status"}),
             index_key=TriggerHead.of(one).index_key,
         )
-        for one in sorted(_of(request, workflow), key=lambda one: one.created_at)
+        for one in sorted(_of(request, workflow.id), key=lambda one: one.created_at)
     ]
     return DeploymentView(
         workflow_id=workflow.id,

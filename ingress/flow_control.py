@@ -9,7 +9,7 @@ from ingress.auth import CALLER
 from ingress.errors import Unprocessable
 from ingress.keys import CODEC, FEED, PRODUCER, STORE
 from ingress.operation import Operation
-from ingress.ownership import find_workflow
+from ingress.ownership import named_workflow
 from ingress.responses import json_answer, read_model
 from ingress.wire import Answer, RequestBody
 from schemas.ids import gate_key
@@ -64,13 +64,13 @@ class Pause(RequestBody):
 
 async def show(request: web.Request) -> web.Response:
     """What holds now."""
-    workflow = _named(request)
+    workflow = named_workflow(request)
     return _answer(request, workflow)
 
 
 async def replace(request: web.Request) -> web.Response:
     """All limits at once; a pause stays."""
-    workflow, wanted = _named(request), await read_model(request, FlowControlBody)
+    workflow, wanted = named_workflow(request), await read_model(request, FlowControlBody)
     if wanted.batch is not None and workflow.type is WorkflowType.CHAT:
         row = {"node": None, "field": "batch", "why": "each turn of a conversation is a run of its own"}
         raise Unprocessable("a chat takes no batches", errors=[row])
@@ -80,14 +80,14 @@ async def replace(request: web.Request) -> web.Response:
 
 async def pause(request: web.Request) -> web.Response:
     """All its triggers at once. It can still be started by hand."""
-    workflow, wanted = _named(request), await read_model(request, Pause)
+    workflow, wanted = named_workflow(request), await read_model(request, Pause)
     await _put(request, workflow, {"paused": wanted.events})
     return _answer(request, workflow)
 
 
 async def resume(request: web.Request) -> web.Response:
     """What was held starts; told twice, it starts once."""
-    workflow = _named(request)
+    workflow = named_workflow(request)
     resumed = await _put(request, workflow, {"paused": ""})
     key = gate_key(workflow.id, "hold", "")
     record = {
@@ -101,11 +101,6 @@ async def resume(request: web.Request) -> web.Response:
     value = request.app[CODEC].encode("GateCommand", record)
     await request.app[PRODUCER].send(Send("gate.commands", key.encode(), value))
     return _answer(request, workflow)
-
-
-def _named(request: web.Request) -> WorkflowHead:
-    definitions, workflow_id = request.app[FEED].definitions, request.match_info["workflow_id"]
-    return find_workflow(definitions, request[CALLER], workflow_id)
 
 
 async def _put(request: web.Request, workflow: WorkflowHead, update: dict[str, Any]) -> FlowControl:

@@ -10,7 +10,7 @@ from ingress.drafts import DraftBody, Publication, make_draft, same_content, ver
 from ingress.errors import Conflict, Malformed, Unprocessable
 from ingress.keys import FEED, SECRETS, STORE
 from ingress.operation import Operation, Query
-from ingress.ownership import find_app, find_workflow
+from ingress.ownership import find_app, named_workflow
 from ingress.responses import json_answer
 from ingress.wire import Answer
 from ingress.workflows import PATH
@@ -51,9 +51,8 @@ async def import_new(request: web.Request) -> web.Response:
 async def import_into(request: web.Request) -> web.Response:
     """Replaces the draft of a workflow that exists."""
     imported = await _read(request)
-    definitions, caller = request.app[FEED].definitions, request[CALLER]
-    workflow = find_workflow(definitions, caller, request.match_info["workflow_id"])
-    app = find_app(definitions, caller, workflow.app_id)
+    workflow = named_workflow(request)
+    app = find_app(request.app[FEED].definitions, request[CALLER], workflow.app_id)
     if app is None:
         raise Conflict(f"the app of workflow {workflow.id} is gone; import the file as a new one")
     return await _import(request, imported, app.name, app.id, workflow.id)

@@ -1,7 +1,10 @@
 """What a caller can see: everything of its tenant. What belongs to others is as if it were not there."""
 
-from ingress.auth import Caller
+from aiohttp import web
+
+from ingress.auth import CALLER, Caller
 from ingress.errors import NotFound
+from ingress.keys import FEED
 from schemas.models import DRAFT, App, AppTrigger, Workflow, WorkflowHead
 from transport.definitions import Definitions, Versions
 
@@ -20,6 +23,11 @@ def find_workflow(definitions: Definitions, caller: Caller, workflow_id: str) ->
     found = definitions.latest.head(workflow_id) or versions.head(DRAFT)
     assert found is not None, "what is not published is a draft"
     return found
+
+
+def named_workflow(request: web.Request) -> WorkflowHead:
+    """`find_workflow` for the one in the path."""
+    return find_workflow(request.app[FEED].definitions, request[CALLER], request.match_info["workflow_id"])
 
 
 def find_version(definitions: Definitions, caller: Caller, workflow_id: str, version: str | None) -> Workflow:
