@@ -16,3 +16,6 @@ class Unroutable(StreamError):
 
 class UnknownVersion(StreamError):
     """A command for a workflow version that is not in the definitions."""
+
+    def __init__(self, workflow_id: str, version: str) -> None:
+        super().__init__(f"workflow {workflow_id} has no version {version!r}")

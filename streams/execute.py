@@ -216,7 +216,7 @@ class Executor:
             return {}
         workflow = self._feed.definitions.versions(task["workflow_id"]).head(task["version"])
         if workflow is None:
-            raise UnknownVersion(f"workflow {task['workflow_id']} has no version {task['version']!r}")
+            raise UnknownVersion(task["workflow_id"], task["version"])
         text, found = task["config"] + task["inputs"], {}
         for variable in workflow.secret_variables:
             if (stand_in := placeholder(variable)) not in text:

@@ -46,14 +46,14 @@ class Library:
         """Raises `UnknownVersion`."""
         workflow = self._definitions.versions(workflow_id).get(version)
         if workflow is None:
-            raise _unknown(workflow_id, version)
+            raise UnknownVersion(workflow_id, version)
         return workflow
 
     def head(self, workflow_id: str, version: str) -> WorkflowHead:
         """Of such a version, without opening it. Raises `UnknownVersion`."""
         head = self._definitions.versions(workflow_id).head(version)
         if head is None:
-            raise _unknown(workflow_id, version)
+            raise UnknownVersion(workflow_id, version)
         return head
 
     def pinned(self, pinned: bytes, read: Callable[[], bytes]) -> Workflow:
@@ -89,10 +89,6 @@ class Library:
             only=only,
             entry=entry,
         )
-
-
-def _unknown(workflow_id: str, version: str) -> UnknownVersion:
-    return UnknownVersion(f"workflow {workflow_id} has no version {version!r}")
 
 
 def _without_secret(variable: Mapping[str, Any]) -> Mapping[str, Any]:
