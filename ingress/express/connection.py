@@ -134,11 +134,12 @@ class Connection(asyncio.Protocol):
         if self._patience is not None:
             self._patience.cancel()
             self._patience = None
-        came, self._came = self._came[: found.size], self._came[found.size :]
+        came = self._came
+        self._came = came[found.size :]
         if isinstance(found, WholeRequest):
             self._answering = self._loop.create_task(self._answer(found))
         else:
-            self._lend(came)
+            self._lend(came[: found.size])
 
     async def _answer(self, request: WholeRequest) -> None:
         try:
