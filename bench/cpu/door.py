@@ -52,7 +52,7 @@ class _Wire(asyncio.Transport):
 
 
 class Door:
-    """The real application behind aiohttp's own protocol, one connection for each request under way."""
+    """The real ingress behind its own protocols, one connection for each request under way."""
 
     def __init__(
         self, server: Callable[[], asyncio.Protocol], producer: Confirming, connections: int
