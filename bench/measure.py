@@ -30,10 +30,10 @@ class Plan:
     warm_up_s: float = 15.0
     """At full load, not measured: JIT compilers and caches are warm in a service that runs. The
     compiler of Kafka's JVM takes a third of a core for the first ten seconds."""
-    warm_up_orders: int = 12_000
+    warm_up_orders: int = 20_000
     """At most, as below: an engine that accepts faster than it works would take minutes for the rest."""
     full_load_s: float = 12.0
-    full_load_orders: int = 16_000
+    full_load_orders: int = 30_000
     calm_per_s: float = 20.0
     calm_orders: int = 300
     drain_timeout_s: float = 300.0
