@@ -107,6 +107,11 @@ class Hop:
 
     def settle(self) -> None:
         """Adds the changes of the run and of its trigger log, after which the hop is over."""
+        self._settle()
+        # They hold the hop: all that it has made would stay until the garbage collector came by.
+        del self._attempts, self._containers, self._pauses
+
+    def _settle(self) -> None:
         state = self.state
         if state.ended:
             unsent = {task.record["node_execution_id"] for task in self._attempts.tasks}
