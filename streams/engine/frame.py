@@ -146,6 +146,11 @@ class Frame:
         """Those of the values that are parts of the state."""
         return [plan.id for plan in self.scope.plans if self.mask >> plan.index & 1] + sorted(self.others)
 
+    def release(self) -> None:
+        """None of its nodes looks at anything any more. What they have seen refers to it: without this, only
+        the garbage collector would find that it is not in use."""
+        self.pool = self.values
+
     def row(self) -> list[Any]:
         """For its part."""
         return [

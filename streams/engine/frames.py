@@ -106,7 +106,7 @@ class Frames:
 
     def end_round(self, frame: Frame) -> None:
         """Nothing of it is kept any more."""
-        del self._frames[frame.path]
+        self._frames.pop(frame.path).release()
         if frame.loaded is None:
             return
         parts = self._state.parts
@@ -157,6 +157,11 @@ class Frames:
             row = [getattr(rounds, name) for name in _ROUNDS]
             if row != parts.get(f"c:{rounds.execution_id}"):
                 parts.put(f"c:{rounds.execution_id}", row)
+
+    def release(self) -> None:
+        """The hop is over. See `Frame.release`."""
+        for frame in self._frames.values():
+            frame.release()
 
     def assign(self, frame: Frame, writes: Mapping[tuple[str, str], Any]) -> None:
         """What a node in `frame` writes into variables of others, or of the conversation.
