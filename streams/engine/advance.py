@@ -68,12 +68,7 @@ def advance(
         hop.wake()
     else:
         hop.fail(f"maximum execution time exceeded: {options.max_run_s} s")
-    return _over(hop)
-
-
-def _over(hop: Hop) -> Advanced:
     hop.settle()
-    hop.release()
     return Advanced(hop.state, hop.effects)
 
 
@@ -99,7 +94,8 @@ def _start(definition: Definition, command: Start, now_us: int, options: Options
     hop = Hop(definition, _new_state(definition, command, now_us, options), options, now_us)
     given = {**command.values, KEPT: command.kept} if command.kept else command.values
     hop.begin(command.inputs, _system(definition, command), given)
-    return _over(hop)
+    hop.settle()
+    return Advanced(hop.state, hop.effects)
 
 
 def _new_state(definition: Definition, command: Start, now_us: int, options: Options) -> RunState:

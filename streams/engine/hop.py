@@ -41,7 +41,7 @@ _FIRST = 1
 
 class Hop:
     """Works on a state of its own. Use: one of `begin`, `resume`, `answer`, `wake`, `stop`, `fail`, then
-    `settle` and `release`."""
+    `settle`."""
 
     def __init__(
         self,
@@ -110,6 +110,7 @@ class Hop:
         self._settle()
         # They hold the hop: all that it has made would stay until the garbage collector came by.
         del self._attempts, self._containers, self._pauses
+        self.frames.release()
 
     def _settle(self) -> None:
         state = self.state
@@ -136,12 +137,6 @@ class Hop:
         if self._is_first and root.has(KEPT) and all(map(root.has, root.pool[KEPT])):
             self.frames.forget(KEPT)
         self.frames.write()
-
-    def release(self) -> None:
-        """Lets go of those that refer to it. Otherwise each hop would be left to the garbage collector, with
-        all of its records: that took a tenth of a worker's CPU."""
-        self.frames.release()
-        del self._containers, self._attempts, self._pauses
 
     def reach(self, frame: Frame, plan: NodePlan, predecessor: str | None) -> None:
         """The node is ready."""
