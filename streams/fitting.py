@@ -1,6 +1,7 @@
 """Makes what follows from a command fit into messages: the records of a run, its tasks, and its start."""
 
 from schemas.codec import Record as AvroRecord
+from schemas.references import may_have_references
 from streams.engine.effects import (
     ConversationChanged,
     Effect,
@@ -10,12 +11,18 @@ from streams.engine.effects import (
     TasksCancelled,
     TaskScheduled,
 )
-from streams.offload import Owner, brief, packed, slim
+from streams.offload import DOCUMENT_BYTES, Owner, brief, packed, slim
 from transport.values import Upload
 
 _NODE_FIELDS = ("inputs", "process_data", "outputs")
 _RUN_FIELDS = ("inputs", "outputs")
 _LOG_FIELDS = ("trigger_data", "inputs", "outputs")
+
+
+def fits(message: bytes, limit: int) -> bool:
+    """Whether `fitting` would change nothing of the record that the message is of: all of it is smaller than
+    any field may be, and it has no reference in it. Fast."""
+    return len(message) <= min(limit, DOCUMENT_BYTES) and not may_have_references(message)
 
 
 def fitting(effect: Effect, owner: Owner, limit: int, uploads: list[Upload]) -> AvroRecord:
@@ -46,6 +53,6 @@ def fitting_log(log: AvroRecord, owner: Owner, limit: int, uploads: list[Upload]
     return slim(log, _LOG_FIELDS, owner, limit, uploads)
 
 
-def fitting_start(command: AvroRecord, log: AvroRecord, owner: Owner, uploads: list[Upload]) -> AvroRecord:
-    """The command that starts a run, likewise; `log` is its trigger log, which fits."""
-    return {**command, "payload": packed(command["payload"], owner, uploads), "trigger_log": log}
+def fitting_start(command: AvroRecord, owner: Owner, uploads: list[Upload]) -> AvroRecord:
+    """The command that starts a run, likewise; its trigger log fits already."""
+    return {**command, "payload": packed(command["payload"], owner, uploads)}

@@ -1,6 +1,6 @@
 """What follows from a command to a run: its records, and what these make other runs and stages do."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -19,7 +19,7 @@ from streams.engine.effects import (
 )
 from streams.engine.state import RunState
 from streams.fetching import Fetcher
-from streams.fitting import fitting
+from streams.fitting import fits, fitting
 from streams.gates.answers import waits
 from streams.gates.retries import ended_run
 from streams.offload import Offload, Owner
@@ -57,34 +57,41 @@ class Following:
     def add(self, effects: Sequence[Effect], run: Run, decision: Decision) -> None:
         """All of it, to the sends and uploads of the decision. Raises `NotYet` while an output that a caller
         gets is under way."""
-        owner = Owner(run.state.tenant_id, run.state.run_id)
-        limit = self.offload.limit(run.state.triggered_from)
         kept: Sequence[Effect] = effects
         if run.secrets:
             kept = [_without_secrets(effect, run.secrets) for effect in effects]
+        limit = self.offload.limit(run.state.triggered_from)
         for effect in kept:
-            record = fitting(effect, owner, limit, decision.uploads)
-            decision.sends.append(_send(self.codec, effect, record, run.headers))
+            send = _send(self.codec, effect, effect.record, run.headers)
+            if send.value is not None and not fits(send.value, limit):
+                owner = Owner(run.state.tenant_id, run.state.run_id)
+                record = fitting(effect, owner, limit, decision.uploads)
+                send = _send(self.codec, effect, record, run.headers)
+            decision.sends.append(send)
         for effect in kept:
             decision.sends.extend(self._consequences(effect, run, decision))
 
-    def _consequences(self, effect: Effect, run: Run, decision: Decision) -> Iterator[Send]:
+    def _consequences(self, effect: Effect, run: Run, decision: Decision) -> Iterable[Send]:
         match effect:
-            case RunChanged(record) if run.caller and record["finished_at"] is not None:
-                yield self._command(result_for(run.caller, record, self.fetcher, decision.uploads), run)
-            case LogChanged(record) if record["finished_at"] is not None:
-                if record["trigger_type"] == ScheduleConfig.type:
-                    ended = (record["tenant_id"], record["app_trigger_id"], record["workflow_run_id"])
-                    yield run_ended(self.codec, *ended, record["finished_at"])
-                deployed = self.feed.definitions.deployed(record["app_trigger_id"] or "")
-                yield from ended_run(self.codec, record, deployed.settings.retry if deployed else None)
             case NodeExecuted(record):
-                yield from waits(self.codec, record)
+                return waits(self.codec, record)
+            case LogChanged(record) if record["finished_at"] is not None:
+                return self._ended(record)
+            case RunChanged(record) if run.caller and record["finished_at"] is not None:
+                return (self._command(result_for(run.caller, record, self.fetcher, decision.uploads), run),)
             case TasksCancelled(record, tools):
                 # What these nodes may have called is to end with them.
-                for execution_id in tools:
-                    command = cancellation(execution_id, record["tenant_id"], record["issued_at"])
-                    yield self._command(command, run)
+                ends = (cancellation(tool, record["tenant_id"], record["issued_at"]) for tool in tools)
+                return [self._command(command, run) for command in ends]
+        return ()
+
+    def _ended(self, log: AvroRecord) -> list[Send]:
+        deployed = self.feed.definitions.deployed(log["app_trigger_id"] or "")
+        told = ended_run(self.codec, log, deployed.settings.retry if deployed else None)
+        if log["trigger_type"] == ScheduleConfig.type:
+            ended = (log["tenant_id"], log["app_trigger_id"], log["workflow_run_id"])
+            told.insert(0, run_ended(self.codec, *ended, log["finished_at"]))
+        return told
 
     def _command(self, command: AvroRecord, run: Run) -> Send:
         key = command["workflow_run_id"].encode()

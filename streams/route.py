@@ -18,7 +18,9 @@ from schemas.models import (
     WorkflowHead,
     WorkflowType,
 )
+from schemas.resumption import Resumption
 from schemas.triggers.kinds import MANUAL
+from streams.engine.commands import Start
 from streams.errors import Unroutable
 from streams.gates.entry import condition_refusal, gates_of, manual_gates
 from streams.gates.ticket import Gate
@@ -68,31 +70,44 @@ def find_routes(arrival: Arrival, definitions: Definitions) -> list[Route]:
     return routes or [Route(None, refusal=_unwanted(event["tenant_id"], kind, index_key, definitions))]
 
 
-def start_command(arrival: Arrival, route: Route, log: AvroRecord, now_us: int, offset: int) -> AvroRecord:
-    """The RunCommand that starts the workflow of `route`, of which `log` is the trigger log."""
-    event, workflow = arrival.event, _known(route)
-    system = map_system(arrival.data, _mapping(route))
+def start_of(arrival: Arrival, route: Route, log: AvroRecord, now_us: int) -> Start:
+    """What starts the workflow of `route`, of which `log` is the trigger log."""
+    event, workflow, run_id = arrival.event, _known(route), log["workflow_run_id"]
+    system = {"user_id": event["created_by"] or "", **map_system(arrival.data, _mapping(route))}
     if is_chat(workflow):
-        given = system.get("conversation_id")
-        system["conversation_id"] = str(given or conversation_id(log["workflow_run_id"]))
+        system["conversation_id"] = str(system.get("conversation_id") or conversation_id(run_id))
+    return Start(
+        command_id=f"start/{run_id}",
+        run_id=run_id,
+        tenant_id=workflow.tenant_id,
+        app_id=workflow.app_id,
+        workflow_id=workflow.id,
+        version=workflow.version,
+        issued_at=now_us,
+        inputs=orjson.loads(log["inputs"]),
+        triggered_from=triggered_from(workflow),
+        system=system,
+        trigger_log=log,
+        resumption=_resumption(arrival),
+    )
+
+
+def start_command(start: Start, log: AvroRecord, offset: int) -> AvroRecord:
+    """The RunCommand that says so, with `log` as its trigger log."""
+    payload = {"inputs": start.inputs, "triggered_from": start.triggered_from, "system": start.system}
+    if start.resumption is not None:
+        payload["resumption"] = start.resumption
     return {
-        "command_id": f"start/{log['workflow_run_id']}",
+        "command_id": start.command_id,
         "kind": "START",
-        "workflow_run_id": log["workflow_run_id"],
-        "tenant_id": workflow.tenant_id,
-        "app_id": workflow.app_id,
-        "workflow_id": workflow.id,
-        "version": workflow.version,
+        "workflow_run_id": start.run_id,
+        "tenant_id": start.tenant_id,
+        "app_id": start.app_id,
+        "workflow_id": start.workflow_id,
+        "version": start.version,
         "workflows_offset": offset,
-        "issued_at": now_us,
-        "payload": orjson.dumps(
-            {
-                "inputs": orjson.loads(log["inputs"]),
-                "triggered_from": triggered_from(workflow),
-                "system": {"user_id": event["created_by"] or "", **system},
-                **_resumption(arrival),
-            }
-        ).decode(),
+        "issued_at": start.issued_at,
+        "payload": orjson.dumps(payload).decode(),
         "trigger_log": log,
     }
 
@@ -128,22 +143,14 @@ def trigger_log(arrival: Arrival, route: Route, now_us: int) -> AvroRecord:
     }
 
 
-def _resumption(arrival: Arrival) -> dict[str, Any]:
+def _resumption(arrival: Arrival) -> Resumption | None:
     """Which run the one that begins goes on with. Only the API of the deployment may say so."""
-    if arrival.event["trigger_type"] != MANUAL or "resumption" not in arrival.data:
-        return {}
-    return {"resumption": arrival.data["resumption"]}
+    return arrival.data.get("resumption") if arrival.event["trigger_type"] == MANUAL else None
 
 
 def is_chat(workflow: WorkflowHead | None) -> bool:
     """Whether its runs are turns of conversations."""
     return workflow is not None and workflow.type is WorkflowType.CHAT
-
-
-def conversation_in(command: AvroRecord) -> str:
-    """The conversation of a run of a chat, from the command that starts it."""
-    found: str = orjson.loads(command["payload"])["system"]["conversation_id"]
-    return found
 
 
 def triggered_from(workflow: WorkflowHead | None) -> str:

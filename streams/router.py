@@ -13,6 +13,7 @@ from schemas.traces import TRACEPARENT, child, root
 from schemas.triggers.schedule import ScheduleConfig
 from streams.conversations import start_in_conversation
 from streams.dedup import Lag, Seen, before, first_seen, postponed, replaced, row_due
+from streams.engine.commands import Start
 from streams.fitting import fitting_log, fitting_start
 from streams.following import Headers
 from streams.gates.entry import notes, retry_gate
@@ -21,11 +22,11 @@ from streams.offload import Offload, Owner
 from streams.route import (
     Arrival,
     Route,
-    conversation_in,
     find_routes,
     is_chat,
     refused,
     start_command,
+    start_of,
     trigger_log,
     triggered_from,
 )
@@ -36,8 +37,8 @@ from transport.feed import DefinitionsFeed
 from transport.producer import Send
 from transport.telemetry.sampling import Sampler, of_event
 
-RunWhole = Callable[[WorkflowHead, AvroRecord, float, Headers], Decision | None]
-"""Workflow, start command, unix time and headers to all that comes of a run which needs no further hop."""
+RunWhole = Callable[[WorkflowHead, Start, float, Headers], Decision | None]
+"""Workflow, start, unix time and headers to all that comes of a run which needs no further hop."""
 
 Count = Callable[[str], None]
 """Told the outcome of each event: routed, duplicate or refused."""
@@ -129,29 +130,32 @@ class Router:
         headers, now_us = tuple(h for h in record.headers if h[0] == TRACEPARENT), int(now * 1e6)
         log = trigger_log(arrival, route, now_us)
         log["traceparent"] = self._traceparent(headers, arrival.event)
-        owner = Owner(log["tenant_id"], log["workflow_run_id"] or log["id"])
-        limit = self._offload.limit(triggered_from(route.workflow))
-        shown = fitting_log(log, owner, limit, decision.uploads)
         if route.refusal is not None:
-            decision.sends.append(self._told(shown, headers))
+            decision.sends.append(self._told(self._shown(log, route, decision), headers))
             return
         assert route.workflow is not None, "a route without one says why"
-        command = start_command(arrival, route, log, now_us, self._feed.offset(WORKFLOWS))
-        conversation = conversation_in(command) if is_chat(route.workflow) else None
-        gates = route.gates
+        start, gates = start_of(arrival, route, log, now_us), route.gates
+        conversation = start.system["conversation_id"] if is_chat(route.workflow) else None
         if route.deployed is not None and conversation is None:
-            gates += retry_gate(route.deployed, log["workflow_run_id"])
+            gates += retry_gate(route.deployed, start.run_id)
         if not gates and conversation is None:
-            whole = self._run_whole(route.workflow, {**command, "trigger_log": shown}, now, headers)
+            whole = self._run_whole(route.workflow, start, now, headers)
             if whole is not None:
                 # Its log has the end of the run already, which is all that anybody would look at.
                 decision.sends += whole.sends
                 decision.uploads += whole.uploads
                 return
-        command = fitting_start(command, shown, owner, decision.uploads)
-        start = self._start(command, conversation, headers)
-        start = self._gated(start, log, shown, gates) if gates else start
-        decision.sends += (self._told(shown, headers), start)
+        shown = self._shown(log, route, decision)
+        command = start_command(start, shown, self._feed.offset(WORKFLOWS))
+        command = fitting_start(command, Owner(start.tenant_id, start.run_id), decision.uploads)
+        begun = self._start(command, conversation, headers)
+        begun = self._gated(begun, log, shown, gates) if gates else begun
+        decision.sends += (self._told(shown, headers), begun)
+
+    def _shown(self, log: AvroRecord, route: Route, decision: Decision) -> AvroRecord:
+        """The log as it fits into a message."""
+        owner = Owner(log["tenant_id"], log["workflow_run_id"] or log["id"])
+        return fitting_log(log, owner, self._offload.limit(triggered_from(route.workflow)), decision.uploads)
 
     def _traceparent(self, headers: Headers, event: AvroRecord) -> str | None:
         """What the routing is under: as the message says, else what follows from the event; None: nothing."""

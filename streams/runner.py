@@ -12,7 +12,7 @@ from schemas.codec import Record as AvroRecord
 from schemas.errors import InvalidDefinition
 from schemas.models import DRAFT, Workflow, WorkflowHead
 from streams.engine.advance import Advanced, advance, due_us
-from streams.engine.commands import Cancel, Command, NodeResult, Resume, Start, Timer, command_of
+from streams.engine.commands import Cancel, Command, NodeResult, Resume, Start, Timer
 from streams.engine.definition import Definition
 from streams.engine.errors import NeedsValue, NewerState
 from streams.engine.options import Options
@@ -86,25 +86,24 @@ class Runner:
         return Stage("engine", "run.commands", self.decide, table="runs", due=row_due, on_due=self.on_due)
 
     def run_whole(
-        self, workflow: WorkflowHead, start: AvroRecord, now: float, headers: Headers
+        self, workflow: WorkflowHead, start: Start, now: float, headers: Headers
     ) -> Decision | None:
         """All that comes of a run that ends in the hop it begins in, for whoever has just made its start: no
         command and no row. None for any other run, which is to be told by a command. See docs/adr/0024.
 
-        `start`: as in RunCommand.avsc, with nothing in it by reference.
+        `start` has a trigger log, and nothing by reference.
         """
-        log = start["trigger_log"]
-        if self._options.every_node_a_hop or not _is_settled(workflow, log["created_at"]):
+        log = start.trigger_log
+        assert log is not None, "it is of an event"
+        if self._options.every_node_a_hop or start.resumption is not None:
+            return None
+        if not _is_settled(workflow, log["created_at"]):
             return None
         try:
             definition = self._library.compiled(workflow, entry=log["root_node_id"] or "")
             if definition.waits:
                 return None
-            command = command_of(start)
-            assert isinstance(command, Start)
-            if command.resumption is not None:
-                return None
-            advanced = advance(definition, None, command, round(now * 1e6), self._options)
+            advanced = advance(definition, None, start, round(now * 1e6), self._options)
         except (InvalidDefinition, NeedsValue):
             return None
         if advanced.state is None or not advanced.state.ended:
