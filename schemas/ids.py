@@ -11,6 +11,7 @@ import orjson
 
 _NAMESPACE = uuid.UUID("6c0f4ad1-2f0e-5b7a-9d0c-8e7f3a5b1c42")
 _NAMESPACE_BYTES = _NAMESPACE.bytes
+_VARIANTS = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
 def canonical_json(value: Any) -> bytes:
@@ -129,5 +130,5 @@ def _name_id(name: str) -> str:
 
 def _uuid_text(digits: str, version: str) -> str:
     """The UUID of that version (RFC 9562) made of the first 32 hex digits."""
-    variant = "89ab"[int(digits[16], 16) & 3]
+    variant = _VARIANTS[digits[16]]
     return f"{digits[:8]}-{digits[8:12]}-{version}{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
