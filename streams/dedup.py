@@ -6,13 +6,12 @@ Records before it may be replayed as well: the row before it stays for them.
 """
 
 import struct
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 _LAYOUT = struct.Struct(">iqqq")
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """The row of one dedup_key. Times in microseconds since the epoch."""
 
     partition: int
@@ -25,7 +24,7 @@ class Seen:
 
     def encode(self) -> bytes:
         """28 bytes."""
-        return _LAYOUT.pack(self.partition, self.offset, self.expires_at, self.keep_until)
+        return _LAYOUT.pack(*self)
 
     @classmethod
     def decode(cls, row: bytes) -> "Seen":
@@ -52,7 +51,7 @@ def before(key: str) -> str:
 
 def replaced(seen: Seen, now_us: int) -> Seen:
     """What is kept under `before`, until the duplicates of that event can't come again after a crash."""
-    return replace(seen, keep_until=now_us + _COMMITTED_US)
+    return seen._replace(keep_until=now_us + _COMMITTED_US)
 
 
 class Lag:
@@ -82,7 +81,8 @@ def first_seen(partition: int, offset: int, received_at: int, window_ms: int, no
 
 def row_due(_key: str, row: bytes) -> float:
     """When the row wants to go, in seconds since the epoch."""
-    return Seen.decode(row).keep_until / 1e6
+    keep_until: int = _LAYOUT.unpack(row)[-1]
+    return keep_until / 1e6
 
 
 def postponed(row: bytes, now_us: int, lag_us: int) -> bytes | None:

@@ -1,7 +1,5 @@
 """The command of a message, with what it refers to. See docs/adr/0020."""
 
-from dataclasses import replace
-
 import orjson
 
 from schemas.codec import Record
@@ -21,4 +19,4 @@ def told(record: Record, fetcher: Fetcher) -> Command:
     owner = Owner(command.tenant_id, command.resumption["workflow_run_id"])
     kept = orjson.loads(fetcher.document(owner, command.resumption["kept"]))
     fetcher.used(owner.id)
-    return replace(command, kept=kept)
+    return command._replace(kept=kept)

@@ -1,8 +1,7 @@
 """Which workflows does an event start, and what is each of them told? Pure: definitions in, records out."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -29,8 +28,7 @@ from streams.roots import root_node
 from transport.definitions import Definitions
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(NamedTuple):
     """One way of an event: to a workflow, or to a reason why nothing was started."""
 
     workflow: WorkflowHead | None
@@ -45,8 +43,7 @@ class Route:
         return self.deployed.trigger if self.deployed else None
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """A TriggerEvent with what is needed of the record that brought it."""
 
     event: AvroRecord

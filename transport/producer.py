@@ -5,7 +5,6 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Message
@@ -26,8 +25,7 @@ _DISTANCE_PER_MESSAGE_S, _MOST_DISTANCE_S = 5e-6, 0.005
 """Between the requests of a busy producer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(NamedTuple):
     """One message to be produced. `topic` is the registry's name, without the prefix."""
 
     topic: str

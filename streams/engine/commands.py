@@ -12,8 +12,7 @@ NOT_GIVEN: Mapping[str, Any] = {}
 _NO_WRITES: Mapping[tuple[str, str], Any] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(NamedTuple):
     """Begin the run."""
 
     command_id: str
@@ -23,9 +22,9 @@ class Start:
     workflow_id: str
     version: str
     issued_at: int
-    inputs: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, Any] = NOT_GIVEN
     triggered_from: str = "app-run"
-    system: Mapping[str, Any] = field(default_factory=dict)
+    system: Mapping[str, Any] = NOT_GIVEN
     """Further system variables: user_id; query, files, conversation_id, dialogue_count of a chat."""
     trigger_log: Mapping[str, Any] | None = None
     """The WorkflowTriggerLog as the router left it, for the engine to continue."""
@@ -33,11 +32,11 @@ class Start:
     """The node to run alone, as in the debugger; empty for a run."""
     caller: Mapping[str, Any] | None = None
     """Of a workflow that is called as a tool: which node execution waits for its end. See `streams.calls`."""
-    values: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    values: Mapping[str, Mapping[str, Any]] = NOT_GIVEN
     """What it finds in the variable pool: node id -> variable -> value."""
     resumption: Resumption | None = None
     """Of a run that goes on where another one has failed."""
-    kept: Mapping[str, KeptNode] = field(default_factory=dict)
+    kept: Mapping[str, KeptNode] = NOT_GIVEN
     """What `resumption` leads to: by node id what is not executed again."""
 
 

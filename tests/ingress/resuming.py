@@ -1,6 +1,5 @@
 """A failed run in memory, and the run that goes on with it: engine and door without what is between."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -48,7 +47,7 @@ def resumed(
     kept = orjson.loads(orjson.dumps(kept_nodes(failed_run(run), executions(run), version(graph))))
     again = Run(compiled(graph), run.options, split_bytes)
     again.now_us = run.now_us
-    again.tell(replace(start_command(inputs or {}, kept=kept), run_id=run_id))
+    again.tell(start_command(inputs or {}, kept=kept)._replace(run_id=run_id))
     return again
 
 

@@ -1,7 +1,5 @@
 """Whole runs, in memory: the records that come of a command, and the states in between."""
 
-from dataclasses import replace
-
 import orjson
 import pytest
 
@@ -258,7 +256,7 @@ def test_a_start_that_is_issued_again_begins_the_same_run() -> None:
     """The router has died before it could commit: all that it tells again must be what it told before."""
     told, again = (Run(FORK).start(trigger_log=LOG) for _ in range(2))
     late = Run(FORK)
-    late.tell(replace(start_command({}, trigger_log=LOG), issued_at=NOW + 9_000_000))
+    late.tell(start_command({}, trigger_log=LOG)._replace(issued_at=NOW + 9_000_000))
     assert told.nodes == again.nodes == late.nodes
     assert [told.node("start")["outputs"]] * 2 == [run.node("start")["outputs"] for run in (again, late)]
 
