@@ -35,8 +35,6 @@ _KEEP_ALIVE_S = 1.0
 _LETTER_S = 3.0
 _AHEAD_S = 0.02
 """A write that takes longer is worth a read in between."""
-_SOON_S = 0.1
-"""What is due by then goes along with what is due now."""
 _WORTH_IT = 2_000
 """Rows. An insert costs as much as a thousand do."""
 
@@ -217,10 +215,10 @@ class _Loop:
             await self._source.fill(due_s)
 
     def _due(self, now: float) -> list[Batch]:
-        """With those that soon will be, or are large enough: nothing is read while one is written."""
+        """With those that are large enough: nothing is read while one is written."""
         if all(batch.due_in(now) > 0 for batch in self._batches):
             return []
-        return [one for one in self._batches if one.due_in(now) <= _SOON_S or one.rows >= _WORTH_IT]
+        return [one for one in self._batches if one.due_in(now) <= 0 or one.rows >= _WORTH_IT]
 
     async def _write(self, batches: Sequence[Batch]) -> None:
         """Side by side. What cannot be written is stalled, and the batches can be filled again."""
