@@ -59,7 +59,7 @@ class Batch:
             rows.append(message)
             self.bytes += len(message)
             self.offsets[Partition(topic, message.partition() or 0)] = (message.offset() or 0) + 1
-            urgent = urgent or (topic in _URGENT and _RUNNING not in (message.value() or b""))
+            urgent = urgent or (topic in _URGENT and _is_told(message))
         self.rows += len(rows) - before
         self._oldest = min(self._oldest, now)
         if urgent:
@@ -92,14 +92,28 @@ class Batch:
             return math.inf
         if self.rows >= self.settings.batch_rows or self.bytes >= self.settings.batch_bytes:
             return 0.0
-        settled = self._oldest_urgent + self.settings.batch_settle_s
-        wanted = min(settled, self._oldest + self.settings.batch_age_s)
-        return max(wanted, self._started + self._distance_s) - now
+        wanted = min(self._settled(), self._oldest + self.settings.batch_age_s)
+        return max(wanted, self._allowed) - now
 
     @property
     def urgent(self) -> bool:
-        """Whether it has something that somebody waits for, so that nothing can make it due any sooner."""
-        return self._oldest_urgent < math.inf
+        """Whether it has something that somebody waits for, and nothing can make it due any sooner."""
+        return self._oldest_urgent < math.inf and self._settled() <= self._allowed
+
+    @property
+    def _allowed(self) -> float:
+        return self._started + self._distance_s
+
+    def _settled(self) -> float:
+        """When it waits for nothing any more. Under load that is before it may be written anyway, and its
+        records need not be looked at."""
+        latest = self._oldest_urgent + self.settings.batch_settle_s
+        return self._allowed if self._allowed < latest < math.inf and self._is_whole() else latest
+
+    def _is_whole(self) -> bool:
+        """Whether nodes of each run that has ended are here. Those that end with a run are sent with it."""
+        ended = {message.key() for message in self.messages.get("runs", ()) if _is_told(message)}
+        return ended <= {message.key() for message in self.messages.get("node.executions", ())}
 
     def _next_distance(self, since_s: float) -> float:
         """Of the batch after this one, which has collected its rows in `since_s`."""
@@ -115,3 +129,8 @@ class Batch:
         self.rows = self.bytes = 0
         self._oldest = self._oldest_urgent = math.inf
         self._started = started
+
+
+def _is_told(message: Message) -> bool:
+    """Whether somebody waits for a record of `_URGENT`."""
+    return _RUNNING not in (message.value() or b"")

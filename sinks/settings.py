@@ -24,9 +24,9 @@ class SinkSettings(BaseSettings):
     are, and leaves a part to be merged. What comes after a longer silence is written at once; under load the
     distance grows with the rows a second, up to `batch_distance_s`."""
 
-    batch_settle_s: Annotated[float, Field(ge=0, le=1)] = 0.003
-    """How long a record that somebody waits for (runs, dead letters) lets those catch up that were sent with
-    it: they are in other partitions, and a run should not be seen to have ended before its nodes."""
+    batch_settle_s: Annotated[float, Field(ge=0, le=1)] = 0.02
+    """How long the end of a run waits at most for the nodes that were sent with it: they are in another
+    partition, and a run should not be seen to have ended before its nodes."""
 
     batch_age_s: Annotated[float, Field(ge=0, le=60)] = 0.25
     """How long records that nobody waits for (events, trigger logs, nodes of a run that goes on) may wait

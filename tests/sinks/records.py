@@ -133,9 +133,11 @@ def workflow(graph: Any, version: str = "draft") -> bytes:
     return CODEC.encode("Definition", record)
 
 
-def message(topic: str, value: bytes | None, offset: int = 0, partition: int = 0) -> Message:
+def message(
+    topic: str, value: bytes | None, offset: int = 0, partition: int = 0, key: bytes = b"key"
+) -> Message:
     """As a consumer gets it."""
-    return Message(topic=topic, partition=partition, offset=offset, key=b"key", value=value, headers=[])
+    return Message(topic=topic, partition=partition, offset=offset, key=key, value=value, headers=[])
 
 
 async def write(clickhouse: ClickHouse, topic: str, *rows: Mapping[str, Any]) -> None:

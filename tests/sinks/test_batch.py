@@ -12,6 +12,8 @@ SETTINGS = SinkSettings(
     batch_rows=100, batch_bytes=10_000, batch_interval_s=1.0, batch_settle_s=0.0, batch_age_s=5.0
 )
 
+PATIENT = SETTINGS.model_copy(update={"batch_settle_s": 0.25})
+
 
 def batch(settings: SinkSettings = SETTINGS) -> Batch:
     return Batch(settings)
@@ -25,13 +27,43 @@ def test_a_run_after_a_silence_is_due_at_once() -> None:
     made = batch()
     made.add("runs", [message("runs", b"x")], 100.0)
     assert made.due_in(100.0) == 0.0
+
+
+def test_a_run_waits_for_its_nodes_but_not_for_long() -> None:
+    made = batch(PATIENT)
+    made.add("runs", [message("runs", b"x", key=b"a"), message("runs", b"x", key=b"b")], 100.0)
+    made.add("node.executions", [message("node.executions", b"x", key=b"a")], 100.0)
+    assert made.due_in(100.0) == 0.25
+    assert not made.urgent, "nodes of the other one would make it due sooner"
+    made.add("node.executions", [message("node.executions", b"x", key=b"b")], 100.125)
+    assert made.due_in(100.125) <= 0
     assert made.urgent
 
 
-def test_a_run_lets_its_company_catch_up() -> None:
-    made = batch(SETTINGS.model_copy(update={"batch_settle_s": 0.25}))
+def test_nodes_that_were_there_before_it_let_a_run_wait_for_nothing() -> None:
+    made = batch(PATIENT)
+    made.add("node.executions", [message("node.executions", b"x")], 100.0)
+    assert made.due_in(100.0) == 5.0
     made.add("runs", [message("runs", b"x")], 100.0)
-    assert made.due_in(100.0) == 0.25
+    assert made.due_in(100.0) <= 0
+
+
+def test_no_run_is_waited_for_that_only_begins() -> None:
+    made = batch(PATIENT)
+    began = message("runs", CODEC.encode("WorkflowRun", run(status="RUNNING")), key=b"began")
+    made.add("runs", [began, message("runs", b"x")], 100.0)
+    made.add("node.executions", [message("node.executions", b"x")], 100.0)
+    assert made.due_in(100.0) <= 0
+
+
+def test_what_nodes_are_waited_for_keeps_the_distance() -> None:
+    made = batch(PATIENT)
+    made.start_again(100.0)
+    made.add("runs", [message("runs", b"x")], 100.875)
+    assert made.due_in(100.875) == 0.25
+    made.add("node.executions", [message("node.executions", b"x")], 100.875)
+    assert made.due_in(100.875) == 0.125
+    assert made.urgent
 
 
 def test_an_event_waits_for_a_run_but_not_for_long() -> None:
