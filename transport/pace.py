@@ -21,16 +21,16 @@ class Pace:
         """`per_record_s`: what each record a second adds to the distance, which is `most_s` at most."""
         self._per_record_s = per_record_s
         self._most_s = most_s
-        self._rate = 0.0
+        self.rate = 0.0
         """Records a second, the last of them counting most."""
         self._done_at = -math.inf
         self._next_at = -math.inf
 
     def done(self, records: int, now: float) -> None:
         """So many were fetched or sent."""
-        self._rate = self._rate * math.exp((self._done_at - now) / _WINDOW_S) + records / _WINDOW_S
+        self.rate = self.rate * math.exp((self._done_at - now) / _WINDOW_S) + records / _WINDOW_S
         self._done_at = now
-        distance = min(self._most_s, self._rate * self._per_record_s) if 0 < records < _PLENTY else 0.0
+        distance = min(self._most_s, self.rate * self._per_record_s) if 0 < records < _PLENTY else 0.0
         self._next_at = now + distance
 
     def wait_s(self, now: float) -> float:

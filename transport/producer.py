@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -12,6 +11,7 @@ from confluent_kafka import Producer as LibrdkafkaProducer
 
 from transport.errors import SendFailed
 from transport.pace import Pace
+from transport.reports import Reports
 from transport.settings import KafkaSettings
 
 _log = logging.getLogger(__name__)
@@ -19,10 +19,11 @@ _log = logging.getLogger(__name__)
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 """As the registry's topics allow it: a 10 MiB webhook body with room for its envelope."""
 
-_POLL_S = 0.1
 _QUEUE_FULL_PAUSE_S = 0.005
 _DISTANCE_PER_MESSAGE_S, _MOST_DISTANCE_S = 5e-6, 0.005
 """Between the requests of a busy producer."""
+_MANY_PER_S = 500
+"""Messages, from which on the loop looks for their reports by itself."""
 
 
 class Send(NamedTuple):
@@ -61,7 +62,7 @@ class _Delivery:
         self.done = done
 
     def reporter(self, index: int) -> Callable[[KafkaError | None, Message], None]:
-        """The callback for the message at `index`; librdkafka calls it on the polling thread only."""
+        """The callback for the message at `index`; called by `Reports`."""
 
         def report(error: KafkaError | None, message: Message) -> None:
             if error is not None:
@@ -106,7 +107,6 @@ class Producer:
         self._next: asyncio.TimerHandle | None = None
         self._pace = Pace(_DISTANCE_PER_MESSAGE_S, _MOST_DISTANCE_S)
         self._done: deque[_Delivery] = deque()
-        self._closing = False
         self._producer = LibrdkafkaProducer(
             {
                 "bootstrap.servers": settings.bootstrap_servers,
@@ -128,8 +128,7 @@ class Producer:
             },
             logger=_log,
         )
-        self._thread = threading.Thread(target=self._poll, name="producer-poll", daemon=True)
-        self._thread.start()
+        self._reports = Reports(self._producer.poll, self._resolve)
 
     async def send_all(self, sends: Sequence[Send]) -> list[Position]:
         """Returns the positions, in order, once every message is acknowledged by all in-sync replicas.
@@ -161,14 +160,15 @@ class Producer:
         if self._next is not None:
             self._next.cancel()
         self._hand_over()
+        await self._reports.close()
         if await asyncio.to_thread(self._producer.flush, flush_s):
             self._producer.purge()
-        self._closing = True
+            self._producer.poll(0)
         if self._next is not None:
             self._next.cancel()
         for delivery in self._gathered:
             delivery.fail("closed before there was room for it")
-        await asyncio.to_thread(self._thread.join)
+        self._resolve()
         await asyncio.to_thread(self._producer.close)
 
     def _hand_over_in(self, wait_s: float) -> None:
@@ -191,6 +191,8 @@ class Producer:
                 delivery.fail(str(refused.args[0]))
             self._gathered.popleft()
         self._pace.done(messages, self._loop.time())
+        if self._pace.rate > _MANY_PER_S:
+            self._reports.are_many()
 
     def _enqueue(self, delivery: _Delivery) -> int:
         """How many messages there were left of it."""
@@ -207,13 +209,6 @@ class Producer:
             )
             delivery.handed_over += 1
         return delivery.handed_over - before
-
-    def _poll(self) -> None:
-        while not self._closing:
-            self._producer.poll(_POLL_S)
-            if self._done and not self._loop.is_closed():
-                # One wake-up of the loop for all deliveries that this poll has completed.
-                self._loop.call_soon_threadsafe(self._resolve)
 
     def _resolve(self) -> None:
         while self._done:

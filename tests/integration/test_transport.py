@@ -97,6 +97,15 @@ async def test_many_callers_share_the_producer(producer: Producer) -> None:
     assert len(found) == 900
 
 
+async def test_closing_waits_for_the_reports_of_all_that_is_under_way(kafka: KafkaSettings) -> None:
+    producer = Producer(kafka)
+    sending = [asyncio.create_task(producer.send(Send("runs", str(n).encode(), b"x"))) for n in range(900)]
+    await asyncio.sleep(0.002)
+    await producer.close()
+    positions = await asyncio.wait_for(asyncio.gather(*sending), 5)
+    assert len(set(positions)) == 900
+
+
 async def test_a_message_that_is_too_large_fails_and_the_producer_goes_on(producer: Producer) -> None:
     with pytest.raises(SendFailed):
         await producer.send(Send("runs", b"k", b"x" * 17 * 1024 * 1024))

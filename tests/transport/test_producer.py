@@ -34,6 +34,17 @@ async def test_what_is_not_acknowledged_is_bounded_and_whoever_has_more_waits() 
     assert {type(result) for result in results} == {SendFailed}
 
 
+async def test_what_is_not_sent_within_the_time_to_close_fails() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        where = f"127.0.0.1:{silent.getsockname()[1]}"
+        producer = Producer(KafkaSettings(bootstrap_servers=where))
+        sending = asyncio.create_task(producer.send_all([Send("t", b"k", b"v")] * 3))
+        await asyncio.sleep(0)
+        await producer.close(0.05)
+        with pytest.raises(SendFailed):
+            await asyncio.wait_for(sending, 5)
+
+
 def test_a_buffer_holds_the_largest_message_at_least() -> None:
     with pytest.raises(ValueError, match="32"):
         KafkaSettings(producer_buffer_mb=16)
