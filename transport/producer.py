@@ -3,7 +3,8 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Message
@@ -44,43 +45,46 @@ class Position(NamedTuple):
     offset: int
 
 
+_NOWHERE = Position("", -1, -1)
+
+
 class _Delivery:
-    """One `send_all`: hands its messages over, and counts their acknowledgements down; the last one resolves
-    its future."""
+    """One `send_all`: what is handed over of it, and how many reports are to come; the last one resolves its
+    future."""
 
     __slots__ = ("done", "error", "future", "handed_over", "pending", "positions", "sends")
 
     def __init__(
-        self, sends: Sequence[Send], future: "asyncio.Future[None]", done: "deque[_Delivery]"
+        self,
+        sends: Sequence[Send],
+        future: asyncio.Future[list[Position]],
+        done: "deque[_Delivery]",
     ) -> None:
         self.sends = sends
         self.handed_over = 0
         self.pending = len(sends)
-        self.positions: list[tuple[int, int]] = [(-1, -1)] * len(sends)
+        self.positions = [_NOWHERE] * len(sends)
         self.error: KafkaError | None = None
         self.future = future
         self.done = done
 
-    def reporter(self, index: int) -> Callable[[KafkaError | None, Message], None]:
-        """The callback for the message at `index`; called by `Reports`."""
-
-        def report(error: KafkaError | None, message: Message) -> None:
-            if error is not None:
-                self.error = self.error or error
-            else:
-                self.positions[index] = (message.partition() or 0, message.offset() or 0)
-            self.pending -= 1
-            if not self.pending:
-                self.done.append(self)
-
-        return report
+    def report(self, index: int, error: KafkaError | None, message: Message) -> None:
+        """Of the message at `index`; librdkafka calls it while somebody polls."""
+        if error is None:
+            topic = self.sends[index].topic
+            self.positions[index] = Position(topic, message.partition() or 0, message.offset() or 0)
+        else:
+            self.error = self.error or error
+        self.pending -= 1
+        if not self.pending:
+            self.done.append(self)
 
     def resolve(self) -> None:
         """On the loop's thread."""
         if self.error is not None:
             self.fail(self.error.str())
         elif not self.future.done():
-            self.future.set_result(None)
+            self.future.set_result(self.positions)
 
     def fail(self, why: str) -> None:
         """On the loop's thread."""
@@ -135,19 +139,11 @@ class Producer:
 
         Raises `SendFailed` when one of them is not; the others may have been written all the same.
         """
-        if not sends:
-            return []
-        delivery = _Delivery(sends, self._loop.create_future(), self._done)
-        self._gathered.append(delivery)
-        if self._next is None:
-            wait_s = self._pace.wait_s(self._loop.time())
-            self._hand_over() if wait_s <= 0 else self._hand_over_in(wait_s)
-        await delivery.future
-        return [Position(send.topic, *place) for send, place in zip(sends, delivery.positions, strict=True)]
+        return await self._begun(sends) if sends else []
 
     async def send(self, send: Send) -> Position:
         """`send_all` for one message."""
-        return (await self.send_all((send,)))[0]
+        return (await self._begun((send,)))[0]
 
     @property
     def queued(self) -> int:
@@ -170,6 +166,14 @@ class Producer:
             delivery.fail("closed before there was room for it")
         self._resolve()
         await asyncio.to_thread(self._producer.close)
+
+    def _begun(self, sends: Sequence[Send]) -> asyncio.Future[list[Position]]:
+        delivery = _Delivery(sends, self._loop.create_future(), self._done)
+        self._gathered.append(delivery)
+        if self._next is None:
+            wait_s = self._pace.wait_s(self._loop.time())
+            self._hand_over() if wait_s <= 0 else self._hand_over_in(wait_s)
+        return delivery.future
 
     def _hand_over_in(self, wait_s: float) -> None:
         self._next = self._loop.call_later(wait_s, self._hand_over)
@@ -205,7 +209,7 @@ class Producer:
                 key=send.key,
                 partition=-1 if send.partition is None else send.partition,
                 headers=list(send.headers),
-                on_delivery=delivery.reporter(index),
+                on_delivery=partial(delivery.report, index),
             )
             delivery.handed_over += 1
         return delivery.handed_over - before
