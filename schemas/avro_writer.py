@@ -88,6 +88,7 @@ _NAMES: dict[str, Any] = {
     "NULL": _NULL, "OTHER": _OTHER, "LONG": _Longs(), "SOME": _Longs(_OTHER), "join": b"".join,
     "pack": struct.Struct("<d").pack,
 }  # fmt: skip
+_TEXTS = ("string", ["null", "string"])
 _ENUM = "symbols_"
 
 
@@ -116,33 +117,34 @@ class _Module:
         values = ", ".join(f"value{index}" for index in range(len(fields)))
         lines, parts = _opening(name, values), ["head"]
         for index, field in enumerate(fields):
-            value, head = f"value{index}", f"head{index}"
-            lines += _indented(self._field(field["type"], value, head))
-            parts += (head, value)
+            value, size = f"value{index}", f"size{index}"
+            lines += _indented(self._field(field["type"], value, size))
+            parts += (size, value) if field["type"] in _TEXTS else (value,)
         self.lines += [*lines, f"    return join(({', '.join(parts)}))"]
         return name
 
-    def _field(self, kind: Any, value: str, head: str) -> list[str]:
-        """Makes bytes of `value`: first `head`, then what is in `value` from then on."""
+    def _field(self, kind: Any, value: str, size: str) -> list[str]:
+        """Makes bytes of `value`, and of a text also what comes before it, in `size`."""
         if not isinstance(kind, list):
-            return [self._some(kind, value, head, "LONG", "b''")]
+            return [self._some(kind, value, size, "LONG", "b''")]
         if len(kind) != len((_NULL, _OTHER)) or kind[0] != "null":
             raise _Unsupported
-        some = self._some(kind[1], value, head, "SOME", "OTHER")
-        return [f"if {value} is None:", f"    {head}, {value} = NULL, b''", "else:", f"    {some}"]
+        null = f"{size}, {value} = NULL, b''" if kind in _TEXTS else f"{value} = NULL"
+        some = self._some(kind[1], value, size, "SOME", "OTHER")
+        return [f"if {value} is None:", f"    {null}", "else:", f"    {some}"]
 
-    def _some(self, kind: Any, value: str, head: str, longs: str, before: str) -> str:
+    def _some(self, kind: Any, value: str, size: str, longs: str, before: str) -> str:
         match self._named(kind):
             case "string":
-                return f"{value} = {value}.encode(); {head} = {longs}[len({value})]"
+                return f"{value} = {value}.encode(); {size} = {longs}[len({value})]"
             case "long" | "int":
-                return f"{head}, {value} = {longs}[{value}], b''"
+                return f"{value} = {longs}[{value}]"
             case "double":
-                return f"{head}, {value} = {before}, pack({value})"
+                return f"{value} = {before} + pack({value})"
             case symbols if symbols.startswith(_ENUM):
-                return f"{head}, {value} = {before}, {symbols}[{value}]"
+                return f"{value} = {before} + {symbols}[{value}]"
             case function:
-                return f"{head}, {value} = b'', {function}({before}, {value})"
+                return f"{value} = {function}({before}, {value})"
 
     def _named(self, kind: Any) -> str:
         """A primitive type, the name of the symbols of an enum, or that of the function for a record."""

@@ -131,8 +131,8 @@ class SingleObjectCodec:
 def write(header: bytes, form: Form, record: Mapping[str, Any]) -> bytes:
     """`header` followed by the Avro body. Raises `UnencodableValue`."""
     try:
-        if form.write is not None:
-            return form.write(header, record)
+        if (made := form.write) is not None:
+            return made(header, record)
         out = BytesIO()
         fastavro.schemaless_writer(out, form.avro, record)
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, struct.error) as wrong:
