@@ -208,7 +208,7 @@ class Producer:
                 value=send.value,
                 key=send.key,
                 partition=-1 if send.partition is None else send.partition,
-                headers=list(send.headers),
+                headers=list(send.headers) or None,
                 on_delivery=partial(delivery.report, index),
             )
             delivery.handed_over += 1
