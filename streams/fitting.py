@@ -1,7 +1,6 @@
 """Makes what follows from a command fit into messages: the records of a run, its tasks, and its start."""
 
 from schemas.codec import Record as AvroRecord
-from schemas.references import may_have_references
 from streams.engine.effects import (
     ConversationChanged,
     Effect,
@@ -19,10 +18,10 @@ _RUN_FIELDS = ("inputs", "outputs")
 _LOG_FIELDS = ("trigger_data", "inputs", "outputs")
 
 
-def fits(message: bytes, limit: int) -> bool:
-    """Whether `fitting` would change nothing of the record that the message is of: all of it is smaller than
-    any field may be, and it has no reference in it. Fast."""
-    return len(message) <= min(limit, DOCUMENT_BYTES) and not may_have_references(message)
+def fitting_bytes(limit: int) -> int:
+    """A message of no more, without a reference in it, is of a record that `fitting` would change nothing of:
+    all of it is smaller than any field may be. `limit`: see `Offload.limit`."""
+    return min(limit, DOCUMENT_BYTES)
 
 
 def fitting(effect: Effect, owner: Owner, limit: int, uploads: list[Upload]) -> AvroRecord:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from schemas.codec import Codec
 from schemas.codec import Record as AvroRecord
+from schemas.references import may_have_references
 from schemas.traces import TRACEPARENT
 from schemas.triggers.schedule import ScheduleConfig
 from streams.engine.effects import (
@@ -19,7 +20,7 @@ from streams.engine.effects import (
 )
 from streams.engine.state import RunState
 from streams.fetching import Fetcher
-from streams.fitting import fits, fitting
+from streams.fitting import fitting, fitting_bytes
 from streams.gates.answers import waits
 from streams.gates.retries import ended_run
 from streams.offload import Offload, Owner
@@ -61,9 +62,10 @@ class Following:
         if run.secrets:
             kept = [_without_secrets(effect, run.secrets) for effect in effects]
         limit = self.offload.limit(run.state.triggered_from)
+        most = fitting_bytes(limit)
         for effect in kept:
             send = _send(self.codec, effect, effect.record, run.headers)
-            if send.value is not None and not fits(send.value, limit):
+            if send.value is not None and (len(send.value) > most or may_have_references(send.value)):
                 owner = Owner(run.state.tenant_id, run.state.run_id)
                 record = fitting(effect, owner, limit, decision.uploads)
                 send = _send(self.codec, effect, record, run.headers)
@@ -72,9 +74,9 @@ class Following:
             decision.sends.extend(self._consequences(effect, run, decision))
 
     def _consequences(self, effect: Effect, run: Run, decision: Decision) -> Iterable[Send]:
+        if isinstance(effect, NodeExecuted):
+            return waits(self.codec, effect.record)
         match effect:
-            case NodeExecuted(record):
-                return waits(self.codec, record)
             case LogChanged(record) if record["finished_at"] is not None:
                 return self._ended(record)
             case RunChanged(record) if run.caller and record["finished_at"] is not None:

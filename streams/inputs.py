@@ -21,7 +21,7 @@ def map_inputs(
     if "inputs" in data:
         return dict(data["inputs"])
     body = data.get("body")
-    sources = [s for s in (body, data.get("query")) if isinstance(s, Mapping)]
+    sources = [s for s in (body, data.get("query")) if isinstance(s, dict)]
     inputs: dict[str, Any] = {}
     for name in variables:
         if name in mapping:

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+_NUMBER, _NUMBER_OR_TEXT = (int, float), (int, float, str)
+
 Comparison = Callable[[Any, Any], bool]
 """actual, expected -> holds. Raises `ValueError` or `TypeError` for types that do not compare."""
 
@@ -62,7 +64,7 @@ def _order(test: Callable[[float, float], bool]) -> Comparison:
     def compare(actual: Any, expected: Any) -> bool:
         if actual is None:
             return False
-        if not isinstance(actual, int | float) or not isinstance(expected, int | float | str):
+        if not isinstance(actual, _NUMBER) or not isinstance(expected, _NUMBER_OR_TEXT):
             raise TypeError("both sides must be numbers")
         return test(actual, float(expected) if isinstance(expected, str) else expected)
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from schemas.ids import node_execution_id
+from schemas.resumption import KeptNode
 from streams.engine import conversation
 from streams.engine.attempts import UNFIT_VALUES, Attempts
 from streams.engine.commands import NodeResult, Resume
@@ -19,7 +20,7 @@ from streams.engine.nodes.protocol import Writes
 from streams.engine.options import Options
 from streams.engine.pauses import Found, Pauses
 from streams.engine.pool import CONVERSATION, INPUTS, KEPT, Pool
-from streams.engine.records import as_json, execution_base
+from streams.engine.records import as_json, execution_base, trace_of
 from streams.engine.reports import abandoned, report
 from streams.engine.responses import merged_outputs
 from streams.engine.state import (
@@ -56,7 +57,8 @@ class Hop:
         self.state = state
         self.effects: list[Effect] = []
         self.options = options
-        self.base = execution_base(state, definition.workflow_type)
+        self._trace = trace_of(state)
+        self.base = execution_base(state, definition.workflow_type, self._trace)
         self.frames = Frames(definition, state, brought)
         self.emit = self.effects.append
         self.now: Callable[[], int] = options.clock or (lambda: now_us)
@@ -69,6 +71,8 @@ class Hop:
         self._pauses.thaw()
         self._ready: deque[tuple[Frame, NodePlan, str | None]] = deque()
         self._is_first = state.steps == 0
+        self._kept: Mapping[str, KeptNode] = NOTHING
+        """What is not executed again, by node id."""
 
     def begin(self, inputs: Mapping[str, Any], system: Mapping[str, Any], given: Pool) -> None:
         """Runs from the start node. `given`: what is in the variable pool already, for a single step or of
@@ -174,6 +178,8 @@ class Hop:
     def _run(self) -> None:
         ready, state, options = self._ready, self.state, self.options
         late_us = self._arrived_us - self.deadline_us()
+        root = self.frames.root()
+        self._kept = root.pool[KEPT] if root.has(KEPT) else NOTHING
         while ready and not state.ended:
             frame, plan, predecessor = ready.popleft()
             if plan.type in UNRECORDED:
@@ -192,8 +198,8 @@ class Hop:
         is_hop = plan.pure is None or self.options.every_node_a_hop
         started_at = self.now_us if is_hop else self.now()
         waiting = Waiting(frame.path, plan.id, _FIRST, state.steps, predecessor, started_at, "{}", 1)
-        if frame.rounds is None and frame.has(KEPT) and plan.id in frame.pool[KEPT]:
-            self._attempts.keep(frame, plan, execution_id, waiting, frame.pool[KEPT][plan.id])
+        if frame.rounds is None and plan.id in self._kept:
+            self._attempts.keep(frame, plan, execution_id, waiting, self._kept[plan.id])
         elif plan.container is not None or plan.pause is not None:
             self._open(frame, plan, execution_id, waiting)
         elif is_hop and plan.type != LOOP_END:
@@ -220,4 +226,4 @@ class Hop:
         self.state.forget()
 
     def _report(self, outputs: str | None) -> None:
-        self.effects += report(self.state, self._definition, outputs, self.now())
+        self.effects += report(self.state, self._definition, outputs, self.now(), self._trace)

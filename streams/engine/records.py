@@ -47,9 +47,8 @@ def trace_of(state: RunState) -> str:
     return (caller and caller.get("traceparent")) or root(state.run_id)
 
 
-def execution_base(state: RunState, workflow_type: str) -> Record:
-    """What all node executions of a run have in common."""
-    trace = trace_of(state)
+def execution_base(state: RunState, workflow_type: str, trace: str) -> Record:
+    """What all node executions of a run have in common. `trace`: see `trace_of`."""
     of_run = "rag-pipeline-run" if workflow_type == WorkflowType.RAG_PIPELINE else "workflow-run"
     return {
         "tenant_id": state.tenant_id,
@@ -121,8 +120,10 @@ def add_metadata(record: Record, *metadata: Mapping[str, Any]) -> None:
     record["execution_metadata"] = as_json(merged) if merged else None
 
 
-def run_record(state: RunState, definition: Definition, outputs: str | None, now_us: int) -> Record:
-    """The run as it is now."""
+def run_record(
+    state: RunState, definition: Definition, outputs: str | None, now_us: int, trace: str
+) -> Record:
+    """The run as it is now. `trace`: see `trace_of`."""
     ended, log = state.ended, state.trigger_log
     return {
         "id": state.run_id,
@@ -148,7 +149,7 @@ def run_record(state: RunState, definition: Definition, outputs: str | None, now
         "finished_at": now_us if ended else None,
         "trigger_log_id": log["id"] if log else None,
         "event_at": state.event_at,
-        "traceparent": trace_of(state),
+        "traceparent": trace,
     }
 
 

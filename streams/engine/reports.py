@@ -18,14 +18,17 @@ from streams.engine.state import RunState
 
 
 def report(
-    state: RunState, definition: Definition, outputs: str | None, now_us: int
+    state: RunState, definition: Definition, outputs: str | None, now_us: int, trace: str
 ) -> list[RunChanged | LogChanged]:
-    """The run and its trigger log as they are now, each one revision on; nothing for a single step."""
+    """The run and its trigger log as they are now, each one revision on; nothing for a single step. `trace`:
+    see `streams.engine.records.trace_of`."""
     if state.single_step:
         return []
     now_us = max(now_us, state.started_at)
     state.revision += 1
-    changed: list[RunChanged | LogChanged] = [RunChanged(run_record(state, definition, outputs, now_us))]
+    changed: list[RunChanged | LogChanged] = [
+        RunChanged(run_record(state, definition, outputs, now_us, trace))
+    ]
     if (log := state.trigger_log) is not None:
         state.trigger_log = log = log_record(log, state, outputs, now_us)
         changed.append(LogChanged(log))

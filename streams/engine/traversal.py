@@ -1,5 +1,7 @@
 """Which nodes become ready when a node is left: edges are taken or skipped, joins wait for all of theirs."""
 
+from collections.abc import Sequence
+
 from streams.engine.definition import NodePlan
 from streams.engine.frame import Frame, Join
 from streams.engine.shapes import Edge
@@ -17,18 +19,27 @@ def leave(frame: Frame, plan: NodePlan, handle: str | None) -> list[tuple[NodePl
     """
     plans, edges = frame.scope.plans, frame.scope.edges
     route = plan.route(handle)
+    ready = _skip(frame, route.skipped) if route.skipped else []
+    for edge in route.taken:
+        target = plans[edge.target]
+        if target.incoming == 1:
+            ready.append((target, plan.known_as))
+        elif (led_by := _decide(frame, target, edge, taken=True)) != _OPEN:
+            ready.append((target, plans[edges[led_by].source].known_as))
+    return ready
+
+
+def _skip(frame: Frame, skipped: Sequence[Edge]) -> list[tuple[NodePlan, str]]:
+    """Those that can run since these edges are not taken: joins of which another edge was."""
+    plans, edges = frame.scope.plans, frame.scope.edges
     ready: list[tuple[NodePlan, str]] = []
-    undecided = list(route.skipped[::-1])
+    undecided = list(skipped[::-1])
     while undecided:
         edge = undecided.pop()
         led_by = _decide(frame, plans[edge.target], edge, taken=False)
         if led_by == _SKIPPED:
             undecided.extend(reversed(plans[edge.target].nowhere.skipped))
         elif led_by != _OPEN:
-            ready.append((plans[edge.target], plans[edges[led_by].source].known_as))
-    for edge in route.taken:
-        led_by = _decide(frame, plans[edge.target], edge, taken=True)
-        if led_by != _OPEN:
             ready.append((plans[edge.target], plans[edges[led_by].source].known_as))
     return ready
 

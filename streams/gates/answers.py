@@ -4,7 +4,7 @@ There is one for each thing that a wait can be found by (its pause, its run, its
 all waits of the workflow. Runs say there when they begin to wait and when that is over.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -178,13 +178,17 @@ def _tell(ticket: Ticket, wait: Mapping[str, Any], form: Mapping[str, Any], plac
     return True
 
 
-def waits(codec: Codec, execution: AvroRecord) -> Iterator[Send]:
+def waits(codec: Codec, execution: AvroRecord) -> Iterable[Send]:
     """What the gates are told of a node execution: that it waits, or that it waits no more.
 
     Nothing of what never waited, and nothing of a single step, which no event answers.
     """
     if execution["node_type"] != _NODE_TYPE or execution["triggered_from"] == "single-step":
-        return
+        return ()
+    return _waits(codec, execution)
+
+
+def _waits(codec: Codec, execution: AvroRecord) -> Iterator[Send]:
     pause = orjson.loads(execution["execution_metadata"] or "{}").get(PAUSE)
     if pause is None:
         return
