@@ -1,14 +1,10 @@
 """How much requests under way may hold in memory: a slow broker must not fill it with their bodies."""
 
-from aiohttp import web
-
 from ingress.errors import Unavailable
 from ingress.express.request import EventRequest
 
 _EACH_BYTES = 4096
 """What a request takes at the least, whatever its body."""
-
-_HELD = web.RequestKey("held", int)
 
 
 class Budget:
@@ -18,6 +14,8 @@ class Budget:
         self._limit = limit_bytes
         self.used = 0
         """Bytes."""
+        self._held: dict[int, int] = {}
+        """Of them, by the identity of a request that is under way."""
 
     def take(self, request: EventRequest, size: int) -> None:
         """For a body of `size` bytes, until the request is answered. Raises `Unavailable`."""
@@ -28,10 +26,9 @@ class Budget:
                 "since the broker is slower than they come; send it again"
             )
         self.used += wanted
-        request[_HELD] = request.get(_HELD, 0) + wanted
+        held = self._held
+        held[id(request)] = held.get(id(request), 0) + wanted
 
     def give_back(self, request: EventRequest) -> None:
         """What the request has taken: it is answered, or over."""
-        if held := request.get(_HELD, 0):
-            self.used -= held
-            request[_HELD] = 0
+        self.used -= self._held.pop(id(request), 0)

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metr
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from transport.metrics import Children, LoopDelay, describe_process
+from transport.metrics import Children, LoopDelay, Tally, describe_process
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
@@ -21,13 +21,11 @@ class Metrics:
         self.registry = CollectorRegistry()
         describe_process(self.registry, "ingress")
         self.loop_delay = LoopDelay(self.registry)
-        self._accepted = Children(
-            Counter(
-                "hopline_ingress_events",
-                "Events acknowledged by the broker, by trigger type; duplicate is yes for a known one.",
-                ("trigger_type", "duplicate"),
-                registry=self.registry,
-            )
+        self._accepted = Tally(
+            "hopline_ingress_events",
+            "Events acknowledged by the broker, by trigger type; duplicate is yes for a known one.",
+            ("trigger_type", "duplicate"),
+            self.registry,
         )
         self.refused = Counter(
             "hopline_ingress_refusals",
@@ -73,7 +71,7 @@ class Metrics:
 
     def count_accepted(self, trigger_type: str, duplicate: bool) -> None:
         """One more event."""
-        self._accepted[trigger_type, _YES_NO[duplicate]].inc()
+        self._accepted.add(trigger_type, _YES_NO[duplicate])
 
     def answered(self, tag: str, status: int, seconds: float | None) -> None:
         """A request to the API is over; None for one whose time says nothing."""

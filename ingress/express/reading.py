@@ -21,7 +21,7 @@ _MOST_BYTES = 64 * 1024
 
 _END = b"\r\n\r\n"
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_LENGTH = re.compile(r"[0-9]{1,8}")
+_MOST_DIGITS = 8
 _SEGMENT = r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*"
 """Of a path: nothing encoded, and none that is nothing but dots."""
 _QUERY = r"(?:\?(?P<query>[!\"$-~]*))?"
@@ -76,6 +76,7 @@ class Reader:
         self._most_head_bytes = settings.max_header_bytes
         self._most_headers = settings.max_headers
         self._most_body_bytes = settings.max_body_bytes
+        self._most_whole_bytes = min(settings.max_body_bytes, _MOST_BYTES)
         self._names: dict[str, istr | None] = {}
         """As they are written: as they are looked up, None for those that are not ours to understand."""
 
@@ -145,8 +146,10 @@ class Reader:
         if _HOST not in headers or headers.get(_CONNECTION, _KEPT).lower() != _KEPT:
             return None
         given = headers.get(_CONTENT_LENGTH, "0")
-        size = int(given) if _LENGTH.fullmatch(given) else None
-        return None if size is None or size > min(self._most_body_bytes, _MOST_BYTES) else size
+        if not given.isdecimal() or len(given) > _MOST_DIGITS:
+            return None
+        size = int(given)
+        return size if size <= self._most_whole_bytes else None
 
 
 _HOST, _CONNECTION, _CONTENT_LENGTH = istr("host"), istr("connection"), istr("content-length")

@@ -1,16 +1,13 @@
 """A request to a door for events: what doors use of one of aiohttp's, and one that has come whole."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import NamedTuple, Protocol
 
 from aiohttp import web
 from multidict import MultiMapping
 from yarl import URL
 
 from ingress.express.response import Ready
-
-_T = TypeVar("_T")
 
 
 class Content(Protocol):
@@ -51,9 +48,6 @@ class EventRequest(Protocol):
     @property
     def client_max_size(self) -> int: ...
     async def read(self) -> bytes: ...
-    def get(self, key: web.RequestKey[_T], default: _T, /) -> _T: ...
-    def __getitem__(self, key: web.RequestKey[_T], /) -> _T: ...
-    def __setitem__(self, key: web.RequestKey[_T], value: _T, /) -> None: ...
 
 
 Door = Callable[[EventRequest], Awaitable[Ready | web.Response]]
@@ -68,8 +62,7 @@ class _Whole:
 _WHOLE = _Whole()
 
 
-@dataclass(slots=True)
-class WholeRequest:
+class WholeRequest(NamedTuple):
     """An `EventRequest` that has come with all of its body."""
 
     app: web.Application
@@ -87,7 +80,6 @@ class WholeRequest:
     """Of all of it, in bytes."""
     client_max_size: int
     method: str = "POST"
-    _kept: dict[Any, Any] = field(default_factory=dict)
 
     @property
     def raw_path(self) -> str:
@@ -115,17 +107,6 @@ class WholeRequest:
 
     async def read(self) -> bytes:
         return self.body
-
-    def get(self, key: web.RequestKey[_T], default: _T, /) -> _T:
-        found: _T = self._kept.get(key, default)
-        return found
-
-    def __getitem__(self, key: web.RequestKey[_T], /) -> _T:
-        found: _T = self._kept[key]
-        return found
-
-    def __setitem__(self, key: web.RequestKey[_T], value: _T, /) -> None:
-        self._kept[key] = value
 
     @property
     def _url(self) -> URL:
