@@ -6,10 +6,10 @@ The kinds are pure (`schemas.triggers.delivery`). Here is what they need of HTTP
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 
 from aiohttp import web
 
@@ -17,13 +17,16 @@ from ingress.accept import Acceptance, Arrival, iso
 from ingress.body import read_body
 from ingress.capture import capture_headers, capture_query, dump_event
 from ingress.errors import Malformed, Problem, Unauthenticated, Unavailable
+from ingress.express.request import EventRequest
 from ingress.identity import bounded, window_ms
 from ingress.keys import DOOR, LIMITS, METRICS
 from ingress.responses import json_answer
-from ingress.timing import Handler
 from ingress.wire import Answer
 from schemas.ids import bytes_id, new_id, now_us
 from schemas.triggers.delivery import Delivery, NotBelieved, NotUnderstood, Received, ReceivedEvent
+
+_R = TypeVar("_R", bound=EventRequest)
+_A = TypeVar("_A")
 
 EVENT_IDS = "Hopline-Event-Ids"
 """Of an answer whose body is as the provider wants it: `event_id` of its trigger logs."""
@@ -40,24 +43,24 @@ class DeliveryAccepted(Answer):
     """`event_id` of their trigger logs."""
 
 
-async def read_delivery(request: web.Request) -> Delivery:
+async def read_delivery(request: EventRequest) -> Delivery:
     """The whole request. Raises `TooLarge`."""
     return Delivery(
         method=request.method,
         path=request.path,
         headers=request.headers,
-        query=capture_query(request.query),
+        query=capture_query(request.query) if request.query_string else {},
         body=await read_body(request),
         received_s=time.time(),
         remote=request.remote,
     )
 
 
-def counted(handler: Handler) -> Handler:
+def counted(handler: Callable[[_R], Awaitable[_A]]) -> Callable[[_R], Awaitable[_A]]:
     """The handler of a door: what it refuses is in the metrics."""
 
     @wraps(handler)
-    async def count(request: web.Request) -> web.StreamResponse:
+    async def count(request: _R) -> _A:
         try:
             return await handler(request)
         except Problem as problem:
@@ -70,7 +73,7 @@ def counted(handler: Handler) -> Handler:
     return count
 
 
-def limit_endpoint(request: web.Request, endpoint_id: str) -> None:
+def limit_endpoint(request: EventRequest, endpoint_id: str) -> None:
     """Counts a request to an address of its own. Raises `TooMany`."""
     if limit := request.app[LIMITS].endpoint(None):
         limit.check(endpoint_id)
@@ -89,7 +92,7 @@ def refusals() -> Iterator[None]:
         raise Malformed(str(wrong), **more) from wrong
 
 
-async def accept_all(request: web.Request, delivery: Delivery, received: Received) -> web.Response:
+async def accept_all(request: EventRequest, delivery: Delivery, received: Received) -> web.Response:
     """Answers once every event is durable. Raises `TooMany`, `TooLarge`, `Unavailable`: then send all of it
     again."""
     for tenant_id, events in Counter(event.tenant_id for event in received.events).items():

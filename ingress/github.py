@@ -6,6 +6,7 @@ from aiohttp import web
 
 from ingress.connections.paths import GITHUB_PATH
 from ingress.deliveries import DeliveryAccepted, accept_all, counted, limit_endpoint, read_delivery, refusals
+from ingress.express.request import EventRequest
 from ingress.keys import ACCOUNTS
 from ingress.operation import EVENTS, Operation
 from schemas.models import GitHubConnection
@@ -16,7 +17,7 @@ _APP = "integration"
 
 
 @counted
-async def receive(request: web.Request) -> web.Response:
+async def receive(request: EventRequest) -> web.Response:
     """At the common address the app is told by GitHub's headers; other webhooks have one of their own."""
     accounts = _accounts(request)
     delivery = await read_delivery(request)
@@ -25,7 +26,7 @@ async def receive(request: web.Request) -> web.Response:
     return await accept_all(request, delivery, received)
 
 
-def _accounts(request: web.Request) -> Iterable[Account]:
+def _accounts(request: EventRequest) -> Iterable[Account]:
     accounts, connection_id = request.app[ACCOUNTS], request.match_info.get("connection_id")
     if connection_id is not None:
         named = accounts.named(GitHubConnection, connection_id)
@@ -41,6 +42,7 @@ OPERATIONS = tuple(
         method="POST",
         path=path,
         handler=receive,
+        door=receive,
         summary=summary,
         tag=EVENTS,
         body="*/*",

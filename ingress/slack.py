@@ -7,6 +7,7 @@ from aiohttp import web
 
 from ingress.connections.paths import SLACK_PATH
 from ingress.deliveries import accept_all, counted, limit_endpoint, read_delivery, refusals
+from ingress.express.request import EventRequest
 from ingress.keys import ACCOUNTS
 from ingress.operation import EVENTS, Operation
 from schemas.models import SlackConnection
@@ -22,7 +23,7 @@ stranger must not have that done for much more."""
 
 
 @counted
-async def receive(request: web.Request) -> web.Response:
+async def receive(request: EventRequest) -> web.Response:
     """200 once the event is durable; 503 before Slack's three seconds are over, for it to be sent again."""
     async with asyncio.timeout(ANSWER_S):
         own = _named(request)
@@ -41,7 +42,7 @@ async def receive(request: web.Request) -> web.Response:
         return await accept_all(request, delivery, received)
 
 
-def _named(request: web.Request) -> Account | None:
+def _named(request: EventRequest) -> Account | None:
     """The connection whose address it is, at one of those."""
     connection_id = request.match_info.get("connection_id")
     if connection_id is None:
@@ -56,6 +57,7 @@ OPERATIONS = tuple(
         method="POST",
         path=path,
         handler=receive,
+        door=receive,
         summary=summary,
         tag=EVENTS,
         body="*/*",

@@ -1,7 +1,9 @@
 """Any bytes are read as aiohttp reads them: both are sent the same, with nothing but memory between."""
 
 import asyncio
+import hmac
 import re
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,7 +21,9 @@ from ingress.express import connection
 from ingress.express.reading import Plain, Reader
 from ingress.express.request import WholeRequest
 from ingress.express.response import SERVER
+from tests.ingress.provider_clients import SIGNING_SECRET, WEBHOOK_SECRET, connect_github, connect_slack
 from tests.ingress.stand_ins import AUTHORIZED, GRAPH, Client, Server, StandIns, assemble, new_settings
+from tests.schemas.triggers.slack_samples import signed
 
 QUIET_TURNS = 12
 """Of the event loop, in which nothing happens: nothing more will."""
@@ -107,6 +111,8 @@ def answers(written: bytes) -> list[Any]:
         head, _, body = one.partition(b"\r\n\r\n")
         line, *headers = head.split(b"\r\n")
         body = re.sub(rb'"event_id":"[^"]+"', b'"event_id":""', body)
+        body = re.sub(rb'"event_ids":\["[^]]+\]', b'"event_ids":[""]', body)
+        headers = [re.sub(rb"(?<=^Hopline-Event-Ids: ).+", b"", header) for header in headers]
         found.append((line, sorted(h for h in headers if not h.startswith(b"Date: ")), body))
     return found
 
@@ -127,6 +133,9 @@ class Both:
     ours: Side
     aiohttps: Side
     paths: list[str] = field(default_factory=list)
+    """Of webhooks."""
+    providers: dict[str, str] = field(default_factory=dict)
+    """Where they deliver to."""
 
     def compare(self, pieces: list[bytes]) -> None:
         ours = self.runner.run(self.ours.says(pieces))
@@ -170,6 +179,8 @@ async def serving(runner: asyncio.Runner) -> AsyncIterator[Both]:
             wanted = {"workflow_id": workflow_id, "config": config}
             async with client.post("/api/v1/triggers", json=wanted, headers=AUTHORIZED) as answer:
                 both.paths.append("/triggers/webhook/" + (await answer.json())["config"]["webhook_id"])
+        both.providers["github"] = (await connect_github(client))["path"]
+        both.providers["slack"] = (await connect_slack(client))["path"]
         express.aiohttp.keywords.update(limits)
         cast(Any, plain.runner).server._kwargs.update(limits)
         yield both
@@ -298,3 +309,35 @@ _HEAD = b"POST {path} HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n"
 def test_both_answer_alike(both: Both, sent: list[bytes], which: int) -> None:
     path = both.paths[which].encode()
     both.compare([piece.replace(b"{path}", path) for piece in sent])
+
+
+def delivery(path: str, body: bytes, headers: dict[str, str]) -> bytes:
+    lines = (f"POST {path} HTTP/1.1", "Host: h", f"Content-Length: {len(body)}")
+    lines += tuple(f"{name}: {value}" for name, value in headers.items())
+    return "\r\n".join((*lines, "", "")).encode() + body
+
+
+@pytest.mark.parametrize("secret", [WEBHOOK_SECRET, "another"], ids=["right", "wrong"])
+@pytest.mark.parametrize("query", ["", "?a=1&a=2"], ids=["plain", "query"])
+def test_both_take_and_refuse_deliveries_of_github(both: Both, secret: str, query: str) -> None:
+    body = orjson.dumps({"ref": "refs/heads/main", "repository": {"full_name": "a/b"}})
+    signature = f"sha256={hmac.new(secret.encode(), body, 'sha256').hexdigest()}"
+    headers = {
+        "Content-Type": "application/json",
+        "X-GitHub-Event": "push",
+        "X-GitHub-Delivery": "d-1",
+        "X-Hub-Signature-256": signature,
+    }
+    both.compare([delivery(both.providers["github"] + query, body, headers)] * 2)
+    assert len(both.ours.stand_ins.sent.events()) == (2 if secret == WEBHOOK_SECRET else 0)
+
+
+@pytest.mark.parametrize("secret", [SIGNING_SECRET, "another"], ids=["right", "wrong"])
+def test_both_take_and_refuse_deliveries_of_slack(both: Both, secret: str) -> None:
+    event = {"type": "message", "channel": "C1", "user": "U1", "text": "x", "ts": "1.1"}
+    body = orjson.dumps(
+        {"type": "event_callback", "team_id": "T1", "api_app_id": "A1", "event_id": "E1", "event": event}
+    )
+    headers = {"Content-Type": "application/json", **signed(body, secret, int(time.time()))}
+    both.compare([delivery(both.providers["slack"], body, headers)] * 2)
+    assert len(both.ours.stand_ins.sent.events()) == (2 if secret == SIGNING_SECRET else 0)
