@@ -61,7 +61,7 @@ class _Parts:
 def samples() -> dict[str, Sample]:
     """All kinds, by their names."""
     return {
-        "dedup": Sample(Seen(3, 41, _AT_US + 1, _AT_US + 2).encode(), lambda row: asdict(Seen.decode(row))),
+        "dedup": Sample(Seen(3, 41, _AT_US + 1, _AT_US + 2).encode(), lambda row: Seen.decode(row)._asdict()),
         "run": Sample(RunRow(_AT_US / 1e6, b"pin", encode(_state()).head).encode(), _run),
         "run-in-parts": Sample(_in_parts(), _run_in_parts),
         "run-ended": Sample(RunRow(_AT_US / 1e6, b"", encode(_ended()).head).encode(), _run),
