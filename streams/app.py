@@ -52,6 +52,9 @@ from transport.values import ValueStore
 _MESSAGE_TIMEOUT_S = 60.0
 """A worker would rather wait for its broker than give up: what it holds is not acknowledged anyway."""
 
+_LINGER_S = 0.001
+"""What a decision sends to a partition goes together: a sink that has the first node of a run has the others."""
+
 _FLUSH_S = 2.0
 """A worker that stops does not: others send again what has not been acknowledged."""
 
@@ -77,7 +80,7 @@ async def run_worker(
         files = FileStore(storage, links)
         built = await stack.enter_async_context(build_executors(executors, catalog, files))
         indexer = await stack.enter_async_context(open_indexer(executors, feed, codec, files, catalog))
-        producer = Producer(kafka, message_timeout_s=_MESSAGE_TIMEOUT_S)
+        producer = Producer(kafka, message_timeout_s=_MESSAGE_TIMEOUT_S, linger_s=_LINGER_S)
         stack.push_async_callback(producer.close, _FLUSH_S)
         registry = CollectorRegistry()
         metrics = WorkerMetrics(registry)

@@ -99,10 +99,14 @@ class Producer:
     Order within a partition is the order of the calls, also across retries (idempotent producer).
     """
 
-    def __init__(self, settings: KafkaSettings, *, message_timeout_s: float = 30.0) -> None:
+    def __init__(
+        self, settings: KafkaSettings, *, message_timeout_s: float = 30.0, linger_s: float = 0.0
+    ) -> None:
         """Must be called inside the running loop that will await the sends.
 
-        `message_timeout_s` bounds how long a message is retried before `SendFailed`.
+        `message_timeout_s` bounds how long a message is retried before `SendFailed`. `linger_s`: how long
+        librdkafka waits for what goes to the same partition; without it, a call's first message may leave
+        alone, and the others after it.
         """
         self._settings = settings
         self._loop = asyncio.get_running_loop()
@@ -117,8 +121,7 @@ class Producer:
                 "enable.idempotence": True,
                 "acks": "all",
                 "compression.type": "lz4",
-                # Whoever is busy waits in `Pace`; with any time here, a send that is alone takes 1 ms more.
-                "linger.ms": 0,
+                "linger.ms": linger_s * 1000,
                 "message.timeout.ms": int(message_timeout_s * 1000),
                 "message.max.bytes": MAX_MESSAGE_BYTES,
                 "queue.buffering.max.messages": 500_000,
