@@ -26,6 +26,9 @@ _RATE_S = 2e-4
 """What each row a second adds to the distance of the next batch. An insert costs as much as a thousand rows
 do, however few its own; with four times as many, it and the merges behind it cost half as much for each."""
 
+_TOGETHER_MS = 1
+"""How far apart the timestamps are of what a worker sends at once, as a rule."""
+
 
 class Partition(NamedTuple):
     """`topic` is the registry's name."""
@@ -111,9 +114,11 @@ class Batch:
         return self._allowed if self._allowed < latest < math.inf and self._is_whole() else latest
 
     def _is_whole(self) -> bool:
-        """Whether nodes of each run that has ended are here. Those that end with a run are sent with it."""
-        ended = {message.key() for message in self.messages.get("runs", ()) if _is_told(message)}
-        return ended <= {message.key() for message in self.messages.get("node.executions", ())}
+        """Whether the nodes that ended with a run are here, for each run that has ended: those that were sent
+        with it, and not only nodes of the hops before."""
+        sent = {message.key(): _sent_ms(message) for message in self.messages.get("node.executions", ())}
+        ended = [message for message in self.messages.get("runs", ()) if _is_told(message)]
+        return all(sent.get(one.key(), -math.inf) >= _sent_ms(one) - _TOGETHER_MS for one in ended)
 
     def _next_distance(self, since_s: float) -> float:
         """Of the batch after this one, which has collected its rows in `since_s`."""
@@ -134,3 +139,8 @@ class Batch:
 def _is_told(message: Message) -> bool:
     """Whether somebody waits for a record of `_URGENT`."""
     return _RUNNING not in (message.value() or b"")
+
+
+def _sent_ms(message: Message) -> int:
+    sent_ms: int = message.timestamp()[1]
+    return sent_ms

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from confluent_kafka import Message
+from confluent_kafka import TIMESTAMP_CREATE_TIME, Message
 
 from schemas.codec import SingleObjectCodec
 from schemas.models import DEFAULT_TENANT
@@ -134,10 +134,16 @@ def workflow(graph: Any, version: str = "draft") -> bytes:
 
 
 def message(
-    topic: str, value: bytes | None, offset: int = 0, partition: int = 0, key: bytes = b"key"
+    topic: str,
+    value: bytes | None,
+    offset: int = 0,
+    partition: int = 0,
+    key: bytes = b"key",
+    sent_ms: int = 0,
 ) -> Message:
     """As a consumer gets it."""
-    return Message(topic=topic, partition=partition, offset=offset, key=key, value=value, headers=[])
+    place: dict[str, Any] = {"topic": topic, "partition": partition, "offset": offset}
+    return Message(**place, key=key, value=value, headers=[], timestamp=(TIMESTAMP_CREATE_TIME, sent_ms))
 
 
 async def write(clickhouse: ClickHouse, topic: str, *rows: Mapping[str, Any]) -> None:

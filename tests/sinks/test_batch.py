@@ -48,6 +48,15 @@ def test_nodes_that_were_there_before_it_let_a_run_wait_for_nothing() -> None:
     assert made.due_in(100.0) <= 0
 
 
+def test_nodes_of_the_hops_before_are_not_those_that_a_run_waits_for() -> None:
+    made = batch(PATIENT)
+    made.add("node.executions", [message("node.executions", b"x", sent_ms=5_000)], 100.0)
+    made.add("runs", [message("runs", b"x", sent_ms=5_010)], 100.0)
+    assert made.due_in(100.0) == 0.25
+    made.add("node.executions", [message("node.executions", b"x", sent_ms=5_009)], 100.0)
+    assert made.due_in(100.0) <= 0
+
+
 def test_no_run_is_waited_for_that_only_begins() -> None:
     made = batch(PATIENT)
     began = message("runs", CODEC.encode("WorkflowRun", run(status="RUNNING")), key=b"began")
