@@ -11,11 +11,11 @@ help: ## list the commands
 
 # The system's Python first: a distribution builds it with profile-guided optimization, pyenv doesn't unless it is
 # told to, and a run takes a tenth less CPU with it. PYTHON= chooses another one.
-PYTHON ?= /usr/bin/python3
+PYTHONS := $(or $(PYTHON),/usr/bin/python3 python3.13 python3.12 python3.11 python3)
 $(VENV)/.installed: pyproject.toml
-	@python=$$(for p in $(PYTHON) python3.13 python3.12 python3.11 python3; do \
+	@python=$$(for p in $(PYTHONS); do \
 	    $$p -c 'import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && { echo $$p; break; }; done); \
-	  [ -n "$$python" ] || { echo "hopline: needs Python 3.11, 3.12 or 3.13 with its venv module" >&2; exit 1; }; \
+	  [ -n "$$python" ] || { echo "hopline: needs Python 3.11, 3.12 or 3.13 with its venv module, and found none in: $(PYTHONS)" >&2; exit 1; }; \
 	  echo "Installing into $(VENV) with $$($$python --version)"; \
 	  $$python -m venv $(VENV) && $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@
