@@ -53,7 +53,7 @@ _MESSAGE_TIMEOUT_S = 60.0
 """A worker would rather wait for its broker than give up: what it holds is not acknowledged anyway."""
 
 _LINGER_S = 0.001
-"""What a decision sends to a partition goes together: a sink that has one node of a run has the others."""
+"""What a decision sends to a partition goes together: a sink that has one of its nodes has the others."""
 
 _FLUSH_S = 2.0
 """A worker that stops does not: others send again what has not been acknowledged."""
