@@ -36,22 +36,12 @@ _DISTANCE_PER_RECORD_S, _MOST_DISTANCE_S = 3e-5, 0.03
 """Of the fetches of a busy worker: below some 180 records a second they come further apart than that."""
 
 
-class RawRecord(Protocol):
-    """A record as aiokafka returns it."""
-
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
-
-
 class Source(Protocol):
-    """The consumer underneath. Every method may raise `SourceChanged` when the assignment has changed."""
+    """The consumer underneath. It reads what it is told to, assigned or not."""
 
     async def fetch(
         self, partitions: Collection[TopicPartition], timeout_s: float
-    ) -> Mapping[TopicPartition, Sequence[RawRecord]]:
+    ) -> Mapping[TopicPartition, list[Record]]:
         """Records from the current positions of these partitions, at once when there are any."""
 
     async def committed(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, Commit]:
@@ -60,18 +50,11 @@ class Source(Protocol):
     async def bounds(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
         """The first offset that exists and the offset that the next message will get."""
 
-    async def seek(self, positions: Mapping[TopicPartition, int]) -> None:
-        """Forgets what was prefetched and reads on from these offsets."""
+    async def read_from(self, positions: Mapping[TopicPartition, int]) -> None:
+        """Reads these partitions on from these offsets, and no others; forgets what was read ahead."""
 
-    async def positions(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
-        """Where the next fetch reads."""
-
-    async def read_only(self, partitions: Collection[TopicPartition]) -> None:
-        """Pauses all other partitions of the assignment."""
-
-
-class SourceChanged(Exception):
-    """The assignment changed under an operation of the source."""
+    def position(self, partition: TopicPartition) -> int:
+        """Where the next fetch reads, of a partition that is read."""
 
 
 class Reader:
@@ -121,9 +104,10 @@ class Reader:
             if assignment is not None:
                 try:
                     await self._serve(assignment)
-                except (SourceChanged, Revoked):
+                except Revoked:
                     if self._current is assignment:
                         raise
+                await self._source.read_from({})
             if self._current is assignment:
                 await self._changed.wait()
 
@@ -132,7 +116,6 @@ class Reader:
         sources = {tp for tp in assignment.partitions if tp.topic in self._inboxes}
         self._close_tables(changelogs)
         if changelogs:
-            await self._source.read_only(changelogs)
             await self._recover(assignment, changelogs)
             await self._correct(assignment, changelogs)
         if self._current is not assignment:
@@ -165,7 +148,7 @@ class Reader:
             return
         self.rows_left = sum(missing[tp] - starts[tp] for tp in missing)
         log.info("recovering %d rows of %d partitions", self.rows_left, len(missing))
-        await self._source.seek({tp: starts[tp] for tp in missing})
+        await self._source.read_from({tp: starts[tp] for tp in missing})
         while missing and self._current is assignment:
             fetched = await self._source.fetch(missing, _FETCH_S)
             if self._current is not assignment:
@@ -174,14 +157,14 @@ class Reader:
                 if tp in missing:
                     self._apply(tp, records)
             # The position and not the last record: compaction may have removed the last ones.
-            positions = await self._source.positions(missing)
+            positions = {tp: self._source.position(tp) for tp in missing}
             self.rows_left = sum(max(0, missing[tp] - position) for tp, position in positions.items())
             for tp, position in positions.items():
                 if position >= missing[tp]:
                     self._tables[tp.topic].recovered(tp.partition, position - 1)
                     del missing[tp]
 
-    def _apply(self, tp: TopicPartition, records: Sequence[RawRecord]) -> None:
+    def _apply(self, tp: TopicPartition, records: Sequence[Record]) -> None:
         rows = [_recovered(r.key, r) for r in records if r.key is not None]
         self.rows_read += len(records)
         self._tables[tp.topic].recover(tp.partition, rows, records[-1].offset)
@@ -208,8 +191,7 @@ class Reader:
         starts = {tp: _resume_at(tp, committed.get(tp), bounds[tp]) for tp in sources}
         for tp, start in starts.items():
             assignment.offsets.start(tp, start, bounds[tp][1])
-        await self._source.read_only(sources)
-        await self._source.seek({tp: start.offset for tp, start in starts.items()})
+        await self._source.read_from({tp: start.offset for tp, start in starts.items()})
 
     # Delivery ------------------------------------------------------------------------------------------
 
@@ -236,16 +218,13 @@ class Reader:
         for tp, records in fetched.items():
             self._deliver(assignment, tp, records)
 
-    def _deliver(self, assignment: Assignment, tp: TopicPartition, records: Sequence[RawRecord]) -> None:
+    def _deliver(self, assignment: Assignment, tp: TopicPartition, records: list[Record]) -> None:
         assignment.offsets.deliver(tp, [r.offset for r in records])
-        topic = self._short[tp.topic]
-        partition = tp.partition
-        batch = [Record(topic, partition, r.offset, r.key, r.value, r.headers, r.timestamp) for r in records]
         size = sum(len(r.value or b"") for r in records)
-        self._inboxes[tp.topic].put(Delivery(assignment, TopicPartition(*tp), batch, size))
+        self._inboxes[tp.topic].put(Delivery(assignment, tp, records, size))
 
 
-def _recovered(key: bytes, record: RawRecord) -> Recovered:
+def _recovered(key: bytes, record: Record) -> Recovered:
     headers = dict(record.headers)
     epoch = Epoch.decode(headers[EPOCH_HEADER]) if EPOCH_HEADER in headers else None
     more, form = headers.get(MORE_HEADER, 0), headers.get(FORMAT_HEADER, 1)

@@ -4,7 +4,8 @@ What stays Faust's: the app and its services, the consumer in a thread of its ow
 group, the co-partitioning assignor that keeps a changelog with its source. What is replaced, because it
 loses events (docs/adr/0003):
 
-- delivery and recovery (`Consumer._drain_messages`, `TableManager`): one sequential `Reader`;
+- delivery and recovery (`Consumer._drain_messages`, `TableManager`): one sequential `Reader`, for which
+  librdkafka fetches (`source.KafkaSource`) and aiokafka no more;
 - commit (`Consumer.commit`): no offset beyond the smallest unfinished one, with metadata of what is done;
 - rebalance and shutdown (`on_partitions_revoked`, `App._stop_consumer`): end the work under way, commit,
   never acknowledge what was not done.
@@ -20,29 +21,27 @@ from time import monotonic
 from typing import Any, Protocol
 
 import faust
-from aiokafka.errors import CommitFailedError, IllegalStateError
+from aiokafka.errors import CommitFailedError
 from aiokafka.structs import OffsetAndMetadata
 from aiokafka.structs import TopicPartition as KafkaPartition
 from faust.tables.manager import TableManager
 from faust.transport.drivers import aiokafka as driver
 
 from streams.shell.offsets import TopicPartition
-from streams.shell.reader import SourceChanged
 from streams.shell.settings import ShellSettings
 from transport.committed import Commit
 
 log = logging.getLogger(__name__)
 
-_LONGEST_POLL_MS = 250
-"""How long the broker holds a fetch open. A partition that was full when the fetch began waits that long,
-so not Faust's 1,500 ms."""
-
 _CLOSE_S = 3.0
 """How long leaving the group may take; without it the session expires instead."""
 
 _THREAD_CALLS = 4
-"""Calls into the consumer's thread at a time. A fetch may block one for as long as a rebalance lasts and
+"""Calls into the consumer's thread at a time. One that asks the group may take as long as a rebalance, and
 the commit that the rebalance waits for needs another one."""
+
+_FOR_EVER_S = 1e6
+"""Faust passes it on in milliseconds, as an int32."""
 
 
 class ShellHooks(Protocol):
@@ -84,7 +83,9 @@ class ShellThread(driver.AIOKafkaConsumerThread):
 
     async def on_start(self) -> None:
         await super().on_start()
-        coordinator: Any = self._ensure_consumer()._coordinator
+        consumer = self._ensure_consumer()
+        consumer._fetcher._get_actions_per_node = _no_fetches
+        coordinator: Any = consumer._coordinator
         app: Any = self.consumer.app
         beat, hooks = coordinator._do_heartbeat, app.hooks
 
@@ -128,11 +129,6 @@ class ShellThread(driver.AIOKafkaConsumerThread):
             # Handed to `start`, or to the app as a crash; Python would print it a third time.
             log.debug("the consumer's thread ended: %r", error)
 
-    def _create_worker_consumer(self, transport: Any) -> Any:
-        consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms = _LONGEST_POLL_MS
-        return consumer
-
     @property
     def lost(self) -> bool:
         """Whether the group went on without us: then others may already own what we had."""
@@ -153,12 +149,13 @@ class ShellThread(driver.AIOKafkaConsumerThread):
         return True
 
     async def call(self, function: Callable[[Any], Awaitable[Any]]) -> Any:
-        """Runs `function(consumer)` in this thread. Raises `SourceChanged` when it names a partition that
-        is no longer assigned."""
-        try:
-            return await self.call_thread(function, self._ensure_consumer())
-        except IllegalStateError as changed:
-            raise SourceChanged(str(changed)) from changed
+        """Runs `function(consumer)` in this thread."""
+        return await self.call_thread(function, self._ensure_consumer())
+
+
+def _no_fetches(assignment: Any) -> Any:
+    """In place of `Fetcher._get_actions_per_node`: no request, no reset, and nothing to wait for."""
+    return [], {}, None, False, []
 
 
 class ShellConsumer(driver.Consumer):
@@ -269,6 +266,8 @@ def new_app(settings: ShellSettings, sources: Iterable[str], tables: Iterable[st
         TableManager=ShellTables,
         canonical_url=f"http://{settings.worker_id}",
         consumer_group_instance_id=settings.worker_id,
+        # Of fetches that aiokafka does not see; the watchdog knows who hangs.
+        broker_max_poll_interval=_FOR_EVER_S,
         broker_session_timeout=settings.session_timeout_s,
         broker_heartbeat_interval=settings.heartbeat_s,
         broker_rebalance_timeout=settings.rebalance_timeout_s,

@@ -1,38 +1,87 @@
-"""The `Source` of a `Reader`: what it asks of aiokafka's consumer, in the thread where that lives."""
+"""The `Source` of a `Reader`: librdkafka reads the records, aiokafka's consumer belongs to the group.
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+A fetch of aiokafka's names every partition, in Python, when it asks and when it is answered: with a hundred
+of them, a record waits longer for that than for the broker. So its consumer fetches nothing (`repairs`).
+"""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
 from typing import Any
 
 from aiokafka.structs import TopicPartition as KafkaPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message
+from confluent_kafka import TopicPartition as Place
 
 from streams.shell.offsets import TopicPartition
-from streams.shell.reader import RawRecord
+from streams.shell.stage import Record
 from transport.committed import Commit
+from transport.producer import MAX_MESSAGE_BYTES
+from transport.settings import KafkaSettings
+
+log = logging.getLogger(__name__)
 
 _MOST_RECORDS = 2000
 """Of one fetch."""
 
+_LONGEST_POLL_MS = 250
+"""How long the broker holds a fetch open. A partition that was full when the fetch began waits that long."""
+
+_LOOK_S = 1.0
+"""Between two looks at how the group fares."""
+
 Call = Callable[[Callable[[Any], Awaitable[Any]]], Awaitable[Any]]
-"""Runs a function of the consumer in its thread; see `repairs.ShellThread.call`."""
+"""Runs a function of aiokafka's consumer in its thread; see `repairs.ShellThread.call`."""
 
 
 class KafkaSource:
-    """The `Source` of a `Reader`: aiokafka's consumer, called in its thread."""
+    """See the protocol `reader.Source`. Its reading blocks in librdkafka, in a thread of its own."""
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, settings: KafkaSettings, call: Call) -> None:
+        self._settings = settings
         self._call = call
+        self._look_at = 0.0
+        self._short_names: dict[str, str] = {}
+        self._positions: dict[TopicPartition, int] = {}
+        """Where the next fetch reads, of all that is read."""
+        self._left_out: set[TopicPartition] = set()
+        self._thread = ThreadPoolExecutor(1, "shell-reader")
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": settings.bootstrap_servers,
+                # Has to be there. It joins no group and commits nothing.
+                "group.id": settings.full_name("reader"),
+                "enable.auto.commit": False,
+                "enable.auto.offset.store": False,
+                # Where there is nothing to read any more, nothing is skipped in silence.
+                "auto.offset.reset": "error",
+                # Compaction may have removed the last records; then nothing else says where a partition ends.
+                "enable.partition.eof": True,
+                "check.crcs": True,
+                "fetch.wait.max.ms": _LONGEST_POLL_MS,
+                # No fetch begins before what the last one brought is taken, for which `reader` has a pace:
+                # one for each record costs the broker more than the records do.
+                "queued.min.messages": 1,
+                "fetch.queue.backoff.ms": 1,
+                "fetch.max.bytes": MAX_MESSAGE_BYTES,
+                "fetch.error.backoff.ms": 100,
+                "reconnect.backoff.ms": 200,
+                "reconnect.backoff.max.ms": 2000,
+                "log_level": 3,
+            },
+            logger=log,
+        )
 
     async def fetch(
         self, partitions: Collection[TopicPartition], timeout_s: float
-    ) -> Mapping[TopicPartition, list[RawRecord]]:
-        wanted = [KafkaPartition(*tp) for tp in partitions]
-
-        async def call(consumer: Any) -> Any:
-            return await consumer.getmany(
-                *wanted, timeout_ms=int(timeout_s * 1000), max_records=_MOST_RECORDS
-            )
-
-        fetched: dict[TopicPartition, list[RawRecord]] = await self._call(call)
+    ) -> Mapping[TopicPartition, list[Record]]:
+        if monotonic() >= self._look_at:
+            await self._call(_raise_what_ails_the_group)
+            self._look_at = monotonic() + _LOOK_S
+        fetched: Mapping[TopicPartition, list[Record]] = await self._run(self._fetch, partitions, timeout_s)
         return fetched
 
     async def committed(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, Commit]:
@@ -57,27 +106,70 @@ class KafkaSource:
         first, end = await self._call(call)
         return {TopicPartition(*tp): (first[tp], end[tp]) for tp in wanted}
 
-    async def seek(self, positions: Mapping[TopicPartition, int]) -> None:
-        async def call(consumer: Any) -> None:
-            for tp, offset in positions.items():
-                consumer.seek(KafkaPartition(*tp), offset)
+    async def read_from(self, positions: Mapping[TopicPartition, int]) -> None:
+        await self._run(self._read_from, positions)
 
-        await self._call(call)
+    def position(self, partition: TopicPartition) -> int:
+        return self._positions[partition]
 
-    async def positions(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
-        wanted = [KafkaPartition(*tp) for tp in partitions]
+    async def close(self) -> None:
+        """Ends its threads and connections."""
+        await self._run(self._consumer.close)
+        self._thread.shutdown()
 
-        async def call(consumer: Any) -> Any:
-            return {TopicPartition(*tp): await consumer.position(tp) for tp in wanted}
+    async def _run(self, method: Callable[..., Any], *args: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, method, *args)
 
-        found: dict[TopicPartition, int] = await self._call(call)
-        return found
+    def _read_from(self, positions: Mapping[TopicPartition, int]) -> None:
+        self._positions = dict(positions)
+        self._left_out = set()
+        self._short_names = {tp.topic: self._settings.short_name(tp.topic) for tp in positions}
+        self._consumer.assign([Place(*tp, offset) for tp, offset in positions.items()])
 
-    async def read_only(self, partitions: Collection[TopicPartition]) -> None:
-        wanted = {KafkaPartition(*tp) for tp in partitions}
+    def _fetch(
+        self, partitions: Collection[TopicPartition], timeout_s: float
+    ) -> Mapping[TopicPartition, list[Record]]:
+        self._leave_out(self._positions.keys() - partitions)
+        first = self._consumer.poll(timeout_s)
+        if first is None:
+            return {}
+        return self._taken([first, *self._consumer.consume(_MOST_RECORDS - 1, 0)])
 
-        async def call(consumer: Any) -> None:
-            consumer.pause(*(consumer.assignment() - wanted))
-            consumer.resume(*(consumer.paused() & wanted))
+    def _leave_out(self, unwanted: set[TopicPartition]) -> None:
+        if unwanted != self._left_out:
+            self._consumer.pause([Place(*tp) for tp in unwanted - self._left_out])
+            self._consumer.resume([Place(*tp) for tp in self._left_out - unwanted])
+            self._left_out = unwanted
 
-        await self._call(call)
+    def _taken(self, messages: Sequence[Message]) -> Mapping[TopicPartition, list[Record]]:
+        taken: defaultdict[TopicPartition, list[Record]] = defaultdict(list)
+        for message in messages:
+            tp = TopicPartition(message.topic() or "", message.partition() or 0)
+            if (error := message.error()) is None:
+                taken[tp].append(self._record(tp, message))
+            elif error.code() == KafkaError._PARTITION_EOF:
+                self._positions[tp] = message.offset() or 0
+            elif error.fatal() or error.code() == KafkaError._AUTO_OFFSET_RESET:
+                raise KafkaException(error)
+            else:
+                log.warning("reading: %s", error.str())
+        for tp, records in taken.items():
+            self._positions[tp] = max(self._positions[tp], records[-1].offset + 1)
+        return taken
+
+    def _record(self, tp: TopicPartition, message: Message) -> Record:
+        headers: Any = message.headers()
+        return Record(
+            self._short_names[tp.topic],
+            tp.partition,
+            message.offset() or 0,
+            message.key(),
+            message.value(),
+            headers or (),
+            message.timestamp()[1],
+        )
+
+
+async def _raise_what_ails_the_group(consumer: Any) -> None:
+    """What aiokafka otherwise tells whoever fetches."""
+    consumer._coordinator.check_errors()

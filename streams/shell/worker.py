@@ -77,7 +77,7 @@ class Worker:
         self._tasks = [self._new_tasks(stage, outbox, dead_letter) for stage in task_stages]
         quieten()
         self._app = new_app(settings, self._inboxes, self._tables, self)
-        self._source = KafkaSource(self._call)
+        self._source = KafkaSource(settings.kafka, self._call)
         self._reader = Reader(
             self._source,
             self._inboxes,
@@ -134,6 +134,7 @@ class Worker:
             for partition in table.partitions:
                 table.close(partition)
         self._watchdog.stop()
+        await self._source.close()
 
     # For whoever watches, from any thread -------------------------------------------------------------
 

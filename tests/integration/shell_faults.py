@@ -184,10 +184,10 @@ def no_ownership_check() -> None:
 @_fault
 def slow_seek() -> None:
     """The seek to the committed offsets takes a second longer, as with a busy broker."""
-    seek = KafkaSource.seek
+    read_from = KafkaSource.read_from
 
     async def slow(self: Any, positions: Any) -> None:
-        await seek(self, positions)
+        await read_from(self, positions)
         await asyncio.sleep(1.0)
 
-    KafkaSource.seek = slow  # type: ignore[method-assign]
+    KafkaSource.read_from = slow  # type: ignore[method-assign]

@@ -2,10 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from streams.shell.offsets import TopicPartition
 from streams.shell.partitions import partition_of
+from streams.shell.stage import Record
 from tests.model.loop import Clock
 from transport.committed import Commit
 from transport.producer import Position, Send
@@ -14,23 +14,12 @@ PARTITIONS = 2
 """Of each topic."""
 
 
-@dataclass(slots=True)
-class Message:
-    """One record, as aiokafka returns it."""
-
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes], ...]
-
-
 class Broker:
     """Whatever it has taken stays. It knows nothing of who sends: fences hold for commits alone."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._logs: dict[TopicPartition, list[Message]] = defaultdict(list)
+        self._logs: dict[TopicPartition, list[Record]] = defaultdict(list)
         self._ends: dict[TopicPartition, int] = defaultdict(int)
         self.committed: dict[TopicPartition, Commit] = {}
         self.on_append: Callable[[], None] = lambda: None
@@ -44,8 +33,8 @@ class Broker:
         tp = TopicPartition(send.topic, partition)
         offset = self._ends[tp]
         self._ends[tp] = offset + 1
-        message = Message(offset, int(self._clock.now * 1000), send.key, send.value, send.headers)
-        self._logs[tp].append(message)
+        now_ms = int(self._clock.now * 1000)
+        self._logs[tp].append(Record(*tp, offset, send.key, send.value, send.headers, now_ms))
         self.on_append()
         return Position(send.topic, partition, offset)
 
@@ -53,7 +42,7 @@ class Broker:
         """The offset that the next message will get."""
         return self._ends[tp]
 
-    def read(self, tp: TopicPartition, offset: int, most: int) -> list[Message]:
+    def read(self, tp: TopicPartition, offset: int, most: int) -> list[Record]:
         """At most so many messages from there on."""
         if offset >= self._ends[tp]:
             return []
@@ -62,7 +51,7 @@ class Broker:
             return log[offset : offset + most]
         return [message for message in log if message.offset >= offset][:most]
 
-    def topic(self, topic: str) -> list[Message]:
+    def topic(self, topic: str) -> list[Record]:
         """All of it, partition by partition."""
         return [m for partition in range(PARTITIONS) for m in self._logs[TopicPartition(topic, partition)]]
 

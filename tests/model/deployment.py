@@ -86,7 +86,7 @@ class Deployment:
             stages=self._stages,
             bury=partial(dead_letter, CODEC),
         )
-        self.processes[name].thread.consumer.most = self._most
+        self.processes[name].source.most = self._most
         self.settle()
 
     def cut_power(self, name: str) -> None:
@@ -134,7 +134,7 @@ class Deployment:
             process.go_on()
             process.link.restore()
             process.hold_commits(held=False)
-            process.thread.consumer.skips = 0
+            process.source.skips = 0
         self.settle()
         if not self.processes:
             self.start(NAMES[0])
@@ -166,7 +166,7 @@ class Deployment:
 
     def _wake(self) -> None:
         for process in self.processes.values():
-            process.thread.consumer.wake()
+            process.source.wake()
 
     async def _execute(self, call: NodeCall) -> Outcome:
         """Each call of a node turns out in a way of its own."""

@@ -187,7 +187,7 @@ class Protocol(RuleBasedStateMachine):
     @rule(name=names)
     def records_vanish_under_the_reader(self, name: str) -> None:
         if process := self._alive(name):
-            process.thread.consumer.skips = 1
+            process.source.skips = 1
 
     # In the middle of something ------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ from streams.shell.settings import ShellSettings
 from streams.shell.stage import Stage, TaskStage
 from streams.shell.worker import Worker
 from tests.model.broker import PARTITIONS, Broker
-from tests.model.consumer import App, Thread
+from tests.model.consumer import App, Source, Thread
 from tests.model.group import Group
 from tests.model.link import Link
 from tests.model.loop import Clock, ProcessLoop
@@ -86,21 +86,24 @@ class Process:
         self.given_up: BaseException | None = None
         """Why it has ended itself."""
         self.interruptions = Interruptions()
-        self._broker = broker
         self._group = group
         self._is_letting_go = False
         self._is_leaving = False
         self._commits: asyncio.Future[None] | None = None
         """Commits wait for this."""
         settings = ShellSettings(KAFKA, name, Path("model"), store="rocksdb")
+        self.source = Source(self, broker)
         with self.loop.current(), patch("streams.shell.worker.new_app", self._new_app):
-            with patch("streams.shell.worker.RocksRows", disk.open):
+            with (
+                patch("streams.shell.worker.RocksRows", disk.open),
+                patch("streams.shell.worker.KafkaSource", lambda *_: self.source),
+            ):
                 ordered, tasks = stages(self)
                 self.worker = Worker(settings, ordered, tasks, self.link, bury, clock=clock)
             self.loop.create_task(self.worker.start())
 
     def _new_app(self, _settings: Any, _sources: Any, _tables: Any, hooks: Any) -> App:
-        self.app = App(self, self._group, self._broker, hooks)
+        self.app = App(self, self._group, hooks)
         return self.app
 
     @property
@@ -166,7 +169,6 @@ class Process:
         if self.state == DEAD:
             return
         self.thread.generation = generation
-        self.thread.consumer.assign(partitions)
         self.loop.create_task(self.app.consumer.on_partitions_assigned(partitions, generation))
 
     def let_go(self, *, lost: bool) -> None:

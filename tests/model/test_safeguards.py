@@ -125,7 +125,7 @@ def test_without_looking_for_gaps_there_is_a_counterexample() -> None:
             for trigger_id in "ab":
                 self.an_event_comes(flow, trigger_id)
             for process in processes:
-                process.thread.consumer.skips = 1
+                process.source.skips = 1
                 process.go_on()
             self.deployment.settle()
 
