@@ -32,8 +32,8 @@ _FETCH_S = 0.25
 _FETCH_WHILE_FULL_S = 0.02
 """While some stage is full its partitions are left out of the fetch, so look again soon."""
 
-_DISTANCE_PER_RECORD_S, _MOST_DISTANCE_S = 3e-5, 0.03
-"""Of the fetches of a busy worker: below some 180 records a second they come further apart than that."""
+_DISTANCE_PER_RECORD_S, _MOST_DISTANCE_S = 1e-5, 0.03
+"""Of the fetches of a busy worker: below some 320 records a second they come further apart than that."""
 
 
 class Source(Protocol):
