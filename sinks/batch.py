@@ -22,7 +22,7 @@ _RUNNING = b"\x0eRUNNING"
 """The status as Avro writes it, length first. A run is waited for when it ends: writing its start at once
 would double the inserts. Text like this in the inputs of a run only makes it wait for `batch_age_s`."""
 
-_RATE_S = 2e-4
+_RATE_S = 1e-4
 """What each row a second adds to the distance of the next batch. An insert costs as much as a thousand rows
 do, however few its own; with four times as many, it and the merges behind it cost half as much for each."""
 

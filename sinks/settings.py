@@ -51,7 +51,7 @@ class SinkSettings(BaseSettings):
     """How long a stopping sink tries to write what it has read; another one reads again what it could not."""
 
     batch_distance_s: Annotated[float, Field(ge=0, le=60)] = 1.0
-    """The most that the distance grows to: with 5,000 rows a second."""
+    """The most that the distance grows to: with 10,000 rows a second."""
 
     otlp: OtlpSettings = Field(default_factory=OtlpSettings)
     """Who is told of spans besides ClickHouse."""

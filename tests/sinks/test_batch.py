@@ -100,7 +100,7 @@ def test_batches_keep_their_distance() -> None:
 
 
 def test_the_distance_grows_with_the_rate_but_not_for_ever() -> None:
-    for rows, due_in in ((100, 0.025), (250, 0.05), (1_000, 0.2), (5_000, 1.0), (50_000, 1.0)):
+    for rows, due_in in ((100, 0.025), (500, 0.05), (1_000, 0.1), (10_000, 1.0), (50_000, 1.0)):
         made = batch(SinkSettings(batch_rows=100_000, batch_bytes=10_000_000))
         made.start_again(99.0)
         made.add("runs", [message("runs", b"x")] * rows, 99.5)
