@@ -23,6 +23,8 @@ MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 _QUEUE_FULL_PAUSE_S = 0.005
 _DISTANCE_PER_MESSAGE_S, _MOST_DISTANCE_S = 5e-6, 0.005
 """Between the requests of a busy producer."""
+_ENOUGH = 32
+"""Callers that do not wait for the distance to be over: what follows may come only once they are answered."""
 _MANY_PER_S = 500
 """Messages, from which on the loop looks for their reports by itself."""
 
@@ -176,6 +178,9 @@ class Producer:
         if self._next is None:
             wait_s = self._pace.wait_s(self._loop.time())
             self._hand_over() if wait_s <= 0 else self._hand_over_in(wait_s)
+        elif len(self._gathered) == _ENOUGH:
+            self._next.cancel()
+            self._hand_over()
         return delivery.future
 
     def _hand_over_in(self, wait_s: float) -> None:

@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from transport.errors import SendFailed
-from transport.producer import Producer, Send
+from transport.producer import Position, Producer, Send
 from transport.settings import KafkaSettings
 
 MIB = 1024 * 1024
@@ -43,6 +43,23 @@ async def test_what_is_not_sent_within_the_time_to_close_fails() -> None:
         await producer.close(0.05)
         with pytest.raises(SendFailed):
             await asyncio.wait_for(sending, 5)
+
+
+async def test_enough_callers_are_not_kept_waiting_for_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("transport.producer._DISTANCE_PER_MESSAGE_S", 60)
+    monkeypatch.setattr("transport.producer._MOST_DISTANCE_S", 60)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        where = f"127.0.0.1:{silent.getsockname()[1]}"
+        producer = Producer(KafkaSettings(bootstrap_servers=where))
+        sending: list[asyncio.Task[Position]] = []
+        handed_over = []
+        for callers in (1, 31, 1, 31):
+            sending += [asyncio.create_task(producer.send(Send("t", b"k", b"v"))) for _ in range(callers)]
+            await asyncio.sleep(0)
+            handed_over.append(producer.queued)
+        await producer.close(0)
+        await asyncio.gather(*sending, return_exceptions=True)
+    assert handed_over == [1, 1, 33, 33]
 
 
 def test_a_buffer_holds_the_largest_message_at_least() -> None:
