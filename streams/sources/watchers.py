@@ -17,7 +17,6 @@ from schemas.secrets import SecretBox, SecretUnreadable
 from schemas.triggers.kinds import KINDS
 from schemas.triggers.secrets import opened_config
 from streams.metrics import SourceMetrics
-from streams.shell.partitions import partition_of
 from streams.shell.rows import BREAK
 from streams.shell.stage import Held
 from streams.sources.commands import command
@@ -29,6 +28,7 @@ from streams.sources.watching import SourceKind, Unavailable, Watch
 from transport.definitions import TRIGGERS
 from transport.errors import BrokerUnreachable, SendFailed
 from transport.feed import DefinitionsFeed
+from transport.partitions import partition_of
 from transport.producer import Producer, Send
 from transport.store import DefinitionsStore
 

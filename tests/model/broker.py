@@ -4,10 +4,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 
 from streams.shell.offsets import TopicPartition
-from streams.shell.partitions import partition_of
 from streams.shell.stage import Record
 from tests.model.loop import Clock
 from transport.committed import Commit
+from transport.partitions import partition_of
 from transport.producer import Position, Send
 
 PARTITIONS = 2

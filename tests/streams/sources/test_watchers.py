@@ -15,7 +15,6 @@ from schemas.models import AppTrigger, DeploymentStatus, SourceState
 from schemas.secrets import SecretBox
 from schemas.triggers.email import EmailConfig
 from streams.metrics import SourceMetrics
-from streams.shell.partitions import partition_of
 from streams.shell.stage import Record
 from streams.sources.events import SourceEvent
 from streams.sources.rows import SourceRow
@@ -26,6 +25,7 @@ from streams.sources.watching import Unavailable, Watch
 from tests.streams.kept import KeptRows
 from transport.definitions import Definitions
 from transport.feed import DefinitionsFeed
+from transport.partitions import partition_of
 from transport.producer import Producer, Send
 from transport.store import DefinitionsStore
 
