@@ -27,8 +27,13 @@ log = logging.getLogger(__name__)
 _MOST_RECORDS = 2000
 """Of one fetch."""
 
-_LONGEST_POLL_MS = 250
-"""How long the broker holds a fetch open. A partition that was full when the fetch began waits that long."""
+_LONGEST_POLL_MS = 100
+"""How long the broker holds a fetch open. A partition that was left out when it began waits that long."""
+
+_MANY = 50
+"""Records that are not taken yet, from which on librdkafka fetches no more: with one for each record, a fetch
+costs the broker more than the record. With fewer it goes on: should they be taken while it looks at one
+partition after the other, it would leave some of them out."""
 
 _LOOK_S = 1.0
 """Between two looks at how the group fares."""
@@ -62,9 +67,7 @@ class KafkaSource:
                 "enable.partition.eof": True,
                 "check.crcs": True,
                 "fetch.wait.max.ms": _LONGEST_POLL_MS,
-                # No fetch begins before what the last one brought is taken, for which `reader` has a pace:
-                # one for each record costs the broker more than the records do.
-                "queued.min.messages": 1,
+                "queued.min.messages": _MANY,
                 "fetch.queue.backoff.ms": 1,
                 "fetch.max.bytes": MAX_MESSAGE_BYTES,
                 "fetch.error.backoff.ms": 100,
