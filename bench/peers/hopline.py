@@ -26,11 +26,11 @@ class Times(NamedTuple):
     begun: float
     finished: float
     recorded: float
-    """When its row was inserted."""
+    """When the insert of its row began; it can be queried once that has ended."""
 
 
 class Hopline:
-    """A run counts once its row can be queried in ClickHouse: `recorded_at` is when the row was inserted."""
+    """A run counts by the `recorded_at` of its row in ClickHouse, which is when its insert begins."""
 
     name = "hopline"
 
