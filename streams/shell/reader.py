@@ -65,7 +65,6 @@ class Reader:
         source: Source,
         inboxes: Mapping[str, Inbox],
         tables: Mapping[str, Table],
-        short_name: Callable[[str], str],
         *,
         outbox: Outbox,
         room: asyncio.Event,
@@ -76,7 +75,6 @@ class Reader:
         self._source = source
         self._inboxes = inboxes
         self._tables = tables
-        self._short = {topic: short_name(topic) for topic in inboxes}
         self._outbox = outbox
         self._room = room
         self._on_ready = on_ready

@@ -82,7 +82,6 @@ class Worker:
             self._source,
             self._inboxes,
             self._tables,
-            settings.kafka.short_name,
             outbox=outbox,
             room=self._room,
             on_ready=self._on_ready,

@@ -112,7 +112,6 @@ def parts(producer: FakeProducer) -> Parts:
         source,
         {SOURCE.topic: inbox},
         {CHANGELOG.topic: table},
-        lambda topic: topic.removeprefix("p."),
         outbox=Outbox(producer, retries=0),
         room=room,
         on_ready=ready.append,
