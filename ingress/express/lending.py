@@ -6,12 +6,17 @@ from typing import Any
 
 from aiohttp import web
 
+from ingress.errors import problem_response
+
 Back = Callable[[bool], None]
 """Told once aiohttp is done, whether the connection can go on."""
 
 
 class Handler(web.RequestHandler):
-    """aiohttp's own, of which is known whether its last answer has been written as it should."""
+    """aiohttp's own, of which is known whether its last answer has been written as it should.
+
+    What it refuses by itself, before the application sees it, is a problem document too.
+    """
 
     __slots__ = ("goes_on",)
 
@@ -33,9 +38,33 @@ class Handler(web.RequestHandler):
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
         """See aiohttp: not called for an answer that broke off."""
+        if isinstance(resp, web.HTTPError):
+            resp = problem_response(resp.status, resp.text or resp.reason, {}, {})
         answer, reset = await super().finish_response(request, resp, start_time)
         self.goes_on = bool(answer.keep_alive) and not reset
         return answer, reset
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """See aiohttp: for what is no HTTP, and for its own faults."""
+        super().handle_error(request, status, exc, message)
+        answer = problem_response(status, _plain(message) if message else _FAULT, {}, {})
+        answer.force_close()
+        return answer
+
+
+_FAULT = "this is a fault of the server; its log has the reason"
+
+
+def _plain(message: str) -> str:
+    """In one line. The parser writes below the damaged line an arrow that points at the place."""
+    lines = (line.strip() for line in message.splitlines())
+    return "the request is not HTTP as it should be: " + " ".join(line for line in lines if line.strip("^"))
 
 
 class Lent(asyncio.Transport):

@@ -285,3 +285,29 @@ async def test_time_without_a_request_counts_on_when_aiohttp_takes_over(
     assert await asyncio.wait_for(line.reader.read(), 30) == b""
     assert set(client.server.runner._server.connections) <= before
     line.writer.close()
+
+
+_HEAD = b"POST /api/v1/webhooks/w HTTP/1.1\r\nHost: h\r\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "why"),
+    [
+        (b"hello\r\n\r\n", 400, "Invalid method encountered: b'hello'"),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400, "HTTPS traffic on an HTTP port"),
+        (_HEAD + b"X-A b\r\n\r\n", 400, "Invalid header token: b'X-A b'"),
+        (_HEAD + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab", 400, "Duplicate Content-Length"),
+        (_HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400, "Invalid character in chunk size"),
+        (_HEAD + b"Content-Length: 1\r\nExpect: rabbits\r\n\r\na", 417, "Unknown Expect: rabbits"),
+    ],
+)
+async def test_what_aiohttp_refuses_by_itself_is_a_problem_too(
+    line: Line, sent: bytes, status: int, why: str
+) -> None:
+    line.send(sent)
+    code, headers, body = await line.answer()
+    problem = orjson.loads(body)
+    assert (code, headers["Content-Type"]) == (status, "application/problem+json")
+    assert (problem["status"], problem["type"]) == (status, "about:blank")
+    assert why in problem["detail"]
+    assert "\n" not in problem["detail"]

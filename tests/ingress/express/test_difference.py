@@ -4,9 +4,10 @@ import asyncio
 import hmac
 import re
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from typing import Any, cast
 
@@ -18,6 +19,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ingress.express import connection
+from ingress.express.lending import Handler
 from ingress.express.reading import Plain, Reader
 from ingress.express.request import WholeRequest
 from ingress.express.response import SERVER
@@ -81,13 +83,14 @@ class Wire(asyncio.Transport):
 class Side:
     """One of the two, and what came of what it was sent."""
 
-    server: TestServer
+    protocol: Callable[[], Any]
+    """Of one connection."""
     stand_ins: StandIns
 
     async def says(self, pieces: list[bytes]) -> tuple[list[Any], list[Any], bool]:
         """Answers, events, and whether the connection stays open. After each piece all has become quiet."""
         self.stand_ins.sent.sends.clear()
-        wire = Wire(cast(Any, self.server.runner).server())
+        wire = Wire(self.protocol())
         for piece in pieces:
             wire.send(piece)
             await self._quiet(wire)
@@ -171,7 +174,8 @@ async def serving(runner: asyncio.Runner) -> AsyncIterator[Both]:
         TestServer(assemble(theirs, given)) as plain,
     ):
         express: Any = client.server.runner.server
-        both = Both(runner, express.reader, Side(client.server, ours), Side(plain, theirs))
+        aiohttps = partial(Handler, cast(Any, plain.runner).server, loop=asyncio.get_running_loop(), **limits)
+        both = Both(runner, express.reader, Side(express, ours), Side(aiohttps, theirs))
         imported = "/api/v1/workflows/import?app=a&publish=true"
         async with client.post(imported, json=GRAPH, headers=AUTHORIZED) as answer:
             workflow_id = (await answer.json())["workflow_id"]
@@ -182,7 +186,6 @@ async def serving(runner: asyncio.Runner) -> AsyncIterator[Both]:
         both.providers["github"] = (await connect_github(client))["path"]
         both.providers["slack"] = (await connect_slack(client))["path"]
         express.aiohttp.keywords.update(limits)
-        cast(Any, plain.runner).server._kwargs.update(limits)
         yield both
 
 
