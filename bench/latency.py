@@ -47,6 +47,8 @@ class Load:
     begun_ms: float
     finished_ms: float
     recorded_ms: float
+    cpu_ms_per_run: float
+    """Of all processes, from the first order until the last run was recorded."""
     unfinished: int
     """Accepted, but not ended in time: anything but 0 spoils the other figures."""
     refusals: dict[str, int]
@@ -75,6 +77,7 @@ def figures(share: int, per_s: float, phase: Phase, times: Mapping[str, Times]) 
         begun_ms=_between(steps, 1),
         finished_ms=_between(steps, 2),
         recorded_ms=_between(steps, 3),
+        cpu_ms_per_run=phase.used.cpu_s * 1000 / len(times) if times else float("nan"),
         unfinished=phase.unfinished,
         refusals=dict(phase.posted.refusals),
     )
@@ -82,7 +85,7 @@ def figures(share: int, per_s: float, phase: Phase, times: Mapping[str, Times]) 
 
 def table(loads: Sequence[Load]) -> str:
     """Markdown."""
-    heads = ["", "sent/s", "ack p50 ms", "p99 ms", "end to end p50 ms", "p99 ms", *_STAGES]
+    heads = ["", "sent/s", "ack p50 ms", "p99 ms", "end to end p50 ms", "p99 ms", *_STAGES, "CPU ms/run"]
     return report.markdown(heads, [_row(load) for load in loads])
 
 
@@ -144,7 +147,7 @@ def _between(steps: Sequence[Sequence[float]], number: int) -> float:
 
 def _row(load: Load) -> list[str]:
     latencies = (load.ack_p50_ms, load.ack_p99_ms, load.e2e_p50_ms, load.e2e_p99_ms)
-    return [_name(load), short(load.sent_per_s), *map(short, (*latencies, *load.stages))]
+    return [_name(load), short(load.sent_per_s), *map(short, (*latencies, *load.stages, load.cpu_ms_per_run))]
 
 
 def _spread(load: Load, p50: float, p99: float) -> Bar:
