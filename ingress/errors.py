@@ -184,7 +184,12 @@ def answer_to(request: EventRequest, raised: Exception) -> web.Response:
                 raise raised
             return _of_aiohttp(request, raised)
     _log.error("%s %s failed", request.method, request.path, exc_info=raised)
-    return problem_response(500, "this is a fault of the server; its log has the reason", {}, {})
+    return fault(500)
+
+
+def fault(status: int) -> web.Response:
+    """The problem document for what the caller can do nothing about."""
+    return problem_response(status, "this is a fault of the server; its log has the reason", {}, {})
 
 
 def _of_aiohttp(request: EventRequest, raised: web.HTTPException) -> web.Response:

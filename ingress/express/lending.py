@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from ingress.errors import problem_response
+from ingress.errors import fault, problem_response
 
 Back = Callable[[bool], None]
 """Told once aiohttp is done, whether the connection can go on."""
@@ -53,12 +53,9 @@ class Handler(web.RequestHandler):
     ) -> web.StreamResponse:
         """See aiohttp: for what is no HTTP, and for its own faults."""
         super().handle_error(request, status, exc, message)
-        answer = problem_response(status, _plain(message) if message else _FAULT, {}, {})
+        answer = problem_response(status, _plain(message), {}, {}) if message else fault(status)
         answer.force_close()
         return answer
-
-
-_FAULT = "this is a fault of the server; its log has the reason"
 
 
 def _plain(message: str) -> str:
