@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from ingress.errors import Forbidden, Unauthenticated
+from ingress.express.request import EventRequest
 from ingress.tokens import BadToken, Claims, TokenVerifier
 from schemas.models import DEFAULT_TENANT, PERMISSIONS, ApiKey, Permission
 from schemas.secrets import SecretBox
@@ -69,7 +70,7 @@ class Authenticator:
         self._tokens = tokens
         self._tenant_claim = tenant_claim
 
-    async def authenticate(self, request: web.Request) -> Caller:
+    async def authenticate(self, request: EventRequest) -> Caller:
         """The caller of the request. Raises `Unauthenticated`, `Unavailable`."""
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         token = token.strip()

@@ -1,11 +1,8 @@
 """From the bytes of a request to a JSON value, by content type."""
 
 import asyncio
-import base64
 from collections.abc import Awaitable, Callable, Mapping
-from email.message import Message
-from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
@@ -15,10 +12,8 @@ from aiohttp.base_protocol import BaseProtocol
 from ingress.errors import Malformed, TooSlow, too_large
 from ingress.express.request import EventRequest
 from ingress.keys import BUDGET, SETTINGS
+from schemas.media import BYTES, FORM, MULTIPART, ContentType, encoded
 
-_FORM = "application/x-www-form-urlencoded"
-_MULTIPART = "multipart/form-data"
-_BYTES = "application/octet-stream"
 _MAX_FIELDS = 1000
 
 
@@ -49,28 +44,6 @@ async def read_body(request: EventRequest) -> bytes:
     return raw
 
 
-class ContentType(NamedTuple):
-    """What a Content-Type header says."""
-
-    given: bool
-    media_type: str
-    """In lower case, without parameters."""
-    charset: str | None
-
-    @property
-    def is_form(self) -> bool:
-        """Whether fields come as texts."""
-        return self.media_type in (_FORM, _MULTIPART)
-
-
-@lru_cache(maxsize=1024)
-def content_type(header: str | None) -> ContentType:
-    """Parsed once for each of the few values that producers send. None where there is no header."""
-    message = Message()
-    message["Content-Type"] = header or _BYTES
-    return ContentType(header is not None, message.get_content_type(), message.get_content_charset())
-
-
 Keep = Callable[[str, str | None, bytes], Awaitable[dict[str, Any]]]
 """Stores a file of a form: name, content type and bytes to its value."""
 
@@ -82,16 +55,15 @@ async def parse_body(request: EventRequest, content: ContentType, raw: bytes, ke
     """
     if not raw:
         return None
-    media_type, charset = content.media_type, content.charset
-    if media_type == "application/json" or media_type.endswith("+json"):
-        return parse_json(raw, charset)
-    if media_type == _FORM:
-        return parse_form(raw, charset)
-    if media_type == _MULTIPART and keep is not None:
+    if content.is_json:
+        return parse_json(raw, content.charset)
+    if content.media_type == FORM:
+        return parse_form(raw, content.charset)
+    if content.media_type == MULTIPART and keep is not None:
         return await _parse_multipart(request.headers, raw, keep)
-    if media_type.startswith("text/") or media_type.endswith(("/xml", "+xml")):
-        return _decode(raw, charset)
-    return encoded(raw, media_type) if content.given else _sniff(raw)
+    if content.is_text:
+        return _decode(raw, content.charset)
+    return encoded(raw, content.media_type) if content.given else _sniff(raw)
 
 
 def parse_json(raw: bytes, charset: str | None = None) -> Any:
@@ -120,16 +92,6 @@ def parse_form(raw: bytes, charset: str | None = None) -> dict[str, Any]:
     for name, value in pairs:
         _add(fields, name, value)
     return fields
-
-
-def encoded(raw: bytes, media_type: str) -> dict[str, Any]:
-    """Bytes that are no text, as JSON carries them."""
-    return {
-        "encoding": "base64",
-        "content_type": media_type,
-        "size": len(raw),
-        "data": base64.b64encode(raw).decode(),
-    }
 
 
 async def _parse_multipart(headers: Mapping[str, str], raw: bytes, keep: Keep) -> dict[str, Any]:
@@ -182,4 +144,4 @@ def _sniff(raw: bytes) -> Any:
     try:
         return raw.decode()
     except UnicodeDecodeError:
-        return encoded(raw, _BYTES)
+        return encoded(raw, BYTES)

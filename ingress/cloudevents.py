@@ -2,24 +2,28 @@
 
 from aiohttp import web
 
-from ingress.auth import CALLER
 from ingress.connections.paths import EVENTS_PATH
 from ingress.deliveries import DeliveryAccepted, accept_all, counted, read_delivery, refusals
 from ingress.errors import Malformed, UnsupportedMediaType
-from ingress.operation import EVENTS, Operation
+from ingress.express.request import EventRequest
+from ingress.express.response import Ready
+from ingress.operation import EVENTS, Operation, admitted
 from schemas.cloudevents import UnknownFormat
+from schemas.models import Permission
 from schemas.triggers.cloudevents import receive_cloudevents
 
 _ORIGIN = "WebHook-Request-Origin"
+_NEEDED: Permission = "run"
 
 
 @counted
-async def receive(request: web.Request) -> web.Response:
+async def receive(request: EventRequest) -> Ready | web.Response:
     """202 once every event is durable. Of a batch with a bad one nothing is accepted."""
+    caller = await admitted(request, _NEEDED)
     delivery = await read_delivery(request)
     try:
         with refusals():
-            received = receive_cloudevents(delivery, request[CALLER].tenant_id)
+            received = receive_cloudevents(delivery, caller.tenant_id)
     except UnknownFormat as unknown:
         raise UnsupportedMediaType(str(unknown)) from unknown
     return await accept_all(request, delivery, received)
@@ -51,13 +55,13 @@ OPERATIONS = (
     Operation(
         method="POST",
         path=EVENTS_PATH,
-        handler=receive,
+        door=receive,
         summary="Send CloudEvents",
         tag=EVENTS,
         body="*/*",
         answer=DeliveryAccepted,
         status=202,
-        permission="run",
+        permission=_NEEDED,
         errors=(400, 413, 415),
     ),
 )

@@ -7,6 +7,7 @@ from aiohttp import web
 from ingress.connections.paths import GITHUB_PATH
 from ingress.deliveries import DeliveryAccepted, accept_all, counted, limit_endpoint, read_delivery, refusals
 from ingress.express.request import EventRequest
+from ingress.express.response import Ready
 from ingress.keys import ACCOUNTS
 from ingress.operation import EVENTS, Operation
 from schemas.models import GitHubConnection
@@ -17,7 +18,7 @@ _APP = "integration"
 
 
 @counted
-async def receive(request: EventRequest) -> web.Response:
+async def receive(request: EventRequest) -> Ready | web.Response:
     """At the common address the app is told by GitHub's headers; other webhooks have one of their own."""
     accounts = _accounts(request)
     delivery = await read_delivery(request)
@@ -41,7 +42,6 @@ OPERATIONS = tuple(
     Operation(
         method="POST",
         path=path,
-        handler=receive,
         door=receive,
         summary=summary,
         tag=EVENTS,

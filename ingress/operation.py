@@ -7,9 +7,10 @@ from typing import Literal
 from aiohttp import web
 from pydantic import BaseModel
 
-from ingress.auth import CALLER
+from ingress.auth import CALLER, Caller
 from ingress.errors import Forbidden
-from ingress.express.request import Door
+from ingress.express.request import Door, EventRequest
+from ingress.express.response import Ready
 from ingress.keys import AUTHENTICATOR, FEED
 from ingress.timing import Handler, timed
 from schemas.models import Permission
@@ -41,9 +42,10 @@ class Operation:
     method: str
     """`*` for any method: the handler decides."""
     path: str
-    handler: Handler
+    handler: Handler | None = None
     door: Door | None = None
-    """The same for an event that has come whole, which then needs nothing of aiohttp."""
+    """In its place where events come in. It finds out itself who is calling, and needs nothing of aiohttp for
+    an event that has come whole."""
     summary: str
     tag: str
     body: type[BaseModel] | str | None = None
@@ -77,23 +79,46 @@ def add_routes(
     `traced` is put around those of the API, given the route and the handler. None: nothing is.
     """
     for operation in operations:
-        handler = operation.handler if operation.public else _authenticated(operation)
+        handler = _handler(operation)
         if traced is not None and operation.tag != EVENTS and operation.path.startswith(_API):
             handler = traced(operation.path, handler)
         app.router.add_route(operation.method, operation.path, handler)
 
 
-def _authenticated(operation: Operation) -> Handler:
-    handler, needed = operation.handler, operation.needs
+async def admitted(request: EventRequest, needed: Permission) -> Caller:
+    """Who is calling. Raises `Unauthenticated`, `Forbidden`, `Unavailable`."""
+    caller = await request.app[AUTHENTICATOR].authenticate(request)
+    if request.app[FEED].definitions.is_erased(caller.tenant_id):
+        raise Forbidden("the data of this tenant is being erased")
+    caller.check(needed)
+    return caller
+
+
+def _handler(operation: Operation) -> Handler:
+    if operation.door is not None:
+        return _through(operation.door)
+    assert operation.handler is not None, f"nobody answers {operation.path}"
+    return operation.handler if operation.public else _authenticated(operation, operation.handler)
+
+
+def _through(door: Door) -> Handler:
+    async def handle(request: web.Request) -> web.Response:
+        answer = await door(request)
+        return answer.response() if isinstance(answer, Ready) else answer
+
+    return handle
+
+
+def _authenticated(operation: Operation, handler: Handler) -> Handler:
+    needed = operation.needs
 
     async def authenticate(request: web.Request) -> web.StreamResponse:
-        caller = request[CALLER] = await request.app[AUTHENTICATOR].authenticate(request)
         if operation.operator:
+            caller = await request.app[AUTHENTICATOR].authenticate(request)
             caller.check_operator()
-            return await handler(request)
-        if request.app[FEED].definitions.is_erased(caller.tenant_id):
-            raise Forbidden("the data of this tenant is being erased")
-        caller.check(needed)
+        else:
+            caller = await admitted(request, needed)
+        request[CALLER] = caller
         return await handler(request)
 
     return authenticate if operation.tag == EVENTS else timed(operation.tag, authenticate)

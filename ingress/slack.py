@@ -8,6 +8,7 @@ from aiohttp import web
 from ingress.connections.paths import SLACK_PATH
 from ingress.deliveries import accept_all, counted, limit_endpoint, read_delivery, refusals
 from ingress.express.request import EventRequest
+from ingress.express.response import Ready
 from ingress.keys import ACCOUNTS
 from ingress.operation import EVENTS, Operation
 from schemas.models import SlackConnection
@@ -23,7 +24,7 @@ stranger must not have that done for much more."""
 
 
 @counted
-async def receive(request: EventRequest) -> web.Response:
+async def receive(request: EventRequest) -> Ready | web.Response:
     """200 once the event is durable; 503 before Slack's three seconds are over, for it to be sent again."""
     async with asyncio.timeout(ANSWER_S):
         own = _named(request)
@@ -56,7 +57,6 @@ OPERATIONS = tuple(
     Operation(
         method="POST",
         path=path,
-        handler=receive,
         door=receive,
         summary=summary,
         tag=EVENTS,

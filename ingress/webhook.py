@@ -8,7 +8,7 @@ import orjson
 from aiohttp import web
 
 from ingress.accept import Acceptance, Arrival, iso
-from ingress.body import content_type, parse_body, read_body
+from ingress.body import parse_body, read_body
 from ingress.capture import capture, capture_query, dump_event
 from ingress.errors import Malformed, Problem
 from ingress.express.request import EventRequest
@@ -20,6 +20,7 @@ from ingress.operation import EVENTS, Operation
 from ingress.reply import Reply
 from ingress.wire import Answer
 from schemas.ids import new_id, now_us
+from schemas.media import content_type
 from schemas.triggers.webhook import WebhookConfig
 
 
@@ -32,12 +33,6 @@ class Accepted(Answer):
     """Whether this process has accepted it before within its window."""
     event_id: str
     """This delivery; `event_id` of its trigger logs."""
-
-
-async def receive(request: web.Request) -> web.Response:
-    """`take` for aiohttp."""
-    answer = await take(request)
-    return answer.response() if isinstance(answer, Ready) else answer
 
 
 async def take(request: EventRequest) -> Ready | web.Response:
@@ -117,7 +112,6 @@ OPERATIONS = tuple(
     Operation(
         method="*",
         path=path,
-        handler=receive,
         door=take,
         summary="Send an event to a webhook trigger",
         tag=EVENTS,

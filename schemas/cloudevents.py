@@ -8,7 +8,6 @@ import binascii
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from email.message import Message
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import unquote, urlsplit
 
@@ -16,6 +15,7 @@ import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from schemas.errors import SchemaError, reason
+from schemas.media import ContentType, content_type, encoded
 
 MAX_BATCH = 1_000
 
@@ -97,15 +97,15 @@ class CloudEvent(BaseModel):
     """JSON as its value, text as a string, other bytes as an object with their base64."""
 
 
-def mode_of(content_type: str) -> Mode:
+def mode_of(header: str) -> Mode:
     """By the media type. Raises `UnknownFormat`."""
-    media_type = content_type.partition(";")[0].strip().lower()
-    if media_type in (f"{_EVENT}+json", _EVENT):
+    name = header.partition(";")[0].strip().lower()
+    if name in (f"{_EVENT}+json", _EVENT):
         return "structured"
-    if media_type in (f"{_BATCH}+json", _BATCH):
+    if name in (f"{_BATCH}+json", _BATCH):
         return "batch"
-    if media_type.startswith(_EVENT):
-        raise UnknownFormat(f"{media_type} is not taken here; send {_EVENT}+json or {_BATCH}+json")
+    if name.startswith(_EVENT):
+        raise UnknownFormat(f"{name} is not taken here; send {_EVENT}+json or {_BATCH}+json")
     return "binary"
 
 
@@ -140,9 +140,9 @@ def _binary(headers: Mapping[str, str], body: bytes) -> CloudEvent:
     problems = [(f"ce-{name}", "the data are the body of the request") for name in _DATA if name in given]
     if problems:
         raise NoCloudEvent(problems)
-    content_type = headers.get("Content-Type")
-    attributes = _attributes({**given, **({"datacontenttype": content_type} if content_type else {})}, "ce-")
-    return CloudEvent(attributes=attributes, data=_data(body, content_type, "body") if body else None)
+    named = headers.get("Content-Type")
+    attributes = _attributes({**given, **({"datacontenttype": named} if named else {})}, "ce-")
+    return CloudEvent(attributes=attributes, data=_data(body, content_type(named), "body") if body else None)
 
 
 def _structured(document: Any, where: str) -> CloudEvent:
@@ -160,9 +160,8 @@ def _structured(document: Any, where: str) -> CloudEvent:
         content = base64.b64decode(raw, validate=True)
     except binascii.Error as wrong:
         raise NoCloudEvent([(f"{where}data_base64", f"is not base64: {wrong}")]) from wrong
-    return CloudEvent(
-        attributes=attributes, data=_data(content, attributes.datacontenttype, f"{where}data_base64")
-    )
+    kind = content_type(attributes.datacontenttype)
+    return CloudEvent(attributes=attributes, data=_data(content, kind, f"{where}data_base64"))
 
 
 def _attributes(given: Mapping[str, Any], where: str) -> Attributes:
@@ -176,19 +175,15 @@ def _attributes(given: Mapping[str, Any], where: str) -> Attributes:
         ) from wrong
 
 
-def _data(content: bytes, content_type: str | None, where: str) -> Any:
-    message = Message()
-    message["Content-Type"] = content_type or "application/octet-stream"
-    media_type = message.get_content_type()
-    if content_type is None or media_type == "application/json" or media_type.endswith("+json"):
+def _data(content: bytes, kind: ContentType, where: str) -> Any:
+    if kind.is_json or not kind.given:
         return _json(content, where)
-    if media_type.startswith("text/") or media_type.endswith(("/xml", "+xml")):
+    if kind.is_text:
         try:
-            return content.decode(message.get_content_charset() or "utf-8")
+            return content.decode(kind.charset or "utf-8")
         except (UnicodeDecodeError, LookupError) as wrong:
             raise NoCloudEvent([(where, f"is not text: {wrong}")]) from wrong
-    encoded = base64.b64encode(content).decode()
-    return {"encoding": "base64", "content_type": media_type, "size": len(content), "data": encoded}
+    return encoded(content, kind.media_type)
 
 
 def _json(content: bytes, where: str) -> Any:

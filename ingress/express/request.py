@@ -24,6 +24,10 @@ class EventRequest(Protocol):
     @property
     def app(self) -> web.Application: ...
     @property
+    def scheme(self) -> str: ...
+    @property
+    def host(self) -> str: ...
+    @property
     def method(self) -> str: ...
     @property
     def path(self) -> str: ...
@@ -79,7 +83,12 @@ class WholeRequest(NamedTuple):
     size: int
     """Of all of it, in bytes."""
     client_max_size: int
+    scheme: str = "http"
     method: str = "POST"
+
+    @property
+    def host(self) -> str:
+        return self.headers["Host"]
 
     @property
     def raw_path(self) -> str:

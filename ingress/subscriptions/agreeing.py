@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from ingress.errors import Conflict, Unavailable, Unprocessable
+from ingress.express.request import EventRequest
 from ingress.keys import CODEC, EGRESS, PRODUCER, SECRETS, STORE
 from ingress.subscriptions.places import base_url
 from schemas.ids import new_id
@@ -111,7 +112,7 @@ async def keep(request: web.Request, subscription: TriggerSubscription) -> None:
 
 
 async def tell(
-    request: web.Request, subscription: TriggerSubscription, kind: str, payload: dict[str, Any]
+    request: EventRequest, subscription: TriggerSubscription, kind: str, payload: dict[str, Any]
 ) -> None:
     """Returns when the command is durable. Raises `SendFailed`."""
     send = subscription_command(request.app[CODEC], subscription, kind, payload, time.time())

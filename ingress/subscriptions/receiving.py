@@ -6,9 +6,19 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from ingress.deliveries import DeliveryAccepted, accept_all, captured_headers, read_delivery, refusals
+from ingress.deliveries import (
+    DeliveryAccepted,
+    accept_all,
+    captured_headers,
+    counted,
+    limit_endpoint,
+    read_delivery,
+    refusals,
+)
 from ingress.errors import Gone, MethodNotAllowed, NotFound, Problem, Unavailable
-from ingress.keys import FEED, LIMITS, METRICS, SECRETS
+from ingress.express.request import EventRequest
+from ingress.express.response import Ready
+from ingress.keys import FEED, SECRETS
 from ingress.operation import EVENTS, Operation
 from ingress.subscriptions.agreeing import tell
 from ingress.subscriptions.places import base_url
@@ -34,21 +44,13 @@ class _Fault(Problem):
     status = HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-async def receive(request: web.Request) -> web.Response:
+@counted
+async def receive(request: EventRequest) -> Ready | web.Response:
     """Verified and read by the plugin; answers once every event is durable: 202, or as the plugin says."""
-    try:
-        return await _receive(request)
-    except Problem as problem:
-        request.app[METRICS].refused.labels(str(problem.status)).inc()
-        raise
-
-
-async def _receive(request: web.Request) -> web.Response:
     subscription = request.app[FEED].definitions.subscriptions.at(request.match_info["endpoint_id"])
     if subscription is None:
         raise NotFound("no subscription has this address; it may have been deleted")
-    if limit := request.app[LIMITS].endpoint(None):
-        limit.check(subscription.endpoint_id)
+    limit_endpoint(request, subscription.endpoint_id)
     if subscription.is_expired(time.time()):
         raise Gone("the subscription has expired, and could not be renewed")
     plugin = _plugin_of(subscription)
@@ -77,7 +79,7 @@ def _plugin_of(subscription: TriggerSubscription) -> TriggerPlugin:
 
 
 def _dispatch(
-    request: web.Request, plugin: TriggerPlugin, subscription: TriggerSubscription, delivery: Delivery
+    request: EventRequest, plugin: TriggerPlugin, subscription: TriggerSubscription, delivery: Delivery
 ) -> Dispatch:
     box = request.app[SECRETS]
     if box is None:
@@ -113,7 +115,7 @@ OPERATIONS = (
     Operation(
         method="*",
         path="/triggers/plugin/{endpoint_id}",
-        handler=receive,
+        door=receive,
         summary="Send events to a plugin subscription",
         tag=EVENTS,
         body="*/*",

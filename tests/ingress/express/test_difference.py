@@ -344,3 +344,34 @@ def test_both_take_and_refuse_deliveries_of_slack(both: Both, secret: str) -> No
     headers = {"Content-Type": "application/json", **signed(body, secret, int(time.time()))}
     both.compare([delivery(both.providers["slack"], body, headers)] * 2)
     assert len(both.ours.stand_ins.sent.events()) == (2 if secret == SIGNING_SECRET else 0)
+
+
+_CLOUD_EVENT = {"specversion": "1.0", "id": "1", "source": "/orders", "type": "order.created"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        (
+            {"Content-Type": "text/plain", **{f"ce-{k}": v for k, v in _CLOUD_EVENT.items()}},
+            b"two plates",
+        ),
+        ({"Content-Type": "application/cloudevents+json"}, orjson.dumps({**_CLOUD_EVENT, "data": [1]})),
+        (
+            {"Content-Type": "application/cloudevents-batch+json"},
+            orjson.dumps([{**_CLOUD_EVENT, "id": str(n)} for n in range(3)]),
+        ),
+        ({"Content-Type": "application/cloudevents+json"}, b"{}"),
+        ({"Content-Type": "application/cloudevents+avro"}, b"{}"),
+    ],
+    ids=["binary", "structured", "batch", "no event", "no JSON"],
+)
+@pytest.mark.parametrize(
+    "key", [AUTHORIZED, {"Authorization": "Bearer x"}, {}], ids=["right", "wrong", "none"]
+)
+def test_both_take_and_refuse_cloudevents(
+    both: Both, key: dict[str, str], headers: dict[str, str], body: bytes
+) -> None:
+    sent = delivery("/api/v1/events", body, {**key, **headers})
+    assert isinstance(both.reader.read(sent, None), WholeRequest)
+    both.compare([sent] * 2)
