@@ -124,8 +124,9 @@ class KafkaSource:
         return await asyncio.get_running_loop().run_in_executor(self._thread, method, *args)
 
     def _read_from(self, positions: Mapping[TopicPartition, int]) -> None:
+        # A partition that is paused stays so when it is assigned again.
+        self._leave_out(set())
         self._positions = dict(positions)
-        self._left_out = set()
         self._short_names = {tp.topic: self._settings.short_name(tp.topic) for tp in positions}
         self._consumer.assign([Place(*tp, offset) for tp, offset in positions.items()])
 

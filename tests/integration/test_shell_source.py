@@ -87,6 +87,19 @@ async def test_what_is_left_out_comes_later(kafka: KafkaSettings, source: KafkaS
     assert [one.offset for one in await fetched(source, {first, second}, 3)] == [0, 1, 2]
 
 
+async def test_what_is_left_out_is_read_when_it_is_wanted_anew(
+    kafka: KafkaSettings, source: KafkaSource
+) -> None:
+    """As after a rebalance while its stage was full, or its table recovered before others were."""
+    first, second = place(kafka, 0), place(kafka, 1)
+    for again in ({first: 1}, {first: 1, second: 3}):
+        await source.read_from({first: 0, second: 0})
+        await fetched(source, {second}, 3)
+        await source.read_from({})
+        await source.read_from(again)
+        assert [one.offset for one in await fetched(source, set(again), 2)] == [1, 2]
+
+
 async def test_what_was_read_before_is_forgotten(kafka: KafkaSettings, source: KafkaSource) -> None:
     first, second = place(kafka, 0), place(kafka, 1)
     await source.read_from({first: 0})
