@@ -1,7 +1,8 @@
 """What the reader of a worker reads by, on the real broker."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from confluent_kafka import Producer as LibrdkafkaProducer
 
 from streams.shell.offsets import TopicPartition
 from streams.shell.source import KafkaSource
+from streams.shell.stage import Record
 from transport.admin import create_topics
 from transport.producer import Producer, Send
 from transport.settings import KafkaSettings
@@ -98,6 +100,32 @@ async def test_what_is_left_out_is_read_when_it_is_wanted_anew(
         await source.read_from({})
         await source.read_from(again)
         assert [one.offset for one in await fetched(source, set(again), 2)] == [1, 2]
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_nothing_is_skipped_whatever_was_left_out_and_begun_anew(
+    kafka: KafkaSettings, source: KafkaSource, seed: int
+) -> None:
+    chance = random.Random(seed)
+    places = [place(kafka, 0), place(kafka, 1)]
+    for _ in range(12):
+        wanted = {tp: chance.randrange(4) for tp in places if chance.random() < 0.7}
+        await source.read_from(wanted)
+        for _ in range(chance.randrange(4)):
+            some = [tp for tp in wanted if chance.random() < 0.6]
+            for tp, records in (await source.fetch(some, chance.choice((0, 0.02, 0.15)))).items():
+                _follow(wanted, tp, records)
+    left = dict.fromkeys(places, 0)
+    await source.read_from(left)
+    async with asyncio.timeout(20):
+        while set(left.values()) != {3}:
+            for tp, records in (await source.fetch(places, 0.1)).items():
+                _follow(left, tp, records)
+
+
+def _follow(positions: dict[TopicPartition, int], tp: TopicPartition, records: Sequence[Record]) -> None:
+    assert [one.offset for one in records] == list(range(positions[tp], positions[tp] + len(records)))
+    positions[tp] += len(records)
 
 
 async def test_what_was_read_before_is_forgotten(kafka: KafkaSettings, source: KafkaSource) -> None:
