@@ -43,6 +43,7 @@ class Operation:
     """`*` for any method: the handler decides."""
     path: str
     handler: Handler | None = None
+    """None where there is a door."""
     door: Door | None = None
     """In its place where events come in. It finds out itself who is calling, and needs nothing of aiohttp for
     an event that has come whole."""
