@@ -14,11 +14,11 @@ from ingress.operation import Operation, Query
 from ingress.responses import json_answer
 from ingress.wire import Answer
 from schemas.ids import now_us
+from schemas.media import MULTIPART
 from transport.errors import ObjectMissing, ObjectTooLarge
 from transport.files import StoredFile, describe
 
 _PATH = "/api/v1/files"
-_MULTIPART = "multipart/form-data"
 
 
 class Uploaded(Answer):
@@ -40,8 +40,8 @@ class Uploaded(Answer):
 
 async def upload(request: web.Request) -> web.Response:
     """The part `file` of a form, as long as its kind may be (HOPLINE_UPLOAD_*)."""
-    if request.content_type != _MULTIPART:
-        raise UnsupportedMediaType(f"{request.content_type} is not taken here; send {_MULTIPART}")
+    if request.content_type != MULTIPART:
+        raise UnsupportedMediaType(f"{request.content_type} is not taken here; send {MULTIPART}")
     try:
         part = await _file_part(request)
         stored = await _store(request, part)
@@ -148,7 +148,7 @@ OPERATIONS = (
         handler=upload,
         summary="Upload a file",
         tag="files",
-        body=_MULTIPART,
+        body=MULTIPART,
         answer=Uploaded,
         status=201,
         errors=(400, 413, 415),

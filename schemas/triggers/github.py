@@ -7,6 +7,7 @@ from urllib.parse import parse_qs
 import orjson
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
+from schemas.media import FORM, content_type
 from schemas.triggers.accounts import Account, one_of_each_tenant, proven
 from schemas.triggers.config import TriggerConfig
 from schemas.triggers.delivery import Delivery, NotUnderstood, Received, ReceivedEvent, Reply
@@ -18,7 +19,6 @@ REDELIVERY_S: Final = 3 * 86_400.0
 """How long GitHub offers to deliver again what it has delivered, under the same id."""
 
 _REPOSITORY = r"^([A-Za-z0-9_-]+(/[A-Za-z0-9._-]*[A-Za-z0-9_-][A-Za-z0-9._-]*)?)?$"
-_FORM = "application/x-www-form-urlencoded"
 _PONG = Reply(200, b'{"pong":true}')
 
 
@@ -91,7 +91,7 @@ def receive_github(delivery: Delivery, accounts: Iterable[Account]) -> Received:
 
 def _payload(delivery: Delivery) -> dict[str, Any]:
     raw: bytes | str = delivery.body
-    if delivery.headers.get("Content-Type", "").partition(";")[0].strip().lower() == _FORM:
+    if content_type(delivery.headers.get("Content-Type")).media_type == FORM:
         try:
             raw = parse_qs(delivery.body.decode(), strict_parsing=True, max_num_fields=10)["payload"][0]
         except (ValueError, KeyError) as wrong:

@@ -9,13 +9,13 @@ from urllib.parse import parse_qsl
 
 import orjson
 
+from schemas.media import FORM, content_type
 from schemas.triggers.accounts import Account, one_of_each_tenant, proven
 from schemas.triggers.delivery import Delivery, NotUnderstood, Received, ReceivedEvent, Reply
 
 SLACK: Final = "SLACK"
 SLASH_COMMAND: Final = "slash_command"
 
-_FORM = "application/x-www-form-urlencoded"
 _MAX_FIELDS = 100
 _TAKEN = Reply(200, b"", "text/plain")
 """Slack shows the body of an answer to a command to whoever gave it: an empty one says nothing."""
@@ -53,7 +53,7 @@ def receive_slack(delivery: Delivery, accounts_of: AccountsOf) -> Received:
 
 def _body(delivery: Delivery) -> Json:
     raw: bytes | str = delivery.body
-    if delivery.headers.get("Content-Type", "").partition(";")[0].strip().lower() == _FORM:
+    if content_type(delivery.headers.get("Content-Type")).media_type == FORM:
         try:
             fields = dict(
                 parse_qsl(delivery.body.decode(), keep_blank_values=True, max_num_fields=_MAX_FIELDS)
