@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from typing import Any
 
 import pytest
@@ -11,7 +11,6 @@ from confluent_kafka import Producer as LibrdkafkaProducer
 
 from streams.shell.offsets import TopicPartition
 from streams.shell.source import KafkaSource
-from streams.shell.stage import Record
 from transport.admin import create_topics
 from transport.producer import Producer, Send
 from transport.settings import KafkaSettings
@@ -114,18 +113,13 @@ async def test_nothing_is_skipped_whatever_was_left_out_and_begun_anew(
         for _ in range(chance.randrange(4)):
             some = [tp for tp in wanted if chance.random() < 0.6]
             for tp, records in (await source.fetch(some, chance.choice((0, 0.02, 0.15)))).items():
-                _follow(wanted, tp, records)
-    left = dict.fromkeys(places, 0)
-    await source.read_from(left)
-    async with asyncio.timeout(20):
-        while set(left.values()) != {3}:
-            for tp, records in (await source.fetch(places, 0.1)).items():
-                _follow(left, tp, records)
-
-
-def _follow(positions: dict[TopicPartition, int], tp: TopicPartition, records: Sequence[Record]) -> None:
-    assert [one.offset for one in records] == list(range(positions[tp], positions[tp] + len(records)))
-    positions[tp] += len(records)
+                offsets = range(wanted[tp], wanted[tp] + len(records))
+                assert [one.offset for one in records] == list(offsets)
+                wanted[tp] += len(records)
+    await source.read_from(dict.fromkeys(places, 0))
+    all_of_it = await fetched(source, places, 6)
+    for tp in places:
+        assert [one.offset for one in all_of_it if one.partition == tp.partition] == [0, 1, 2]
 
 
 async def test_what_was_read_before_is_forgotten(kafka: KafkaSettings, source: KafkaSource) -> None:
