@@ -4,9 +4,9 @@ import asyncio
 import shutil
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -49,6 +49,10 @@ class Repetition:
     """All server processes, from the first post until the last end was seen, by those runs."""
     ack_p50_ms: float
     """At 20 requests/s, as the two below."""
+    safe_p50_ms: float
+    """From sending the order until the end of its run was safe in the engine's own log: in Kafka, where a
+    peer's is where its recorded end is."""
+    safe_p99_ms: float
     e2e_p50_ms: float
     """From sending the order to the recorded end of its run."""
     e2e_p99_ms: float
@@ -75,6 +79,8 @@ class Phase:
     """Order id -> unix seconds at which the end of its run was recorded."""
     used: Usage
     """Of all server processes."""
+    safe_at: Mapping[str, float] = field(default_factory=dict)
+    """Order id -> unix seconds at which that end was safe in the engine's own log; only where looked at."""
 
     @property
     def unfinished(self) -> int:
@@ -89,8 +95,15 @@ class Phase:
 
     def e2e_ms(self) -> list[float]:
         """From sending an order to the recorded end of its run."""
+        return self._after_sending(self.finished_at)
+
+    def safe_ms(self) -> list[float]:
+        """From sending an order to the end of its run in the engine's own log."""
+        return self._after_sending(self.safe_at)
+
+    def _after_sending(self, times: Mapping[str, float]) -> list[float]:
         sent_at = self.posted.sent_at
-        return [(at - sent_at[order]) * 1000 for order, at in self.finished_at.items() if order in sent_at]
+        return [(at - sent_at[order]) * 1000 for order, at in times.items() if order in sent_at]
 
 
 async def repeat_once(peer: Peer, data: Path, plan: Plan, say: Say) -> Repetition:
@@ -133,9 +146,11 @@ async def at_full_load(peer: Peer, plan: Plan, say: Say) -> Phase:
 async def at_rate(peer: Peer, plan: Plan, per_s: float, count: int, say: Say) -> Phase:
     """So many orders, evenly, whether or not the last one has been answered."""
     telling = partial(_prefixed, say, f"{per_s:.4g} requests/s")
-    batch, before, base = batch_name(peer.name), usage(peer.roots), await peer.finished()
-    posted = await open_loop(peer.endpoint, orders(batch), per_s=per_s, count=count, on_progress=telling)
-    return await _drained(peer, batch, posted, (before, base), plan, telling)
+    with peer.watched() as safe_at:
+        batch, before, base = batch_name(peer.name), usage(peer.roots), await peer.finished()
+        posted = await open_loop(peer.endpoint, orders(batch), per_s=per_s, count=count, on_progress=telling)
+        phase = await _drained(peer, batch, posted, (before, base), plan, telling)
+    return replace(phase, safe_at=safe_at or phase.finished_at)
 
 
 async def _pushed(peer: Peer, plan: Plan, seconds: float, most: int, say: Say) -> Phase:
@@ -163,11 +178,13 @@ async def _drained(
 def _figures(full: Phase, calm: Phase, peak_pss_mb: float) -> Repetition:
     runs = len(full.finished_at)
     posting_s = max(full.posted.sent_at.values(), default=0.0) - full.posted.began_at
-    e2e_ms = calm.e2e_ms()
+    safe_ms, e2e_ms = calm.safe_ms(), calm.e2e_ms()
     return Repetition(
         runs_per_s=full.runs_per_s,
         cpu_ms_per_run=full.used.cpu_s * 1000 / max(runs, 1),
         ack_p50_ms=percentile(list(calm.posted.ack_ms.values()), 50),
+        safe_p50_ms=percentile(safe_ms, 50),
+        safe_p99_ms=percentile(safe_ms, 99),
         e2e_p50_ms=percentile(e2e_ms, 50),
         e2e_p99_ms=percentile(e2e_ms, 99),
         peak_pss_mb=peak_pss_mb,

@@ -23,6 +23,8 @@ _COLUMNS = (
     ("runs_per_s", "runs/s", True),
     ("cpu_ms_per_run", "CPU ms/run", False),
     ("ack_p50_ms", "ack p50 ms", False),
+    ("safe_p50_ms", "safe p50 ms", False),
+    ("safe_p99_ms", "safe p99 ms", False),
     ("e2e_p50_ms", "e2e p50 ms", False),
     ("e2e_p99_ms", "e2e p99 ms", False),
     ("peak_pss_mb", "peak PSS MB", False),

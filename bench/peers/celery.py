@@ -1,7 +1,8 @@
 """Celery on Redis: one worker with two pool processes, orders taken by one aiohttp process."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -83,6 +84,9 @@ class Celery:
 
     async def finish_times(self, batch: str) -> dict[str, float]:
         return dict(await asyncio.to_thread(lambda: list(self._ends(batch))))
+
+    def watched(self) -> AbstractContextManager[Mapping[str, float]]:
+        return nullcontext({})
 
     async def stop(self) -> None:
         # Redis last: the others talk to it while they stop.

@@ -1,7 +1,8 @@
 """DBOS on PostgreSQL: two processes, each takes orders and runs the workflows that it has started."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -66,6 +67,9 @@ class Dbos:
         query = f"select workflow_uuid, updated_at {_SUCCEEDED} and workflow_uuid like '{batch}-%'"
         rows = await asyncio.to_thread(self._database.select, query)
         return {order_id: int(at_ms) / 1000 for order_id, at_ms in rows}
+
+    def watched(self) -> AbstractContextManager[Mapping[str, float]]:
+        return nullcontext({})
 
     async def stop(self) -> None:
         # The programs before their database, as an operator would.

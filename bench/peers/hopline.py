@@ -2,15 +2,18 @@
 
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
 
 from bench.connection import Endpoint
 from bench.deployment import MAX_ROWS, Deployment
+from bench.peers.ends import ends_read
 from bench.peers.peer import Say
 from bench.program import Program, StartFailed
 from cli.errors import CommandFailed
 from cli.kafka.preflight import free_port
+from transport.settings import KafkaSettings
 
 _START_TIMEOUT_S = 300.0
 """The first start downloads the broker."""
@@ -79,6 +82,9 @@ class Hopline:
 
     async def finish_times(self, batch: str) -> dict[str, float]:
         return {order: times.recorded for order, times in (await self.times(batch)).items()}
+
+    def watched(self) -> AbstractContextManager[Mapping[str, float]]:
+        return ends_read(KafkaSettings())
 
     async def times(self, batch: str) -> dict[str, Times]:
         """Order id -> when what happened; of the runs that have ended well. Raises `CommandFailed`."""

@@ -1,6 +1,7 @@
 """What the bench asks of an engine that it measures."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
@@ -47,6 +48,13 @@ class Peer(Protocol):
 
     async def finish_times(self, batch: str) -> dict[str, float]:
         """Order id -> unix seconds at which the run's end was recorded."""
+        ...
+
+    def watched(self) -> AbstractContextManager[Mapping[str, float]]:
+        """Afterwards: order id -> unix seconds at which the end of its run was safe in the engine's own log.
+
+        Of the runs that have ended well meanwhile. Nothing where that is what `finish_times` tells.
+        """
         ...
 
     async def stop(self) -> None:

@@ -1,7 +1,8 @@
 """Restate: its server in one process, the handler with the Python SDK in another."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,9 @@ class Restate:
             for row in rows
             if row["completion_result"] == "success"
         }
+
+    def watched(self) -> AbstractContextManager[Mapping[str, float]]:
+        return nullcontext({})
 
     async def stop(self) -> None:
         # The handler waits for connections that the server keeps open, and what it leaves is thrown away.

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import orjson
 
 from bench.measure import percentile
-from bench.timers.reading import Topic
+from bench.reading import Topic
 from schemas.codec import SingleObjectCodec
 from transport.settings import KafkaSettings
 

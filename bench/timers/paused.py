@@ -7,7 +7,7 @@ their own go to the same topic, where the worker that starts next finds them amo
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from bench.timers.reading import messages_of
+from bench.reading import messages_of
 from bench.timers.workflow import NODE
 from schemas.ids import new_id, node_execution_id
 from streams.engine.state import decode

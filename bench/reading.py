@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import NamedTuple
 
+import confluent_kafka
 from confluent_kafka import Consumer, TopicPartition
 
 from transport.settings import KafkaSettings
@@ -43,22 +44,26 @@ class Topic:
 
     def poll(self) -> list[Message]:
         """What has come, for which it waits a moment. Blocks."""
-        messages = self._consumer.consume(_AT_ONCE, _POLL_S)
-        read = []
-        for message in messages:
-            partition, offset = message.partition(), message.offset()
-            if partition is None or offset is None or message.error():
-                continue
-            if offset + 1 >= self._ends[partition]:
-                self._missing.discard(partition)
-            key, value = message.key(), message.value()
-            read.append(Message(_text(key), _bytes(value), message.timestamp()[1]))
-        return read
+        found = (self._read(message) for message in self._consumer.consume(_AT_ONCE, _POLL_S))
+        return [message for message in found if message is not None]
+
+    def next(self) -> Message | None:
+        """As soon as it can be read, where `poll` waits for more to come along. Blocks."""
+        message = self._consumer.poll(_POLL_S)
+        return None if message is None else self._read(message)
 
     def until_end(self) -> Iterator[Message]:
         """What was there when it was opened. Blocks."""
         while self._missing:
             yield from self.poll()
+
+    def _read(self, message: confluent_kafka.Message) -> Message | None:
+        partition, offset = message.partition(), message.offset()
+        if partition is None or offset is None or message.error():
+            return None
+        if offset + 1 >= self._ends[partition]:
+            self._missing.discard(partition)
+        return Message(_text(message.key()), _bytes(message.value()), message.timestamp()[1])
 
     def close(self) -> None:
         """Ends its threads and connections."""
