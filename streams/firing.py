@@ -76,10 +76,10 @@ def fire(row: ScheduleRow, now_us: int) -> Fired:
         _fire_backfill(fired)
     due = list(_due(row, now_us))
     if due:
-        fired.row.next_us = row.config.next_after(due[-1])
+        fired.row.next_us = row.config.next_after(due[:MOST_AT_ONCE][-1])
         for at_us, missed in _caught_up(row, due, now_us):
             _fire_one(fired, Firing(at_us, at_us, missed, missed=missed is not None))
-    if due and len(due) < MOST_AT_ONCE:
+    if due and len(due) <= MOST_AT_ONCE:
         fired.row.over.clear()  # They were of times that were due when they ended.
     return fired
 
@@ -116,20 +116,20 @@ def identity_of(trigger: AppTrigger, firing: Firing) -> str:
 
 
 def _due(row: ScheduleRow, now_us: int) -> Iterator[int]:
+    """Those that are fired at once, and the one after them: they depend on whether it was missed as well."""
     if row.next_us is None:
         return iter(())
     latest = now_us - jitter_us(row.trigger.id, row.config)
     times = row.config.times(row.next_us - 1)
-    return islice(takewhile(lambda at: at <= latest, times), MOST_AT_ONCE)
+    return islice(takewhile(lambda at: at <= latest, times), MOST_AT_ONCE + 1)
 
 
 def _caught_up(row: ScheduleRow, due: list[int], now_us: int) -> Iterator[tuple[int, str | None]]:
-    """(time, why it does not fire): of those that were missed, the ones that the catch-up policy leaves."""
+    """(time, why it does not fire) of the first `MOST_AT_ONCE`: of those that were missed, the ones that the
+    catch-up policy leaves."""
     config = row.config
     late = [at for at in due if at < now_us - ON_TIME_US - jitter_us(row.trigger.id, config)]
-    more_are_due = len(due) == MOST_AT_ONCE
-    last_late = late[-1] if late and not (more_are_due and len(late) == len(due)) else None
-    for at in due:
+    for at in due[:MOST_AT_ONCE]:
         late_s = (now_us - at) / 1e6
         if at not in late:
             yield at, None
@@ -137,7 +137,7 @@ def _caught_up(row: ScheduleRow, due: list[int], now_us: int) -> Iterator[tuple[
             yield at, f"missed by {late_s:.0f} s (catch_up: none)"
         elif late_s > config.catch_up_window_s:
             yield at, f"missed by {late_s:.0f} s, more than its window of {config.catch_up_window_s:g} s"
-        elif config.catch_up == "last" and at != last_late:
+        elif config.catch_up == "last" and at != late[-1]:
             yield at, "missed; a later time that was missed too is fired instead (catch_up: last)"
         else:
             yield at, None

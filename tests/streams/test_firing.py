@@ -93,6 +93,18 @@ def test_a_long_downtime_is_caught_up_in_portions() -> None:
     assert started(firings) == [999, 1000]
 
 
+@pytest.mark.parametrize("hours", [MOST_AT_ONCE - 1, MOST_AT_ONCE, MOST_AT_ONCE + 1, 2 * MOST_AT_ONCE])
+def test_the_last_that_was_missed_is_caught_up_wherever_a_portion_ends(hours: int) -> None:
+    schedule, now = row(cron="0 * * * *"), START + hours * 60 * MINUTE + 30 * MINUTE
+    firings = list[Firing]()
+    while (schedule.next_us or 0) <= now:
+        fired = fire(schedule, now)
+        assert len(fired.firings) <= MOST_AT_ONCE
+        firings, schedule = firings + fired.firings, fired.row
+    assert len(firings) == hours
+    assert [one.at_us for one in firings if one.refusal is None] == [firings[-1].at_us]
+
+
 def test_skip_leaves_out_what_comes_while_a_run_is_going() -> None:
     schedule = fire(row(overlap="skip"), START + MINUTE).row
     run = schedule.running[0]
