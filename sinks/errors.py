@@ -32,7 +32,6 @@ _DATA_CODES = frozenset(
         407,  # DECIMAL_OVERFLOW
         469,  # VIOLATED_CONSTRAINT
         748,  # AVRO_EXCEPTION: damaged bytes
-        1001,  # STD_EXCEPTION: the same, in older releases
     }
 )
 

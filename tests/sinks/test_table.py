@@ -1,12 +1,15 @@
 """Each topic's records in its table: latest state, repetition, poison."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 from confluent_kafka import Message
 
 from schemas.topics import TOPICS
+from sinks.migrate import migrate
 from sinks.table import TABLES, Table
 from tests.sinks import records
 from tests.sinks.records import CODEC, START_US, message, write
@@ -131,6 +134,33 @@ async def test_trouble_that_is_not_the_records_is_raised(clickhouse: ClickHouse)
     """There are no tables."""
     with pytest.raises(StatementRefused, match="UNKNOWN_TABLE"):
         await Table("runs", clickhouse, CODEC).write(messages("runs", [records.run()]))
+
+
+async def test_a_disk_that_takes_no_directories_is_not_the_records_fault(clickhouse: ClickHouse) -> None:
+    """One without inodes, say, or one that has become read-only: the records wait until it takes them."""
+    await migrate(clickhouse)
+    paths = (
+        "SELECT data_paths[1] FROM system.tables "
+        "WHERE database = currentDatabase() AND name = 'workflow_run_changes'"
+    )
+    data = Path((await clickhouse.query(paths)).rows[0][0])
+    table, batch = Table("runs", clickhouse, CODEC), messages("runs", [records.run() for _ in range(2)])
+    with _file_in_place_of(data), pytest.raises(StatementRefused, match="filesystem error"):
+        await table.write(batch)
+    assert await table.write(batch) == []
+    assert (await clickhouse.query("SELECT count() FROM workflow_runs")).rows == [[2]]
+
+
+@contextlib.contextmanager
+def _file_in_place_of(directory: Path) -> Iterator[None]:
+    """No directory can be made in it as long as the context lasts, whoever this is: root may do all else."""
+    away = directory.rename(directory.with_name(f"{directory.name}-away"))
+    directory.touch()
+    try:
+        yield
+    finally:
+        directory.unlink()
+        away.rename(directory)
 
 
 async def test_the_queries_of_the_seeds_run_as_they_stand(database: ClickHouse) -> None:
