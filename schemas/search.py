@@ -20,6 +20,8 @@ TRIGGER_TYPES: Final = tuple(sorted({*KINDS, MANUAL}))
 
 _MAX_CONDITIONS = 20
 _MAX_VALUES = 100
+_EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+"""Nothing has happened before or after, and ClickHouse has no times much further away."""
 
 
 def _listed(value: Any) -> tuple[str, ...]:
@@ -45,14 +47,14 @@ def _one_of(known: Sequence[str]) -> BeforeValidator:
 
 
 def moment(value: str) -> datetime:
-    """A time in RFC 3339, as a query string has it; without a zone it is UTC. Raises `ValueError`, whose text
-    goes on from a name."""
+    """A time in RFC 3339, as a query string has it; without a zone it is UTC. One that means "ever" becomes
+    the first or the last that anything can have. Raises `ValueError`, whose text goes on from a name."""
     try:
         # In a query string a plus is a space.
         at = datetime.fromisoformat(value.replace(" ", "+") if value.count("T") else value)
     except ValueError as wrong:
         raise ValueError(f"is a time like 2026-01-31T12:00:00Z, not {value!r}") from wrong
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
+    return min(max(at if at.tzinfo else at.replace(tzinfo=UTC), _EARLIEST), _LATEST)
 
 
 def _moment(value: Any) -> Any:

@@ -178,3 +178,19 @@ def test_spans_end_where_the_search_does() -> None:
     # What is asked for may lie in the time to come.
     later = START + timedelta(days=1)
     assert list(spans(Span(START, later), START)) == [Span(START, later)]
+
+
+@pytest.mark.parametrize(
+    ("name", "time", "is_found"),
+    [
+        ("since", "0001-01-01T00:00:00Z", True),
+        ("since", "9999-12-31T23:59:59-05:00", False),
+        ("until", "0001-01-01T00:00:00+05:00", False),
+        ("until", "9999-12-31T23:59:59Z", True),
+    ],
+)
+async def test_a_time_may_mean_ever(
+    database: ClickHouse, history: History, name: str, time: str, is_found: bool
+) -> None:
+    await write(database, "runs", records.run(created_by="one"))
+    assert await found(history, (name, time)) == ({"one"} if is_found else set())

@@ -55,6 +55,13 @@ async def test_an_offset_may_come_with_the_space_that_a_plus_is_in_a_query(clien
     await stats(client, since="2026-01-02T00:00:00 02:00")
 
 
+@pytest.mark.parametrize(
+    "query", [{"since": "0001-01-01T00:00:00Z"}, {"until": "9999-12-31T23:59:59Z"}, {"until": "0001-01-01"}]
+)
+async def test_a_while_may_be_for_ever(client: Client, query: dict[str, str]) -> None:
+    await stats(client, **query)
+
+
 async def test_nobody_gets_them_without_a_key(client: Client) -> None:
     async with client.get("/api/v1/stats") as answer:
         assert answer.status == 401
