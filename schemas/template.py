@@ -1,9 +1,10 @@
 """Jinja2 for templates that we did not write.
 
-The sandbox keeps a template away from Python; `template_budget` bounds its work. What is not counted:
-comparing large inputs and looking for something in them, which is one step however large they are.
+The sandbox keeps a template away from Python; `template_budget` bounds its work: it is told of whatever may
+take more than a moment, or more than a little memory, before that is done.
 """
 
+import operator
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial, wraps
@@ -11,8 +12,9 @@ from types import GeneratorType
 from typing import Any
 
 import orjson
-from jinja2 import Template, nodes
-from jinja2.runtime import Context
+from jinja2 import Template, nodes, pass_environment
+from jinja2.filters import make_attrgetter
+from jinja2.runtime import Context, Macro
 from jinja2.sandbox import SandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
@@ -22,9 +24,13 @@ from schemas.template_budget import (
     CURRENT,
     MAX_CHARS,
     MAX_STEPS,
+    PER_STEP,
     Budget,
     TemplateLimit,
     check_amplifier,
+    check_comparison,
+    check_copied,
+    check_format,
     check_length,
     check_method,
     check_operator,
@@ -45,7 +51,31 @@ _PLAIN_FILTERS = frozenset({
 
 
 # Names of filters that the transformed templates use, and that no template can write.
-_STEP, _JOINED = " step", " joined"
+_STEP, _JOINED, _COMPARED, _WEIGHED, _COPIED = " step", " joined", " compared", " weighed", " copied"
+
+_OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
+    "eq": operator.eq,
+    "ne": operator.ne,
+    "lt": operator.lt,
+    "lteq": operator.le,
+    "gt": operator.gt,
+    "gteq": operator.ge,
+    "in": lambda item, items: item in items,
+    "notin": lambda item, items: item not in items,
+}
+_TESTS = {
+    **dict.fromkeys(("==", "eq", "equalto"), "eq"),
+    **dict.fromkeys(("!=", "ne"), "ne"),
+    **dict.fromkeys(("<", "lt", "lessthan"), "lt"),
+    **dict.fromkeys(("<=", "le"), "lteq"),
+    **dict.fromkeys((">", "gt", "greaterthan"), "gt"),
+    **dict.fromkeys((">=", "ge"), "gteq"),
+    "in": "in",
+}
+"""Names of tests -> operator."""
+
+_UNSAFE = frozenset({"translate", "maketrans", "fromkeys", "fromhex", "from_bytes"})
+"""Methods that make much of little, and for which no template has a use."""
 
 
 class _Environment(SandboxedEnvironment):
@@ -56,14 +86,27 @@ class _Environment(SandboxedEnvironment):
 
     def __init__(self) -> None:
         super().__init__(optimized=False, finalize=_printed)
+        self.filters |= {"random": _chosen, "sum": _summed}
         self.filters = {name: _guarded(name, apply) for name, apply in self.filters.items()}
-        self.filters["random"] = _guarded("random", _chosen)
         del self.globals["lipsum"]
-        self.filters |= {_STEP: _step, _JOINED: _joined}
+        self.filters |= {
+            _STEP: _step, _JOINED: _joined, _COMPARED: _compared, _WEIGHED: _weighed, _COPIED: _copied,
+        }  # fmt: skip
+        self.tests |= {name: _test(operator) for name, operator in _TESTS.items()}
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         tree = super()._parse(source, name, filename)
         return tree if is_plain(tree) else _Counting().visit(tree)
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        """See `SandboxedEnvironment`."""
+        return attr not in _UNSAFE and super().is_safe_attribute(obj, attr, value)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """See `SandboxedEnvironment`."""
+        if isinstance(argument, tuple):
+            weigh(argument)
+        return super().getitem(obj, argument)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """See `SandboxedEnvironment`."""
@@ -75,10 +118,9 @@ class _Environment(SandboxedEnvironment):
         apply = super().wrap_str_format(value)
         if apply is None:
             return None
-        check_amplifier(value.__name__, value.__self__, ())
 
         def formatted(*args: Any, **kwargs: Any) -> str:
-            weigh([args, kwargs])
+            check_format(value.__self__, [args, kwargs])
             return apply(*args, **kwargs)
 
         return formatted
@@ -86,16 +128,23 @@ class _Environment(SandboxedEnvironment):
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:
         """See `SandboxedEnvironment`, from which the odd names come."""
         CURRENT.get().spend(1)
-        if isinstance(getattr(__obj, "__self__", None), str | list | dict):
-            check_method(__obj.__self__, __obj.__name__, [*args, *kwargs.values()])
+        owner = getattr(__obj, "__self__", None)
+        if isinstance(owner, str | bytes | int | list | dict | tuple):
+            if __obj.__name__ == "join" and args:
+                args = (_listed(args[0]), *args[1:])
+            check_method(owner, __obj.__name__, [*args, *kwargs.values()])
+        elif not isinstance(__obj, Macro):
+            weigh([args, kwargs])
         return super().call(__context, __obj, *args, **kwargs)
 
 
 class _Counting(NodeTransformer):
-    """Adds a step to each round of a loop and each call of a macro, and guards `~`."""
+    """Adds a step to each round of a loop and each call of a macro, and guards what no environment sees."""
 
     def visit_For(self, node: nodes.For) -> nodes.Node:
-        """A round."""
+        """A round, and an element that is looked at and left out."""
+        if node.test is not None:
+            node.test = nodes.Or(_step_of(0), node.test)
         return self._with_step(node)
 
     def visit_Macro(self, node: nodes.Macro) -> nodes.Node:
@@ -111,14 +160,42 @@ class _Counting(NodeTransformer):
         self.generic_visit(node)
         return _filter(nodes.List(node.nodes), _JOINED)
 
-    def _with_step(self, node: Any) -> nodes.Node:
+    def visit_Compare(self, node: nodes.Compare) -> nodes.Node:
+        """`a == b`, `a in b`; `a < b < c`."""
         self.generic_visit(node)
-        node.body.insert(0, nodes.Output([_filter(nodes.Const(""), _STEP)], lineno=node.lineno))
+        if len(node.ops) == 1:
+            return _filter(nodes.Const(node.ops[0].op), _COMPARED, node.expr, node.ops[0].expr)
+        node.expr = _filter(node.expr, _WEIGHED)
+        for operand in node.ops:
+            operand.expr = _filter(operand.expr, _WEIGHED)
+        return node
+
+    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:
+        """`a[1:]`."""
+        self.generic_visit(node)
+        return _filter(node, _COPIED) if isinstance(node.arg, nodes.Slice) else node
+
+    def visit_Pair(self, node: nodes.Pair) -> nodes.Node:
+        """`{a: b}`, of which `a` is hashed: a tuple each time anew."""
+        self.generic_visit(node)
+        if not isinstance(node.key, nodes.Const):
+            node.key = _filter(node.key, _WEIGHED)
+        return node
+
+    def _with_step(self, node: Any) -> nodes.Node:
+        written = sum(len(text.data) for text in node.find_all(nodes.TemplateData))
+        self.generic_visit(node)
+        node.body.insert(0, nodes.Output([_step_of(written)], lineno=node.lineno))
         return node  # type: ignore[no-any-return]
 
 
-def _filter(value: nodes.Expr, name: str) -> nodes.Filter:
-    return nodes.Filter(value, name, [], [], None, None)
+def _filter(value: nodes.Expr, name: str, *args: nodes.Expr) -> nodes.Filter:
+    return nodes.Filter(value, name, list(args), [], None, None)
+
+
+def _step_of(written: int) -> nodes.Filter:
+    """A step in which so many characters of the template are written."""
+    return _filter(nodes.Const(written), _STEP)
 
 
 def compile_template(source: str, max_steps: int = MAX_STEPS) -> Render:
@@ -188,9 +265,12 @@ def _bounded(chunks: Iterable[str]) -> str:
 
 
 def _printed(value: Any) -> Any:
-    """What is about to be written: a list may hold another one many times over."""
-    if type(value) is list or type(value) is dict or type(value) is tuple:
+    """What is about to be written: a list may hold another one many times over, a block keeps all of it."""
+    kind = type(value)
+    if kind is list or kind is dict or kind is tuple:
         weigh(value)
+    elif isinstance(value, str):
+        check_copied(value)
     return value
 
 
@@ -200,9 +280,14 @@ def _guarded(name: str, apply: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(apply)
     def guarded(*args: Any, **kwargs: Any) -> Any:
+        if name == "join":
+            args = (*args[:skip], _listed(args[skip]), *args[skip + 1 :])
         given = [*args[skip:], *kwargs.values()]
-        weigh(given)
-        check_amplifier(name, given[0], given[1:])
+        if name == "format":
+            check_format(str(given[0]), given[1:])
+        else:
+            weigh(given)
+            check_amplifier(name, given[0], given[1:])
         result = apply(*args, **kwargs)
         return _counted(result) if isinstance(result, GeneratorType) else result
 
@@ -215,15 +300,53 @@ def _counted(items: Iterable[Any]) -> Iterator[Any]:
         yield item
 
 
+def _listed(items: Any) -> Any:
+    """What is to be joined, so that it can be looked at before that."""
+    return items if isinstance(items, list | tuple) else list(items)
+
+
 def _chosen(items: Any) -> Any:
     """`random`, which has to choose the same again when a command is replayed."""
     found = list(items)
     return found[zlib.crc32(repr(found).encode()) % len(found)] if found else None
 
 
-def _step(_: str) -> str:
-    CURRENT.get().spend(1)
+@pass_environment
+def _summed(
+    environment: SandboxedEnvironment,
+    items: Iterable[Any],
+    attribute: str | int | None = None,
+    start: Any = 0,
+) -> Any:
+    """`sum`, which copies what it has so far with each list that it adds."""
+    for item in items if attribute is None else map(make_attrgetter(environment, attribute), items):
+        check_operator("+", start, item)
+        start = start + item
+    return start
+
+
+def _step(written: int) -> str:
+    CURRENT.get().spend(1 + written // PER_STEP)
     return ""
+
+
+def _compared(operator: str, left: Any, right: Any) -> Any:
+    check_comparison(operator, left, right)
+    return _OPERATORS[operator](left, right)
+
+
+def _test(operator: str) -> Callable[[Any, Any], Any]:
+    return lambda left, right: _compared(operator, left, right)
+
+
+def _weighed(value: Any) -> Any:
+    weigh(value)
+    return value
+
+
+def _copied(made: Any) -> Any:
+    check_copied(made)
+    return made
 
 
 def _joined(parts: list[Any]) -> str:

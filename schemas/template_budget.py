@@ -1,7 +1,8 @@
 """What one rendering of a template may cost: steps taken, and sizes of what is made on the way."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, ItemsView, KeysView, Mapping, Sequence, ValuesView
 from contextvars import ContextVar
 from typing import Any
 
@@ -14,8 +15,17 @@ MAX_STEPS = 300_000
 MAX_BITS = 10_000
 """Of an integer."""
 
-_PER_STEP = 64
+PER_STEP = 64
 """Characters and elements that a method goes through in the time of about one step."""
+
+_OBJECTS = 8
+"""So many times as much memory as an element of a list takes an entry of a dict, or one made on the way."""
+
+_AROUND = 24
+"""Characters of a number, or around what is in a list, at most or nearly so."""
+
+_SEQUENCES = (str, bytes, list, tuple)
+_CONTAINERS = (list, tuple, dict)
 
 
 class TemplateLimit(Exception):
@@ -41,62 +51,117 @@ CURRENT: ContextVar[Budget] = ContextVar("budget")
 """That of the rendering under way."""
 
 
-def weigh(value: Any) -> None:
-    """Spends what it takes to write a value out, which may hold another one many times over."""
+def weigh(value: Any) -> int:
+    """Spends what it takes to walk a value, which may hold another one many times over. Returns about how
+    long it is when it is written out."""
     budget = CURRENT.get()
-    stack = [value]
+    stack, length = [value], 0
     while stack:
         current = stack.pop()
+        own = 0
         if isinstance(current, Mapping):
             stack.extend(current.values())
+            stack.extend(key for key in current if not isinstance(key, str))
+            own = sum(len(key) for key in current if isinstance(key, str))
         elif isinstance(current, list | tuple):
             stack.extend(current)
-        budget.spend(1 + (len(current) if isinstance(current, str | range) else 0) // _PER_STEP)
+        elif isinstance(current, str | bytes):
+            own = len(current)
+        elif isinstance(current, range | KeysView | ValuesView | ItemsView):
+            own = _OBJECTS * len(current)
+        elif isinstance(current, int):
+            own = current.bit_length() // 3
+        budget.spend(1 + own // PER_STEP)
+        length += own + _AROUND
+    return length
 
 
 def check_length(length: int) -> None:
-    """Raises `TemplateLimit` for a text or list that would be too long."""
+    """Before a text or list of that length is made. Raises `TemplateLimit` where it would be too long."""
     if length > MAX_CHARS:
         raise TemplateLimit(f"makes a text or list of more than {MAX_CHARS} elements")
+    CURRENT.get().spend(max(length, 0) // PER_STEP)
+
+
+def check_copied(made: Any) -> None:
+    """After a part of a text or list has been taken."""
+    if isinstance(made, _SEQUENCES):
+        CURRENT.get().spend(len(made) // PER_STEP)
 
 
 def check_operator(operator: str, left: Any, right: Any) -> None:
     """Before `* ** % +`, whose result can be much larger than what they are given."""
     CURRENT.get().spend(1)
-    if operator == "%" and isinstance(left, str):
-        _check_format(left)
-        weigh(right)
-    if operator == "+" and isinstance(left, str | list) and isinstance(right, str | list):
+    if operator == "%" and isinstance(left, str | bytes):
+        check_format(left, right)
+    elif operator == "+" and isinstance(left, _SEQUENCES) and isinstance(right, _SEQUENCES):
         check_length(len(left) + len(right))
     if isinstance(left, int) and isinstance(right, int):
         _check_bits(operator, left, right)
     elif operator == "*":
         for sequence, times in ((left, right), (right, left)):
-            if isinstance(sequence, str | list | tuple) and isinstance(times, int):
+            if isinstance(sequence, _SEQUENCES) and isinstance(times, int):
                 check_length(len(sequence) * times)
 
 
-def check_method(owner: str | list[Any] | dict[str, Any], name: str, args: list[Any]) -> None:
+def check_comparison(operator: str, left: Any, right: Any) -> None:
+    """Before `==`, `<`, `in` and their kin. What both sides hold many times over is compared as often."""
+    if operator in ("in", "notin"):
+        if isinstance(left, _CONTAINERS):
+            weigh((left, right))
+        elif isinstance(right, _SEQUENCES):
+            times = 1 + len(left) // PER_STEP if isinstance(left, str) and not isinstance(right, str) else 1
+            CURRENT.get().spend(len(right) // PER_STEP * times)
+    elif isinstance(left, str | bytes) and isinstance(right, str | bytes):
+        CURRENT.get().spend(min(len(left), len(right)) // PER_STEP)
+    elif not isinstance(left, _CONTAINERS) or not isinstance(right, _CONTAINERS):
+        return
+    elif operator not in ("eq", "ne") or len(left) == len(right):
+        weigh((left, right))
+
+
+def check_method(owner: Any, name: str, args: list[Any]) -> None:
     """Before a method of a value is called."""
     budget = CURRENT.get()
     for value in (owner, *args):
-        if isinstance(value, str | list | dict | tuple):
-            budget.spend(len(value) // _PER_STEP)
-    if name == "join" and args:
+        if isinstance(value, dict) and (value is not owner or name == "copy"):
+            budget.spend(_OBJECTS * len(value) // PER_STEP)
+        elif isinstance(value, (*_SEQUENCES, dict)):
+            budget.spend(len(value) // PER_STEP)
+    if isinstance(owner, dict):
+        weigh([arg for arg in args if isinstance(arg, tuple)])  # a key is hashed, and a tuple each time anew
+    elif name in ("index", "count", "remove") and args and isinstance(owner, list | tuple):
+        check_comparison("in", args[0], owner)
+    elif name == "sort":
+        weigh(owner)
+    elif name == "extend":
+        check_length(len(owner) + sum(len(arg) for arg in args if isinstance(arg, (*_SEQUENCES, range))))
+    elif name == "join":
         check_amplifier(name, args[0], [owner])
-    elif name == "extend" and isinstance(owner, list):
-        check_length(len(owner) + sum(len(arg) for arg in args if isinstance(arg, list | str | range)))
     else:
         check_amplifier(name, owner, args)
 
 
 def check_amplifier(name: str, value: Any, args: Sequence[Any]) -> None:
-    """Before a filter, or a method of a string, with which a small argument asks for a large result."""
+    """Before a filter, or a method of a text, with which a small argument asks for a large result."""
     predict = _RESULT_LENGTH.get(name)
     if predict:
-        numbers = [arg for arg in args if isinstance(arg, int)]
-        texts = [arg for arg in args if isinstance(arg, str)]
-        check_length(predict(value, max(numbers, default=0), texts))
+        numbers = [arg for arg in args if isinstance(arg, int) and not isinstance(arg, bool)]
+        texts = [arg for arg in args if isinstance(arg, str | bytes)]
+        check_length(predict(value, numbers, texts))
+
+
+def check_format(template: str | bytes, given: Any) -> None:
+    """Before a template of `%`, `format` and `format_map` is filled in."""
+    text = template.decode("latin-1") if isinstance(template, bytes) else template
+    if _WIDE.search(text):
+        raise TemplateLimit("formats to a width of six digits or more")
+    fields = [found[0] for found in _FIELD.finditer(text)]
+    widths = sum(int(digits) for field in fields for digits in _DIGITS.findall(field))
+    named = Counter(name[0] for field in fields if (name := _FIELD_NAME.match(field)))
+    # A field without a name takes the next of what is given, a name may stand there any number of times.
+    times = max(named.values(), default=1)
+    check_length(len(text) + widths + times * weigh(given))
 
 
 def _check_bits(operator: str, left: int, right: int) -> None:
@@ -111,51 +176,51 @@ def _check_bits(operator: str, left: int, right: int) -> None:
 
 _WIDE = re.compile(r"\d{6,}|[%*]\*|%[-+ 0#]*\*|\.\*|\{[^{}]*\{")
 """A width within a format string that has six digits or is an argument."""
+_FIELD = re.compile(r"\{[^{}]*\}|%(?:\([^)]*\))?[-+ #0-9.]*")
+_FIELD_NAME = re.compile(r"\{\s*[^{}:!.\[]+|%\([^)]*\)")
+_DIGITS = re.compile(r"\d+")
 
 
-def _check_format(template: str) -> None:
-    if _WIDE.search(template):
-        raise TemplateLimit("formats to a width of six digits or more")
+def _replaced(value: Any, _: Sequence[int], texts: Sequence[Any]) -> int:
+    text = value if isinstance(value, bytes) else str(value)
+    return len(text) + max(map(text.count, texts), default=0) * max(map(len, texts), default=0)
 
 
-def _formatted(value: Any, _: int, __: Sequence[str]) -> int:
-    if isinstance(value, str):
-        _check_format(value)
-    return 0
-
-
-def _replaced(value: Any, _: int, texts: Sequence[str]) -> int:
-    text = str(value)
-    return len(text) + text.count(texts[0]) * len(texts[1]) if len(texts) > 1 else 0
-
-
-def _joined(value: Any, _: int, texts: Sequence[str]) -> int:
+def _joined(value: Any, _: Sequence[int], texts: Sequence[Any]) -> int:
     items = value if isinstance(value, list | tuple) else ()
     separator = max(map(len, texts), default=0)
-    return sum(len(item) if isinstance(item, str) else 1 for item in items) + separator * len(items)
+    lengths = (len(item) if isinstance(item, str | bytes) else weigh(item) for item in items)
+    return sum(lengths) + separator * len(items)
 
 
-def _indented(value: Any, number: int, texts: Sequence[str]) -> int:
+def _indented(value: Any, numbers: Sequence[int], texts: Sequence[Any]) -> int:
     text = str(value)
-    return len(text) + (text.count("\n") + 1) * max([number, *map(len, texts)])
+    return len(text) + (len(text.splitlines()) + 1) * max([0, *numbers, *map(len, texts)])
 
 
-def _wrapped(value: Any, number: int, texts: Sequence[str]) -> int:
-    return len(str(value)) * (1 + max(map(len, texts), default=0)) // max(number, 1)
+def _wrapped(value: Any, numbers: Sequence[int], texts: Sequence[Any]) -> int:
+    text = str(value)
+    lines = len(text.splitlines()) + 2 * len(text) // max(min(numbers, default=79), 1)
+    return len(text) + lines * max(map(len, texts), default=1)
 
 
-def _width(_: Any, number: int, __: Sequence[str]) -> int:
-    return number
+def _linked(value: Any, _: Sequence[int], texts: Sequence[Any]) -> int:
+    text = str(value)
+    return 2 * len(text) + len(text.split()) * sum(map(len, texts))
 
 
-_RESULT_LENGTH: Mapping[str, Callable[[Any, int, Sequence[str]], int]] = {
-    **dict.fromkeys(("center", "ljust", "rjust", "zfill", "batch", "slice"), _width),
-    **dict.fromkeys(("format", "format_map"), _formatted),
-    "expandtabs": lambda value, number, _: len(value) * max(number, 8),
-    "tojson": lambda value, number, _: len(str(value)) * max(number, 1),
+def _width(_: Any, numbers: Sequence[int], __: Sequence[Any]) -> int:
+    return max(numbers, default=0)
+
+
+_RESULT_LENGTH: Mapping[str, Callable[[Any, Sequence[int], Sequence[Any]], int]] = {
+    **dict.fromkeys(("center", "ljust", "rjust", "zfill", "batch", "slice", "to_bytes"), _width),
+    "expandtabs": lambda value, numbers, _: len(value) * max([8, *numbers]),
+    "tojson": lambda value, numbers, _: len(str(value)) * max([1, *numbers]),
     "replace": _replaced,
     "join": _joined,
     "indent": _indented,
     "wordwrap": _wrapped,
+    "urlize": _linked,
 }
 """Name of a filter or method -> about how long its result is at most."""

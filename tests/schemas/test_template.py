@@ -7,6 +7,11 @@ from schemas.template import compile_template
 from schemas.template_budget import TemplateLimit
 
 DOUBLE = "{% for i in range(60) %}{% set ns.x = "
+KEEP = "{% set ns = namespace(l=[]) %}{% for i in range(900) %}{% set ns.l = ns.l + [1] %}{% set ns.x = "
+TWINS = (
+    "{% set ns = namespace(x=(1,), y=(1,)) %}{% for i in range(22) %}"
+    "{% set ns.x = (ns.x, ns.x) %}{% set ns.y = (ns.y, ns.y) %}{% endfor %}"
+)
 GREEDY = [
     "{{ 'x'|center(10**8) }}",
     "{{ 'x'.center(100000000) }}",
@@ -50,6 +55,47 @@ GREEDY = [
     "{% endcall %}{% endcall %}{% endcall %}{% endcall %}",
     "{% for i in range(9999) %}{{ 'x' * 1000 }}{% endfor %}",
     "{{ long }}{{ long }}",
+    "{{ ('x'.encode() * 9000000)|length }}",
+    "{{ 'x'.encode().ljust(9000000)|length }}",
+    "{{ (1).to_bytes(9000000, 'big')|length }}",
+    "{{ ('{0:99999}' * 50).format(1) }}",
+    "{{ ('{0}' * 50).format(long) }}",
+    "{{ ('%99999d' * 50) % ((1,) * 50) }}",
+    "{{ ('%(a)s' * 50)|format(a=long) }}",
+    "{{ (['%99999d'] * 50)|map('format', 1)|list }}",
+    "{{ ('x' * 50)|join(long) }}",
+    "{{ range(50)|join(long) }}",
+    "{{ long.join('x' * 50) }}",
+    "{{ long.join(list|map('upper')) }}",
+    "{{ ('x' * 50)|replace(new=long, old='x') }}",
+    "{{ ('a.com ' * 50)|urlize(rel=long) }}",
+    "{{ ('\r' * 50)|indent(long) }}",
+    "{{ ('\n' * 50)|wordwrap(1000, wrapstring=long) }}",
+    "{{ ('x' * 50)|wordwrap(1, true, long, 1000000000) }}",
+    "{% set ns = namespace(x=(1,)) %}" + DOUBLE + "ns.x + ns.x %}{% endfor %}",
+    KEEP + "'x' * 100000 %}{% endfor %}",
+    KEEP + "'x'|center(100000) %}{% endfor %}",
+    KEEP + "long[1:] %}{% endfor %}",
+    KEEP + "(long ~ '')[:9999:2] %}{% endfor %}",
+    KEEP + "dict({}, a=long.split('x')) %}{% endfor %}",
+    "{% set l = [1] * 99999 %}" + KEEP + "l + [1] %}{% endfor %}",
+    "{% set b %}{% for i in range(900) %}{{ long }}{% endfor %}{% endset %}{{ b|length }}",
+    "{% set b %}{% for i in range(5000) %}" + "x" * 500 + "{% endfor %}{% endset %}{{ b|length }}",
+    "{{ ([[1]] * 2000)|sum(start=[])|length }}",
+    "{% for a in range(99) %}{% for b in range(999) if b is none %}{% endfor %}{% endfor %}",
+    "{% set l = [1] * 99999 %}{% for a in range(99) %}{{ 2 in l }}{% endfor %}",
+    "{% set l = [1] * 99999 %}{{ list|map('length')|select('in', l)|list }}",
+    "{% set l = [1] * 99999 %}{% for a in range(99) %}{{ l.count(2) }}{% endfor %}",
+    TWINS + "{{ ns.x == ns.y }}",
+    TWINS + "{{ 1 < ns.x < ns.y }}",
+    TWINS + "{{ [ns.x]|select('eq', ns.y)|list }}",
+    TWINS + "{{ [ns.x].index(ns.y) }}",
+    TWINS + "{{ {ns.x: 1}|length }}",
+    TWINS + "{{ {}[ns.x] }}",
+    TWINS + "{{ {}.get(ns.x) }}",
+    "{{ 'x' * -99999999 }}{% for i in range(9999) %}{% endfor %}",
+    "{{ ['x' * 300000] * 50 }}",
+    "{{ {'x' * 300000: 1, 'y' * 300000: 1} }}",
 ]
 
 
@@ -71,6 +117,8 @@ def test_bounded(source: str) -> None:
         "{% for a in [1] recursive %}{{ loop([1]) }}{% endfor %}",
         "{% include 'x' %}",
         "{{ x.append.__self__.pop }}",
+        "{{ 'x'.translate({120: 'y'}) }}",
+        "{{ {}.fromkeys([1, 2]) }}",
     ],
 )
 def test_out_of_reach(source: str) -> None:
@@ -90,6 +138,11 @@ def test_out_of_reach(source: str) -> None:
         ("{{ 2 ** 10 }} {{ (list|length * 3 + 1) % 4 }} {{ [1] + [2] }}", "1024 2 [1, 2]"),
         ("{{ {'a': [1, none]} }} {{ (1, 2) }}", "{'a': [1, None]} (1, 2)"),
         ("{% for k, v in {'x': 1}.items() %}{{ k }}{{ v }}{% endfor %}", "x1"),
+        ("{{ [[1], [2, 3]]|sum(start=[]) }} {{ [1, 2]|sum }} {{ [{'n': 2}]|sum('n') }}", "[1, 2, 3] 3 2"),
+        ("{{ list[1:] == ['b'] }} {{ 1 < 2 <= 2 }} {{ 'x' not in list }}", "False True True"),
+        ("{{ {'k' ~ 1: list[::-1]|join}.items()|list }} {{ 'a' in list }}", "[('k1', 'cba')] True"),
+        ("{{ '{0}{0} {a} 100%'.format(1, a=2) }} {{ '%(a)s%%' % {'a': 1} }}", "11 2 100% 1%"),
+        ("{{ 'é'.encode('utf-8').decode('latin-1') }} {{ list|reverse|join(', ') }}", "Ã© c, b, a"),
         ("{% for x in list if x != 'b' %}{{ x }}{% else %}none{% endfor %}", "ac"),
     ],
 )  # fmt: skip
@@ -108,6 +161,15 @@ def test_building_a_list_of_thousands_is_well_within_the_bounds() -> None:
         "{% set d = {} %}{% for i in range(5000) %}{% set _ = d.update({i: 1}) %}{% endfor %}{{ d|length }}"
     )
     assert compile_template(update)({}) == "5000"
+
+
+def test_taking_out_doubles_of_a_thousand_is_well_within_the_bounds() -> None:
+    source = (
+        "{% set seen = [] %}{% for one in all if one.id not in seen %}{% set _ = seen.append(one.id) %}"
+        "{% endfor %}{{ seen|length }} {{ '%s: %s %s %s'|format(text, text, text, text)|length }}"
+    )
+    given = {"all": [{"id": f"{i % 2000}", "name": "n" * 20} for i in range(4000)], "text": "x" * 50_000}
+    assert compile_template(source)(given) == "2000 200004"
 
 
 def test_a_template_that_changes_what_it_is_given_changes_a_copy() -> None:
