@@ -1,6 +1,7 @@
 """The HTTP API as commands use it: blocking, one connection a call, a refusal is an exception."""
 
 import http.client
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ _CHUNK_BYTES = 256 * 1024
 _PAGE_ROWS = 1000
 """The most that the API gives at a time."""
 _NO_HEADERS: Mapping[str, str] = {}
+_NO_TOKEN = re.compile(r"[^!-~]")
+"""What would end the header, or cannot be in one."""
+_NO_HOST = re.compile(r"[\x00-\x20\x7f]")
 
 
 class Refused(CommandFailed):
@@ -48,10 +52,12 @@ class Client:
     """
 
     def __init__(self, settings: ClientSettings) -> None:
-        """Raises `CommandFailed` for a URL that is none."""
+        """Raises `CommandFailed` for a URL or a key that is none."""
         self._settings = settings
         self._url = _split(settings.url)
         token = settings.bearer_token()
+        if token and _NO_TOKEN.search(token):
+            raise CommandFailed("the API key has a character that none has: copy it again to HOPLINE_API_KEY")
         self._authorization = {"Authorization": f"Bearer {token}"} if token else {}
 
     def get(self, *path: str, **query: Any) -> Any:
@@ -203,10 +209,16 @@ def connect() -> Client:
 
 
 def _split(url: str) -> SplitResult:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    """Raises `CommandFailed` for what nobody can be called by."""
+    try:
+        parts = urlsplit(url)
+        host = (parts.hostname or "").encode("idna")
+        is_url = parts.scheme in ("http", "https") and host and parts.port != 0
+    except ValueError:  # a port that is none, half of the brackets of an address, a name that is none
+        is_url = False
+    if not is_url or _NO_HOST.search(parts.netloc):
         raise CommandFailed(f"HOPLINE_URL is {url!r}: it must be like http://127.0.0.1:8080")
-    return parts
+    return parts._replace(path=quote(parts.path, safe="/%"))
 
 
 def _connection(url: SplitResult, timeout_s: float) -> http.client.HTTPConnection:

@@ -1,7 +1,8 @@
 """`hopline run export` and `hopline trigger-log export`: what a search finds, as a file."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -69,16 +70,29 @@ def _export(
     if str(output) == "-":
         _fetch(client, (path, "export"), query, sys.stdout.buffer, is_shown=False)
         return
-    # Beside it, so that half a file never has its name.
-    part = output.with_name(output.name + ".part")
+    with _whole(output) as file:
+        _fetch(client, (path, "export"), query, file, is_shown=True)
+
+
+@contextmanager
+def _whole(output: Path) -> Iterator[BinaryIO]:
+    """A file that gets its name once it is whole. A pipe or a device is written to: a file in its place would
+    be the end of it. Raises `CommandFailed` for what cannot be written."""
     try:
-        with part.open("wb") as file:
-            _fetch(client, (path, "export"), query, file, is_shown=True)
-        part.replace(output)
+        if output.exists() and not output.is_file():
+            with output.open("wb") as file:
+                yield file
+            return
+        named = output.resolve()
+        part = named.with_name(named.name + ".part")
+        try:
+            with part.open("wb") as file:
+                yield file
+            part.replace(named)
+        finally:
+            part.unlink(missing_ok=True)
     except OSError as refused:
         raise CommandFailed(f"{output} cannot be written: {refused.strerror}") from refused
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _fetch(

@@ -1,5 +1,6 @@
 """The command `hopline`. Exit codes: 0 success, 1 a failure explained in a line on stderr, 2 wrong usage."""
 
+import errno
 from collections.abc import Mapping
 
 import click
@@ -55,6 +56,10 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except TransportError as error:
             raise CommandFailed(str(error)) from error
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise CommandFailed(f"cannot write: {error.strerror}") from error
 
 
 @click.group(cls=_Commands)

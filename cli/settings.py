@@ -34,7 +34,7 @@ class ClientSettings(BaseSettings):
     def bearer_token(self) -> str | None:
         """None where no key has been given and no key file can be read."""
         if self.api_key:
-            return self.api_key
+            return self.api_key.strip()
         try:
             return (self.data_dir / "api-key").read_text().strip()
         except OSError:

@@ -91,11 +91,36 @@ def test_ids_cannot_leave_their_place_in_the_path(hopline: Hopline, api: CannedA
     assert api.seen[0].path == "/api/v1/runs/..%2Ftriggers%3Fx%3D1/cancel"
 
 
-@pytest.mark.parametrize("url", ["localhost:8080", "ftp://x", "http://"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "localhost:8080", "ftp://x", "http://", "http://x:port", "http://x:99999", "http://x:0", "http://[::1",
+        "http://a b", "http://a..b",
+    ],
+)  # fmt: skip
 def test_url_that_is_none(hopline: Hopline, url: str) -> None:
     result = hopline("workflow", "list", HOPLINE_URL=url)
     assert result.exit_code == 1
-    assert "HOPLINE_URL" in result.stderr
+    assert f"HOPLINE_URL is {url!r}" in result.stderr
+
+
+def test_a_path_in_the_url_is_sent_as_a_url_has_it(hopline: Hopline, api: CannedApi) -> None:
+    hopline("workflow", "list", HOPLINE_URL=f"{api.url}/größe %41/")
+    assert api.seen[0].path == "/gr%C3%B6%C3%9Fe%20%41/api/v1/workflows"
+
+
+@pytest.mark.parametrize("key", ["hl_k€y", "hl_\nX-Other: y", "hl_kéy"])
+def test_key_that_is_none(hopline: Hopline, api: CannedApi, key: str) -> None:
+    result = hopline("workflow", "list", HOPLINE_API_KEY=key)
+    assert result.exit_code == 1
+    assert "HOPLINE_API_KEY" in result.stderr
+    assert "hl_k" not in result.stderr
+    assert not api.seen
+
+
+def test_a_line_end_behind_the_key_is_no_part_of_it(hopline: Hopline, api: CannedApi) -> None:
+    hopline("workflow", "list", HOPLINE_API_KEY="hl_key\r\n")
+    assert api.seen[0].headers["Authorization"] == "Bearer hl_key"
 
 
 def test_setting_that_is_wrong_is_named(hopline: Hopline) -> None:

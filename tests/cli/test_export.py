@@ -1,5 +1,6 @@
 """`hopline run export`: a file that is whole, or none."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,31 @@ def test_an_answer_that_breaks_off_is_no_file(hopline: Hopline, api: CannedApi, 
     assert result.exit_code == 1
     assert "broke off" in result.stderr
     assert list(elsewhere.iterdir()) == []
+
+
+def test_behind_a_link_the_file_is_replaced_and_not_the_link(
+    hopline: Hopline, api: CannedApi, elsewhere: Path
+) -> None:
+    api.says(ROUTE, b"new")
+    (elsewhere / "runs.csv").write_text("old")
+    (elsewhere / "latest.csv").symlink_to("runs.csv")
+    assert hopline("run", "export", "-o", "latest.csv").exit_code == 0
+    assert (elsewhere / "latest.csv").is_symlink()
+    assert (elsewhere / "runs.csv").read_text() == "new"
+
+
+def test_a_pipe_is_written_to_and_stays_one(hopline: Hopline, api: CannedApi, elsewhere: Path) -> None:
+    api.says(ROUTE, b"content")
+    pipe = elsewhere / "runs.csv"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert hopline("run", "export", "-o", "runs.csv").exit_code == 0
+        assert os.read(reader, 100) == b"content"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+    assert list(elsewhere.iterdir()) == [pipe]
 
 
 def test_where_nothing_can_be_written(hopline: Hopline, api: CannedApi) -> None:

@@ -25,8 +25,15 @@ class Terminal(io.StringIO):
         (0.00042, "420 µs"),
         (0.0042, "4.2 ms"),
         (0.0123, "12 ms"),
+        (0.00099960, "1.0 ms"),
+        (0.00996, "10 ms"),
+        (0.9996, "1.00 s"),
         (1.5, "1.50 s"),
+        (59.996, "1 min 0 s"),
         (61, "1 min 1 s"),
+        (119.7, "2 min 0 s"),
+        (3599.7, "1 h 0 min"),
+        (30 * 86400 + 7300, "30 d 2 h"),
     ],
 )
 def test_duration(seconds: float | None, said: str) -> None:
@@ -46,6 +53,30 @@ def test_ids_stay_in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
     show_table(("id", "error"), [[run_id, "a long story " * 9]])
     assert run_id in terminal.getvalue()
     assert max(map(len, Text.from_ansi(terminal.getvalue()).plain.splitlines())) <= 60
+
+
+def test_a_row_that_is_too_wide_takes_several_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setenv("COLUMNS", "32")
+    names = ("id", "workflow", "status", "created_at", "error")
+    row = ["0b9e2d6c-0001", "bestellungen-größer", "SUCCEEDED", "2026-11-21 08:40:17Z"]
+    show_table(
+        names, [[*row, None], ["0b9e2d6c-0002", "短い名前", "FAILED", row[3], "it was " * 9 + "too late"]]
+    )
+    assert Text.from_ansi(terminal.getvalue()).plain == (
+        "id\n"
+        "  workflow             status\n"
+        "  created_at\n"
+        "  error\n"
+        "0b9e2d6c-0001\n"
+        "  bestellungen-größer  SUCCEEDED\n"
+        "  2026-11-21 08:40:17Z\n"
+        "0b9e2d6c-0002\n"
+        "  短い名前             FAILED\n"
+        "  2026-11-21 08:40:17Z\n"
+        f"  {'it was ' * 9}too late\n"
+    )
 
 
 def test_tsv_escapes_what_would_break_a_line(capsys: pytest.CaptureFixture[str]) -> None:
