@@ -1,18 +1,18 @@
 """From the bytes of a request to a JSON value, by content type."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
-from aiohttp import BodyPartReader, MultipartReader, StreamReader, web
-from aiohttp.base_protocol import BaseProtocol
 
 from ingress.errors import Malformed, TooSlow, too_large
 from ingress.express.request import EventRequest
 from ingress.keys import BUDGET, SETTINGS
-from schemas.media import BYTES, FORM, MULTIPART, ContentType, encoded
+from ingress.multipart import Part, parts_of
+from schemas.charsets import codec
+from schemas.media import BYTES, FORM, MULTIPART, ContentType, content_type, encoded
 
 _MAX_FIELDS = 1000
 
@@ -60,7 +60,7 @@ async def parse_body(request: EventRequest, content: ContentType, raw: bytes, ke
     if content.media_type == FORM:
         return parse_form(raw, content.charset)
     if content.media_type == MULTIPART and keep is not None:
-        return await _parse_multipart(request.headers, raw, keep)
+        return await _parse_multipart(raw, content.boundary or "", keep)
     if content.is_text:
         return _decode(raw, content.charset)
     return encoded(raw, content.media_type) if content.given else _sniff(raw)
@@ -82,7 +82,7 @@ def parse_form(raw: bytes, charset: str | None = None) -> dict[str, Any]:
         pairs = parse_qsl(
             raw.decode("ascii"),
             keep_blank_values=True,
-            encoding=charset or "utf-8",
+            encoding=codec(charset),
             errors="strict",
             max_num_fields=_MAX_FIELDS,
         )
@@ -94,29 +94,20 @@ def parse_form(raw: bytes, charset: str | None = None) -> dict[str, Any]:
     return fields
 
 
-async def _parse_multipart(headers: Mapping[str, str], raw: bytes, keep: Keep) -> dict[str, Any]:
-    # The whole body is here already (a signature is over all of it), so that the reader never waits.
-    loop = asyncio.get_running_loop()
-    stream = StreamReader(BaseProtocol(loop), 2**16, loop=loop)
-    stream.feed_data(raw)
-    stream.feed_eof()
+async def _parse_multipart(raw: bytes, boundary: str, keep: Keep) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     try:
-        reader = MultipartReader(headers, stream)
-        while (part := await reader.next()) is not None:
-            if not isinstance(part, BodyPartReader) or part.name is None or len(fields) >= _MAX_FIELDS:
-                raise Malformed(f"each part of a form needs a name, and at most {_MAX_FIELDS} are taken")
+        for part in parts_of(raw, boundary, _MAX_FIELDS):
             _add(fields, part.name, await _part_value(part, keep))
-    except (ValueError, AssertionError, LookupError, web.RequestPayloadError) as wrong:
+    except ValueError as wrong:
         raise Malformed(f"the body is not a multipart form: {wrong}") from wrong
     return fields
 
 
-async def _part_value(part: BodyPartReader, keep: Keep) -> Any:
-    content = bytes(await part.read(decode=True))
+async def _part_value(part: Part, keep: Keep) -> Any:
     if part.filename is None:
-        return _decode(content, part.get_charset("utf-8"))
-    return await keep(part.filename, part.headers.get("Content-Type"), content)
+        return _decode(part.content, content_type(part.content_type).charset)
+    return await keep(part.filename, part.content_type, part.content)
 
 
 def _add(fields: dict[str, Any], name: str, value: Any) -> None:
@@ -130,7 +121,7 @@ def _add(fields: dict[str, Any], name: str, value: Any) -> None:
 
 def _decode(raw: bytes, charset: str | None) -> str:
     try:
-        return raw.decode(charset or "utf-8")
+        return raw.decode(codec(charset))
     except (UnicodeDecodeError, LookupError) as wrong:
         raise Malformed(f"the body is not text in {charset or 'utf-8'}: {wrong}") from wrong
 

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from aiohttp import BodyPartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from ingress.auth import CALLER
 from ingress.errors import Malformed, NotFound, TooLarge, UnsupportedMediaType
@@ -19,6 +20,9 @@ from transport.errors import ObjectMissing, ObjectTooLarge
 from transport.files import StoredFile, describe
 
 _PATH = "/api/v1/files"
+
+_NO_FORM = (AssertionError, HttpProcessingError, RuntimeError, ValueError, web.RequestPayloadError)
+"""What aiohttp raises for it."""
 
 
 class Uploaded(Answer):
@@ -45,7 +49,7 @@ async def upload(request: web.Request) -> web.Response:
     try:
         part = await _file_part(request)
         stored = await _store(request, part)
-    except (ValueError, AssertionError, web.RequestPayloadError) as wrong:
+    except _NO_FORM as wrong:
         raise Malformed(f"the body is not a multipart form: {wrong}") from wrong
     value = request.app[FILES].value(stored, "local_file", _origin(request))
     answer = Uploaded(

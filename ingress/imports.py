@@ -14,6 +14,7 @@ from ingress.ownership import find_app, named_workflow
 from ingress.responses import json_answer
 from ingress.wire import Answer
 from ingress.workflows import PATH
+from schemas.charsets import codec
 from schemas.dsl import ImportedApp, parse_dsl
 from schemas.ids import entity_id
 from schemas.models import DRAFT, App, Entity, Workflow, WorkflowType
@@ -61,7 +62,7 @@ async def import_into(request: web.Request) -> web.Response:
 async def _read(request: web.Request) -> ImportedApp:
     raw = await read_body(request)
     try:
-        text = raw.decode(request.charset or "utf-8")
+        text = raw.decode(codec(request.charset))
     except (UnicodeDecodeError, LookupError) as wrong:
         raise Malformed(f"the file is not text in {request.charset or 'utf-8'}: {wrong}") from wrong
     # A long file takes YAML a second, in which webhooks must go on being answered.

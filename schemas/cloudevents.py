@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from schemas.charsets import codec
 from schemas.errors import SchemaError, reason
 from schemas.media import ContentType, content_type, encoded
 
@@ -180,7 +181,7 @@ def _data(content: bytes, kind: ContentType, where: str) -> Any:
         return _json(content, where)
     if kind.is_text:
         try:
-            return content.decode(kind.charset or "utf-8")
+            return content.decode(codec(kind.charset))
         except (UnicodeDecodeError, LookupError) as wrong:
             raise NoCloudEvent([(where, f"is not text: {wrong}")]) from wrong
     return encoded(content, kind.media_type)

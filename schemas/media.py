@@ -17,6 +17,8 @@ class ContentType(NamedTuple):
     media_type: str
     """In lower case, without parameters."""
     charset: str | None
+    boundary: str | None = None
+    """Between the parts of a multipart body."""
 
     @property
     def is_form(self) -> bool:
@@ -37,7 +39,13 @@ def content_type(header: str | None) -> ContentType:
     """Parsed once for each of the few values that producers send. None where there is no header."""
     message = Message()
     message["Content-Type"] = header or BYTES
-    return ContentType(header is not None, message.get_content_type(), message.get_content_charset())
+    boundary = message.get_param("boundary")
+    return ContentType(
+        header is not None,
+        message.get_content_type(),
+        message.get_content_charset(),
+        boundary.rstrip() if isinstance(boundary, str) else None,
+    )
 
 
 def encoded(content: bytes, media_type: str) -> dict[str, Any]:

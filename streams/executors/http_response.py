@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import aiohttp
 
+from schemas.charsets import codec
 from streams.executors.http_errors import ResponseSizeError
 from streams.executors.settings import HttpSettings
 
@@ -62,7 +63,7 @@ class ReadResponse:
         """In the charset of the content type, else UTF-8; what does not decode is replaced."""
         charset = _header("content-type", self.content_type).get_content_charset("utf-8")
         try:
-            return self.content.decode(charset, "replace")
+            return self.content.decode(codec(charset), "replace")
         except LookupError:
             return self.content.decode("utf-8", "replace")
 

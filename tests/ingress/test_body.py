@@ -6,9 +6,10 @@ from typing import Any
 import orjson
 import pytest
 from aiohttp import FormData
+from aiohttp.test_utils import TestClient
 
 from schemas.models import DEFAULT_TENANT
-from tests.ingress.stand_ins import Client, NewWebhook, StandIns
+from tests.ingress.stand_ins import Client, NewWebhook, Server, StandIns, assemble, new_settings
 
 
 async def accepted_body(
@@ -80,6 +81,17 @@ async def test_multipart_has_fields_and_files(
         assert await answer.read() == raw
 
 
+async def test_a_file_may_be_as_large_as_a_body(
+    client: Client, new_webhook: NewWebhook, stand_ins: StandIns
+) -> None:
+    raw = b"\r\n" * 500_000
+    form = FormData({"name": "v" * 200_000})
+    form.add_field("photo", raw, filename="p.png", content_type="image/png")
+    async with TestClient(Server(assemble(stand_ins, new_settings()))) as unbounded:
+        body = await accepted_body(unbounded, await new_webhook(), stand_ins, form, None)
+    assert (len(body["name"]), body["photo"]["size"]) == (200_000, len(raw))
+
+
 async def test_a_form_with_a_file_that_comes_again_is_the_same_event(
     client: Client, new_webhook: NewWebhook, stand_ins: StandIns
 ) -> None:
@@ -103,6 +115,9 @@ async def test_an_object_that_looks_like_a_file_gets_no_link(
     }
 
 
+PART = b'--x\r\nContent-Disposition: form-data; name="a"\r\n{}\r\n\r\nv\r\n'
+
+
 @pytest.mark.parametrize(
     ("content_type", "raw"),
     [
@@ -117,7 +132,22 @@ async def test_an_object_that_looks_like_a_file_gets_no_link(
         ("multipart/form-data", b"--x\r\n\r\n"),
         ("multipart/form-data; boundary=x", b"nothing of the kind"),
         ("multipart/form-data; boundary=x", b"--x\r\nContent-Disposition: form-data\r\n\r\nv\r\n--x--\r\n"),
+        ("multipart/form-data; boundary=x", b"--x\r\nContent-Disposition\r\n\r\nv\r\n--x--\r\n"),
+        (
+            "multipart/form-data; boundary=x",
+            PART.replace(b"{}", b"Content-Transfer-Encoding: odd") + b"--x--",
+        ),
+        (
+            "multipart/form-data; boundary=x",
+            PART.replace(b"{}", b"Content-Type: a/b; charset=utf-7") + b"--x--",
+        ),
         ("text/plain", b"\xff"),
+        ("text/plain; charset=undefined", b"x"),
+        ("text/plain; charset=unicode-escape", b"\\ud800"),
+        ("text/plain; charset=utf-7", b"+2AA-"),
+        ("text/plain; charset=punycode", b"baaa"),
+        ("application/json; charset=undefined", b"{}"),
+        ("application/x-www-form-urlencoded; charset=unicode-escape", b"a=%5Cud800"),
     ],
 )
 async def test_what_cannot_be_read_is_refused(

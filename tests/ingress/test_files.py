@@ -86,6 +86,20 @@ async def test_a_form_without_a_file_is_refused(client: Client) -> None:
     assert "no part `file`" in (await upload(client, data, 400))["detail"]
 
 
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"--x\r\nno colon\r\n\r\n",
+        b'--x\r\nContent-Disposition: form-data; name="_charset_"\r\n\r\n' + b"u" * 100 + b"\r\n--x--",
+        b"--x\r\nX: " + b"v" * 9000 + b"\r\n\r\n",
+    ],
+)
+async def test_what_is_no_form_is_refused(client: Client, raw: bytes) -> None:
+    headers = {"Content-Type": "multipart/form-data; boundary=x", **AUTHORIZED}
+    async with client.post("/api/v1/files", data=raw, headers=headers) as answer:
+        assert answer.status == 400, await answer.text()
+
+
 async def test_an_input_names_an_upload_by_its_id(
     client: Client, workflow_id: str, stand_ins: StandIns
 ) -> None:

@@ -141,6 +141,16 @@ def test_what_binary_mode_lacks_is_named_as_a_header() -> None:
         ({"data_base64": "?"}, "data_base64", "not base64"),
         ({"datacontenttype": "application/json", "data_base64": "ew=="}, "data_base64", "not JSON"),
         ({"datacontenttype": "text/plain; charset=nope", "data_base64": "ew=="}, "data_base64", "not text"),
+        (
+            {"datacontenttype": "text/plain; charset=utf-7", "data_base64": "KzJBQS0="},
+            "data_base64",
+            "not text",
+        ),
+        (
+            {"datacontenttype": "text/plain; charset=undefined", "data_base64": "ew=="},
+            "data_base64",
+            "not text",
+        ),
     ],
 )
 def test_what_is_wrong_is_said(change: dict[str, Any], where: str, said: str) -> None:

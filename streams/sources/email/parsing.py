@@ -7,6 +7,7 @@ from email.message import EmailMessage
 from email.utils import getaddresses, parsedate_to_datetime
 from typing import Any, cast
 
+from schemas.charsets import codec
 from streams.sources.email.html import html_text
 
 MOST_TEXT_CHARS = 1 << 20
@@ -92,7 +93,7 @@ def _text(part: EmailMessage) -> str:
     if not isinstance(content, bytes):
         return ""
     try:
-        text = content.decode(part.get_content_charset("utf-8"), "replace")
+        text = content.decode(codec(part.get_content_charset()), "replace")
     except (LookupError, ValueError):  # a charset that nobody knows
         text = content.decode("utf-8", "replace")
     return text.replace("\r\n", "\n").replace("\0", "")

@@ -234,6 +234,7 @@ async def test_an_error_status_fails_only_a_node_that_handles_it(
         ("type=text/plain&disposition=attachment&body=x", ""),
         ("type=text/html;charset=latin-1&body=é", "Ã©"),
         ("type=text/html;charset=nonsense&body=é", "é"),
+        ("type=text/html;charset=punycode&body=é", "é"),
     ],
 )
 async def test_files_are_told_from_text_as_in_dify(client: Client, query: str, shown: str) -> None:

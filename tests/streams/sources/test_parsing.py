@@ -57,6 +57,8 @@ def test_markup_that_is_broken_has_a_text_too() -> None:
         b"Subject: =?utf-8?b?!!!?= \xff\xfe\r\n\r\n\x00\xff",
         b"Content-Type: text/plain; charset=klingon\r\n\r\n\xe4",
         b'Content-Type: text/plain; charset="\x00"\r\n\r\nx',
+        b"Content-Type: text/plain; charset=unicode-escape\r\n\r\n\\ud800",
+        b"Content-Type: text/plain; charset=utf-7\r\n\r\n+2AA-",
         b"Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\nContent-Type: text/pl",
         b"Content-Type: multipart/mixed\r\n\r\nno boundary",
         b"Content-Type: message/rfc822\r\n\r\n",
