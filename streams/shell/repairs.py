@@ -6,7 +6,8 @@ loses events (docs/adr/0003):
 
 - delivery and recovery (`Consumer._drain_messages`, `TableManager`): one sequential `Reader`, for which
   librdkafka fetches (`source.KafkaSource`) and aiokafka no more;
-- commit (`Consumer.commit`): no offset beyond the smallest unfinished one, with metadata of what is done;
+- commit (`Consumer.commit`): no offset beyond the smallest unfinished one, with metadata of what is done, and
+  none of an assignment that is over;
 - rebalance and shutdown (`on_partitions_revoked`, `App._stop_consumer`): end the work under way, commit,
   never acknowledge what was not done.
 
@@ -21,7 +22,7 @@ from time import monotonic
 from typing import Any, Protocol
 
 import faust
-from aiokafka.errors import CommitFailedError
+from aiokafka.errors import CommitFailedError, IllegalGenerationError
 from aiokafka.structs import OffsetAndMetadata
 from aiokafka.structs import TopicPartition as KafkaPartition
 from faust.tables.manager import TableManager
@@ -100,6 +101,16 @@ class ShellThread(driver.AIOKafkaConsumerThread):
             return known
 
         coordinator._do_heartbeat = heartbeat
+        commit = coordinator._do_commit_offsets
+
+        async def commit_ours(assignment: Any, offsets: Any) -> None:
+            # aiokafka tries again for as long as it takes, under whatever generation it is in by then. The
+            # next owner may have committed more, and has nothing to commit where nothing comes any more.
+            if not assignment.active:
+                raise IllegalGenerationError
+            await commit(assignment, offsets)
+
+        coordinator._do_commit_offsets = commit_ours
 
     async def on_thread_stop(self) -> None:
         self._leave_for_good()

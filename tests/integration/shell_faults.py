@@ -10,6 +10,10 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
+from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.errors import RequestTimedOutError
+from aiokafka.protocol.commit import OffsetCommitRequest
+
 from streams.shell import offsets, ordered, outbox, table, tasks
 from streams.shell.assignment import Assignment
 from streams.shell.source import KafkaSource
@@ -179,6 +183,25 @@ def no_ownership_check() -> None:
         return None
 
     Assignment.ensure_ours = trusting  # type: ignore[method-assign]
+
+
+@_fault
+def answer_the_first_commit_late() -> None:
+    """The coordinator is frozen while it has a commit, which is tried again once the group has moved on."""
+    import __main__
+
+    send = GroupCoordinator._send_req
+    held: list[int] = []
+
+    async def late(self: Any, request: Any) -> Any:
+        if isinstance(request, OffsetCommitRequest) and not held:
+            held.append(1)
+            while not (__main__.FOLDER / "thawed").exists():  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+            raise RequestTimedOutError
+        return await send(self, request)
+
+    GroupCoordinator._send_req = late
 
 
 @_fault

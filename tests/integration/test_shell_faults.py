@@ -15,6 +15,7 @@ from tests.integration.shell_harness import (
     DONE,
     IN,
     OUT,
+    PARTITIONS,
     PATIENCE_S,
     TASKS,
     Deployment,
@@ -66,6 +67,24 @@ def test_commit_stays_before_a_task_in_flight(deployment: Deployment, repair: bo
     say(f"repair={repair}: offset 5 in flight, {committed} committed")
     assert (committed <= 5) is repair
     assert ("slow" in _settle(deployment, DONE, TASKS)) is repair
+
+
+def test_a_commit_that_is_late_does_not_undo_that_of_the_next_owner(deployment: Deployment) -> None:
+    """It was asked for under an assignment that is over when the coordinator hears of it."""
+    deployment.start("w1", fault="answer-the-first-commit-late")
+    deployment.wait_ready("w1")
+    for partition in range(PARTITIONS):
+        deployment.produce(IN, events([f"first{partition}"]), partition)
+    wait_for(lambda: len(deployment.rows()) == PARTITIONS, "the first events", deployment)
+    deployment.start("w2")
+    deployment.wait_ready("w2")
+    for partition in range(PARTITIONS):
+        deployment.produce(IN, events([f"second{partition}"]), partition)
+    wait_for(lambda: deployment.committed(IN).count(2) == 2, "the commits of one of them", deployment)
+    late = [partition for partition, offset in enumerate(deployment.committed(IN)) if offset != 2]
+    (deployment.folder / "thawed").touch()
+    wait_for(lambda: {deployment.committed(IN)[each] for each in late} == {2}, "the others", deployment)
+    assert deployment.committed(IN) == [2] * PARTITIONS
 
 
 @pytest.mark.parametrize("repair", [True, False])
