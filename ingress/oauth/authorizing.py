@@ -6,8 +6,9 @@ from urllib.parse import quote
 from aiohttp import web
 
 from ingress.auth import CALLER
-from ingress.errors import Conflict, Malformed, NotFound
+from ingress.errors import Conflict, Malformed, NotFound, Problem
 from ingress.keys import EGRESS, FEED
+from ingress.oauth.page import is_for_people, page
 from ingress.oauth.state import LIFETIME_S, AuthorizationState, opened_state
 from ingress.operation import Operation, Query
 from ingress.responses import json_answer
@@ -27,16 +28,6 @@ from transport.subscriptions import SubscriptionIndex
 
 _PATH = "/api/v1/oauth/{provider}"
 _SHOWN_CHARS = 200
-
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Hopline</title></head>
-<body><h1>Authorized</h1><p>The subscription is in use now. You can close this window.</p></body></html>
-"""
-_PAGE_HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'",
-    "Referrer-Policy": "no-referrer",
-}
 
 
 class Authorization(Answer):
@@ -100,7 +91,22 @@ def redirect_uri(request: web.Request, plugin: TriggerPlugin) -> str:
 
 
 async def callback(request: web.Request) -> web.Response:
-    """The provider sends the user back here: the code becomes a token, and the subscription is made."""
+    """The provider sends the user back here: the code becomes a token, and the subscription is made. A browser
+    gets a page, also where that is refused."""
+    try:
+        await _authorized(request)
+    except Problem as refused:
+        if not is_for_people(request):
+            raise
+        why = f"{refused.detail[:1].upper()}{refused.detail[1:]}."
+        answer = page("Not authorized", why, refused.status)
+        answer.headers.update(refused.headers)
+        return answer
+    return page("Authorized", "The subscription is in use now. You can close this window.")
+
+
+async def _authorized(request: web.Request) -> None:
+    """Raises `Problem`."""
     plugin, box = needed_plugin(request.match_info["provider"]), needed_box(request)
     state = opened_state(request.query.get("state", ""), box, time.time())
     if state is None or state.provider_id != plugin.provider_id:
@@ -128,7 +134,6 @@ async def callback(request: web.Request) -> web.Response:
     await keep(request, authorized)
     if authorized.status is SubscriptionStatus.PENDING:
         await subscribe(request, plugin, authorized)
-    return web.Response(text=_PAGE, content_type="text/html", headers=_PAGE_HEADERS)
 
 
 def _check_granted(request: web.Request) -> None:

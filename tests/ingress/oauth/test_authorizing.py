@@ -1,6 +1,8 @@
 """A user authorizes a subscription at a real OAuth server, and any process finishes it."""
 
+import base64
 import time
+from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -204,3 +206,19 @@ async def test_graph_asks_whose_the_endpoint_is_before_it_agrees(caller: Caller)
     assert caller.commands() == [*before, "RENEW"]
     async with caller.client.post(path, json={"value": [{**change, "clientState": "guessed"}]}) as answer:
         assert answer.status == 401
+
+
+async def test_a_browser_gets_a_page_that_says_what_the_provider_says(caller: Caller) -> None:
+    made = await pending(caller)
+    state = query_of(made["authorize_url"])["state"]
+    said = {"error": "access_denied", "error_description": "<b>no</b>", "state": state}
+    path, browser = "/api/v1/oauth/gitlab/callback", {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    async with caller.client.get(path, params=said, headers=browser) as answer:
+        shown = await answer.text()
+        assert (answer.status, answer.content_type) == (400, "text/html")
+        assert (
+            "The provider has not authorized the subscription: access_denied &lt;b&gt;no&lt;/b&gt;." in shown
+        )
+        policy = answer.headers["Content-Security-Policy"]
+    style = shown.partition("<style>")[2].partition("</style>")[0]
+    assert base64.b64encode(sha256(style.encode()).digest()).decode() in policy
