@@ -91,8 +91,8 @@ def redirect_uri(request: web.Request, plugin: TriggerPlugin) -> str:
 
 
 async def callback(request: web.Request) -> web.Response:
-    """The provider sends the user back here: the code becomes a token, and the subscription is made. A browser
-    gets a page, also where that is refused."""
+    """The provider sends the user back here: the code becomes a token, and the subscription is made. A
+    browser gets a page, also where that is refused."""
     try:
         await _authorized(request)
     except Problem as refused:
