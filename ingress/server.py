@@ -77,7 +77,7 @@ def express(app: web.Application, server: web.Server, **given: Any) -> Express:
     """Makes the protocols of connections. `given` to those of aiohttp, for what is no plain event."""
     settings = app[SETTINGS]
     handler = partial(Handler, server, loop=asyncio.get_running_loop(), **given)
-    return Express(Reader(app, OPERATIONS, settings), handler, settings.keepalive_timeout_s)
+    return Express(Reader(app, OPERATIONS, settings), handler, app[DRAIN], settings.keepalive_timeout_s)
 
 
 _LINGER_S = 2.0

@@ -8,7 +8,7 @@ from typing import cast
 
 from aiohttp import web
 
-from ingress.drain import DRAIN
+from ingress.drain import Drain
 from ingress.express.lending import Handler, Lent
 from ingress.express.reading import Reader, Unread
 from ingress.express.request import WholeRequest
@@ -28,9 +28,12 @@ _MOST_AHEAD = 64 * 1024
 class Express:
     """Makes the protocols of the connections of one server."""
 
-    def __init__(self, reader: Reader, aiohttp: Callable[[], Handler], keepalive_timeout_s: float) -> None:
+    def __init__(
+        self, reader: Reader, aiohttp: Callable[[], Handler], drain: Drain, keepalive_timeout_s: float
+    ) -> None:
         """`aiohttp`: makes who answers what is no plain event."""
         self.reader = reader
+        self.drain = drain
         self.aiohttp = aiohttp
         self.keepalive_timeout_s = keepalive_timeout_s
         self.connections: set[Connection] = set()
@@ -129,7 +132,9 @@ class Connection(asyncio.Protocol):
             if self._ended:
                 self.close()
             elif self._patience is None:
-                self._patience = self._loop.call_later(_PATIENCE_S, self._hand_over)
+                # A server that stops waits for what aiohttp has begun to answer, and closes all else.
+                patience_s = 0.0 if self._express.drain.stopping else _PATIENCE_S
+                self._patience = self._loop.call_later(patience_s, self._hand_over)
             return
         if self._patience is not None:
             self._patience.cancel()
@@ -145,7 +150,7 @@ class Connection(asyncio.Protocol):
         try:
             answer = await answered(request, request.door)
             refused = isinstance(answer, web.Response) and answer.keep_alive is False
-            last = request.app[DRAIN].stopping or refused
+            last = self._express.drain.stopping or refused
             answer_bytes = written(answer, last=last)
         except Exception:
             _log.exception("the answer to an event at %s cannot be written", request.path)

@@ -10,10 +10,13 @@ from aiohttp.test_utils import TestServer
 
 from ingress.budget import Budget
 from ingress.drain import DRAIN, Drain
+from ingress.express import connection
 from ingress.front import guarded
 from ingress.keys import BUDGET
 from ingress.metrics import Metrics
 from ingress.overload import OVERLOAD, Overload
+from ingress.server import serve
+from tests.ingress.stand_ins import NewWebhook, StandIns, assemble, new_settings
 
 
 class Serving:
@@ -80,3 +83,24 @@ async def test_but_not_longer_than_asked(serving: Serving, timeout_s: float) -> 
         assert not asking.done()
         serving.go_on.set()
         (await asking).close()
+
+
+async def test_a_request_of_which_only_the_head_has_come_is_answered(
+    new_webhook: NewWebhook, stand_ins: StandIns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As if the stop fell into the time in which the rest is awaited without aiohttp.
+    monkeypatch.setattr(connection, "_PATIENCE_S", 3600)
+    given, stopping, listening = new_settings(), asyncio.Event(), asyncio.get_running_loop().create_future()
+    path, app = await new_webhook(), assemble(stand_ins, given)
+    running = asyncio.create_task(serve(app, given, stopping, ready=listening.set_result))
+    reader, writer = await asyncio.open_connection("127.0.0.1", await listening)
+    while not app[DRAIN].stopping:
+        stopping.set()
+        await asyncio.sleep(0)
+    writer.write(f"POST {path} HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n".encode())
+    await asyncio.sleep(0.6)
+    assert not running.done()
+    writer.write(b"{}")
+    assert (await asyncio.wait_for(reader.read(), 30)).startswith(b"HTTP/1.1 202 ")
+    writer.close()
+    await asyncio.wait_for(running, 30)
