@@ -54,6 +54,7 @@ class WorkerSettings(BaseSettings):
     run_max_wait_s: Annotated[int, Field(ge=1, le=MOST_WAIT_S)] = DEFAULTS.max_wait_s
     run_max_loop_rounds: Annotated[int, Field(ge=1)] = DEFAULTS.max_loop_rounds
     run_max_depth: Annotated[int, Field(ge=1)] = DEFAULTS.max_depth
+    run_max_hop_mb: Annotated[int, Field(ge=1)] = DEFAULTS.max_hop_bytes >> 20
     """Limits of a run, see `Options`."""
 
     run_max_call_depth: Annotated[int, Field(ge=0)] = 5
@@ -103,6 +104,7 @@ class WorkerSettings(BaseSettings):
             max_wait_s=self.run_max_wait_s,
             max_loop_rounds=self.run_max_loop_rounds,
             max_depth=self.run_max_depth,
+            max_hop_bytes=self.run_max_hop_mb << 20,
             every_node_a_hop=self.every_node_a_hop,
             clock=clock,
         )

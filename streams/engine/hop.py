@@ -11,7 +11,7 @@ from streams.engine.attempts import UNFIT_VALUES, Attempts
 from streams.engine.commands import NodeResult, Resume
 from streams.engine.containers import Containers
 from streams.engine.definition import Definition, NodePlan
-from streams.engine.effects import Effect, Record
+from streams.engine.effects import Effect, NodeExecuted, Record
 from streams.engine.errors import NodeFailure
 from streams.engine.frame import Frame
 from streams.engine.frames import Frames
@@ -35,6 +35,9 @@ from streams.engine.state import (
 from streams.engine.traversal import leave
 
 NOTHING: Mapping[str, Any] = {}
+
+_DOCUMENTS = ("inputs", "outputs", "process_data", "execution_metadata")
+"""Fields of the record of a node that have no bound of their own."""
 
 _FIRST = 1
 """Number of the first attempt."""
@@ -60,7 +63,7 @@ class Hop:
         self._trace = trace_of(state)
         self.base = execution_base(state, definition.workflow_type, self._trace)
         self.frames = Frames(definition, state, brought)
-        self.emit = self.effects.append
+        self._told_bytes = 0
         self.now: Callable[[], int] = options.clock or (lambda: now_us)
         self.now_us = now_us
         self._arrived_us = now_us if arrived_us is None else arrived_us
@@ -142,6 +145,12 @@ class Hop:
             self.frames.forget(KEPT)
         self.frames.write()
 
+    def emit(self, effect: Effect) -> None:
+        """An effect of the hop."""
+        self.effects.append(effect)
+        if isinstance(effect, NodeExecuted):
+            self._told_bytes += sum(len(effect.record[name] or "") for name in _DOCUMENTS)
+
     def reach(self, frame: Frame, plan: NodePlan, predecessor: str | None) -> None:
         """The node is ready."""
         frame.open += 1
@@ -186,6 +195,8 @@ class Hop:
                 self.proceed(frame, plan, None, None)
             elif late_us > 0:
                 self.fail(f"maximum execution time exceeded: {options.max_run_s} s")
+            elif self._told_bytes > options.max_hop_bytes:
+                self.fail(f"maximum size exceeded: more than {options.max_hop_bytes} bytes of values at once")
             elif state.steps >= options.max_steps:
                 self.fail(f"maximum execution steps exceeded: {options.max_steps}")
             else:

@@ -25,6 +25,9 @@ class Options:
     """Of one loop."""
     max_depth: int = 5
     """Containers around a node."""
+    max_hop_bytes: int = 128 * 1024 * 1024
+    """Of all that the records of one hop say, after which the run fails: a loop may double a value in each
+    round. Dify has none."""
     every_node_a_hop: bool = False
     """Send pure nodes to the executors, too."""
     clock: Clock | None = None

@@ -11,6 +11,7 @@ GIVEN = {
     "HOPLINE_RUN_MAX_S": "8",
     "HOPLINE_RUN_MAX_LOOP_ROUNDS": "9",
     "HOPLINE_RUN_MAX_DEPTH": "2",
+    "HOPLINE_RUN_MAX_HOP_MB": "1",
     "HOPLINE_RUN_MAX_WAIT_S": "3",
     "HOPLINE_NODE_TIMEOUT_S": "4.5",
     "HOPLINE_NODE_QUEUE_S": "0",
@@ -28,7 +29,7 @@ def test_each_limit_of_a_run_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None
         monkeypatch.setenv(name, value)
     assert WorkerSettings().engine_options(now_us) == Options(
         max_steps=7, max_run_s=8, max_loop_rounds=9, max_depth=2, max_wait_s=3, max_node_s=4.5,
-        node_queue_s=0, every_node_a_hop=True, clock=now_us,
+        node_queue_s=0, max_hop_bytes=1024 * 1024, every_node_a_hop=True, clock=now_us,
     )  # fmt: skip
 
 

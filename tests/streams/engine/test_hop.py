@@ -6,9 +6,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from streams.engine.effects import TaskScheduled
+from streams.engine.effects import NodeExecuted, TaskScheduled
 from streams.engine.options import Options
-from tests.graphs import Json, code, end, field, graph, iteration, start, template
+from tests.graphs import Json, code, end, field, graph, iteration, loop, loop_variable, node, start, template
 from tests.streams.engine.harness import Run
 
 
@@ -56,3 +56,17 @@ def test_nor_does_one_with_rounds_that_wait() -> None:
             run.succeed(run.records(TaskScheduled)[number], result="done")
     assert run.run["status"] == "SUCCEEDED"
     assert found == [0]
+
+
+def test_values_that_double_in_each_round_end_the_run() -> None:
+    twice = {"variable_selector": ["l", "v"], "input_type": "variable", "value": ["l", "v"]}
+    double = node("double", "assigner", version="2", items=[{**twice, "operation": "extend"}])
+    doubling = graph(
+        [start(), *loop("l", 20, double, loop_variables=[loop_variable("v", "array[string]", '["abc"]')])],
+        ("start", "l"), ("lstart", "double"),
+    )  # fmt: skip
+    assert Run(doubling, Options(max_hop_bytes=2**30)).start().run["status"] == "SUCCEEDED"
+    run = Run(doubling, Options(max_hop_bytes=100_000)).start()
+    assert run.run["error"] == "maximum size exceeded: more than 100000 bytes of values at once"
+    ended = [one["status"] for one in run.records(NodeExecuted) if one["node_id"] == "double"]
+    assert ended == ["succeeded"] * 12

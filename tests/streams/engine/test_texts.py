@@ -2,6 +2,7 @@
 
 import pytest
 
+from streams.engine.errors import NodeFailure
 from streams.engine.texts import compile_text, compile_values
 
 POOL = {"1": {"a": "A", "o": {"k": {"l": 5}}, "none": None}, "sys": {"query": "q"}, "env": {"KEY": "secret"}}
@@ -33,3 +34,10 @@ def test_what_is_filled_in_is_not_looked_at_again() -> None:
 
 def test_the_values_of_a_text() -> None:
     assert compile_values("{{#1.o.k#}} and {{#1.gone#}} and {{#1.none#}}")(POOL) == [{"l": 5}, None]
+
+
+def test_a_text_has_an_end() -> None:
+    pool = {"1": {"a": "x" * 1_000_000}}
+    assert len(compile_text("{{#1.a#}}" * 33)(pool)) == 33_000_000
+    with pytest.raises(NodeFailure, match="more than 33554432 characters"):
+        compile_text("{{#1.a#}}" * 34)(pool)
