@@ -49,8 +49,8 @@ class Answers(GateKind):
             return
         is_full = len(place.state.get("early", [])) >= MOST_EARLY
         if ticket.gate.key and config["look_back_s"] and not is_full:
-            until = ticket.at_us + round(config["look_back_s"] * 1e6)
-            place.wait(name, ticket, max(until, place.soon()))
+            until = ticket.at_us + place.late_us(ticket) + round(config["look_back_s"] * 1e6)
+            place.wait(name, ticket, until)
             place.state.setdefault("early", []).append(name)
             place.head.due_us = max(place.head.due_us or 0, until + _LEFT_US)
         else:

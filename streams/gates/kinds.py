@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from streams.gates.order import came_near, close, conforms, is_replaced, opens, remember
 from streams.gates.place import Place
 from streams.gates.rows import Waiting
 from streams.gates.ticket import Ticket
@@ -15,6 +16,7 @@ MOST_PENDING = 2_000
 """Events that wait for a decision at one gate: their names are in its head, which is written with each."""
 _REMEMBERED_US = 86_400_000_000
 """A router that reads late may hold an event for so long after its workflow has been resumed."""
+_REPLACED = "debounced: a later event took its place"
 
 
 class GateKind:
@@ -45,31 +47,30 @@ class Depends(GateKind):
     def enter(self, ticket: Ticket, name: str, place: Place) -> None:
         """Passes at once where they have."""
         config = ticket.gate.config
-        if _met(config, place.state.get("fired", {}), ticket.at_us):
+        if _met(config, place.state, ticket.at_us):
             place.pass_(ticket)
             return
         pending = place.state.setdefault("pending", [])
         if len(pending) >= MOST_PENDING:
             place.refuse(ticket, f"{MOST_PENDING} events wait for the triggers it depends on already")
             return
-        until = ticket.at_us + round(config["window_s"] * 1e6)
+        until = ticket.at_us + place.late_us(ticket) + round(config["window_s"] * 1e6)
         place.wait(name, ticket, until)
         pending.append(name)
         place.head.due_us = max(place.left(until), place.head.due_us or 0)
 
     def note(self, payload: Config, at_us: int, place: Place) -> None:
         """Those pass that have waited for it."""
-        fired = place.state.setdefault("fired", {})
-        fired[payload["trigger_id"]] = max(at_us, fired.get(payload["trigger_id"], 0))
+        remember(place.state, payload["trigger_id"], at_us)
         window_us = round(payload["window_s"] * 1e6)
-        place.head.due_us = place.left(max(place.now_us, *fired.values()) + window_us)
+        place.head.due_us = place.left(max(place.now_us, *place.state["fired"].values()) + window_us)
         pending = []
         for name in place.state.pop("pending", []):
             waiting = place.get(name)
             if waiting is None:
                 continue
             ticket = place.ticket(waiting)
-            if _met(ticket.gate.config, fired, ticket.at_us):
+            if _met(ticket.gate.config, place.state, ticket.at_us):
                 place.release(name, waiting)
             else:
                 pending.append(name)
@@ -144,35 +145,34 @@ class Hold(GateKind):
 
 
 class RateLimit(GateKind):
-    """Refuses what is over the limit, by the generic cell rate algorithm: ITU-T I.371, Annex A.
-
-    It keeps one number: when the next event would come if all came at the rate.
-    """
+    """Refuses what is over the limit, by the times at which events were accepted."""
 
     def enter(self, ticket: Ticket, name: str, place: Place) -> None:
         """So many may come early as the limit says."""
         config = ticket.gate.config
         period_us = config["period_s"] * 1e6
         step_us = period_us / config["limit"]
-        expected = max(place.state.get("expected", 0), ticket.at_us)
-        if expected - ticket.at_us > period_us - step_us + 0.5:  # For the rounding of many steps.
+        if not conforms(place.state, ticket.at_us, step_us, period_us - step_us + 0.5):  # 0.5: many steps.
             place.refuse(ticket, _over(ticket, f"at most {config['limit']} in {config['period_s']:g} s"))
             return
-        place.state["expected"] = expected + step_us
-        place.head.due_us = place.left(expected + step_us + period_us)
+        place.head.due_us = place.left(place.state["expected"] + period_us)
         place.pass_(ticket)
 
 
 class Throttle(GateKind):
-    """Lets wait what is over the limit, likewise."""
+    """Lets wait what is over the limit.
+
+    It keeps one number: when the next event would come if all came at the rate.
+    """
 
     def enter(self, ticket: Ticket, name: str, place: Place) -> None:
-        """Its turn is known at once: those before it have theirs."""
+        """Its turn is known at once: those before it have theirs, and so have younger ones that were."""
         config = ticket.gate.config
         step_us = config["period_s"] * 1e6 / config["limit"]
-        expected = max(place.state.get("expected", 0), ticket.at_us)
-        begins = max(ticket.at_us, round(expected - step_us * (config["burst"] - 1)))
-        if begins - ticket.at_us > config["max_wait_s"] * 1e6:
+        at_us = place.state["newest"] = max(place.state.get("newest", 0), ticket.at_us)
+        expected = max(place.state.get("expected", 0), at_us)
+        begins = max(at_us, round(expected - step_us * (config["burst"] - 1)))
+        if begins - at_us > config["max_wait_s"] * 1e6:
             place.refuse(ticket, _over(ticket, f"it would wait for more than {config['max_wait_s']:g} s"))
             return
         place.state["expected"] = expected + step_us
@@ -208,47 +208,63 @@ class Debounce(GateKind):
 
     @staticmethod
     def _leading(ticket: Ticket, place: Place) -> None:
-        config, state, at = ticket.gate.config, place.state, ticket.at_us
-        period_us, longest = config["period_s"] * 1e6, config["max_wait_s"]
-        close = at < state.get("until", 0)
-        if close and longest is not None and at >= state["first"] + longest * 1e6:
-            close = False
-        if close:
-            place.refuse(ticket, f"debounced: it came within {config['period_s']:g} s of another one")
-        else:
-            state["first"] = at
+        config, longest = ticket.gate.config, ticket.gate.config["max_wait_s"]
+        longest_us = None if longest is None else longest * 1e6
+        if opens(place.state, ticket.at_us, config["period_s"] * 1e6, longest_us):
             place.pass_(ticket)
-        state["until"] = at + period_us
-        place.head.due_us = place.left(at + period_us)
+        else:
+            place.refuse(ticket, f"debounced: it came within {config['period_s']:g} s of another one")
+        place.head.due_us = place.left(place.state["until"])
 
     def _trailing(self, ticket: Ticket, name: str, place: Place) -> None:
-        config, state = ticket.gate.config, place.state
+        config, state, at_us = ticket.gate.config, place.state, ticket.at_us
         pending: str = state.get("pending", "")
         waiting = place.get(pending) if pending else None
-        if waiting is not None and not waiting.closed and waiting.due_us is not None:
-            if ticket.at_us >= waiting.due_us:
-                self._close(pending, waiting, place)
-            else:
-                place.take(pending)
-                place.refuse(place.ticket(waiting), "debounced: a later event took its place")
-        first = state.setdefault("first", ticket.at_us)
-        due = ticket.at_us + config["period_s"] * 1e6
+        period_us = config["period_s"] * 1e6
+        other = None if waiting is None or waiting.closed else place.ticket(waiting)
+        if other is not None and at_us < other.at_us:
+            self._behind_a_later(ticket, place)
+            return
+        if is_replaced(state, at_us, period_us, starts=False):
+            place.refuse(ticket, _REPLACED)
+            return
+        if waiting is None or other is None:
+            state.pop("first", None)
+        elif at_us >= state.get("rest", waiting.due_us or 0):
+            self._close(pending, waiting, place)
+        else:
+            place.take(pending)
+            place.refuse(other, _REPLACED)
+        rest = at_us + period_us
         if config["max_wait_s"] is not None:
-            due = min(due, first + config["max_wait_s"] * 1e6)
-        state["pending"] = name
+            rest = min(rest, state.setdefault("first", at_us) + config["max_wait_s"] * 1e6)
+        state.update(pending=name, first=state.get("first", at_us), rest=round(rest))
         place.head.due_us = None
-        place.wait(name, ticket, round(due))
+        place.wait(name, ticket, state["rest"] + place.late_us(ticket))
+
+    @staticmethod
+    def _behind_a_later(ticket: Ticket, place: Place) -> None:
+        """One that waits was looked at first: whether this one came close to it, or to one before it."""
+        state, period_us = place.state, ticket.gate.config["period_s"] * 1e6
+        is_near = ticket.at_us > state.get("first", 0) - period_us
+        if is_near:
+            state["first"] = min(state.get("first", ticket.at_us), ticket.at_us)
+        if is_near or is_replaced(state, ticket.at_us, period_us, starts=True):
+            place.refuse(ticket, _REPLACED)
+        else:
+            place.pass_(ticket)
 
     @staticmethod
     def _close(name: str, waiting: Waiting, place: Place) -> None:
         place.put(name, waiting.ticket, place.soon(), closed=True)
-        place.state.clear()
+        ticket = place.ticket(waiting)
+        close(place.state, ticket.at_us, ticket.gate.config["period_s"] * 1e6)
         place.head.due_us = place.left()
 
 
-def _met(config: Config, fired: Mapping[str, int], at_us: int) -> bool:
+def _met(config: Config, state: dict[str, Any], at_us: int) -> bool:
     window_us = config["window_s"] * 1e6
-    near = (abs(at_us - fired[one]) <= window_us if one in fired else False for one in config["triggers"])
+    near = (came_near(state, one, at_us, window_us) for one in config["triggers"])
     return all(near) if config["mode"] == "all" else any(near)
 
 

@@ -64,6 +64,10 @@ class Place:
         """The time for what is to be done next."""
         return self.now_us + _SOON_US
 
+    def late_us(self, ticket: Ticket) -> int:
+        """How long ago it came. So much longer it waits for others: they are looked at late as well."""
+        return max(0, self.now_us - ticket.at_us)
+
     def left(self, at_us: float = 0) -> int:
         """When the gate may be forgotten that has something to remember until then."""
         return round(max(at_us, self.now_us)) + _LEFT_US

@@ -56,14 +56,16 @@ class Driver:
     def __post_init__(self) -> None:
         self.stage = Gates(CODEC, cast(Fetcher, NoFetcher())).stage()
 
-    def event(self, name: str, *gates: Gate, trigger_type: str = "WEBHOOK") -> None:
-        """One that has been accepted now."""
-        self._send(ticket(name, gates, self.now_us, trigger_type).send(CODEC))
+    def event(
+        self, name: str, *gates: Gate, trigger_type: str = "WEBHOOK", accepted_s: float | None = None
+    ) -> None:
+        """One that has been accepted now, or then."""
+        self._send(ticket(name, gates, self._at_us(accepted_s), trigger_type).send(CODEC))
         self._settle()
 
-    def note(self, gate: Gate, trigger: str, window_s: float) -> None:
+    def note(self, gate: Gate, trigger: str, window_s: float, accepted_s: float | None = None) -> None:
         """Another trigger has let an event through."""
-        self._tell(gate, "NOTE", {"trigger_id": trigger, "window_s": window_s})
+        self._tell(gate, "NOTE", {"trigger_id": trigger, "window_s": window_s}, accepted_s)
 
     def execution(self, record: dict[str, Any]) -> None:
         """An engine has written a node execution."""
@@ -127,8 +129,11 @@ class Driver:
     def at_s(self) -> float:
         return (self.now_us - START_US) / 1e6
 
-    def _tell(self, gate: Gate, kind: str, payload: dict[str, Any]) -> None:
-        header = {"tenant_id": TENANT, "workflow_id": FLOW, "issued_at": self.now_us}
+    def _at_us(self, at_s: float | None) -> int:
+        return self.now_us if at_s is None else START_US + round(at_s * 1e6)
+
+    def _tell(self, gate: Gate, kind: str, payload: dict[str, Any], accepted_s: float | None = None) -> None:
+        header = {"tenant_id": TENANT, "workflow_id": FLOW, "issued_at": self._at_us(accepted_s)}
         self._send(told(CODEC, gate.gate_key, kind, header, payload))
         self._settle()
 

@@ -76,6 +76,15 @@ def test_an_answer_that_comes_before_its_wait_is_not_lost(driver: Driver) -> Non
     assert (driver.started, driver.rows) == ([], {})
 
 
+def test_an_answer_that_is_looked_at_late_waits_for_its_run_all_the_same(driver: Driver) -> None:
+    driver.advance(600)
+    driver.event("early", answer("order 7", look_back_s=30), accepted_s=0)
+    driver.advance(601)
+    driver.execution(execution("r1", key="order 7"))
+    driver.advance(602)
+    assert (driver.answers, driver.started) == ({"early": "r1"}, [])
+
+
 @pytest.mark.parametrize("away_s", [0, 20])
 def test_an_early_answer_is_no_start_after_a_crash(away_s: float) -> None:
     driver = Driver()
