@@ -178,6 +178,8 @@ class ClickHouse:
 _OUTPUT = "\nFORMAT JSONCompact"
 
 _SESSION = {
+    # Of times without one, in parameters and users' queries. Otherwise it is the machine's or the server's.
+    "session_timezone": "UTC",
     "date_time_output_format": "iso",
     "output_format_json_quote_64bit_integers": "0",
 }

@@ -1,6 +1,11 @@
 """The read side of the run history, on rows that the sink has written."""
 
+import asyncio
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import orjson
 import pytest
@@ -62,6 +67,47 @@ async def test_pages_are_whole_and_stable_while_runs_arrive(database: ClickHouse
         if cursor is None:
             break
     assert sorted(seen) == sorted(run["id"] for run in runs)
+
+
+_ELSEWHERE = """
+import asyncio, sys
+from pydantic import SecretStr
+from ingress.assembly import Assembler
+from ingress.history import History
+from ingress.sql import Sql
+from schemas.search import RunFilter, moment
+from sinks.migrate import migrate
+from tests.sinks.records import TENANT, run, write
+from transport.clickhouse import ClickHouse
+from transport.settings import ClickHouseSettings
+
+async def main():
+    clickhouse = await ClickHouse.connect(ClickHouseSettings(dsn=SecretStr(sys.argv[1])))
+    await migrate(clickhouse)
+    await write(clickhouse, "runs", *(run() for _ in range(3)))
+    history = History(clickhouse, None)
+    chosen = RunFilter(since=moment("2026-11-18T11:06Z"), until=moment("2026-11-18T11:07Z"))
+    cursor, found = None, []
+    for _ in range(3):
+        page = await history.runs(chosen, 1, cursor, tenant_id=TENANT)
+        cursor, found = page.next_cursor, found + [row["id"] for row in page.rows]
+    same = "toDateTime('2026-11-18 11:06:40') = event_at"
+    asked = await Sql(clickhouse).run(f"SELECT countIf({same}) FROM workflow_runs")
+    print(len(set(found)), *asked.rows)
+
+asyncio.run(main())
+"""
+
+
+async def test_times_are_utc_wherever_the_machine_is(tmp_path: Path) -> None:
+    elsewhere = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-c", _ELSEWHERE, f"chdb://{tmp_path}"),
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "TZ": "America/New_York"},
+    )
+    told, _ = await elsewhere.communicate()
+    assert told.decode() == "3 [3]\n"
 
 
 async def test_filters_are_all_applied(database: ClickHouse, history: History) -> None:
