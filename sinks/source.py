@@ -11,6 +11,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from sinks.batch import Batch, Partition
+from transport.client_log import client_log
 from transport.settings import KafkaSettings
 
 log = logging.getLogger(__name__)
@@ -69,7 +70,8 @@ class Source:
                 "fetch.queue.backoff.ms": 20,
                 "on_commit": self._on_commit,
                 "log_level": 3,
-            }
+            },
+            logger=client_log(__name__),
         )
         self._consumer.subscribe(
             list(self._topics), on_assign=self._given, on_revoke=self._taken, on_lost=self._lost

@@ -11,6 +11,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from schemas.codec import Codec
 from schemas.errors import UndecodableValue
+from transport.client_log import client_log
 from transport.errors import BrokerUnreachable
 from transport.settings import KafkaSettings
 
@@ -54,7 +55,7 @@ class CancellationFeed:
                 "reconnect.backoff.max.ms": 2000,
                 "log_level": 3,
             },
-            logger=_log,
+            logger=client_log(__name__),
         )
 
     async def __aenter__(self) -> Self:

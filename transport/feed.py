@@ -11,6 +11,7 @@ import orjson
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from schemas.codec import Codec
+from transport.client_log import client_log
 from transport.definitions import MODELS, Definitions
 from transport.errors import BrokerUnreachable
 from transport.settings import KafkaSettings
@@ -85,7 +86,7 @@ class DefinitionsFeed:
                 "reconnect.backoff.max.ms": 2000,
                 "log_level": 3,
             },
-            logger=_log,
+            logger=client_log(__name__),
         )
 
     def offset(self, topic: str) -> int:

@@ -1,7 +1,6 @@
 """Sends that are over only when the broker has them: librdkafka, idempotent, acks=all."""
 
 import asyncio
-import logging
 from collections import deque
 from collections.abc import Sequence
 from functools import partial
@@ -10,12 +9,11 @@ from typing import NamedTuple
 from confluent_kafka import KafkaError, KafkaException, Message
 from confluent_kafka import Producer as LibrdkafkaProducer
 
+from transport.client_log import client_log
 from transport.errors import SendFailed
 from transport.pace import Pace
 from transport.reports import Reports
 from transport.settings import KafkaSettings
-
-_log = logging.getLogger(__name__)
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 """As the registry's topics allow it: a 10 MiB webhook body with room for its envelope."""
@@ -135,7 +133,7 @@ class Producer:
                 "reconnect.backoff.max.ms": 2000,
                 "log_level": 3,
             },
-            logger=_log,
+            logger=client_log(__name__),
         )
         self._reports = Reports(self._producer.poll, self._resolve)
 

@@ -14,6 +14,7 @@ from ingress.live.changes import SCHEMAS, Change, Place, Places
 from ingress.live.listener import FAILED, LOST, Listener
 from schemas.codec import Codec
 from schemas.errors import UndecodableValue
+from transport.client_log import client_log
 from transport.errors import BrokerUnreachable
 from transport.settings import KafkaSettings
 
@@ -73,7 +74,9 @@ class Follower:
         self._room = threading.Semaphore(_UNDER_WAY)
         self._next: Places = {}
         self._listeners: dict[Place, list[Listener]] = {}
-        self._consumer = Consumer({**consumer_settings(settings), "auto.offset.reset": "error"}, logger=_log)
+        self._consumer = Consumer(
+            {**consumer_settings(settings), "auto.offset.reset": "error"}, logger=client_log(__name__)
+        )
         self._thread = threading.Thread(target=self._follow, name="live", daemon=True)
         self._thread.start()
 

@@ -16,6 +16,7 @@ from ingress.live.follower import Follower, change_of, consumer_settings
 from ingress.live.listener import Listener
 from schemas.codec import Codec
 from transport.admin import offsets_of
+from transport.client_log import client_log
 from transport.committed import CommittedOffsets
 from transport.errors import BrokerUnreachable
 from transport.settings import KafkaSettings
@@ -175,7 +176,7 @@ class Tail:
                     "auto.offset.reset": "earliest",
                     "enable.partition.eof": True,
                 },
-                logger=_log,
+                logger=client_log(__name__),
             )
             try:
                 name = self._settings.full_name

@@ -18,6 +18,7 @@ from confluent_kafka import TopicPartition as Place
 
 from streams.shell.offsets import TopicPartition
 from streams.shell.stage import Record
+from transport.client_log import client_log
 from transport.committed import Commit
 from transport.producer import MAX_MESSAGE_BYTES
 from transport.settings import KafkaSettings
@@ -75,7 +76,7 @@ class KafkaSource:
                 "reconnect.backoff.max.ms": 2000,
                 "log_level": 3,
             },
-            logger=log,
+            logger=client_log(__name__),
         )
 
     async def fetch(

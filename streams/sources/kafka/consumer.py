@@ -1,7 +1,6 @@
 """A consumer of another Kafka, in a thread of its own: librdkafka's client blocks."""
 
 import asyncio
-import logging
 import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,10 +18,9 @@ from confluent_kafka import (
 
 from schemas.triggers.kafka import KafkaConfig
 from streams.sources.watching import Unavailable
+from transport.client_log import client_log
 from transport.egress import EgressPolicy, EgressRefused
 from transport.guarded_socket import check_host
-
-log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 
@@ -72,7 +70,7 @@ class GroupConsumer:
         """Returns when the brokers have told of the topic, and we may connect to all of them."""
         for server in self._config.bootstrap_servers.split(","):
             await self._check(policy, *_split(server))
-        self._consumer = await self._run(lambda: Consumer(self._settings, logger=log))
+        self._consumer = await self._run(lambda: Consumer(self._settings, logger=client_log(__name__)))
         metadata = await self._run(self._of.list_topics, self._config.topic, self._timeout_s)
         # What follows connects to the brokers by the addresses that they give themselves.
         for broker in metadata.brokers.values():
