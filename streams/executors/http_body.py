@@ -36,6 +36,8 @@ class Encoded:
     """The body for the reader of the run, where it has files in it."""
 
 
+_NONE = object()
+
 ReadFile = Callable[[Mapping[str, Any]], Awaitable[bytes]]
 """The bytes of a file value. Raises `FileUnreadable`."""
 
@@ -84,15 +86,20 @@ async def _json(text: str) -> bytes:
     """Values are put into JSON as plain text, so quotes and newlines in them break it; as in Dify it is
     repaired rather than refused."""
     try:
-        value = json.loads(text, strict=False)
+        value = _parsed(text)
+        if value is _NONE:
+            # Pure Python, and slow on large input: not on the event loop.
+            value = json.loads(str(await asyncio.to_thread(repair_json, text)), strict=False)
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    except (ValueError, RecursionError) as error:  # half of a surrogate pair, too, and thousands of levels
+        raise RequestBodyError(f"Failed to parse JSON: {text}") from error
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text, strict=False)
     except ValueError:
-        # Pure Python, and slow on large input: not on the event loop.
-        repaired = await asyncio.to_thread(repair_json, text)
-        try:
-            value = json.loads(str(repaired), strict=False)
-        except ValueError as error:
-            raise RequestBodyError(f"Failed to parse JSON: {text}") from error
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+        return _NONE
 
 
 async def _multipart(items: Sequence[BodyItem], boundary: str, read: ReadFile) -> Encoded:

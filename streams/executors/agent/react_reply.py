@@ -3,7 +3,9 @@
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from json_repair import repair_json
@@ -14,15 +16,19 @@ FINAL_ANSWER = "Final Answer"
 
 _LABELS = re.compile(r"^\s*(?:thought|action)\s*:\s*", re.IGNORECASE | re.MULTILINE)
 _PLAIN_ACTION = re.compile(
-    r"^\s*action\s*:\s*(?P<name>[\w .-]+?)\s*$\s*^\s*action[ _]input\s*:\s*(?P<input>.*)",
+    r"^\s*action\s*:\s*(?P<name>[\w.-][\w .-]*)[\t\r]*\n\s*action[ _]input\s*:\s*(?P<input>.*)",
     re.IGNORECASE | re.MULTILINE | re.DOTALL,
 )
+"""No two parts of it take the same signs in a row: it would go through all ways to share them out."""
 _PLAIN_ANSWER = re.compile(
     r"^\s*final[ _]?answer\s*:\s*(?P<answer>.*)", re.IGNORECASE | re.MULTILINE | re.DOTALL
 )
 _OBSERVATION = re.compile(r"^\s*observation\s*:", re.IGNORECASE | re.MULTILINE)
 _FENCE = re.compile(r"```(?:\w*)\s*$|^\s*```\w*\s*", re.MULTILINE)
 _ACTION_KEY = re.compile(r"\{\s*[\"']?action[\"']?\s*:")
+_BRACE = re.compile(r"\{")
+_MOST_BRACES = 500
+"""That are looked at: each may cost a pass over the text."""
 _DECODER = json.JSONDecoder(strict=False)
 
 
@@ -64,19 +70,23 @@ def read_reply(text: str) -> Reply:
 
 def _object(text: str) -> tuple[str, str, Any] | None:
     """What stands before an object with an action in it, and what the object says."""
-    start = text.find("{")
-    while start >= 0:
-        try:
-            value, _ = _DECODER.raw_decode(text, start)
-        except ValueError:
-            value = None
-            if _ACTION_KEY.match(text, start):
-                value = repair_json(text[start:], return_objects=True)
+    for brace in islice(_BRACE.finditer(text), _MOST_BRACES):
+        start = brace.start()
+        value = _value(text, start)
         if isinstance(value, list):
             value = value[0] if value else None
         if isinstance(value, dict) and isinstance(value.get("action"), str):
             return text[:start], value["action"], value.get("action_input", {})
-        start = text.find("{", start + 1)
+    return None
+
+
+def _value(text: str, start: int) -> Any:
+    """The JSON value that begins there, repaired where it looks like an action; None without one."""
+    with suppress(ValueError, RecursionError):
+        return _DECODER.raw_decode(text, start)[0]
+    if _ACTION_KEY.match(text, start):
+        with suppress(ValueError, RecursionError):
+            return repair_json(text[start:], return_objects=True)
     return None
 
 

@@ -22,6 +22,7 @@ SEARCH = '{"action": "search", "action_input": {"q": "a"}}'
         ("Thought: hm\nAction: search\nAction Input: {\"q\": \"a\"}", "hm", {"q": "a"}),
         ("Thought: hm\nAction: search\nAction_Input:\n```json\n{\"q\": \"a\"}\n```", "hm", {"q": "a"}),
         (f"Action: [{SEARCH}]", "[", {"q": "a"}),
+        ("Thought: hm\nAction: search \t\r\n \n  Action Input: {\"q\": \"a\"}", "hm", {"q": "a"}),
         ('Action: {"action": "search"}', "", {}),
         ('Action: {"action": "search", "action_input": "a"}', "", {}),
     ],
@@ -43,7 +44,11 @@ def test_an_action(text: str, thought: str, arguments: Any) -> None:
         ("Thought: It is 42.", "It is 42."),
         ('{"result": 42}', '{"result": 42}'),
         ("", ""),
+        ('{"action":' * 3_000, '{"action":' * 3_000),
+        ("{" * 1_000_000, "{" * 1_000_000),
+        ("Action: a" + " " * 500_000 + "!", "a" + " " * 500_000 + "!"),
     ],
+    ids=lambda text: str(text)[:40],
 )
 def test_an_answer(text: str, answer: str) -> None:
     reply = read_reply(text)
