@@ -1,5 +1,6 @@
 """Brings what is in the object storage to a stage that may not wait: it is asked again once it is here."""
 
+import asyncio
 import logging
 from collections import defaultdict
 from functools import partial
@@ -18,6 +19,10 @@ log = logging.getLogger(__name__)
 
 MOST_BYTES = 256 * 1024 * 1024
 """What the pure nodes of one hop may look at of values that are elsewhere, together."""
+
+AGAIN_S = 1.0
+"""Until a storage is asked again that has failed: one that refuses, as it does when credentials have expired,
+would answer thousands of times a second."""
 
 
 class Fetcher:
@@ -69,3 +74,4 @@ class Fetcher:
             self._held[owner.id][key] = None
         except StorageUnavailable as unavailable:
             log.warning("waiting for the object storage: %s", unavailable)
+            await asyncio.sleep(AGAIN_S)
