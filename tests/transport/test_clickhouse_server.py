@@ -78,6 +78,14 @@ async def test_an_insert_may_hold_any_bytes(server: ClickHouse, text: bytes) -> 
     assert (await server.query("SELECT hex(text) FROM texts")).rows == [[text.hex().upper()]]
 
 
+async def test_an_insert_is_written_by_itself(server: ClickHouse) -> None:
+    """And not gathered with others, which is what servers do unless they are told not to."""
+    gathered = "gathered Bool DEFAULT getSetting('async_insert')"
+    await server.execute(f"CREATE TABLE inserts (n UInt8, {gathered}) ENGINE = Memory")
+    await server.insert("inserts", ["n"], b"\x01", "RowBinary")
+    assert (await server.query("SELECT n, gathered FROM inserts")).rows == [[1, False]]
+
+
 async def test_a_parameter_may_be_an_array(server: ClickHouse) -> None:
     rows = await server.query(
         "SELECT {words:Array(String)} AS words, {no:Array(UUID)} AS no, {vector:Array(Float32)} AS vector",
