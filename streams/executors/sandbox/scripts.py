@@ -1,6 +1,7 @@
 """Runs scripts on the pool and says in one line why one failed."""
 
 import asyncio
+import json
 import signal
 import time
 from collections.abc import Mapping
@@ -133,7 +134,11 @@ class Sandbox:
 
 def _parse(frame: bytes) -> dict[str, Any]:
     """A reply may be forged by the script, to its own harm only. Raises `ValueError` if it is no reply."""
-    answer = orjson.loads(frame)
+    try:
+        answer = orjson.loads(frame)
+    except orjson.JSONDecodeError:
+        json.loads(frame, parse_int=float)
+        return {"error": "OverflowError: the result has an integer that is larger than any number in JSON"}
     if not isinstance(answer, dict) or ("result" in answer) == ("error" in answer):
         raise ValueError("not a reply")
     texts = [answer.get("error", ""), answer.get("traceback", "")]

@@ -121,6 +121,8 @@ async def test_prints_of_a_stopped_script_are_kept(settings: SandboxSettings) ->
         ("def main(): return [1]", "TypeError: main must return a dict, got list"),
         ("def main(): return {'x': {1, 2}}", "TypeError: Object of type set is not JSON serializable"),
         ("def main(): return {'x': float('nan')}", "ValueError: Out of range float values"),
+        ("def main(): return {'x': 10 ** 400}", "OverflowError: the result has an integer that is larger"),
+        ("def main(): return {'x': 10 ** 5000}", "ValueError: Exceeds the limit (4300 digits)"),
         ("def main(): return {'x': '\\ud800'}", "UnicodeEncodeError"),
         ("import sys\ndef main():\n  sys.exit(3)", "SystemExit: 3 (line 3)"),
         ("def main(): raise KeyboardInterrupt", "KeyboardInterrupt (line 1)"),
