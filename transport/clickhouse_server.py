@@ -14,8 +14,8 @@ _SCHEMES = {"clickhouse": "http", "clickhouses": "https", "http": "http", "https
 _PORTS = {"http": 8123, "https": 8443}
 _CONNECT_TIMEOUT_S = 10
 _ANSWER_TIMEOUT_S = 120
-# Since 26.2 servers gather inserts unless told otherwise. Rows would be late by up to 200 ms, and written by a
-# query that is no insert: rollups look for those to know what is still under way.
+# Since 26.2 servers gather inserts unless told otherwise. Rows would be late by up to 200 ms, and written by
+# a query that is no insert: rollups look for those to know what is still under way.
 _INSERT = {"async_insert": "0"}
 
 
