@@ -120,7 +120,14 @@ def test_sink_without_clickhouse(start: Start) -> None:
 
 
 def test_worker(start: Start) -> None:
+    start.env["HOPLINE_SECRET_KEY"] = "k" * 32
     process = start("worker")
     start.wait_for("worker ")
     process.send_signal(signal.SIGTERM)
     assert process.wait(_STOP_S) == 0, start.log.read_text()
+    assert "HOPLINE_SECRET_KEY" not in start.log.read_text()
+
+
+def test_worker_that_can_read_no_secret_says_so(start: Start) -> None:
+    start("worker")
+    start.wait_for("HOPLINE_SECRET_KEY is not set: nodes that use a secret fail on this worker")
