@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from aiohttp import web
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
 from ingress.auth import CALLER, Caller
 from ingress.errors import Conflict, NotFound
@@ -20,12 +20,14 @@ from schemas import letters
 from schemas.codec import Codec
 from schemas.errors import UndecodableValue
 from schemas.models import DEFAULT_TENANT
+from schemas.search import reachable
 from schemas.topics import TOPICS
 
 _PATH = "/api/v1/dead-letters"
 _MOST_FOUND = 100_000
 
 Letter = dict[str, Any]
+Moment = Annotated[AwareDatetime, AfterValidator(reachable)]
 
 
 class Replayed(Answer):
@@ -48,9 +50,9 @@ class ReplayMany(RequestBody):
     """That this stage gave up on."""
     reason: Annotated[str, Field(min_length=1)] | None = None
     """Whose reason has this in it, in letters of either case."""
-    since: AwareDatetime | None = None
+    since: Moment | None = None
     """Given up on at this time or later."""
-    until: AwareDatetime | None = None
+    until: Moment | None = None
     """Given up on before this; by default before now, so that what fails again is not sent twice."""
     all: bool = False
     """Every pending letter: has to be said where nothing else is given."""

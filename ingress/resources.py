@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from aiohttp import web
 from pydantic import Field
@@ -124,7 +125,7 @@ class Resource:
         )
         self.check(request.app[FEED].definitions, entity)
         await request.app[STORE].put(self.topic, entity)
-        return json_answer(self._view(entity), 201, {"Location": f"{self.path}/{name}"})
+        return json_answer(self._view(entity), 201, {"Location": f"{self.path}/{quote(name, safe='')}"})
 
     async def list_all(self, request: web.Request) -> web.Response:
         """Of the caller's tenant, the oldest first."""

@@ -46,15 +46,20 @@ def _one_of(known: Sequence[str]) -> BeforeValidator:
     return BeforeValidator(check)
 
 
+def reachable(at: datetime) -> datetime:
+    """A time that means "ever" becomes the first or the last that anything can have."""
+    return min(max(at, _EARLIEST), _LATEST)
+
+
 def moment(value: str) -> datetime:
-    """A time in RFC 3339, as a query string has it; without a zone it is UTC. One that means "ever" becomes
-    the first or the last that anything can have. Raises `ValueError`, whose text goes on from a name."""
+    """A time in RFC 3339, as a query string has it, made `reachable`; without a zone it is UTC. Raises
+    `ValueError`, whose text goes on from a name."""
     try:
         # In a query string a plus is a space.
         at = datetime.fromisoformat(value.replace(" ", "+") if value.count("T") else value)
     except ValueError as wrong:
         raise ValueError(f"is a time like 2026-01-31T12:00:00Z, not {value!r}") from wrong
-    return min(max(at if at.tzinfo else at.replace(tzinfo=UTC), _EARLIEST), _LATEST)
+    return reachable(at if at.tzinfo else at.replace(tzinfo=UTC))
 
 
 def _moment(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import uuid
 from typing import Any, Self
+from urllib.parse import quote
 
 import orjson
 from aiohttp import web
@@ -99,7 +100,8 @@ async def add(request: web.Request) -> web.Response:
     }
     version = await queue(request, dataset, [document])
     queued = DocumentQueued(id=str(document["id"]), version=version, name=name, status="QUEUED")
-    return json_answer(queued, 202, {"Location": f"{PATH}/{dataset.name}/documents/{queued.id}"})
+    place = f"{PATH}/{quote(dataset.name, safe='')}/documents/{queued.id}"
+    return json_answer(queued, 202, {"Location": place})
 
 
 async def list_all(request: web.Request) -> web.Response:

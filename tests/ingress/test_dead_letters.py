@@ -197,8 +197,8 @@ async def test_many_are_sent_by_what_they_have_in_common_the_oldest_first(
     assert [send.key for send in originals(stand_ins)] == [b"0", b"1", b"2", b"3", b"4"]
     named = await call(client, "POST", "/replay", json={"ids": [done["id"], "no-uuid"]})
     assert [one["outcome"] for one in named["data"]] == ["repeated", "refused"]
-    after = await call(client, "POST", "/replay", json={"since": "2027-01-01T00:00:00Z"})
-    assert after["found"] == 0
+    for beyond in ({"since": "2027-01-01T00:00:00Z"}, {"until": "0001-01-01T00:00:00+23:59"}):
+        assert (await call(client, "POST", "/replay", json=beyond))["found"] == 0
     (by_reason,) = (await call(client, "GET", "?reason=KEYERROR"))["data"]
     assert by_reason["reason"] == "KeyError: x"
 

@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from yarl import URL
 
 from schemas.models import DEFAULT_TENANT, ModelProvider
 from schemas.secrets import SecretBox
@@ -43,6 +44,15 @@ async def test_the_key_is_encrypted_and_never_shown(client: Client, stand_ins: S
     assert SecretBox(SECRET_KEY.encode()).decrypt(DEFAULT_TENANT, sealed) == "sk-1"
     assert await send(client, "GET", "/langgenius%2Fopenai%2Fopenai") == (200, created)
     assert await send(client, "GET", "") == (200, {"data": [created]})
+
+
+@pytest.mark.parametrize("name", ["a/b", "caf\u00e9 \u2615", "a\r\nb"])
+async def test_whatever_its_name_it_is_where_the_answer_says(client: Client, name: str) -> None:
+    async with client.post(PATH, json={**OPENAI, "name": name}, headers=AUTHORIZED) as answer:
+        assert answer.status == 201
+        place = URL(answer.headers["Location"], encoded=True)
+    async with client.get(place, headers=AUTHORIZED) as shown:
+        assert (await shown.json())["name"] == name
 
 
 async def test_a_masked_key_stays_as_it_is(client: Client, stand_ins: StandIns) -> None:
