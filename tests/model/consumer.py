@@ -102,9 +102,10 @@ class Thread:
         return self.generation < 0
 
     async def commit(self, offsets: Mapping[Any, Commit]) -> bool:
-        """False where the group has gone on without us; so does Faust's."""
+        """False where the group has gone on without us, also while it was held up."""
+        generation = self.generation
         await self._process.commits_pass()
-        return self._group.commit(self._process, self.generation, offsets)
+        return self._group.commit(self._process, generation, offsets)
 
 
 class Consumer:

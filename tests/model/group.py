@@ -64,13 +64,10 @@ class Group:
             self._rebalance()
 
     def commit(self, process: "Process", generation: int, offsets: Mapping[Any, Commit]) -> bool:
-        """Refused to whoever is not of this generation."""
+        """Refused to whoever is not of this generation. Whose the partitions are is not asked."""
         if not self._is_member(process) or generation != self.generation:
             return False
-        assigned = self._members[process.name].assigned
-        self._broker.committed.update(
-            {TopicPartition(*tp): at for tp, at in offsets.items() if TopicPartition(*tp) in assigned}
-        )
+        self._broker.committed.update({TopicPartition(*tp): at for tp, at in offsets.items()})
         return True
 
     def beat(self, processes: Sequence["Process"]) -> None:
