@@ -20,6 +20,8 @@ ON_TIME_US = 60_000_000
 MOST_AT_ONCE = 100
 """Times that are fired before other rows have their turn."""
 
+_DISABLED = "the schedule was disabled while the run before it was going"
+
 
 class Firing(NamedTuple):
     """One time of one schedule."""
@@ -96,7 +98,7 @@ def ended(row: ScheduleRow, run_id: str) -> Fired:
     fired = Fired(replace(row, running=[one for one in row.running if one != run_id]))
     if not fired.row.running and row.held_us is not None:
         fired.row.held_us = None
-        _fire_one(fired, Firing(row.held_us, row.held_us))
+        _fire_one(fired, Firing(row.held_us, row.held_us, None if row.config.enabled else _DISABLED))
     return fired
 
 

@@ -127,6 +127,16 @@ def test_buffer_one_holds_the_first_until_the_run_has_ended() -> None:
     assert released.row.held_us is None
 
 
+def test_a_time_that_is_held_does_not_start_once_its_schedule_is_disabled() -> None:
+    schedule = fire(row(overlap="buffer_one"), START + MINUTE).row
+    run = schedule.running[0]
+    schedule = fire(schedule, START + 2 * MINUTE).row
+    schedule = install(schedule, trigger(overlap="buffer_one", enabled=False), START + 2 * MINUTE + S)
+    released = ended(schedule, run)
+    assert reasons(released.firings) == ["the schedule was disabled while the run before it was going"]
+    assert (started(released.firings), released.row.running, released.row.held_us) == ([], [], None)
+
+
 def test_cancel_other_ends_the_run_before() -> None:
     schedule = fire(row(overlap="cancel_other"), START + MINUTE).row
     run = schedule.running[0]
