@@ -8,7 +8,8 @@ import click
 
 from cli.errors import CommandFailed
 from cli.files import FILE, read_text
-from cli.output import json_option, one_line, show_json
+from cli.output import json_option, show_json
+from cli.plain import one_line
 from schemas.dsl import parse_dsl
 from schemas.errors import InvalidDefinition, Problem
 from schemas.graph import remarks

@@ -11,7 +11,8 @@ from rich.progress import track
 from cli.client import Client, Refused, connect
 from cli.errors import CommandFailed
 from cli.filters import Moment, rfc3339
-from cli.output import json_option, lines, moment, show_fields, show_json, show_table
+from cli.output import json_option, moment, show_fields, show_json, show_table
+from cli.plain import lines
 
 _AT_ONCE = 20
 

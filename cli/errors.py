@@ -6,12 +6,14 @@ CommandFailed      exit code 1: the message is the one line on stderr, and says 
 
 import click
 
+from cli.plain import lines
+
 
 class CommandFailed(click.ClickException):
     """A failure that needs no traceback. Click prints it through `show` and exits with 1."""
 
     def show(self, file: object = None) -> None:
-        click.echo(f"hopline: {self.format_message()}", err=True)
+        click.echo(f"hopline: {lines(self.format_message())}", err=True)
 
 
 class BrokerProblem(CommandFailed):

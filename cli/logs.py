@@ -8,7 +8,7 @@ from typing import TextIO
 
 import orjson
 
-from cli.output import lines, one_line
+from cli.plain import lines, one_line
 from cli.settings import LogSettings
 from schemas.traces import context_of
 from transport.telemetry.work import CURRENT

@@ -5,7 +5,7 @@ from typing import Any
 
 from cli.client import Client
 from cli.errors import CommandFailed
-from cli.output import one_line
+from cli.plain import one_line
 
 Json = Mapping[str, Any]
 

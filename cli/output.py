@@ -11,6 +11,8 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from cli.plain import lines, one_line
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 
 _UNLIMITED = 1_000_000
@@ -20,9 +22,6 @@ _GAP = _INDENT = "  "
 _FOLDED = 20
 """Characters that the last column of a table is folded to at least."""
 
-_CONTROL = dict.fromkeys((*range(32), *range(127, 160)), "\N{REPLACEMENT CHARACTER}")
-_ONE_LINE = {**_CONTROL, ord("\n"): " ", ord("\t"): " ", ord("\r"): " "}
-_LINES = {**_CONTROL, ord("\n"): "\n", ord("\t"): "\t", ord("\r"): ""}
 # As ClickHouse and Postgres write TSV.
 _ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
@@ -97,16 +96,6 @@ def show_fields(fields: Mapping[str, Any]) -> None:
     for name, value in fields.items():
         if value is not None:
             click.echo(f"{name:<{width}}  {lines(_cell(value))}")
-
-
-def one_line(text: str) -> str:
-    """Without line breaks and control characters: what came in by a webhook must not steer the terminal."""
-    return text.translate(_ONE_LINE)
-
-
-def lines(text: str) -> str:
-    """Without control characters other than line breaks and tabs."""
-    return text.translate(_LINES)
 
 
 def duration(seconds: float | None) -> str:

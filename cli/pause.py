@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from cli.client import Client, Refused
-from cli.output import duration, one_line, show_fields, show_json
+from cli.output import duration, show_fields, show_json
+from cli.plain import one_line
 
 _NOT_FOUND = 404
 RUNS, EXECUTIONS = "runs", "node-executions"
@@ -57,7 +58,7 @@ def show_pause(pause: Mapping[str, Any]) -> None:
     for name, field in metadata.get("inputs_schema", {}).items():
         needed = "" if field.get("required") else ", optional"
         options = f" ({', '.join(map(one_line, field['options']))})" if field.get("options") else ""
-        click.echo(f"  {name}: {field['type']}{options}{needed}")
-    actions = [f"{action['id']} ({one_line(action['title'])})" for action in metadata.get("actions", ())]
+        click.echo(f"  {one_line(name)}: {field['type']}{options}{needed}")
+    actions = [one_line(f"{action['id']} ({action['title']})") for action in metadata.get("actions", ())]
     if actions:
         click.echo(f"  actions: {', '.join(actions)}")

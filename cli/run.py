@@ -12,9 +12,10 @@ from cli.export import export_runs
 from cli.files import JsonObject
 from cli.listing import filters, show_list
 from cli.lookup import find_workflow
-from cli.output import json_option, one_line, show, show_json
+from cli.output import json_option, show, show_json
 from cli.pairs import Pair, typed_inputs
 from cli.pause import RUNS, find_pauses, show_execution, show_pause
+from cli.plain import one_line
 from cli.run_logs import run_logs
 from cli.tree import run_tree
 from cli.wait import wait_for_answer, wait_for_nodes, wait_for_run

@@ -7,7 +7,8 @@ import click
 from rich.text import Text
 
 from cli.client import connect
-from cli.output import json_option, lines, one_line, show, show_json
+from cli.output import json_option, show, show_json
+from cli.plain import lines, one_line
 
 _STYLES = {"WARN": "yellow", "ERROR": "red"}
 

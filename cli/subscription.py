@@ -9,8 +9,9 @@ import orjson
 from cli.client import Client, connect
 from cli.errors import CommandFailed
 from cli.files import JsonObject, secret_text
-from cli.output import json_option, one_line, show_fields, show_json, show_table
+from cli.output import json_option, show_fields, show_json, show_table
 from cli.pairs import Pair
+from cli.plain import one_line
 
 Json = Mapping[str, Any]
 

@@ -9,7 +9,8 @@ from rich.console import Console
 
 from cli.client import Client, connect
 from cli.errors import CommandFailed
-from cli.output import json_option, moment, one_line, show_fields, show_json, show_table
+from cli.output import json_option, moment, show_fields, show_json, show_table
+from cli.plain import one_line
 
 _LOOK_S = 1.0
 

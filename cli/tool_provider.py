@@ -11,6 +11,7 @@ from cli.files import FILE, read_text, secret_text
 from cli.lookup import find_workflow
 from cli.output import json_option, show_fields, show_json, show_table
 from cli.pairs import Pair
+from cli.plain import one_line
 from cli.providers import replace_option, save
 
 _TRANSPORTS = {"streamable-http": "streamable_http", "sse": "sse"}
@@ -117,9 +118,9 @@ def show_one(name: str, as_json: bool) -> None:
     told = {name: value for name, value in shown.items() if value not in ("", None, {})}
     show_fields({name: value for name, value in told.items() if name not in useless})
     for tool in tools or ():
-        click.echo(f"\n{_signature(tool)}")
+        click.echo(f"\n{one_line(_signature(tool))}")
         for line in tool["description"].splitlines():
-            click.echo(f"    {line}")
+            click.echo(f"    {one_line(line)}")
 
 
 @tool_provider.command("delete")

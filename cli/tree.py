@@ -6,7 +6,8 @@ from typing import Any
 from rich.text import Text
 from rich.tree import Tree
 
-from cli.output import duration, one_line
+from cli.output import duration
+from cli.plain import one_line
 
 _MAX_DEPTH = 12
 

@@ -9,7 +9,8 @@ import orjson
 from cli.client import connect
 from cli.files import JsonObject
 from cli.lookup import find_workflow, workflow_names
-from cli.output import json_option, moment, one_line, show_fields, show_json, show_table
+from cli.output import json_option, moment, show_fields, show_json, show_table
+from cli.plain import one_line
 from cli.signing import SCHEMES, Scheme, new_secret
 from schemas.triggers.kinds import KINDS
 

@@ -9,7 +9,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from cli.client import Client, Refused
 from cli.errors import CommandFailed
-from cli.output import one_line
+from cli.plain import one_line
 
 _POLL_S = 0.2
 _LAST_NODES_S = 5.0

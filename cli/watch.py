@@ -14,7 +14,8 @@ from cli.client import Client, Refused, connect
 from cli.errors import CommandFailed
 from cli.filters import filter_options, given, query_of
 from cli.lookup import workflow_names
-from cli.output import console, duration, one_line
+from cli.output import console, duration
+from cli.plain import one_line
 from cli.sse import EventReader
 from cli.tree import run_tree, status_text
 from schemas.search import RunFilter

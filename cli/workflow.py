@@ -16,6 +16,7 @@ from cli.lookup import find_workflow
 from cli.output import json_option, show_fields, show_json, show_table
 from cli.pairs import Pair
 from cli.pause import show_execution
+from cli.plain import one_line
 from cli.wait import wait_for_node
 
 
@@ -42,9 +43,8 @@ def import_file(
         show_json(imported)
         return
     done = "imported" if imported["created"] else "replaced the draft of"
-    click.echo(
-        f"{done} {imported['name']}, workflow {imported['workflow_id']}, version {imported['version']}"
-    )
+    told = f"{done} {imported['name']}, workflow {imported['workflow_id']}, version {imported['version']}"
+    click.echo(one_line(told))
 
 
 @workflow.command("list")
@@ -93,7 +93,7 @@ def publish(workflow: str, name: str, comment: str, as_json: bool) -> None:
     if as_json:
         show_json(published)
         return
-    click.echo(f"published {found['name']} as version {published['version']}")
+    click.echo(one_line(f"published {found['name']} as version {published['version']}"))
 
 
 @workflow.command("export")

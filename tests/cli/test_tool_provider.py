@@ -101,6 +101,18 @@ def test_show_has_the_tools_of_an_api(hopline: Hopline, api: CannedApi) -> None:
     assert api.seen[0].path == "/api/v1/tool-providers/shop%2Forders"
 
 
+def test_what_an_api_says_of_itself_does_not_steer_the_terminal(hopline: Hopline, api: CannedApi) -> None:
+    tool = {
+        "name": "get\x1b[2J",
+        "description": "One\x1b[31m\nline",
+        "parameters": {"properties": {"a\x07": {}}},
+    }
+    api.says("GET /api/v1/tool-providers/shop/orders", ORDERS)
+    api.says("GET /api/v1/tool-providers/shop/orders/tools", {"data": [tool]})
+    shown = hopline("tool-provider", "show", "shop/orders").stdout
+    assert shown.endswith("\nget\ufffd[2J(a\ufffd?)\n    One\ufffd[31m\n    line\n")
+
+
 def test_delete(hopline: Hopline, api: CannedApi) -> None:
     api.says("DELETE /api/v1/tool-providers/shop/orders", None, 204)
     assert hopline("tool-provider", "delete", "shop/orders").stdout == "deleted shop/orders\n"

@@ -51,6 +51,19 @@ def test_import_sets_environment_variables(hopline: Hopline, api: CannedApi) -> 
     assert hopline("workflow", "import", file, "--env", "NOTIFY_URL").exit_code == 2
 
 
+def test_what_a_foreign_file_is_called_does_not_steer_the_terminal(hopline: Hopline, api: CannedApi) -> None:
+    file = str(SAMPLES / "order-review/workflow.yml")
+    api.says("POST /api/v1/workflows/import", {**IMPORTED, "name": "n\x1b[2J\r\nimported x"})
+    assert (
+        hopline("workflow", "import", file).stdout
+        == "imported n\ufffd[2J  imported x, workflow wf-1, version v1\n"
+    )
+    rows = [{"node": "a\x1b]0;t\x07", "field": "type", "why": "unknown"}]
+    api.refuses("POST /api/v1/workflows/import", 422, "the definition has 1 problem(s)", errors=rows)
+    told = "hopline: the definition has 1 problem(s)\n  node a\ufffd]0;t\ufffd, type: unknown\n"
+    assert hopline("workflow", "import", file).stderr == told
+
+
 @pytest.mark.parametrize("called", ["order-review", "wf-1", "app-1"])
 def test_publish_by_name_or_id(hopline: Hopline, api: CannedApi, called: str) -> None:
     api.says("POST /api/v1/workflows/wf-1/publish", {**WORKFLOW, "version": "v2"}, 201)
