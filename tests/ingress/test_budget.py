@@ -1,8 +1,9 @@
 """A broker that is slow: what requests under way hold is bounded, and what is too much is refused at once."""
 
 import asyncio
+import gzip
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from io import BytesIO
 
 import pytest
@@ -53,16 +54,19 @@ async def path(client: Client) -> str:
         return "/triggers/webhook/" + str((await answer.json())["config"]["webhook_id"])
 
 
+@pytest.mark.parametrize("encode", [bytes, gzip.compress], ids=["as it is", "compressed"])
 async def test_what_is_too_much_is_refused_and_what_was_taken_goes_through(
-    client: Client, path: str, stand_ins: StandIns
+    encode: Callable[[bytes], bytes], client: Client, path: str, stand_ins: StandIns
 ) -> None:
+    headers = {"Content-Encoding": "gzip"} if encode is gzip.compress else {}
     slow = stand_ins.sent
     assert isinstance(slow, Slow)
     statuses: Counter[int] = Counter()
     retries: set[str | None] = set()
 
     async def post(number: int) -> None:
-        async with client.post(path, data=BytesIO(f"{number:04}".encode() + b"x" * MIB)) as answer:
+        body = BytesIO(encode(f"{number:04}".encode() + b"x" * MIB))
+        async with client.post(path, data=body, headers=headers) as answer:
             statuses[answer.status] += 1
             retries.add(answer.headers.get("Retry-After"))
 
