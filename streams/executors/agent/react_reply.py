@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from json_repair import repair_json
-
 from streams.executors.models.reasoning import separated
+from streams.executors.models.replies import mended
 
 FINAL_ANSWER = "Final Answer"
 
@@ -69,10 +68,14 @@ def read_reply(text: str) -> Reply:
 
 
 def _object(text: str) -> tuple[str, str, Any] | None:
-    """What stands before an object with an action in it, and what the object says."""
+    """What stands before an object with an action in it, and what the object says. Of those that are almost
+    JSON only the first is repaired: that takes far longer than to read one."""
+    may_repair = True
     for brace in islice(_BRACE.finditer(text), _MOST_BRACES):
         start = brace.start()
         value = _value(text, start)
+        if value is None and may_repair and _ACTION_KEY.match(text, start):
+            value, may_repair = mended(text[start:]), False
         if isinstance(value, list):
             value = value[0] if value else None
         if isinstance(value, dict) and isinstance(value.get("action"), str):
@@ -81,12 +84,9 @@ def _object(text: str) -> tuple[str, str, Any] | None:
 
 
 def _value(text: str, start: int) -> Any:
-    """The JSON value that begins there, repaired where it looks like an action; None without one."""
+    """The JSON value that begins there; None without one."""
     with suppress(ValueError, RecursionError):
         return _DECODER.raw_decode(text, start)[0]
-    if _ACTION_KEY.match(text, start):
-        with suppress(ValueError, RecursionError):
-            return repair_json(text[start:], return_objects=True)
     return None
 
 

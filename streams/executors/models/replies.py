@@ -10,12 +10,14 @@ from json_repair import repair_json
 
 from streams.executors.models.reasoning import separated
 
-_BLOCK = re.compile(r"```(?:\w+)?\s*\n?(.*?)```", re.DOTALL)
+_FENCE = "```"
+_LANGUAGE = re.compile(r"\w*")
 _OPENING = re.compile(r"[{\[]")
 _MAX_SCANNED_CHARS = 1_000_000
 """Each opening bracket may cost a pass over the text that follows it."""
 _MAX_DEPTH = 100
-"""Of what is repaired: beyond it repairing takes quadratic time, or fails."""
+_MAX_MENDED_CHARS = 200_000
+"""Of what is repaired: beyond them repairing takes quadratic time, or fails."""
 
 
 async def find_object(text: str) -> dict[str, Any] | None:
@@ -38,17 +40,23 @@ def _find(text: str) -> dict[str, Any] | None:
 def repaired(text: str) -> dict[str, Any] | None:
     """The object that can be made of the text from its first brace on. Slow for a large text."""
     start = text.find("{")
-    if start < 0 or _depth(text) > _MAX_DEPTH:
+    return None if start < 0 else _as_object(mended(text[start:])) or None
+
+
+def mended(text: str) -> Any:
+    """The value that can be made of what is nearly JSON, of several a list of them; None where it is long
+    or nested beyond reason. Slow likewise."""
+    if len(text) > _MAX_MENDED_CHARS or _depth(text) > _MAX_DEPTH:
         return None
     try:
-        return _as_object(repair_json(text[start:], return_objects=True)) or None
+        return repair_json(text, return_objects=True)
     except (ValueError, RecursionError):
         return None
 
 
 def _candidates(text: str) -> Iterator[str]:
     yield text
-    yield from _BLOCK.findall(text)
+    yield from _blocks(text)
     scanned = 0
     for opening in _OPENING.finditer(text):
         end, closed = _end_of(text, opening.start())
@@ -57,6 +65,12 @@ def _candidates(text: str) -> Iterator[str]:
         scanned += end - opening.start()
         if scanned > _MAX_SCANNED_CHARS:
             return
+
+
+def _blocks(text: str) -> Iterator[str]:
+    """What stands in code blocks that are closed, without the language after the first fence."""
+    for block in text.split(_FENCE)[1:-1:2]:
+        yield _LANGUAGE.sub("", block, count=1)
 
 
 def _end_of(text: str, start: int) -> tuple[int, bool]:

@@ -46,6 +46,7 @@ def test_an_action(text: str, thought: str, arguments: Any) -> None:
         ("", ""),
         ('{"action":' * 3_000, '{"action":' * 3_000),
         ("{" * 1_000_000, "{" * 1_000_000),
+        ('{"action": 1, ' * 8_000, '{"action": 1, ' * 7_999 + '{"action": 1,'),
         ("Action: a" + " " * 500_000 + "!", "a" + " " * 500_000 + "!"),
     ],
     ids=lambda text: str(text)[:40],

@@ -20,6 +20,8 @@ from streams.executors.models.replies import find_object
         ('{a} then {"b": "\\"}"}', {"b": '"}'}),
         ('<think>{"a": 1}</think>{"b": 2}', {"b": 2}),
         ("{'a': True, 'b': [1,", {"a": True, "b": [1]}),
+        ('```\n{a}\n``` or ```\n{"b": 1}```', {"b": 1}),
+        ('```{"a": 1, "b": ``` {"c": 2}', {"c": 2}),
         ("nothing", None),
         ("[1, 2]", None),
         ("{", None),
@@ -33,6 +35,11 @@ async def test_what_is_found(text: str, found: Any) -> None:
 async def test_what_is_nested_beyond_reason_is_given_up(text: str) -> None:
     assert await find_object(text) is None
     assert ToolCall("id", "name", text).parsed() == {}
+
+
+@pytest.mark.parametrize("text", ["```json" + "\n" * 1_000_000, "```" + "a" * 1_000_000, "``` " * 300_001])
+async def test_a_code_block_that_is_never_closed_is_read_once(text: str) -> None:
+    assert await find_object(text) is None
 
 
 @pytest.mark.parametrize(
