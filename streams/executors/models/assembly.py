@@ -12,6 +12,7 @@ class _OpenCall:
     id: str
     name: str = ""
     arguments: list[str] = field(default_factory=list)
+    extra: Mapping[str, Any] | None = None
 
 
 class Assembly:
@@ -23,6 +24,7 @@ class Assembly:
         self._text: list[str] = []
         self._refusal: list[str] = []
         self._reasoning: list[str] = []
+        self._reasoning_content: list[str] | None = None
         self._calls: dict[int, _OpenCall] = {}
         self._images: list[str] = []
 
@@ -37,10 +39,15 @@ class Assembly:
         return "".join(self._reasoning)
 
     @property
+    def reasoning_content(self) -> str | None:
+        """What of it came by this name; None where nothing did, not even an empty text."""
+        return None if self._reasoning_content is None else "".join(self._reasoning_content)
+
+    @property
     def tool_calls(self) -> tuple[ToolCall, ...]:
         """In the order in which they were begun. One without an id gets its place as its id."""
         return tuple(
-            ToolCall(call.id or f"call_{place}", call.name, "".join(call.arguments))
+            ToolCall(call.id or f"call_{place}", call.name, "".join(call.arguments), call.extra)
             for place, call in enumerate(self._calls.values())
             if call.name
         )
@@ -67,6 +74,9 @@ class Assembly:
         _extend(self._text, said.get("content"))
         _extend(self._refusal, said.get("refusal"))
         _extend(self._reasoning, said.get("reasoning_content") or said.get("reasoning"))
+        if said.get("reasoning_content") is not None:
+            self._reasoning_content = self._reasoning_content or []
+            _extend(self._reasoning_content, said["reasoning_content"])
         self._images += _images(said.get("content")) + _images(said.get("images"))
         for call in said.get("tool_calls") or ():
             self._call(call)
@@ -83,6 +93,7 @@ class Assembly:
         call.id = str(piece.get("id") or call.id)
         function = piece.get("function") or {}
         call.name = function.get("name") or call.name
+        call.extra = piece.get("extra_content") or call.extra
         arguments = function.get("arguments")
         if arguments is not None:
             call.arguments.append(str(arguments))

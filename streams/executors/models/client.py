@@ -61,6 +61,7 @@ class ChatModel:
         return Completion(
             text=reply.text,
             reasoning=reply.reasoning,
+            reasoning_content=reply.reasoning_content,
             tool_calls=reply.tool_calls,
             images=reply.images,
             finish_reason=reply.finish_reason,

@@ -13,6 +13,9 @@ class Completion:
     text: str = ""
     reasoning: str = ""
     """What the endpoint gives as reasoning apart from the text; `<think>` within the text stays there."""
+    reasoning_content: str | None = None
+    """Of that what came by this name, None where nothing did: DeepSeek and others refuse the results of tools
+    without what the model thought when it called them."""
     tool_calls: tuple[ToolCall, ...] = ()
     images: tuple[str, ...] = ()
     """What the model has drawn: `data:` URLs, or others."""
@@ -22,4 +25,4 @@ class Completion:
 
     def as_message(self) -> Message:
         """To go on with the conversation."""
-        return Message("assistant", self.text, tool_calls=self.tool_calls)
+        return Message("assistant", self.text, tool_calls=self.tool_calls, reasoning=self.reasoning_content)

@@ -43,6 +43,8 @@ class ToolCall:
     name: str
     arguments: str
     """As the model wrote it: JSON, or nearly."""
+    extra: Mapping[str, Any] | None = None
+    """`extra_content`: Gemini signs its calls there, and refuses one that comes back without."""
 
     def parsed(self) -> dict[str, Any]:
         """The arguments by name, repaired where they are no JSON; none where nothing can be made of them."""
@@ -63,6 +65,8 @@ class Message:
     """Of an assistant."""
     tool_call_id: str | None = None
     """Of a tool: which call this is the result of."""
+    reasoning: str | None = None
+    """Of an assistant that calls tools: its `reasoning_content`, if there was any."""
 
     @property
     def has_media(self) -> bool:

@@ -107,6 +107,8 @@ def _message(message: Message, settings: ModelSettings) -> Json:
         body["tool_calls"] = [_tool_call(call) for call in message.tool_calls]
     if message.tool_call_id is not None:
         body["tool_call_id"] = message.tool_call_id
+    if message.reasoning is not None:
+        body["reasoning_content"] = message.reasoning
     return body
 
 
@@ -157,8 +159,9 @@ def _tool_choice(choice: str) -> Any:
 
 
 def _tool_call(call: ToolCall) -> Json:
-    return {
+    called = {
         "id": call.id,
         "type": "function",
         "function": {"name": call.name, "arguments": call.arguments},
     }
+    return {**called, "extra_content": call.extra} if call.extra else called

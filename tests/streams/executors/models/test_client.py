@@ -55,6 +55,24 @@ async def test_a_stream_that_nobody_waits_for_is_closed(endpoint: Endpoint) -> N
     assert len(endpoint.asked) == 1  # cancelled is not failed: it is not asked again
 
 
+@pytest.mark.parametrize("thought", [["I ", "look"], [""], []])
+async def test_what_an_endpoint_wants_back_is_sent_with_the_calls(
+    endpoint: Endpoint, thought: list[str]
+) -> None:
+    signed = {"google": {"thought_signature": "c2lnbmVk"}}
+    deltas: list[Any] = [{"content": None, "reasoning_content": text} for text in thought or [None]]
+    begun = {"index": 0, "id": "call_1", "extra_content": signed, "function": {"name": "weather"}}
+    rest = {"index": 0, "function": {"arguments": CALL.arguments}}
+    deltas += [{"tool_calls": [begun]}, {"tool_calls": [rest]}]
+    endpoint.replies = [Reply([{"choices": [{"delta": delta}]} for delta in deltas])]
+    called = (await ask(endpoint)).as_message()
+    await ask(endpoint, request={"messages": (*HELLO, called, Message("tool", "9", tool_call_id="call_1"))})
+    function = {"name": CALL.name, "arguments": CALL.arguments}
+    calls = [{"id": "call_1", "type": "function", "function": function, "extra_content": signed}]
+    back = {"reasoning_content": "".join(thought)} if thought else {}
+    assert endpoint.last["messages"][1] == {"role": "assistant", "content": "", "tool_calls": calls, **back}
+
+
 async def test_a_streamed_reply_is_put_together_and_priced(endpoint: Endpoint) -> None:
     endpoint.say("hello yourself, world", reasoning_content="they greet")
     found = await ask(endpoint, request={"parameters": {"temperature": 0.5, "top_k": None}}, **PRICED)
