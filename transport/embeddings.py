@@ -33,10 +33,17 @@ def _body(endpoint: ModelEndpoint, embedding: Embedding, texts: Sequence[str]) -
 
 def _vectors(reply: Any, wanted: int) -> list[list[float]]:
     try:
-        items = sorted(reply["data"], key=lambda item: item["index"])
-        vectors = [[float(number) for number in item["embedding"]] for item in items]
-    except (KeyError, TypeError, ValueError) as error:
+        items = sorted(enumerate(reply["data"]), key=_place)
+        vectors = [[float(number) for number in item["embedding"]] for _, item in items]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelRefused("the reply has no embeddings. Is base_url right?") from error
     if len(vectors) != wanted or not all(vectors):
         raise ModelRefused(f"the reply has {len(vectors)} embeddings for {wanted} texts")
     return vectors
+
+
+def _place(item: tuple[int, Any]) -> int:
+    """Gemini leaves out an index that is 0, others leave out all of them: they answer in order."""
+    place, embedding = item
+    index = embedding.get("index")
+    return place if index is None else int(index)

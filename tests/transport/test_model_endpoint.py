@@ -85,11 +85,25 @@ async def test_nobody_there(library: Library, session: aiohttp.ClientSession) ->
         await endpoint(library, session, max_retries=1).post("x", {})
 
 
+@pytest.mark.parametrize("indexes", [[0, 1, 2], [2, 1, 0], [None, 1, 2], [None, None, None]])
+async def test_embeddings_are_put_in_order(
+    library: Library, session: aiohttp.ClientSession, indexes: list[int | None]
+) -> None:
+    answered = [
+        {"embedding": [place if index is None else index, 9]} | ({} if index is None else {"index": index})
+        for place, index in enumerate(indexes)
+    ]
+    library.answers["/v1/embeddings"] = lambda _: {"data": answered}
+    found = await embed(endpoint(library, session), Embedding(provider="m", model="e"), ["a", "b", "c"])
+    assert found == [[0, 9], [1, 9], [2, 9]]
+
+
 @pytest.mark.parametrize(
     ("data", "why"),
     [
         (None, "no embeddings"),
         ([{"index": 0}], "no embeddings"),
+        (["no"], "no embeddings"),
         ([{"index": 0, "embedding": [1]}], "1 embeddings for 2 texts"),
         ([{"index": 0, "embedding": [1]}, {"index": 1, "embedding": []}], "embeddings for 2 texts"),
         ([{"index": 0, "embedding": [1]}, {"index": 1, "embedding": [1, 2]}], "different lengths"),
