@@ -125,10 +125,12 @@ class Eraser:
         await course.enter("stopping runs")
         await self._stop_runs(tenant_id, course)
         await course.enter("deleting rows and objects", sealed=True)
+        await self._delete(tenant_id, course)
         is_left = True
         while is_left:
+            # Also if nothing was there: a sink may have been writing when it heard of the request.
+            await asyncio.sleep(self._pace.settle_s)
             is_left = await self._delete(tenant_id, course)
-            await asyncio.sleep(self._pace.settle_s if is_left else 0)
         await course.complete()
         _log.info("tenant %s is erased: %s", tenant_id, dict(course.counts))
 

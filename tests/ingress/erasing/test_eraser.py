@@ -13,6 +13,7 @@ from ingress.assembly import Assembler
 from ingress.erasing.beside import PATIENT
 from ingress.erasing.eraser import Eraser, Pace, Reach
 from ingress.erasing.objects import delete_objects
+from ingress.erasing.rows import delete_rows
 from ingress.history import History
 from schemas.codec import SingleObjectCodec
 from schemas.models import (
@@ -80,12 +81,12 @@ class World:
             graph_hash = await self._configure(tenant_id)
             run = records.run(tenant_id=tenant_id, graph_hash=graph_hash)
             ended = records.run(tenant_id=tenant_id, graph_hash=graph_hash, status="FAILED")
-            await self._write("runs", run, ended, {**ended, "revision": 2})
+            await self.write("runs", run, ended, {**ended, "revision": 2})
             of_run = {"tenant_id": tenant_id, "workflow_run_id": run["id"]}
-            await self._write("node.executions", records.node(**of_run))
-            await self._write("trigger.logs", records.trigger_log(**of_run))
-            await self._write("trigger.events", records.event(tenant_id=tenant_id))
-            await self._write("dead.letters", records.dead_letter(tenant_id=tenant_id))
+            await self.write("node.executions", records.node(**of_run))
+            await self.write("trigger.logs", records.trigger_log(**of_run))
+            await self.write("trigger.events", records.event(tenant_id=tenant_id))
+            await self.write("dead.letters", records.dead_letter(tenant_id=tenant_id))
         for key in OBJECTS:
             await self.storage.put(key, b"x")
             await self.storage.put(key.replace(TENANT, OTHERS), b"x")
@@ -106,7 +107,7 @@ class World:
         assert await Graphs(self.clickhouse, CODEC).write([message(WORKFLOWS, record)]) == []
         return workflow.graph_hash
 
-    async def _write(self, topic: str, *rows: Mapping[str, Any]) -> None:
+    async def write(self, topic: str, *rows: Mapping[str, Any]) -> None:
         values = [CODEC.encode(TOPICS[topic].schema or "", row) for row in rows]
         table = Table(topic, self.clickhouse, CODEC)
         # At places of their own, or they would be taken for the same again.
@@ -236,6 +237,24 @@ async def test_rows_are_left_out_only_once_runs_had_time_to_stop(world: World) -
         ("deleting rows and objects", True),
         ("done", True),
     ]
+
+
+async def test_rows_that_a_sink_was_writing_go_although_there_were_none_before(
+    database: ClickHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, looks = World(database), itertools.count(1)
+
+    async def look(*where: Any) -> dict[str, int]:
+        found = await delete_rows(*where)
+        if next(looks) == 1:
+            await world.write("runs", records.run())
+        return found
+
+    monkeypatch.setattr("ingress.erasing.eraser.delete_rows", look)
+    await world.kept.put(ERASURES, request())
+    await world.eraser().erase(request())
+    assert set((await world.rows(TENANT)).values()) == {0}
+    assert world.kept.definitions.erasures["e"].counts == {"workflow_run_changes": 1}
 
 
 async def test_a_tenant_called_as_the_path_of_another_begins() -> None:
