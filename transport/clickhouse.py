@@ -110,9 +110,10 @@ class ClickHouse:
         return _rows(await self._call(self._engine.run_read_only, sql + _OUTPUT, bound, settings))
 
     async def explain(self, sql: str, settings: Mapping[str, str]) -> str:
-        """The lines of an EXPLAIN, likewise. It takes no FORMAT: that would be the explained query's."""
+        """The lines of an EXPLAIN, likewise. It takes no FORMAT: that would be the explained query's. What
+        its constants have of bytes that are no text is replaced."""
         output: bytes = await self._call(self._engine.run_read_only, sql, {}, settings)
-        return output.decode()
+        return output.decode(errors="replace")
 
     async def execute(self, sql: str, parameters: Mapping[str, str] | None = None) -> None:
         """A statement without a result. Raises as `query` does."""

@@ -44,6 +44,10 @@ ASKED = [
     ("SELECT 1 FROM workflow_runs r JOIN workflow_trigger_logs l ON r.id = l.workflow_run_id", []),
     ("SELECT 1 AS `a``b\\\\`, 'x' AS `é è`", [[1, "x"]]),
     ("SELECT length(graph) FROM workflow_runs LIMIT 1", [[0]]),
+    ("SELECT uniq(id) FROM workflow_run_changes FINAL", [[3]]),
+    ("SELECT 'PREWHERE', 1 AS `it's`, 2 AS `one's`", [["PREWHERE", 1, 2]]),
+    ("SELECT substring('né', 1, 2), unhex('ff00')", [["n\ufffd", "\ufffd\0"]]),
+    ("SELECT substring(concat('né', status), 1, 2) FROM workflow_runs LIMIT 1", [["n\ufffd"]]),
 ]
 
 
@@ -96,6 +100,34 @@ async def test_a_tenant_sees_its_own_figures_only(sql: Sql, database: ClickHouse
         assert result.rows == [[tenant_id]], table
 
 
+FAILING = [
+    "SELECT id FROM {table} WHERE accurateCast(error, 'UInt8') = 1 AND status != ''",
+    "SELECT count() FROM {table} WHERE throwIf(error LIKE 'Top%') = 0",
+    "SELECT count() FROM {table} WHERE throwIf(app_id = 'other') = 0",
+    "SELECT count() FROM (SELECT * FROM {table} ORDER BY id) WHERE throwIf(error LIKE 'Top%') = 0",
+    "SELECT count() FROM {table} a JOIN {table} b USING id WHERE throwIf(a.error LIKE 'Top%') = 0",
+    "SELECT intDiv(1, total_tokens - 77) AS x, count() FROM {table} GROUP BY x HAVING x != 3",
+    "SELECT id FROM {table} WHERE throwIf(total_tokens = 77) = 0 LIMIT 1 BY tenant_id",
+    "SELECT id FROM {table} ORDER BY throwIf(total_tokens = 77), event_at LIMIT 1",
+]
+"""For a row of another tenant, if they get to see one."""
+
+
+@pytest.mark.parametrize("table", ["workflow_runs", "workflow_run_changes"])
+async def test_nothing_is_computed_of_rows_of_others(database: ClickHouse, table: str) -> None:
+    others = {"tenant_id": OTHERS, "app_id": "other", "error": "Top secret", "total_tokens": 77}
+    for _ in range(3):
+        both = (
+            record
+            for _ in range(20)
+            for record in (records.run(error="1"), records.run(**others, status="FAILED"))
+        )
+        await write(database, "runs", *both)
+    sql = Sql(database)
+    for query in FAILING:
+        await sql.run(query.format(table=table), TENANT)
+
+
 @pytest.mark.parametrize("subject", ["run", "node", "trigger", "dead_letter"])
 async def test_every_figure_can_be_asked_for(sql: Sql, subject: str) -> None:
     for period in ("1m", "1h", "1d"):
@@ -142,6 +174,11 @@ REFUSED = [
     "SELECT joinGet('workflow_graphs', 'graph', 'x')",
     "SELECT dictGet('d', 'a', 1)",
     "SELECT sleep(1)",
+    "SELECT 1 AS `'`, sleep(1) AS `x'`",
+    "SELECT 1 AS `\\`'`, getServerSetting('max_connections') AS `x'`",
+    "SELECT 1 FROM workflow_run_changes PREWHERE id = ''",
+    "SELECT (SELECT 1 FROM workflow_run_changes prewhere throwIf(error = 'a') LIMIT 1)",
+    "SELECT 1 IN (SELECT 1 FROM workflow_run_changes PREWHERE 1)",
     "KILL QUERY WHERE 1",
     "SYSTEM SHUTDOWN",
     "USE system",
