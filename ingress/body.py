@@ -29,8 +29,8 @@ async def read_body(request: EventRequest) -> bytes:
         raw = await request.read()
         budget.take(request, len(raw))
         return raw
-    # Before it comes: of a body that does not say how large it is, nobody knows what it will take. One that is
-    # compressed only says how much is sent.
+    # Before it comes: of a body that does not say how large it is, nobody knows what it will take. One that
+    # is compressed says only how much is sent.
     size = None if "Content-Encoding" in request.headers else request.content_length
     budget.take(request, request.client_max_size if size is None else size)
     timeout_s = request.app[SETTINGS].body_timeout_s
