@@ -19,13 +19,16 @@ class Assembly:
     """Takes the chunks of one reply in order."""
 
     def __init__(self) -> None:
+        self.answered = False
+        """Whether anything was an answer at all, be it empty."""
         self.finish_reason: str | None = None
         self.prompt_tokens = self.completion_tokens = self.total_tokens = 0
         self._text: list[str] = []
         self._refusal: list[str] = []
         self._reasoning: list[str] = []
         self._reasoning_content: list[str] | None = None
-        self._calls: dict[int, _OpenCall] = {}
+        self._calls: list[_OpenCall] = []
+        self._by_index: dict[int, _OpenCall] = {}
         self._images: list[str] = []
 
     @property
@@ -48,7 +51,7 @@ class Assembly:
         """In the order in which they were begun. One without an id gets its place as its id."""
         return tuple(
             ToolCall(call.id or f"call_{place}", call.name, "".join(call.arguments), call.extra)
-            for place, call in enumerate(self._calls.values())
+            for place, call in enumerate(self._calls)
             if call.name
         )
 
@@ -68,6 +71,7 @@ class Assembly:
         choices = chunk.get("choices") or ()
         if not choices:
             return
+        self.answered = True
         choice = choices[0]
         self.finish_reason = choice.get("finish_reason") or self.finish_reason
         said = choice.get("delta") or choice.get("message") or {"content": choice.get("text")}
@@ -89,7 +93,7 @@ class Assembly:
             self.total_tokens = int(usage.get("total_tokens") or 0)
 
     def _call(self, piece: Mapping[str, Any]) -> None:
-        call = self._calls.setdefault(self._place(piece), _OpenCall(""))
+        call = self._open(piece)
         call.id = str(piece.get("id") or call.id)
         function = piece.get("function") or {}
         call.name = function.get("name") or call.name
@@ -98,14 +102,24 @@ class Assembly:
         if arguments is not None:
             call.arguments.append(str(arguments))
 
-    def _place(self, piece: Mapping[str, Any]) -> int:
-        """Where a server leaves out the index, an id begins a call, and what has none belongs to the last."""
-        if piece.get("index") is not None:
-            return int(piece["index"])
-        last = max(self._calls, default=-1)
-        if last < 0 or (piece.get("id") and piece["id"] != self._calls[last].id):
-            return last + 1
-        return last
+    def _open(self, piece: Mapping[str, Any]) -> _OpenCall:
+        """The call that the piece belongs to. Where a server leaves out the index, an id begins a call, and
+        what has none belongs to the last. Gemini gives all calls of a reply the index 0: there a name under
+        another id begins one."""
+        index, given = piece.get("index"), piece.get("id")
+        if index is None:
+            call = self._calls[-1] if self._calls else None
+            is_other = call is not None and given and given != call.id
+        else:
+            call = self._by_index.get(int(index))
+            named = (piece.get("function") or {}).get("name")
+            is_other = call is not None and call.id and given and named and given != call.id
+        if call is None or is_other:
+            call = _OpenCall("")
+            self._calls.append(call)
+        if index is not None:
+            self._by_index[int(index)] = call
+        return call
 
 
 def _extend(pieces: list[str], said: Any) -> None:

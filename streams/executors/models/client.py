@@ -114,16 +114,19 @@ class ChatModel:
             raise InvokeConnectionError(f"{self._who} cannot be reached: {error}", passing=True) from error
 
     async def _streamed(self, response: aiohttp.ClientResponse) -> tuple[Assembly, float | None]:
-        reply, first, ended = Assembly(), None, False
+        reply, first, ended, last = Assembly(), None, False, b""
         async for payload in _events(response):
             if payload == END:
                 ended = True
                 break
-            reply.add(self._chunk(payload.encode()))
+            last = payload.encode()
+            reply.add(self._chunk(last))
             if first is None and reply.begun:
                 first = time.monotonic()
         if not ended and reply.finish_reason is None:
             raise InvokeConnectionError(f"{self._who} ended its reply in the middle", passing=True)
+        if not reply.answered:
+            raise InvokeError(f"{self._who} answered without a reply: {self._explained(last)}", passing=True)
         return reply, first
 
     def _whole(self, body: bytes) -> Assembly:

@@ -56,6 +56,8 @@ def explained(body: bytes) -> tuple[str, str | None]:
         document = orjson.loads(body)
     except orjson.JSONDecodeError:
         return _short(body.decode("utf-8", "replace")), None
+    if isinstance(document, list) and len(document) == 1:
+        document = document[0]  # as Gemini answers
     if not isinstance(document, dict):
         return _short(str(document)), None
     error = document.get("error", document)

@@ -180,18 +180,6 @@ async def test_tool_calls_are_assembled(endpoint: Endpoint) -> None:
     assert endpoint.last["tool_choice"] == {"type": "function", "function": {"name": "weather"}}
 
 
-async def test_tool_calls_without_an_index_are_told_apart_by_their_ids(endpoint: Endpoint) -> None:
-    calls = [
-        {"id": "a", "function": {"name": "weather", "arguments": "{'city':"}},
-        {"function": {"arguments": " 'Bern'}"}},
-        {"id": "b", "function": {"name": "weather", "arguments": "[]"}},
-    ]
-    endpoint.replies = [Reply([{"choices": [{"delta": {"tool_calls": [call]}}]} for call in calls])]
-    found = await ask(endpoint)
-    assert [call.id for call in found.tool_calls] == ["a", "b"]
-    assert [call.parsed() for call in found.tool_calls] == [{"city": "Bern"}, {}]
-
-
 async def test_files_are_sent_as_the_model_takes_them(endpoint: Endpoint) -> None:
     endpoint.say("a cat")
     parts = (
@@ -333,6 +321,8 @@ async def test_what_may_pass_is_tried_again(endpoint: Endpoint) -> None:
         (Reply(spoken("x")[:2], cut=True), InvokeConnectionError, "cannot be reached", 3),
         (Reply(b"<html>"), InvokeError, "not JSON: <html>. Is base_url right", 1),
         (Reply({"object": "list"}), InvokeError, "without a reply", 1),
+        (Reply([{"text": "out of memory", "error_code": 50002}]), InvokeError, "reply: .*out of memory", 3),
+        (Reply(b'[{"error": {"message": "no such"}}]', 400), InvokeBadRequestError, "400: no such", 1),
         (Reply(b"[]"), InvokeError, "no object", 1),
     ],
 )  # fmt: skip
