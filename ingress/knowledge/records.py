@@ -67,7 +67,12 @@ async def queue(request: web.Request, dataset: Dataset, documents: Sequence[Mapp
 
 
 async def queue_deletion(request: web.Request, dataset: Dataset, documents: Sequence[Document]) -> None:
-    """Likewise, with the name that each had."""
-    gone = [{"id": one["id"], "name": one["name"], "status": "DELETED"} for one in documents]
+    """Likewise, with the name that each had, and a version after the one that is known: the clock of another
+    ingress may be ahead of this one's."""
+    now = now_us()
+    gone = [
+        {"id": one["id"], "name": one["name"], "status": "DELETED", "version": max(now, one["version"] + 1)}
+        for one in documents
+    ]
     if gone:
         await queue(request, dataset, gone)

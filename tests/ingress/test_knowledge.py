@@ -192,6 +192,18 @@ async def test_what_is_deleted_is_not_found(
     await call(client, "GET", path, 404)
 
 
+async def test_what_an_ingress_has_added_whose_clock_is_ahead_can_be_deleted(
+    client: Client, stand_ins: StandIns, database: ClickHouse
+) -> None:
+    await create(client)
+    document = await add(client, stand_ins, "d")
+    await index(database, {**document, "version": document["version"] + 60_000_000}, "cats")
+    await call(client, "DELETE", f"{PATH}/faq/documents/{document['id']}", 204)
+    await write(database, "knowledge.documents", queued(stand_ins)[-1])
+    assert await find(client, "cats") == []
+    assert (await call(client, "GET", f"{PATH}/faq/documents"))["data"] == []
+
+
 async def test_a_dataset_takes_its_documents_with_it(
     client: Client, stand_ins: StandIns, database: ClickHouse
 ) -> None:
