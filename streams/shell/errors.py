@@ -6,6 +6,7 @@ ShellError
 ├── Revoked           the batch is dropped unacknowledged: its partitions have another owner
 └── Fatal             the process exits at once without acknowledging; its restart replays
     ├── OffsetGap     records are missing between two deliveries
+    ├── Stalled       rows of a changelog do not come, though the broker answers
     ├── Unconfirmed   outputs, rows or dead letters, or the objects that they refer to, were not taken in time
     ├── ForeignWriter somebody else writes to the changelog of a partition that is ours
     ├── Overdue       a revoked partition could not be let go in time
@@ -47,6 +48,10 @@ class Fatal(ShellError):
 
 class OffsetGap(Fatal):
     """Offsets of a topic that is neither compacted nor transactional follow each other without gaps."""
+
+
+class Stalled(Fatal):
+    """Nothing is read any more where there is something to read; a new process begins anew."""
 
 
 class Unconfirmed(Fatal):

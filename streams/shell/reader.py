@@ -13,7 +13,7 @@ from time import monotonic
 from typing import Protocol
 
 from streams.shell.assignment import Assignment
-from streams.shell.errors import Revoked
+from streams.shell.errors import Revoked, Stalled
 from streams.shell.inbox import Delivery, Inbox
 from streams.shell.offsets import TopicPartition
 from streams.shell.outbox import Outbox
@@ -22,12 +22,16 @@ from streams.shell.rows import Epoch
 from streams.shell.stage import Record
 from streams.shell.table import EPOCH_HEADER, FORMAT_HEADER, MORE_HEADER, Table
 from transport.committed import Commit
+from transport.errors import BrokerUnreachable
 from transport.pace import Pace
 
 log = logging.getLogger(__name__)
 
 _FETCH_S = 0.25
 """How long a fetch waits when nothing is there; also how long a stopping reader takes to notice."""
+
+_MOST_EMPTY = 240
+"""Fetches of a recovery in a row that bring it no further, a minute of them, before the broker is asked."""
 
 _FETCH_WHILE_FULL_S = 0.02
 """While some stage is full its partitions are left out of the fetch, so look again soon."""
@@ -48,7 +52,10 @@ class Source(Protocol):
         """What the group has committed; partitions without it are missing."""
 
     async def bounds(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
-        """The first offset that exists and the offset that the next message will get."""
+        """The first offset that exists and the offset that the next message will get.
+
+        Raises `BrokerUnreachable`.
+        """
 
     async def read_from(self, positions: Mapping[TopicPartition, int]) -> None:
         """Reads these partitions on from these offsets, and no others; forgets what was read ahead."""
@@ -147,7 +154,9 @@ class Reader:
         self.rows_left = sum(missing[tp] - starts[tp] for tp in missing)
         log.info("recovering %d rows of %d partitions", self.rows_left, len(missing))
         await self._source.read_from({tp: starts[tp] for tp in missing})
+        empty = 0
         while missing and self._current is assignment:
+            left = self.rows_left
             fetched = await self._source.fetch(missing, _FETCH_S)
             if self._current is not assignment:
                 return
@@ -161,6 +170,20 @@ class Reader:
                 if position >= missing[tp]:
                     self._tables[tp.topic].recovered(tp.partition, position - 1)
                     del missing[tp]
+            empty = empty + 1 if self.rows_left == left else 0
+            if empty == _MOST_EMPTY:
+                empty = 0
+                await self._check_broker_is_away(missing)
+
+    async def _check_broker_is_away(self, missing: Collection[TopicPartition]) -> None:
+        """Or it would have given them. Raises `Stalled`: nobody would read these partitions ever again."""
+        try:
+            await self._source.bounds(missing)
+        except BrokerUnreachable as away:
+            log.warning("recovery waits: %s", away)
+        else:
+            places = ", ".join(f"{tp.topic}/{tp.partition}" for tp in sorted(missing))
+            raise Stalled(f"the broker answers, and {self.rows_left} rows do not come: {places}")
 
     def _apply(self, tp: TopicPartition, records: Sequence[Record]) -> None:
         rows = [_recovered(r.key, r) for r in records if r.key is not None]

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 from typing import Any
 
+from aiokafka.errors import KafkaError as AiokafkaError
 from aiokafka.structs import TopicPartition as KafkaPartition
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 from confluent_kafka import TopicPartition as Place
@@ -20,6 +21,7 @@ from streams.shell.offsets import TopicPartition
 from streams.shell.stage import Record
 from transport.client_log import client_log
 from transport.committed import Commit
+from transport.errors import BrokerUnreachable
 from transport.producer import MAX_MESSAGE_BYTES
 from transport.settings import KafkaSettings
 
@@ -107,7 +109,10 @@ class KafkaSource:
         async def call(consumer: Any) -> Any:
             return await consumer.beginning_offsets(wanted), await consumer.end_offsets(wanted)
 
-        first, end = await self._call(call)
+        try:
+            first, end = await self._call(call)
+        except AiokafkaError as failed:
+            raise BrokerUnreachable(f"the broker does not say what there is: {failed}") from failed
         return {TopicPartition(*tp): (first[tp], end[tp]) for tp in wanted}
 
     async def read_from(self, positions: Mapping[TopicPartition, int]) -> None:

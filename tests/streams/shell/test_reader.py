@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from streams.shell.assignment import Assignment
-from streams.shell.errors import OffsetGap
+from streams.shell.errors import Fatal, OffsetGap, Stalled
 from streams.shell.inbox import Inbox, Limits
 from streams.shell.offsets import TopicPartition
 from streams.shell.outbox import Outbox
@@ -19,6 +19,7 @@ from streams.shell.stage import Decision, Record, Stage
 from streams.shell.table import Table
 from tests.streams.shell.conftest import FakeProducer
 from transport.committed import Commit
+from transport.errors import BrokerUnreachable
 
 SOURCE = TopicPartition("p.source", 0)
 CHANGELOG = TopicPartition("p.changelog.t", 0)
@@ -126,7 +127,7 @@ async def running(parts: Parts) -> AsyncIterator["asyncio.Task[None]"]:
         yield task
     finally:
         task.cancel()
-        with suppress(asyncio.CancelledError, OffsetGap):
+        with suppress(asyncio.CancelledError, Fatal):
             await task
 
 
@@ -155,6 +156,44 @@ async def test_recovery_says_how_much_is_left(parts: Parts, monkeypatch: pytest.
         await eventually(lambda: bool(parts.ready))
     assert seen[:3] == [(0, 6), (2, 4), (4, 2)]
     assert (parts.reader.rows_read, parts.reader.rows_left) == (6, 0)
+
+
+async def nothing(partitions: Collection[TopicPartition], timeout_s: float) -> Any:
+    await asyncio.sleep(0)
+    return {}
+
+
+async def test_a_recovery_that_gets_nothing_of_a_broker_that_answers_ends_the_process(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts.source.logs[CHANGELOG] = [raw(offset) for offset in range(3)]
+    monkeypatch.setattr(parts.source, "fetch", nothing)
+    async with running(parts) as task:
+        parts.assign()
+        with pytest.raises(Stalled, match=r"3 rows do not come: p\.changelog\.t/0"):
+            async with asyncio.timeout(2):
+                await task
+
+
+async def test_a_recovery_waits_for_a_broker_that_is_away(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts.source.logs[CHANGELOG] = [raw(offset) for offset in range(3)]
+    fetch, bounds, asked = parts.source.fetch, parts.source.bounds, list[int]()
+
+    async def away(partitions: Collection[TopicPartition]) -> Any:
+        asked.append(1)
+        raise BrokerUnreachable("no answer")
+
+    async with running(parts):
+        monkeypatch.setattr(parts.source, "fetch", nothing)
+        parts.assign()
+        await eventually(lambda: parts.reader.rows_left == 3)
+        monkeypatch.setattr(parts.source, "bounds", away)
+        await eventually(lambda: len(asked) == 3)
+        monkeypatch.setattr(parts.source, "bounds", bounds)
+        monkeypatch.setattr(parts.source, "fetch", fetch)
+        await eventually(lambda: bool(parts.ready))
 
 
 async def test_tables_are_recovered_before_anything_is_delivered(parts: Parts) -> None:
