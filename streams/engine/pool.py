@@ -9,7 +9,7 @@ from schemas.files import is_file
 from schemas.references import MARK, is_reference
 from schemas.selectors import MIN_SELECTOR_LENGTH
 from streams.engine.errors import NeedsValue, NodeFailure
-from streams.engine.values import file_attribute
+from streams.engine.values import FILE_ATTRIBUTES, file_attribute
 
 Pool = Mapping[str, Mapping[str, Any]]
 """Node id (or sys, env, conversation) -> variable -> value, all of it JSON."""
@@ -75,7 +75,7 @@ def _getter(selector: tuple[str, ...]) -> Getter:
     def nested(pool: Pool) -> Any:
         value = top(pool)
         if is_file(value):
-            return file_attribute(value, path[0])
+            return file_attribute(value, path[0]) if path[0] in FILE_ATTRIBUTES else MISSING
         for key in path:
             if type(value) is not dict or key not in value:
                 return MISSING

@@ -10,16 +10,17 @@ from typing import Any
 from schemas.files import is_file, is_file_list
 
 _FILE_KEYS = {"name": "filename"}
-_FILE_ATTRIBUTES = frozenset(
+FILE_ATTRIBUTES = frozenset(
     {"type", "size", "name", "mime_type", "transfer_method", "url", "extension", "related_id"}
 )
+"""Their names in conditions and selectors."""
 
 
 def file_attribute(value: dict[str, Any], name: str) -> Any:
     """An attribute by its name in conditions and selectors; None for an unknown one."""
     if name == "url":
         return value.get("url") or value.get("remote_url")
-    return value.get(_FILE_KEYS.get(name, name)) if name in _FILE_ATTRIBUTES else None
+    return value.get(_FILE_KEYS.get(name, name)) if name in FILE_ATTRIBUTES else None
 
 
 def text(value: Any) -> str:

@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -206,18 +205,10 @@ def _read(run: Run) -> Result:
 
 
 def _order(records: Sequence[Json]) -> list[str]:
-    """Node ids as they start; further attempts are no new start."""
-    order, seen, to_retry = [], set(), Counter[str]()
-    for record in records:
-        node_id = record["node_id"]
-        if record["id"] not in seen:
-            seen.add(record["id"])
-            if to_retry[node_id]:
-                to_retry[node_id] -= 1
-            else:
-                order.append(node_id)
-        to_retry[node_id] += record["status"] == "retry"
-    return order
+    """Node ids as they are reached; further attempts have the number of the first. Not as they are recorded:
+    of a pure node there may be nothing before its end."""
+    by_number = {record["index"]: record["node_id"] for record in records}
+    return [by_number[number] for number in sorted(by_number)]
 
 
 def _node(record: Json) -> Node:

@@ -13,6 +13,7 @@ from tests.differential.cases import (
     conditions,
     containers,
     documents,
+    files,
     lists,
     models,
     people,
@@ -30,7 +31,7 @@ from tests.differential.peer_process import Peer
 
 MODULES = (
     *(conditions, texts, scripts, structure, containers, changes, lists, models, choices, requests, tools),
-    *(documents, people),
+    *(documents, files, people),
 )
 
 ONE_BY_ONE = Options(every_node_a_hop=True)
