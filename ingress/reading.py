@@ -17,6 +17,8 @@ from transport.clickhouse import ClickHouse
 DEFAULT_LIMIT = 50
 NO_HISTORY = "this ingress reads no run history; its operator must set HOPLINE_CLICKHOUSE"
 _NO_HISTORY_RETRY_S = 60
+_MOST_DIGITS = 100
+"""Python reads no number of thousands of digits."""
 
 CURSOR_QUERY = Query("cursor", "next_cursor of the page before")
 PLACE_QUERY = (
@@ -72,7 +74,7 @@ def sql(request: web.Request) -> Sql:
 def limit_of(request: web.Request) -> int:
     """Raises `Malformed`."""
     given = request.query.get("limit", str(DEFAULT_LIMIT))
-    if not given.isdecimal() or not 1 <= int(given) <= MAX_LIMIT:
+    if not given.isdecimal() or len(given) > _MOST_DIGITS or not 1 <= int(given) <= MAX_LIMIT:
         raise Malformed(f"limit is a number from 1 to {MAX_LIMIT}, not {given!r}")
     return int(given)
 

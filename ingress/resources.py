@@ -111,11 +111,13 @@ class Resource:
         )
 
     async def create(self, request: web.Request) -> web.Response:
-        """201; 409 for a name that is taken."""
+        """201; 409 for a name that is taken. Of two at the same moment the first in the log has it."""
         wanted = await read_model(request, self.body)
         caller, name = request[CALLER], wanted.name
+        place = f"{self.path}/{quote(name, safe='')}"
+        taken = Conflict(f"{self.entity.__name__} {name!r} exists; PUT {place} replaces it")
         if self._find(request, name) is not None:
-            raise Conflict(f"{self.entity.__name__} {name!r} exists; PUT {self.path}/{name} replaces it")
+            raise taken
         entity = self.entity(
             id=new_id(),
             tenant_id=caller.tenant_id,
@@ -123,9 +125,14 @@ class Resource:
             updated_by=caller.name,
             **self._fields(request, wanted, None),
         )
-        self.check(request.app[FEED].definitions, entity)
-        await request.app[STORE].put(self.topic, entity)
-        return json_answer(self._view(entity), 201, {"Location": f"{self.path}/{quote(name, safe='')}"})
+        definitions, store = request.app[FEED].definitions, request.app[STORE]
+        self.check(definitions, entity)
+        await store.put(self.topic, entity)
+        first = definitions.first_provider(self.entity, caller.tenant_id, name)
+        if first is not None and first.id != entity.id:
+            await store.delete(self.topic, entity.key)
+            raise taken
+        return json_answer(self._view(entity), 201, {"Location": place})
 
     async def list_all(self, request: web.Request) -> web.Response:
         """Of the caller's tenant, the oldest first."""

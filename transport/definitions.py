@@ -139,6 +139,17 @@ class Definitions:
         ]
         return sorted(found, key=lambda one: one.created_at)
 
+    def first_provider(self, kind: type[_P], tenant_id: str, name: str) -> _P | None:
+        """Of those that were just created with that name, the first in the log: the same for every reader."""
+        return next(
+            (
+                one
+                for one in self._providers[kind].values()
+                if isinstance(one, kind) and (one.tenant_id, one.name) == (tenant_id, name)
+            ),
+            None,
+        )
+
     def provider_by_id(self, kind: type[_P], provider_id: str) -> _P | None:
         """Whoever's it is: for addresses that name it, of which nobody has shown yet who is calling."""
         found = self._providers[kind].get(provider_id)

@@ -27,6 +27,8 @@ FILES = "files"
 
 _BYTES = "application/octet-stream"
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_TENANT_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._:@-]{0,199}")
+"""Whoever issues tokens may call a tenant as a domain is, or an address."""
 _MAX_NAME_CHARS = 200
 
 
@@ -161,6 +163,6 @@ class FileStore:
 
 def _key(tenant_id: str, file_id: str) -> str:
     """Raises `ObjectMissing` for what cannot be an id: whoever sends one learns nothing else."""
-    if not _ID.fullmatch(file_id) or not _ID.fullmatch(tenant_id):
+    if not _ID.fullmatch(file_id) or not _TENANT_ID.fullmatch(tenant_id):
         raise ObjectMissing(f"there is no file {file_id[:100]!r}")
     return f"{FILES}/{tenant_id}/{file_id}"

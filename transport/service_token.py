@@ -18,7 +18,8 @@ def issue(box: SecretBox, tenant_id: str, now_s: float) -> str:
 def tenant_of(box: SecretBox, token: str, now_s: float) -> str | None:
     """The tenant that it was issued for; None for a token that is no good, or none of these."""
     prefix, _, rest = token.partition(".")
-    tenant_id, _, sealed = rest.partition(".")
+    # A tenant may be called as a domain is; what is sealed has no dots.
+    tenant_id, _, sealed = rest.rpartition(".")
     if prefix != _PREFIX:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Two ingresses that want the same address at the same moment: one gets it."""
+"""Two ingresses that want the same address, or name, at the same moment: one gets it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,7 +10,7 @@ import orjson
 import pytest
 from aiohttp.test_utils import TestClient
 
-from schemas.models import Entity
+from schemas.models import DEFAULT_TENANT, Entity, ModelProvider
 from tests.ingress.stand_ins import (
     AUTHORIZED,
     GRAPH,
@@ -123,3 +123,33 @@ async def test_of_many_at_once_one_succeeds(two: tuple[list[Client], list[Follow
     for follower in followers:
         await follower.catch_up()
         assert len(follower.definitions.triggers) == 1
+
+
+async def create_provider(client: Client, key: str) -> int:
+    wanted = {"name": "same", "base_url": "https://x.example/v1", "credentials": {"api_key": key}}
+    async with client.post("/api/v1/model-providers", json=wanted, headers=AUTHORIZED) as answer:
+        return answer.status
+
+
+async def test_of_many_providers_of_one_name_one_is_created(
+    two: tuple[list[Client], list[Follower], str],
+) -> None:
+    clients, followers, _ = two
+    statuses = await asyncio.gather(*(create_provider(clients[n % 2], f"sk-{n}") for n in range(20)))
+    assert sorted(statuses) == [201] + [409] * 19
+    for follower in followers:
+        await follower.catch_up()
+        assert len(follower.definitions.providers(ModelProvider, DEFAULT_TENANT)) == 1
+
+
+async def test_of_two_providers_of_one_name_the_first_in_the_log_is_kept(
+    two: tuple[list[Client], list[Follower], str],
+) -> None:
+    clients, followers, _ = two
+    assert await create_provider(clients[0], "sk-1") == 201
+    assert followers[1].definitions.providers(ModelProvider, DEFAULT_TENANT) == []
+    assert await create_provider(clients[1], "sk-2") == 409
+    await followers[0].catch_up()
+    kept = [follower.definitions.providers(ModelProvider, DEFAULT_TENANT) for follower in followers]
+    assert kept[0] == kept[1]
+    assert len(kept[0]) == 1

@@ -64,7 +64,9 @@ async def test_runs_are_found_by_their_error(client: Client, database: ClickHous
         assert {row["id"] for row in found} == {run["id"] for run in expected}
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=x", "limit=1001", "since=yesterday", "cursor=x"])
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=x", "limit=1001", "limit=" + "1" * 5000, "since=yesterday", "cursor=x"]
+)
 async def test_a_wrong_parameter_is_refused(query: str, client: Client) -> None:
     await call(client, "GET", f"/runs?{query}", 400)
 

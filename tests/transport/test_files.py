@@ -43,6 +43,20 @@ def pdf(**given: Any) -> StoredFile:
     return StoredFile.model_validate({**fields, **given})
 
 
+@pytest.mark.parametrize("tenant_id", ["acme.com", "ops@eu.acme.com", "a:b", "t" * 200])
+async def test_a_tenant_may_be_called_as_a_domain_is(files: FileStore, tenant_id: str) -> None:
+    file = pdf(tenant_id=tenant_id)
+    await files.save(file, b"hello")
+    assert await files.find(tenant_id, file.id) == file
+    assert await files.read(tenant_id, file.id) == b"hello"
+
+
+@pytest.mark.parametrize("tenant_id", ["", "..", ".x", "a/b", "../t-1", "t-1/f-1"])
+async def test_no_tenant_is_a_path(files: FileStore, tenant_id: str) -> None:
+    with pytest.raises(ObjectMissing):
+        await files.find(tenant_id, "f-1")
+
+
 async def test_a_file_is_described_and_read_within_its_tenant(files: FileStore) -> None:
     await files.save(pdf(), b"pdf")
     assert await files.find("t-1", "f-1") == pdf()
