@@ -13,7 +13,8 @@ Json = Mapping[str, Any]
 replace_option = click.option(
     "--replace",
     is_flag=True,
-    help="Replace what has this name. All is given anew, but for credentials: without new ones they stay.",
+    help="Replace what has this name. All is given anew, but for credentials: without new ones they "
+    "stay. Another URL takes new ones.",
 )
 
 

@@ -1,4 +1,4 @@
-"""Triggers that tell a server their secrets: another server is told only what is given anew."""
+"""What tells a server its secrets: another server is told only what is given anew."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -29,6 +29,11 @@ def hold_secrets(
 
     with_secrets(dict(config), {}, sealed, note)
     if masked:
-        why = f"must be given again: {', '.join(moved)} has changed"
-        rows = [{"node": None, "field": f"config.{place}", "why": why} for place in masked]
-        raise Unprocessable("a stored secret goes to no other server than it was given for", errors=rows)
+        raise kept_from(", ".join(moved), (f"config.{place}" for place in masked))
+
+
+def kept_from(moved: str, places: Iterable[str]) -> Unprocessable:
+    """What to raise for stored secrets at `places` of the body, since `moved` has changed."""
+    why = f"must be given again: {moved} has changed"
+    rows = [{"node": None, "field": place, "why": why} for place in places]
+    return Unprocessable("a stored secret goes to no other server than it was given for", errors=rows)

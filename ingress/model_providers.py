@@ -37,4 +37,5 @@ OPERATIONS = Resource(
     listing=ModelProviderList,
     path="/api/v1/model-providers",
     tag="model-providers",
+    told=lambda provider: (provider.base_url,),
 ).operations()

@@ -1,6 +1,6 @@
 """The operations on one kind of provider, declared once: create, list, show, replace, delete."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,7 @@ from aiohttp import web
 from pydantic import Field
 
 from ingress.auth import CALLER
+from ingress.confidants import kept_from
 from ingress.errors import Conflict, NotFound
 from ingress.keys import FEED, SECRETS, STORE
 from ingress.operation import Operation
@@ -56,6 +57,8 @@ class Resource:
     tag: str
     check: Callable[[Definitions, Provider], None] = lambda _definitions, _wanted: None
     """Against what else there is, before it is stored. Raises `Problem`."""
+    told: Callable[[Any], Collection[str | None]] = lambda _: ()
+    """URLs that an entity's credentials are sent to: another one is told only what is given anew."""
 
     def operations(self) -> tuple[Operation, ...]:
         """Five of them under `path`."""
@@ -144,7 +147,7 @@ class Resource:
         return json_answer(self._view(self.named(request)))
 
     async def replace(self, request: web.Request) -> web.Response:
-        """All of its fields; a masked credential stays as it is stored."""
+        """All of its fields; a masked credential stays as it is stored, and goes where it went."""
         stored = self.named(request)
         wanted = await read_model(request, self.body)
         other = self._find(request, wanted.name)
@@ -157,6 +160,9 @@ class Resource:
             updated_by=request[CALLER].name,
             **self._fields(request, wanted, stored),
         )
+        masked = [f"credentials.{name}" for name, value in wanted.credentials.items() if value == MASK]
+        if masked and not set(self.told(entity)) <= set(self.told(stored)):
+            raise kept_from("the URL", masked)
         self.check(request.app[FEED].definitions, entity)
         await request.app[STORE].put(self.topic, entity)
         return json_answer(self._view(entity))

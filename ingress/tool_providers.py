@@ -84,6 +84,9 @@ _RESOURCE = Resource(
     listing=ToolProviderList,
     path=_PATH,
     tag=_TAG,
+    told=lambda provider: (
+        {tool.server for tool in provider.api.tools.values()} if provider.document else {provider.url}
+    ),
 )
 
 

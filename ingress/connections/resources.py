@@ -88,6 +88,7 @@ OPERATIONS = (
         path="/api/v1/github-connections",
         tag="github-connections",
         check=check_number,
+        told=lambda connection: (connection.api_url,),
     ).operations(),
     *Resource(
         topic="definitions.slack_connections",
@@ -98,5 +99,6 @@ OPERATIONS = (
         path="/api/v1/slack-connections",
         tag="slack-connections",
         check=check_number,
+        told=lambda connection: (connection.api_url,),
     ).operations(),
 )

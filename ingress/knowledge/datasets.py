@@ -58,6 +58,7 @@ RESOURCE = Resource(
     listing=DatasetList,
     path=PATH,
     tag=TAG,
+    told=lambda dataset: (dataset.endpoint,),
 )
 
 

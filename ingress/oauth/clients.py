@@ -9,6 +9,7 @@ from aiohttp import web
 from pydantic import Field, ValidationError
 
 from ingress.auth import CALLER
+from ingress.confidants import kept_from
 from ingress.errors import Forbidden, NotFound, Unprocessable, invalid
 from ingress.keys import FEED, STORE
 from ingress.oauth.authorizing import redirect_uri
@@ -22,6 +23,7 @@ from schemas.models.oauth_client import SYSTEM_TENANT, OAuthClient, OAuthParams
 from schemas.plugins.contract import TriggerPlugin
 from schemas.plugins.credentials import ClientAuth
 from schemas.plugins.registry import plugins
+from schemas.secrets import SecretBox
 from transport.subscriptions import OAUTH_SYSTEM_CLIENTS, OAUTH_TENANT_CLIENTS
 
 _PATH = "/api/v1/oauth/"
@@ -94,11 +96,9 @@ class _Level:
         tenant_id, plugin = self.tenant_of(request), needed_plugin(request.match_info["provider"])
         wanted, box = await read_model(request, self.body), needed_box(request)
         stored = self._find(request, tenant_id, plugin)
-        secret = wanted.client_secret
-        if secret == MASK:
-            with provider_errors():
-                secret = stored.params(box).client_secret if stored else ""
-        params = _params(plugin, wanted, secret)
+        params = _params(plugin, wanted, wanted.client_secret)
+        if params.client_secret == MASK:
+            params = _with_stored(params, stored, box)
         caller = request[CALLER].name
         fields: dict[str, Any] = {
             "id": self._id(tenant_id, plugin),
@@ -199,6 +199,17 @@ def _params(plugin: TriggerPlugin, wanted: OAuthClientBody, secret: str) -> OAut
         return OAuthParams.model_validate({**defaults, **given, "client_secret": secret})
     except ValidationError as wrong:
         raise invalid(wrong) from None  # its text has the secret
+
+
+def _with_stored(params: OAuthParams, stored: OAuthClient | None, box: SecretBox) -> OAuthParams:
+    """Raises `Unprocessable` where another server would be told the secret."""
+    if stored is None:
+        return params.model_copy(update={"client_secret": ""})
+    with provider_errors():
+        before = stored.params(box)
+    if before.client_secret and before.token_url != params.token_url:
+        raise kept_from("token_url", ["client_secret"])
+    return params.model_copy(update={"client_secret": before.client_secret})
 
 
 def _view(request: web.Request, client: OAuthClient, plugin: TriggerPlugin) -> OAuthClientView:

@@ -6,6 +6,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from ingress.auth import CALLER
+from ingress.confidants import kept_from
 from ingress.errors import Conflict, Unavailable, Unprocessable, invalid
 from ingress.keys import SETTINGS, STORE
 from ingress.oauth.authorizing import authorization
@@ -100,6 +101,8 @@ async def change(request: web.Request) -> web.Response:
     plugin = needed_plugin(now.provider_id)
     if wanted.parameters is not None:
         update["parameters"] = _validated(plugin.Parameters, wanted.parameters, "parameters")
+        if wanted.credentials is None and now.credentials:
+            _check_places(now, update["parameters"])
     if wanted.credentials is not None:
         if now.credential_type is CredentialType.OAUTH:
             raise Conflict("its token comes by authorizing it: GET /api/v1/oauth/{provider}/authorize")
@@ -155,6 +158,20 @@ async def delete(request: web.Request) -> web.Response:
     await tell(request, found, "REMOVE", {})
     await request.app[STORE].delete(SUBSCRIPTIONS, found.key)
     return web.Response(status=204)
+
+
+def _check_places(now: TriggerSubscription, parameters: dict[str, Any]) -> None:
+    """Raises `Unprocessable` where the credentials that are stored would go to another server."""
+    before = now.parameters
+    moved = [
+        name for name, value in parameters.items() if _is_url(value) and value != before.get(name, value)
+    ]
+    if moved:
+        raise kept_from(", ".join(moved), ["credentials"])
+
+
+def _is_url(value: Any) -> bool:
+    return isinstance(value, str) and value.lower().startswith(("http://", "https://"))
 
 
 def _validated(model: type[PluginModel], given: dict[str, Any], within: str) -> dict[str, Any]:

@@ -58,11 +58,22 @@ async def test_whatever_its_name_it_is_where_the_answer_says(client: Client, nam
 async def test_a_masked_key_stays_as_it_is(client: Client, stand_ins: StandIns) -> None:
     await send(client, "POST", "", OPENAI)
     before = stored(stand_ins).credentials
-    changed = {**OPENAI, "credentials": {"api_key": "********"}, "base_url": "http://localhost:11434/v1"}
+    changed = {**OPENAI, "credentials": {"api_key": "********"}, "read_timeout_s": 7}
     status, _ = await send(client, "PUT", "/langgenius%2Fopenai%2Fopenai", changed)
     assert status == 200
     assert stored(stand_ins).credentials == before
-    assert stored(stand_ins).base_url == "http://localhost:11434/v1"
+    assert stored(stand_ins).read_timeout_s == 7
+
+
+async def test_a_stored_key_goes_to_no_other_endpoint(client: Client, stand_ins: StandIns) -> None:
+    await send(client, "POST", "", OPENAI)
+    moved = {**OPENAI, "credentials": {"api_key": "********"}, "base_url": "https://other.test/v1"}
+    status, problem = await send(client, "PUT", "/langgenius%2Fopenai%2Fopenai", moved)
+    assert (status, problem["errors"][0]["field"]) == (422, "credentials.api_key")
+    assert stored(stand_ins).base_url == OPENAI["base_url"]
+    for credentials in ({"api_key": "sk-2"}, {}):
+        moved["credentials"] = credentials
+        assert (await send(client, "PUT", "/langgenius%2Fopenai%2Fopenai", moved))[0] == 200
 
 
 async def test_it_can_be_deleted(client: Client) -> None:

@@ -138,11 +138,19 @@ async def test_what_does_not_fit_is_refused(client: Client, body: Any, said: str
     assert said in problem["errors"][0]["why"]
 
 
-async def test_a_masked_token_stays_as_it_is(client: Client, stand_ins: StandIns) -> None:
+async def test_a_masked_token_stays_as_it_is_and_goes_where_it_went(
+    client: Client, stand_ins: StandIns
+) -> None:
     await post(client, ORDERS)
-    changed = {**ORDERS, "credentials": {"token": "********"}, "server_url": "https://new.test"}
-    async with client.put(PATH + "/shop%2Forders", json=changed, headers=AUTHORIZED) as answer:
-        assert answer.status == 200, await answer.text()
+    changed = {**ORDERS, "server_url": "https://new.test"}
+    for status, credentials in (
+        (422, {"token": "********"}),
+        (200, {"token": "t0k3n"}),
+        (200, {"token": "********"}),
+    ):
+        body = {**changed, "credentials": credentials}
+        async with client.put(PATH + "/shop%2Forders", json=body, headers=AUTHORIZED) as answer:
+            assert answer.status == status, await answer.text()
     stored = stand_ins.configured.definitions.provider(ToolProvider, DEFAULT_TENANT, "shop/orders")
     assert stored is not None
     assert stored.api.tools["getOrder"].server == "https://new.test"

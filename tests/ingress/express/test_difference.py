@@ -110,7 +110,7 @@ class Side:
 def answers(written: bytes) -> list[Any]:
     """Without what is new each time, and the order of headers."""
     found = []
-    for one in re.split(rb"(?=HTTP/1\.[01] \d{3} )", written)[1:]:
+    for one in re.split(rb"(?=HTTP/\d\.\d \d{3} )", written)[1:]:
         head, _, body = one.partition(b"\r\n\r\n")
         line, *headers = head.split(b"\r\n")
         body = re.sub(rb'"event_id":"[^"]+"', b'"event_id":""', body)

@@ -48,6 +48,16 @@ async def test_the_secret_is_encrypted_and_the_mask_keeps_it(caller: Caller) -> 
     assert "s3cret" not in repr(stored.params(BOX))
 
 
+async def test_a_stored_secret_goes_to_no_other_server(caller: Caller) -> None:
+    await caller.call("PUT", "/oauth/tenant-clients/gitlab", BODY)
+    moved = {**BODY, "token_url": "https://other.test/token"}
+    status, problem = await caller.call(
+        "PUT", "/oauth/tenant-clients/gitlab", {**moved, "client_secret": "********"}
+    )
+    assert (status, problem["errors"][0]["field"]) == (422, "client_secret")
+    assert (await caller.call("PUT", "/oauth/tenant-clients/gitlab", moved))[0] == 200
+
+
 async def test_one_that_was_stored_under_another_key_says_so(caller: Caller) -> None:
     _, made = await caller.call("PUT", "/oauth/tenant-clients/gitlab", BODY)
     stored = caller.stand_ins.configured.definitions.subscriptions.oauth_clients[made["id"]]

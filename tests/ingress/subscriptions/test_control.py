@@ -125,6 +125,14 @@ async def test_other_parameters_are_agreed_on_under_the_same_endpoint(caller: Ca
     assert (await caller.call("GET", path))[1]["properties"]["webhook_endpoint_id"] == "we_2"
 
 
+async def test_a_stored_key_goes_to_no_other_server(caller: Caller) -> None:
+    made = await caller.subscribe()
+    moved = {"parameters": {"api_url": caller.providers.url.replace("127.0.0.1", "localhost")}}
+    status, problem = await caller.call("PATCH", f"/subscriptions/{made['id']}", moved)
+    assert (status, problem["errors"][0]["field"]) == (422, "credentials")
+    assert "api_url has changed" in problem["errors"][0]["why"]
+
+
 async def test_it_ends_at_the_provider_too(caller: Caller) -> None:
     made = await caller.subscribe()
     path = f"/subscriptions/{made['id']}"
