@@ -167,6 +167,8 @@ def _between(earlier: str, later: str) -> str:
 
 _ELAPSED = "toInt64(round(greatest(0, ifNull(elapsed_time, 0)) * 1e6))"
 _ENDED = "finished_at IS NOT NULL"
+_TOOK = f"{_ENDED} AND elapsed_time IS NOT NULL"
+"""Of a trigger log: one that started nothing has ended, and no duration."""
 _OWN = "node_type NOT IN ('iteration', 'loop', 'tool')"
 """Containers repeat what the executions in them have cost, and a tool that is a workflow what its run has:
 these are rows of their own."""
@@ -236,10 +238,10 @@ TRIGGERS = Rollup(
         ),
         "retries": "toUInt64(retry_count)",
         "tokens": "total_tokens",
-        **_count(started="triggered_at IS NOT NULL", ended=_ENDED),
+        **_count(started="triggered_at IS NOT NULL", ended=_TOOK),
     },
     times={
-        "elapsed": Time(_ELAPSED, f"{_ENDED} AND elapsed_time IS NOT NULL"),
+        "elapsed": Time(_ELAPSED, _TOOK),
         "queue_latency": Time(_between("created_at", "triggered_at"), "triggered_at IS NOT NULL"),
     },
 )

@@ -97,7 +97,7 @@ SUBJECTS = (
             "retries": "sum(retry_count)",
             "tokens": "sum(total_tokens)",
             "started": "count(triggered_at)",
-            "ended": "count(finished_at)",
+            "ended": "countIf(finished_at IS NOT NULL AND elapsed_time IS NOT NULL)",
         },
         durations={"elapsed": _ELAPSED, "queue_latency": "dateDiff('microsecond', created_at, triggered_at)"},
     ),

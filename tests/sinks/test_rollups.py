@@ -73,14 +73,15 @@ def _run(chance: random.Random, accepted_us: int) -> Iterator[tuple[Change, Chan
     yield ("runs", run), ("runs", {**run, **times, **told, "revision": 2})
 
     log = records.trigger_log(**ids, created_at=accepted_us, workflow_run_id=run["id"])
-    done = {
+    done: dict[str, Any] = {
         "status": "SUCCESS",
         "triggered_at": begins_us,
         "retry_count": chance.randrange(2),
         "total_tokens": 7,
     }
     if chance.random() < 0.2:
-        done = {"status": "STOPPED", "error": "duplicate of the event at trigger.events/1/2"}
+        duplicate = "duplicate of the event at trigger.events/1/2"
+        done = {"status": "STOPPED", "error": duplicate, "elapsed_time": None}
     yield ("trigger.logs", log), ("trigger.logs", {**log, **times, **done, "revision": 2})
 
     for node_type in ("llm", "loop", "http-request"):
