@@ -1,5 +1,6 @@
 """Vectors of texts, by the `/embeddings` interface of OpenAI."""
 
+from array import array
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,11 +11,12 @@ from transport.model_endpoint import ModelEndpoint
 
 async def embed(
     endpoint: ModelEndpoint, embedding: Embedding, texts: Sequence[str], key: str | None = None
-) -> list[list[float]]:
-    """A vector for each text, in order; all of one length. Raises `ModelRefused`.
+) -> list[Sequence[float]]:
+    """A vector for each text, in order; all of one length, and of four bytes a number: a document may have
+    tens of thousands, as lists ten times as large. Raises `ModelRefused`.
 
     `key`: the same when the same texts are embedded again, because of a crash."""
-    vectors: list[list[float]] = []
+    vectors: list[Sequence[float]] = []
     for start in range(0, len(texts), embedding.batch_size):
         batch = texts[start : start + embedding.batch_size]
         of_batch = None if key is None else f"{key}/{start}"
@@ -31,10 +33,10 @@ def _body(endpoint: ModelEndpoint, embedding: Embedding, texts: Sequence[str]) -
     return {**body, "dimensions": embedding.dimensions} if embedding.dimensions else body
 
 
-def _vectors(reply: Any, wanted: int) -> list[list[float]]:
+def _vectors(reply: Any, wanted: int) -> list[Sequence[float]]:
     try:
         items = sorted(enumerate(reply["data"]), key=_place)
-        vectors = [[float(number) for number in item["embedding"]] for _, item in items]
+        vectors: list[Sequence[float]] = [array("f", item["embedding"]) for _, item in items]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelRefused("the reply has no embeddings. Is base_url right?") from error
     if len(vectors) != wanted or not all(vectors):

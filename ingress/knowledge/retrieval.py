@@ -1,6 +1,7 @@
 """Searching an index: `POST /api/v1/knowledge/retrieval` is Dify's external knowledge API, which our workers
 call and a Dify may, with `…/api/v1/knowledge` as its endpoint; `…/datasets/{name}/search` is for people."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from aiohttp import web
@@ -101,7 +102,7 @@ async def search_one(request: web.Request) -> web.Response:
 async def _answer(request: web.Request, dataset: Dataset, wanted: SearchBody) -> web.Response:
     defaults = dataset.retrieval
     method = wanted.search_method or dataset.search_method
-    vector: list[float] = []
+    vector: Sequence[float] = ()
     if method != "full_text_search":
         if dataset.embedding is None:
             raise Conflict(f"{method} needs an embedding, and dataset {dataset.name!r} has none")
@@ -124,7 +125,9 @@ async def _answer(request: web.Request, dataset: Dataset, wanted: SearchBody) ->
     return json_answer(RetrievalAnswer(records=[_record(one) for one in found]))
 
 
-async def _vector(request: web.Request, dataset: Dataset, embedding: Embedding, query: str) -> list[float]:
+async def _vector(
+    request: web.Request, dataset: Dataset, embedding: Embedding, query: str
+) -> Sequence[float]:
     """Raises `Conflict` where the model can't be asked, or refuses."""
     provider = request.app[FEED].definitions.provider(ModelProvider, dataset.tenant_id, embedding.provider)
     if provider is None:

@@ -3,9 +3,10 @@
 Doing a document twice gives the same chunks under the same ids, so a crash in the middle costs nothing.
 """
 
+import asyncio
 import hashlib
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -91,14 +92,20 @@ class Indexer:
         try:
             dataset = await self._dataset(document)
             text = await self._text(document)
-            chunks = await self._chunks(document, dataset, text)
+            # NUL is no character of a text, and nothing that shows it afterwards can take it.
+            contents = await asyncio.to_thread(split, text.replace("\0", ""), dataset.chunking)
+            if not contents:
+                raise _Unusable("there is no text in the document; one of scanned pages has none")
+            vectors = await self._vectors(document, dataset, contents)
+            # In threads: a large document takes seconds, in which all else would wait.
+            chunks = await asyncio.to_thread(self._chunks, document, dataset, contents, vectors)
         except (_Unusable, DocumentExtractorError, NodeExecutorError, TransportError) as error:
             return [self._finished(document, "FAILED", error=str(error)[:_MAX_ERROR_CHARS])]
         except Exception as error:  # a fault of this worker: the document must not stay queued for ever
             log.exception("document %s of dataset %s", document["id"], document["dataset_id"])
             return [self._finished(document, "FAILED", error=f"{type(error).__name__}: {error}")]
         done = self._finished(document, "COMPLETED", chunk_count=len(chunks), character_count=len(text))
-        return [*self._sends(chunks), done]
+        return [*chunks, done]
 
     async def _dataset(self, document: AvroRecord) -> Dataset:
         await self.feed.reach(DATASETS, document["datasets_offset"])
@@ -112,46 +119,46 @@ class Indexer:
         content = await self.files.read(document["tenant_id"], document["file_id"], self.max_bytes)
         return await self.parsers.text_of(content, document["extension"], document["mime_type"])
 
-    async def _chunks(self, document: AvroRecord, dataset: Dataset, text: str) -> list[AvroRecord]:
-        # NUL is no character of a text, and nothing that shows it afterwards can take it.
-        contents = split(text.replace("\0", ""), dataset.chunking)
-        if not contents:
-            raise _Unusable("there is no text in the document; one of scanned pages has none")
-        key = f"{document['id']}/{document['version']}"
-        model, vectors = await self._vectors(dataset, contents, key)
+    async def _vectors(
+        self, document: AvroRecord, dataset: Dataset, contents: Sequence[str]
+    ) -> Sequence[Sequence[float]]:
+        """One for each of the contents, all of them empty for a dataset without an embedding."""
+        embedding = dataset.embedding
+        if embedding is None:
+            return [()] * len(contents)
+        provider = self.catalog.find(ModelProvider, dataset.tenant_id, embedding.provider)
+        endpoint = ModelEndpoint(provider, self.catalog.credentials(provider).get(API_KEY), self.session)
+        return await embed(endpoint, embedding, contents, f"{document['id']}/{document['version']}")
+
+    def _chunks(
+        self,
+        document: AvroRecord,
+        dataset: Dataset,
+        contents: Sequence[str],
+        vectors: Sequence[Sequence[float]],
+    ) -> list[Send]:
         shared = {name: document[name] for name in ("tenant_id", "dataset_id", "version")}
+        shared["embedding_model"] = dataset.embedding.identity if dataset.embedding else ""
         return [
-            {
-                **shared,
-                "id": entity_id("chunk", document["id"], str(document["version"]), str(position)),
-                "document_id": document["id"],
-                "position": position,
-                "content": content,
-                "hash": hashlib.sha256(content.encode()).hexdigest(),
-                "words": words_of(content),
-                "embedding_model": model,
-                "vector": vector,
-            }
+            self._chunk(
+                {
+                    **shared,
+                    "id": entity_id("chunk", document["id"], str(document["version"]), str(position)),
+                    "document_id": document["id"],
+                    "position": position,
+                    "content": content,
+                    "hash": hashlib.sha256(content.encode()).hexdigest(),
+                    "words": words_of(content),
+                    "vector": vector,
+                }
+            )
             for position, (content, vector) in enumerate(zip(contents, vectors, strict=True), 1)
         ]
 
-    async def _vectors(
-        self, dataset: Dataset, contents: list[str], key: str
-    ) -> tuple[str, list[list[float]]]:
-        embedding = dataset.embedding
-        if embedding is None:
-            return "", [[] for _ in contents]
-        provider = self.catalog.find(ModelProvider, dataset.tenant_id, embedding.provider)
-        endpoint = ModelEndpoint(provider, self.catalog.credentials(provider).get(API_KEY), self.session)
-        return embedding.identity, await embed(endpoint, embedding, contents, key)
+    def _chunk(self, chunk: AvroRecord) -> Send:
+        return Send(CHUNKS, chunk["document_id"].encode(), self.codec.encode("KnowledgeChunk", chunk))
 
     def _finished(self, document: AvroRecord, status: str, **changes: object) -> Send:
         finished = {**document, "status": status, "finished_at": now_us(), **changes}
         finished["revision"] = document["revision"] + 1
         return Send(DOCUMENTS, document["id"].encode(), self.codec.encode("KnowledgeDocument", finished))
-
-    def _sends(self, chunks: Iterable[AvroRecord]) -> list[Send]:
-        return [
-            Send(CHUNKS, chunk["document_id"].encode(), self.codec.encode("KnowledgeChunk", chunk))
-            for chunk in chunks
-        ]

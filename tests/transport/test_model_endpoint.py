@@ -95,7 +95,8 @@ async def test_embeddings_are_put_in_order(
     ]
     library.answers["/v1/embeddings"] = lambda _: {"data": answered}
     found = await embed(endpoint(library, session), Embedding(provider="m", model="e"), ["a", "b", "c"])
-    assert found == [[0, 9], [1, 9], [2, 9]]
+    assert [list(vector) for vector in found] == [[0, 9], [1, 9], [2, 9]]
+    assert memoryview(found[0]).nbytes == 2 * 4
 
 
 @pytest.mark.parametrize(
@@ -104,6 +105,8 @@ async def test_embeddings_are_put_in_order(
         (None, "no embeddings"),
         ([{"index": 0}], "no embeddings"),
         (["no"], "no embeddings"),
+        ([{"index": 0, "embedding": "AACAPw=="}], "no embeddings"),
+        ([{"index": 0, "embedding": [None]}], "no embeddings"),
         ([{"index": 0, "embedding": [1]}], "1 embeddings for 2 texts"),
         ([{"index": 0, "embedding": [1]}, {"index": 1, "embedding": []}], "embeddings for 2 texts"),
         ([{"index": 0, "embedding": [1]}, {"index": 1, "embedding": [1, 2]}], "different lengths"),

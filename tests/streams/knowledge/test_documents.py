@@ -1,6 +1,8 @@
 """The stage that indexes: a queued document in, chunks and its new status out."""
 
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -116,6 +118,31 @@ async def test_a_text_becomes_chunks_with_their_words(bench: Bench) -> None:
     assert (chunks[0]["vector"], chunks[0]["embedding_model"]) == ([], "")
     assert (done["status"], done["chunk_count"], done["revision"]) == ("COMPLETED", 2, 101)
     assert done["version"] == chunks[0]["version"] == 100
+
+
+class Noting:
+    """The codec, which notes in which thread it writes chunks."""
+
+    def __init__(self) -> None:
+        self.threads: set[int] = set()
+
+    def encode(self, schema: str, record: Mapping[str, Any]) -> bytes:
+        if schema == "KnowledgeChunk":
+            self.threads.add(threading.get_ident())
+        return CODEC.encode(schema, record)
+
+    def decode(self, schema: str, value: bytes | None) -> Json:
+        return CODEC.decode(schema, value)
+
+
+async def test_chunks_are_made_beside_the_loop(bench: Bench) -> None:
+    bench.library.dataset("faq", kind="index")
+    codec = Noting()
+    other = Bench(replace(bench.indexer, codec=codec), bench.library, bench.files, bench.feed)
+    chunks, _ = await other.index(await bench.document(b"text"))
+    assert [chunk["content"] for chunk in chunks] == ["text"]
+    assert codec.threads
+    assert threading.get_ident() not in codec.threads
 
 
 async def test_a_document_that_is_too_large_is_not_even_read(bench: Bench) -> None:
