@@ -38,6 +38,8 @@ class Endpoint:
     """None where everything is taken."""
     naming: tuple[str, ...]
     """See `WebhookConfig.naming`."""
+    signed_id: str
+    """The header with the delivery id that is signed, where it is not the first that is looked for."""
     window_override_s: float | None
     reply: Reply | None
 
@@ -97,6 +99,7 @@ def compile_endpoint(
         secret_headers=SECRET_HEADERS | {own_header} if own_header else SECRET_HEADERS,
         parameters=compile_parameters(config.required, config.parameters),
         naming=config.naming,
+        signed_id="svix-id" if config.signature and config.signature.scheme == "svix" else "",
         window_override_s=config.dedup_window_s,
         reply=compile_reply(config.response),
     )

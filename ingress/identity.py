@@ -17,10 +17,10 @@ _DELIVERY_HEADERS = ("webhook-id", "x-github-delivery", "idempotency-key", "svix
 _MAX_ID_CHARS = 200
 
 
-def delivery_id(headers: Mapping[str, str]) -> str | None:
+def delivery_id(headers: Mapping[str, str], signed: str = "") -> str | None:
     """The producer's own name for the delivery: Standard Webhooks and Svix, GitHub, Idempotency-Key,
-    CloudEvents."""
-    for name in _DELIVERY_HEADERS:
+    CloudEvents. `signed`: a header whose word goes before all others, which anybody may have added."""
+    for name in (signed, *_DELIVERY_HEADERS):
         if given := headers.get(name):
             return bounded(given)
     event_id, source = headers.get("ce-id"), headers.get("ce-source")

@@ -61,7 +61,8 @@ async def _take(request: EventRequest) -> Ready | web.Response:
     received_at = now_us()
     metadata = {"webhook_id": endpoint.webhook_id, "received_at": iso(received_at)}
     event = capture(request, taken, metadata, endpoint.secret_headers)
-    named = (named_by(endpoint.naming, event) if endpoint.naming else None) or delivery_id(headers)
+    named = named_by(endpoint.naming, event) if endpoint.naming else None
+    named = named or delivery_id(headers, endpoint.signed_id)
     trigger_id = named or _content_identity(request, query, body, raw)
     if files is not None:
         files.link()

@@ -1,7 +1,9 @@
 """Webhooks over real HTTP: what is refused with what, and what becomes of what is accepted."""
 
 import asyncio
+import base64
 import hmac
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -226,6 +228,18 @@ async def test_a_signed_webhook_takes_signed_requests_only(
         refused = await problem(client, "POST", path, 401, data=body, headers=headers)
         assert "WWW-Authenticate" in refused["headers"]
     assert len(stand_ins.sent.events()) == 1
+
+
+async def test_what_svix_has_signed_is_no_other_delivery_under_a_name_that_it_has_not(
+    client: Client, new_webhook: NewWebhook
+) -> None:
+    path = await new_webhook(signature={"scheme": "svix", "secrets": ["whsec_c2VjcmV0"]})
+    at_s = int(time.time())
+    signature = base64.b64encode(hmac.digest(b"secret", f"msg_1.{at_s}.{{}}".encode(), "sha256")).decode()
+    headers = {"svix-id": "msg_1", "svix-timestamp": str(at_s), "svix-signature": f"v1,{signature}"}
+    for more, status in (({}, 202), ({"webhook-id": "msg_2"}, 200), ({"Idempotency-Key": "msg_3"}, 200)):
+        async with client.post(path, data=b"{}", headers={**headers, **more}) as answer:
+            assert (answer.status, (await answer.json())["trigger_id"]) == (status, "msg_1")
 
 
 async def test_a_body_over_the_limit_is_refused_announced_or_not(
