@@ -58,23 +58,30 @@ class SampleRunner:
         Raises `CommandFailed`. Somebody may have given the workflow further triggers, which leave logs too.
         """
         deadline = time.monotonic() + RUN_TIMEOUT_S
-        query = {"event_id": event_id, "workflow_id": installed.workflow_id}
+        logs: list[Json] = []
         refused_at, pause_s = 0.0, _POLL_S
         while (now := time.monotonic()) < deadline:
-            logs = (await self._at.call("GET", "/api/v1/trigger-logs", params=query))["data"]
+            logs = await self._logs(installed, event_id)
             for log in logs:
                 if log["workflow_run_id"] and (found := await self._whole(log["workflow_run_id"])):
                     return found
             if logs and all(log["workflow_run_id"] is None for log in logs):
                 refused_at = refused_at or now
                 if now - refused_at > _PATIENCE_S:
-                    raise CommandFailed(f"the event {event_id} started no run: {logs[0]['error']}")
+                    why = logs[0]["error"] or f"its trigger log is {logs[0]['status']}"
+                    raise CommandFailed(f"the event {event_id} started no run: {why}")
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * _SLOWER, _LONGEST_POLL_S)
+        states = ", ".join(sorted({log["status"] for log in logs})) or "not there"
         raise CommandFailed(
-            f"the event {event_id} has no finished run after {RUN_TIMEOUT_S:g} s; the logs of the parts are "
-            f"in {self._at.remembered.parent / 'logs'}"
+            f"the event {event_id} has no finished run after {RUN_TIMEOUT_S:g} s, its trigger log is {states};"
+            f" the logs of the parts are in {self._at.remembered.parent / 'logs'}"
         )
+
+    async def _logs(self, installed: Installed, event_id: str) -> list[Json]:
+        """Of the sample. What no trigger has looked at is in a log of no workflow."""
+        found = await self._at.call("GET", "/api/v1/trigger-logs", params={"event_id": event_id})
+        return [log for log in found["data"] if log["workflow_id"] in (installed.workflow_id, "", None)]
 
     async def _whole(self, run_id: str) -> tuple[Json, list[Json]] | None:
         """The run and its nodes, once it has ended and the history has all of it."""
