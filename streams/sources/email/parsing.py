@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from email import message_from_bytes, policy
+from email import message_from_bytes
+from email.header import decode_header, make_header
 from email.message import EmailMessage
+from email.policy import EmailPolicy
 from email.utils import getaddresses, parsedate_to_datetime
+from itertools import islice
 from typing import Any, cast
 
 from schemas.charsets import codec
@@ -16,8 +19,28 @@ MOST_TEXT_CHARS = 1 << 20
 _MOST_PEOPLE = 1000
 _MOST_ATTACHMENTS = 100
 _MOST_REFERENCES = 100
+_MOST_PARTS = 300
 _MOST_HEADER_CHARS = 10_000
-_POLICY = policy.default.clone(max_line_length=None)
+_MOST_PART_HEADER_CHARS = 1_000
+_MOST_PEOPLE_CHARS = 100_000
+_PEOPLE = frozenset(("from", "to", "cc", "reply-to"))
+_READ = frozenset(("subject", "date", "message-id", "in-reply-to", "references"))
+
+
+class _Policy(EmailPolicy):
+    """The library takes the square of a header's length, which strangers choose."""
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        name, value = super().header_source_parse(sourcelines)
+        lower = name.lower()
+        if lower in _PEOPLE:
+            return name, value[:_MOST_PEOPLE_CHARS]
+        if lower in _READ:
+            return name, value[:_MOST_HEADER_CHARS]
+        return name, value[:_MOST_PART_HEADER_CHARS] if lower.startswith("content-") else value
+
+
+_POLICY = _Policy(max_line_length=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +65,7 @@ class Mail:
 
 def parse_mail(content: bytes, *, whole: bool = True) -> Mail:
     """`whole`: False where the end is cut off; then the last part, which may be half a file, is left out."""
-    message = message_from_bytes(content, policy=_POLICY)
+    message = cast(EmailMessage, message_from_bytes(content, policy=_POLICY))
     texts, attachments = _parts(message)
     html = texts.get("text/html", "")
     sender = _people(message, "From")
@@ -56,7 +79,7 @@ def parse_mail(content: bytes, *, whole: bool = True) -> Mail:
         "date": _date(message),
         "in_reply_to": _header(message, "In-Reply-To"),
         "references": _header(message, "References").split()[:_MOST_REFERENCES],
-        "text": (texts.get("text/plain") or html_text(html))[:MOST_TEXT_CHARS],
+        "text": (texts.get("text/plain") or html_text(html[:MOST_TEXT_CHARS]))[:MOST_TEXT_CHARS],
         "html": html[:MOST_TEXT_CHARS],
         "is_whole": whole,
     }
@@ -67,7 +90,7 @@ def _parts(message: EmailMessage) -> tuple[dict[str, str], list[Attachment]]:
     """The first text of each type, and the files."""
     texts: dict[str, str] = {}
     attachments: list[Attachment] = []
-    for part in _leaves(message):
+    for part in islice(_leaves(message), _MOST_PARTS):
         kind = part.get_content_type()
         is_text = kind in ("text/plain", "text/html") and not _filename(part)
         if is_text and part.get_content_disposition() != "attachment":
@@ -126,14 +149,30 @@ def _header(message: EmailMessage, name: str) -> str:
 
 def _people(message: EmailMessage, name: str) -> list[dict[str, str]]:
     """Also of what the parser of headers does not take for addresses."""
+    raw = next((str(value) for one, value in message.raw_items() if one.lower() == name.lower()), "")
+    if len(raw) > _MOST_HEADER_CHARS:
+        found = [(_decoded(who), where) for who, where in getaddresses([raw])]
+    else:
+        found = _few_people(message, name)
+    people = [{"name": _clean(who), "address": _clean(where)} for who, where in found if where]
+    return people[:_MOST_PEOPLE]
+
+
+def _few_people(message: EmailMessage, name: str) -> list[tuple[str, str]]:
     header: Any = None
     try:
         header = message.get(name)
-        found = [(one.display_name, one.addr_spec) for one in header.addresses] if header else []
+        return [(one.display_name, one.addr_spec) for one in header.addresses] if header else []
     except Exception:
-        found = getaddresses([_header(message, name)])
-    people = [{"name": _clean(who), "address": _clean(where)} for who, where in found if where]
-    return people[:_MOST_PEOPLE]
+        return getaddresses([_header(message, name)])
+
+
+def _decoded(name: str) -> str:
+    """RFC 2047."""
+    try:
+        return str(make_header(decode_header(name)))
+    except (LookupError, ValueError):
+        return name
 
 
 def _date(message: EmailMessage) -> str | None:

@@ -5,6 +5,7 @@ moves beyond it; a crash in between publishes it again under the same name. When
 (another UIDVALIDITY), what had arrived before the last message that was seen is not new, whatever its UID.
 """
 
+import asyncio
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
@@ -163,7 +164,8 @@ class EmailSource:
         place = f"{config.subject_uri};UIDVALIDITY={mailbox.uidvalidity}/;UID={head.uid}"
         name = f"{sha256(config.subject_uri.encode()).hexdigest()[:8]}-{mailbox.uidvalidity}-{head.uid}"
         try:
-            mail = parse_mail(content, whole=whole)
+            # Beside the loop: a large message takes seconds.
+            mail = await asyncio.to_thread(parse_mail, content, whole=whole)
         except Exception as error:
             await watch.send([self._buried(watch, place, head, content, error)])
             return

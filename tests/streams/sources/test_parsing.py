@@ -48,6 +48,51 @@ def test_markup_that_is_broken_has_a_text_too() -> None:
     assert html_text("<p>a<b>b<p>c &bogus; <!-- d <![if x").startswith("ab\n")
 
 
+def test_a_declaration_of_no_known_kind_hides_nothing() -> None:
+    message = EmailMessage()
+    message.set_content("<![foo]><p>Order 7</p><![ ]>", subtype="html")
+    assert parse_mail(message.as_bytes()).body["text"] == "Order 7"
+
+
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        ("1 < 2 <3 <", "1 < 2 <3 <"),
+        ("a<a title='x>y' href=\"<p>\">b</a>", "ab"),
+        ("<!-->a<!--->b<!-- <p> -- > -->c", "abc"),
+        ("<!--[if mso]>a<![endif]--><![if !mso]>b<![endif]>", "b"),
+        ("<head><title>1 < 2</title><body>no end of the head", "no end of the head"),
+        ("<SCRIPT>a</b></ScRipt >b<script src=x/>c<style>d", "bc"),
+        ("a<br/>b<BR>c", "a\nb\nc"),
+        ("a<p title='", "a"),
+        ("&#" + "9" * 5000 + ";", "&#" + "9" * 5000 + ";"),
+    ],
+)
+def test_markup_as_a_reader_sees_it(markup: str, text: str) -> None:
+    assert html_text(markup) == text
+
+
+@pytest.mark.parametrize(
+    "unit", ["<!--", "</", "<a ", "<a b=", "<a '", "<![CDATA[", "<script>", "<title>x</"]
+)
+def test_markup_without_ends_takes_no_square_of_its_length(unit: str) -> None:
+    assert len(html_text("seen" + unit * 200_000)) < 1_000_000
+
+
+@pytest.mark.parametrize("unit", [b",", b'"a" ', b"a.", b"a:;", b"ann@example.org, "])
+def test_headers_of_any_length_are_read(unit: bytes) -> None:
+    headers = b"".join(name + b": " + unit * 50_000 + b"\r\n" for name in (b"From", b"To", b"Cc"))
+    params = b"Content-Type: text/plain; " + b"a=b; " * 100_000 + b"\r\n"
+    body = parse_mail(headers + params + b"Subject: x\r\n\r\nHello").body
+    assert (body["subject"], body["text"]) == ("x", "Hello")
+
+
+def test_many_people_have_their_names_decoded() -> None:
+    people = ", ".join(f"=?utf-8?q?J=C3=BCrgen?= <j{number}@example.org>" for number in range(500))
+    found = parse_mail(f"To: {people}\r\n\r\n".encode()).body["to"]
+    assert found == [{"name": "Jürgen", "address": f"j{number}@example.org"} for number in range(500)]
+
+
 @pytest.mark.parametrize(
     "content",
     [
