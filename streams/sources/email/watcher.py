@@ -131,7 +131,8 @@ class EmailSource:
         for start in range(0, len(uids), _BATCH):
             heads = await mailbox.heads(uids[start : start + _BATCH])
             position = await self._take(watch, mailbox, position, heads, before)
-        position = replace(position, uid=max(uids, default=mailbox.last_uid))
+        # What has been moved here with an older date may have a greater UID, and is not new either.
+        position = replace(position, uid=max([mailbox.last_uid, *uids]))
         await watch.keep(asdict(position))
         return position
 

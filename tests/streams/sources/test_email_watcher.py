@@ -127,6 +127,19 @@ async def test_who_watches_next_goes_on_behind_the_position(post: Post, idle: Id
     assert subjects(watched) == ["1", "2", "3"]
 
 
+async def test_what_was_moved_here_with_an_older_date_before_the_trigger_was_made_is_not_new(
+    post: Post,
+) -> None:
+    now = datetime.now(UTC)
+    await post.server.deliver(mail("of today"), at=now - timedelta(hours=2))
+    await post.server.deliver(mail("of last year"), at=now - timedelta(days=365))
+    watched = post.watched()
+    watched.since_s = now.timestamp()
+    async with watched.by(post.source):
+        await watched.at_rest()
+    assert subjects(watched) == []
+
+
 async def test_what_was_published_before_a_crash_has_the_same_identity_again(post: Post, idle: Idle) -> None:
     watched = post.watched()
     await post.server.deliver(mail("1"))
