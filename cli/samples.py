@@ -74,8 +74,8 @@ class SampleRunner:
             pause_s = min(pause_s * _SLOWER, _LONGEST_POLL_S)
         states = ", ".join(sorted({log["status"] for log in logs})) or "not there"
         raise CommandFailed(
-            f"the event {event_id} has no finished run after {RUN_TIMEOUT_S:g} s, its trigger log is {states};"
-            f" the logs of the parts are in {self._at.remembered.parent / 'logs'}"
+            f"the event {event_id} has no finished run after {RUN_TIMEOUT_S:g} s, its trigger log is "
+            f"{states}; the logs of the parts are in {self._at.remembered.parent / 'logs'}"
         )
 
     async def _logs(self, installed: Installed, event_id: str) -> list[Json]:
