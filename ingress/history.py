@@ -19,7 +19,7 @@ from ingress.cursors import new_cursor, read_cursor
 from ingress.errors import Malformed
 from ingress.search import Span, Where, clock, is_uuid, matching, spans
 from schemas.models import WorkflowNodeExecution, WorkflowRun
-from schemas.search import LogFilter, RunFilter
+from schemas.search import LogFilter, RunFilter, moment
 from transport.clickhouse import ClickHouse, Rows
 from transport.errors import StatementRefused
 
@@ -270,7 +270,7 @@ def _absent(row: Row) -> Row:
 
 def _place(text: str) -> tuple[datetime, str]:
     at, after = text.split(" ")
-    return datetime.fromisoformat(at), str(uuid.UUID(after))
+    return moment(at), str(uuid.UUID(after))
 
 
 def _bytes(encoded: str | None) -> bytes | None:

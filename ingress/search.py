@@ -1,6 +1,6 @@
 """What a search asks ClickHouse: its filter as a condition with parameters, and the spans to look in."""
 
-import uuid
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,6 +17,7 @@ _COLUMNS = {"input": "inputs", "output": "ifNull(outputs, '')"}
 _NUMBERS = "('Int64', 'UInt64', 'Double')"
 _EXACT = 2**53
 """Whole numbers from there on are not all different as Float64."""
+_UUID = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9a-fA-F]{32}")
 _UUIDS = frozenset({"id", "event_id", "workflow_run_id"})
 _EQUAL = ("app_id", "created_by", "event_id", "trigger_id", "app_trigger_id", "workflow_run_id")
 _RANGES = {"min_tokens": "total_tokens >=", "max_tokens": "total_tokens <="}
@@ -189,9 +190,5 @@ def clock(at: datetime) -> str:
 
 
 def is_uuid(text: str) -> bool:
-    """Whether a column of UUIDs can have it."""
-    try:
-        uuid.UUID(text)
-    except ValueError:
-        return False
-    return True
+    """Whether a column of UUIDs can have it. Python reads more than ClickHouse does."""
+    return _UUID.fullmatch(text) is not None

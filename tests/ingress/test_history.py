@@ -12,6 +12,7 @@ import pytest
 from obstore.store import MemoryStore
 
 from ingress.assembly import Assembler
+from ingress.cursors import new_cursor
 from ingress.errors import Malformed
 from ingress.history import MAX_LIMIT, History, LetterFilter
 from schemas.models import Workflow, WorkflowType
@@ -140,6 +141,28 @@ async def test_filters_are_all_applied(database: ClickHouse, history: History) -
 async def test_the_page_size_is_bounded(history: History) -> None:
     for limit in (0, 10 * MAX_LIMIT):
         assert (await history.runs(RunFilter(), limit, tenant_id=None)).rows == []
+
+
+@pytest.mark.parametrize("shape", ["{{{}}}", "urn:uuid:{}", "-{}"], ids=["braces", "urn", "a dash"])
+async def test_an_id_of_another_shape_finds_nothing(
+    database: ClickHouse, history: History, shape: str
+) -> None:
+    run = records.run()
+    await write(database, "runs", run)
+    assert await history.run(run["id"].replace("-", "").upper()) is not None
+    wanted = shape.format(run["id"])
+    assert await history.run(wanted) is None
+    assert await history.node_executions(wanted) == []
+    page = await history.trigger_logs(LogFilter(workflow_run_id=wanted), 10, tenant_id=None)
+    assert page.rows == []
+
+
+_AN_ID = "00000000-0000-0000-0000-000000000000"
+
+
+@pytest.mark.parametrize("time", ["2026-01-01T00:00:00", "9999-12-31T23:59:59.999999-01:00"])
+async def test_a_cursor_of_any_time_is_a_place(history: History, time: str) -> None:
+    assert (await history.runs(RunFilter(), 10, new_cursor(f"{time} {_AN_ID}"), tenant_id=TENANT)).rows == []
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "eHg=", "MjAyNi0wMS0wMSB4"])
