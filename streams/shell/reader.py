@@ -33,6 +33,9 @@ _FETCH_S = 0.25
 _MOST_EMPTY = 240
 """Fetches of a recovery in a row that bring it no further, a minute of them, before the broker is asked."""
 
+_LOOK_S = 1.0
+"""Between two looks at the group while there is nothing to fetch: it may never assign anything any more."""
+
 _FETCH_WHILE_FULL_S = 0.02
 """While some stage is full its partitions are left out of the fetch, so look again soon."""
 
@@ -62,6 +65,9 @@ class Source(Protocol):
 
     def position(self, partition: TopicPartition) -> int:
         """Where the next fetch reads, of a partition that is read."""
+
+    async def look(self) -> None:
+        """Raises what ails the group, as `fetch` does, for who has nothing to fetch."""
 
 
 class Reader:
@@ -113,8 +119,11 @@ class Reader:
                     if self._current is assignment:
                         raise
                 await self._source.read_from({})
-            if self._current is assignment:
-                await self._changed.wait()
+            while self._current is assignment and not self._changed.is_set():
+                try:
+                    await asyncio.wait_for(self._changed.wait(), _LOOK_S)
+                except TimeoutError:
+                    await self._source.look()
 
     async def _serve(self, assignment: Assignment) -> None:
         changelogs = {tp for tp in assignment.partitions if tp.topic in self._tables}

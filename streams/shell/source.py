@@ -85,8 +85,7 @@ class KafkaSource:
         self, partitions: Collection[TopicPartition], timeout_s: float
     ) -> Mapping[TopicPartition, list[Record]]:
         if monotonic() >= self._look_at:
-            await self._call(_raise_what_ails_the_group)
-            self._look_at = monotonic() + _LOOK_S
+            await self.look()
         fetched: Mapping[TopicPartition, list[Record]] = await self._run(self._fetch, partitions, timeout_s)
         return fetched
 
@@ -120,6 +119,10 @@ class KafkaSource:
 
     def position(self, partition: TopicPartition) -> int:
         return self._positions[partition]
+
+    async def look(self) -> None:
+        await self._call(_raise_what_ails_the_group)
+        self._look_at = monotonic() + _LOOK_S
 
     async def close(self) -> None:
         """Ends its threads and connections."""

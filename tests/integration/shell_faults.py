@@ -13,6 +13,7 @@ from typing import Any
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.errors import RequestTimedOutError
 from aiokafka.protocol.commit import OffsetCommitRequest
+from faust.assignor.partition_assignor import PartitionAssignor
 
 from streams.shell import offsets, ordered, outbox, table, tasks
 from streams.shell.assignment import Assignment
@@ -202,6 +203,21 @@ def answer_the_first_commit_late() -> None:
         return await send(self, request)
 
     GroupCoordinator._send_req = late
+
+
+@_fault
+def fail_to_share() -> None:
+    """The leader of the group fails in its first rebalance after the start; aiokafka waits to be asked."""
+    assign = PartitionAssignor.assign
+    calls: list[int] = []
+
+    def failing(self: Any, cluster: Any, members: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 2:
+            raise RuntimeError("nobody can have these")
+        return assign(self, cluster, members)
+
+    PartitionAssignor.assign = failing  # type: ignore[method-assign]
 
 
 @_fault

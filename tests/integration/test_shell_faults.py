@@ -87,6 +87,15 @@ def test_a_commit_that_is_late_does_not_undo_that_of_the_next_owner(deployment: 
     assert deployment.committed(IN) == [2] * PARTITIONS
 
 
+def test_a_worker_that_the_group_has_no_place_for_ends(deployment: Deployment) -> None:
+    """While it has no partitions, it fetches nothing that could tell it."""
+    deployment.start("w1", fault="fail-to-share")
+    deployment.wait_ready("w1")
+    deployment.start("w2")
+    assert _die(deployment, "w1") == EXIT_REPLAY
+    assert "nobody can have these" in deployment.log("w1")
+
+
 @pytest.mark.parametrize("repair", [True, False])
 def test_a_clean_shutdown_does_not_acknowledge_what_it_cancels(deployment: Deployment, repair: bool) -> None:
     """SIGTERM while a task is under way that takes longer than the grace."""

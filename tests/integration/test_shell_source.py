@@ -164,3 +164,5 @@ async def test_whoever_reads_hears_what_ails_the_group(
     await source.read_from({place(kafka, 0): 0})
     with pytest.raises(RuntimeError, match="this id"):
         await source.fetch({place(kafka, 0)}, 0.1)
+    with pytest.raises(RuntimeError, match="this id"):
+        await source.look()

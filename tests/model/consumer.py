@@ -80,6 +80,9 @@ class Source:
     async def read_from(self, positions: Mapping[TopicPartition, int]) -> None:
         self._positions = dict(positions)
 
+    async def look(self) -> None:
+        """Nothing ails the group."""
+
     def position(self, tp: TopicPartition) -> int:
         return self._positions[tp]
 

@@ -70,6 +70,9 @@ class FakeSource:
         self.at = dict(positions)
         self.calls.append(f"read {sorted((tp.topic, at) for tp, at in positions.items())}")
 
+    async def look(self) -> None:
+        """Nothing ails the group."""
+
     def position(self, partition: TopicPartition) -> int:
         # A compacted log may end in a hole, which a fetch steps over.
         return self._end(partition) if self._drained(partition) else self.at[partition]
