@@ -9,11 +9,9 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
-from jsonschema import Draft7Validator
-from jsonschema.exceptions import best_match
-from referencing import Registry
 from referencing.exceptions import Unresolvable
 
+from schemas.draft7 import misfit, validator
 from schemas.files import marked, refusal
 from schemas.ids import canonical_json
 from schemas.nodes.start import InputType, InputVariable
@@ -98,7 +96,7 @@ def _number(_: InputVariable, value: Any) -> int | float | None:
             raise ValueError("must be a valid number") from None
     if not isinstance(value, int | float):
         raise ValueError("must be a number")
-    if not math.isfinite(value) or (isinstance(value, int) and not -_INT64 <= value < _INT64):
+    if not (-_INT64 <= value < _INT64 if isinstance(value, int) else math.isfinite(value)):
         raise ValueError("must be a finite number, an integer of at most 64 bits")
     return value
 
@@ -123,7 +121,7 @@ def _object(field: InputVariable, value: Any) -> Any:
     if value and not isinstance(value, dict):
         raise ValueError("must be an object")
     if value and field.json_schema:
-        fault = best_match(_validator(canonical_json(field.json_schema)).iter_errors(value))
+        fault = misfit(_validator(canonical_json(field.json_schema)), value)
         if fault is not None:
             raise ValueError(f"does not match its schema at {fault.json_path}: {fault.message}")
     return value
@@ -131,8 +129,7 @@ def _object(field: InputVariable, value: Any) -> Any:
 
 @lru_cache(maxsize=1000)
 def _validator(schema: bytes) -> Any:
-    # With a registry of its own: the default one would fetch a $ref from the network.
-    return Draft7Validator(orjson.loads(schema), registry=Registry())
+    return validator(orjson.loads(schema))
 
 
 def _file(field: InputVariable, value: Any) -> Any:

@@ -43,7 +43,7 @@ def syntax_error(template: str) -> str | None:
         _SYNTAX.compile(template)
     except TemplateSyntaxError as wrong:
         return f"line {wrong.lineno}: {wrong.message}"
-    except (RecursionError, MemoryError, SyntaxError) as wrong:
-        # Jinja2 compiles to Python, which has limits of its own.
+    except (RecursionError, MemoryError, SyntaxError, ValueError) as wrong:
+        # Jinja2 compiles to Python, which has limits of its own, one on the digits of a number too.
         return f"cannot be compiled: {wrong}"
     return None

@@ -149,7 +149,7 @@ def _number(type_: ValueType, value: Any) -> int | float:
         raise ValueError(f"must be a number, is {_shown(value)}")
     # Before there were booleans, 0 and 1 were kept as false and true.
     value = int(value) if isinstance(value, bool) else value
-    if not math.isfinite(value) or (isinstance(value, int) and not -_INT64 <= value < _INT64):
+    if not (-_INT64 <= value < _INT64 if isinstance(value, int) else math.isfinite(value)):
         raise ValueError("must be a finite number, an integer of at most 64 bits")
     if type_ is ValueType.INTEGER and value != int(value):
         raise ValueError(f"must be an integer, is {value}")

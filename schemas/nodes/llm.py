@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from jsonschema import Draft7Validator, SchemaError
 from pydantic import BeforeValidator, Field, model_validator
 
+from schemas.draft7 import schema_error
 from schemas.jinja import syntax_error
 from schemas.nodes.base import NodeData, Text, Tolerant, VariableSelector
 from schemas.nodes.model import CONTEXT, HISTORIES, ModelConfig, NoMemory, Selector, Vision
@@ -117,14 +117,3 @@ class LLMData(NodeData):
         wrong = schema_error(self.schema_wanted) if self.schema_wanted is not None else None
         if wrong:
             yield "structured_output.schema", f"the node will fail: {wrong}"
-
-
-def schema_error(schema: Any) -> str | None:
-    """What is wrong with the schema of a structured output (JSON Schema, draft 7)."""
-    if not isinstance(schema, Mapping):
-        return "must be an object"
-    try:
-        Draft7Validator.check_schema(schema)
-    except SchemaError as wrong:
-        return f"at {wrong.json_path}: {wrong.message}"
-    return None

@@ -8,6 +8,7 @@ import orjson
 from jsonschema import Draft7Validator, SchemaError
 from pydantic import BeforeValidator, Field
 
+from schemas.draft7 import schema_error
 from schemas.nodes.base import NodeData, Text, Tolerant
 
 
@@ -84,6 +85,8 @@ class StartData(NodeData):
         for name in sorted({name for name in names if names.count(name) > 1}):
             yield "variables", f"{name!r} is there several times, the last one counts"
         for i, variable in enumerate(self.variables):
+            if variable.json_schema is not None and (wrong := schema_error(variable.json_schema)):
+                yield f"variables.{i}.json_schema", f"the node will fail: {wrong}"
             for why in _doubts(variable):
                 yield f"variables.{i}", f"{variable.variable!r} {why}"
 

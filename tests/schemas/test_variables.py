@@ -56,6 +56,7 @@ def test_values_are_brought_to_their_type(type_: str, value: Any, coerced: Any) 
         ("number", [], "must be a number"),
         ("number", float("inf"), "must be a finite number"),
         ("number", 2**63, "at most 64 bits"),
+        ("number", "9" * 400, "at most 64 bits"),
         ("integer", 5.5, "must be an integer, is 5.5"),
         ("boolean", "yes", "must be true or false, is 'yes'"),
         ("boolean", 2, "must be true or false"),

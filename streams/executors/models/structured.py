@@ -4,12 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from jsonschema import Draft7Validator, ValidationError
-from referencing import Registry
 from referencing.exceptions import Unresolvable
 
+from schemas.draft7 import misfit, schema_error, validator
 from schemas.models.model_provider import ModelSettings
-from schemas.nodes.llm import schema_error
 from streams.executors.models.client import ChatModel
 from streams.executors.models.messages import JsonSchema, Message, ResponseFormat
 from streams.executors.models.node_errors import LLMNodeError
@@ -57,12 +55,11 @@ async def structured(text: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     if found is None:
         raise LLMNodeError(f"the reply has no JSON object in it: {text[:500]!r}")
     try:
-        # With a registry of its own: the default one would fetch a $ref from the network.
-        Draft7Validator(schema, registry=Registry()).validate(found)
-    except ValidationError as error:
-        raise LLMNodeError(
-            f"the reply does not match its schema at {error.json_path}: {error.message}"
-        ) from error
+        wrong = misfit(validator(schema), found)
     except Unresolvable as error:
         raise LLMNodeError(f"the schema refers to what cannot be found: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise LLMNodeError(f"the reply cannot be held against its schema: {error}") from error
+    if wrong is not None:
+        raise LLMNodeError(f"the reply does not match its schema at {wrong.json_path}: {wrong.message}")
     return found

@@ -89,6 +89,12 @@ def _groups_as_text() -> Job:
     return Job(graph(nodes, ("start", "t"), ("t", "n"), ("n", "u"), ("u", "end")))
 
 
+def _patterned() -> Job:
+    schema = {"properties": {"a": {"pattern": "^(?=x)"}}}
+    form = start(field("o", "json_object", json_schema=schema))
+    return Job(graph([form, end(x=["start", "o"])], ("start", "end")), {"o": {"a": "xy"}})
+
+
 _ENDS = ("outputs", "end inputs", "end outputs")
 _BY_NAME = (*_ENDS, "n outputs", "a", "b", "order")
 
@@ -103,6 +109,10 @@ DIFFERENCES: dict[str, Difference] = {
         _form(field("x", required=False, default="d")), *_ENDS, "start inputs", "start outputs"
     ),
     "fields that are left out": _meant(_form(field("x", required=False)), "start inputs", "start outputs"),
+    "patterns of a schema": _meant(
+        *(_patterned(), "status", "outputs", "error", "end"),
+        *("start status", "start outputs", "start error"),
+    ),
     "parameters beside those of the URL": _meant(requests.PARAMETERS_TWICE, *_ENDS, "n outputs"),
     "a JSON body that is null": _meant(requests.NULL_BODY, *_ENDS, "n outputs"),
     "the type of an extractor's failure": _meant(documents.UNKNOWN_TYPE, "n outputs"),

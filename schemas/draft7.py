@@ -1,0 +1,111 @@
+"""JSON Schema of draft 7, as forms and structured outputs have it in Dify: held against values of strangers.
+
+It is the hop, or the loop of an executor, that does so. Patterns are RE2's, which take linear time, and
+references lead on for so many times only: a few of them that lead to two others each would never end.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
+from typing import Any
+
+from jsonschema import Draft7Validator, SchemaError, ValidationError
+from jsonschema.exceptions import best_match
+from jsonschema.validators import extend
+from referencing import Registry
+
+from schemas.regexes import compile_regex
+
+MAX_REFERENCES = 100_000
+"""That are followed for one value."""
+
+_LITERAL = frozenset({"const", "enum", "default", "examples"})
+"""Keywords whose values are no schemas."""
+
+_followed: ContextVar[list[int]] = ContextVar("followed")
+
+_Faults = Iterator[ValidationError]
+
+
+def schema_error(schema: Any) -> str | None:
+    """Why it is no schema of draft 7, or has a pattern that is not taken; None for one that is."""
+    if not isinstance(schema, Mapping):
+        return "must be an object"
+    try:
+        Draft7Validator.check_schema(schema)
+        for pattern in _patterns(schema):
+            compile_regex(pattern)
+    except SchemaError as wrong:
+        return f"at {wrong.json_path}: {wrong.message}"
+    except ValueError as wrong:
+        return str(wrong)
+    return None
+
+
+def validator(schema: Mapping[str, Any]) -> Any:
+    """For `misfit`; share it. Nothing is ever fetched."""
+    # With a registry of its own: the default one would fetch a $ref from the network.
+    return _Bounded(schema, registry=Registry())
+
+
+def misfit(validator: Any, value: Any) -> ValidationError | None:
+    """What is wrong with the value. Raises `ValueError` for a pattern that is not taken and for too many
+    references, `Unresolvable` for one that leads nowhere, `RecursionError` for one that leads to itself."""
+    token = _followed.set([0])
+    try:
+        found: ValidationError | None = best_match(validator.iter_errors(value))
+        return found
+    finally:
+        _followed.reset(token)
+
+
+def _patterns(schema: Any) -> Iterator[str]:
+    pending = [schema]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, list):
+            pending.extend(part)
+        elif isinstance(part, Mapping):
+            if isinstance(pattern := part.get("pattern"), str):
+                yield pattern
+            if isinstance(named := part.get("patternProperties"), Mapping):
+                yield from named
+            pending.extend(value for name, value in part.items() if name not in _LITERAL)
+
+
+def _pattern(validator: Any, pattern: str, value: Any, _: Any) -> _Faults:
+    if validator.is_type(value, "string") and not compile_regex(pattern).search(value):
+        yield ValidationError(f"{value!r} does not match {pattern!r}")
+
+
+def _pattern_properties(validator: Any, schemas: Mapping[str, Any], value: Any, _: Any) -> _Faults:
+    for pattern, schema in schemas.items() if validator.is_type(value, "object") else ():
+        regex = compile_regex(pattern)
+        for name in filter(regex.search, value):
+            yield from validator.descend(value[name], schema, path=name, schema_path=pattern)
+
+
+def _additional_properties(validator: Any, given: Any, value: Any, schema: Mapping[str, Any]) -> _Faults:
+    if validator.is_type(value, "object"):
+        named = [compile_regex(pattern) for pattern in schema.get("patternProperties", ())]
+        value = {name: one for name, one in value.items() if not any(regex.search(name) for regex in named)}
+        schema = {name: one for name, one in schema.items() if name != "patternProperties"}
+    yield from Draft7Validator.VALIDATORS["additionalProperties"](validator, given, value, schema)
+
+
+def _reference(validator: Any, reference: str, value: Any, schema: Any) -> _Faults:
+    count = _followed.get()
+    count[0] += 1
+    if count[0] > MAX_REFERENCES:
+        raise ValueError(f"the schema refers to parts of itself more than {MAX_REFERENCES} times")
+    yield from Draft7Validator.VALIDATORS["$ref"](validator, reference, value, schema)
+
+
+_Bounded: Any = extend(
+    Draft7Validator,
+    {
+        "pattern": _pattern,
+        "patternProperties": _pattern_properties,
+        "additionalProperties": _additional_properties,
+        "$ref": _reference,
+    },
+)

@@ -1,0 +1,68 @@
+"""Schemas of draft 7 say the same as elsewhere, in bounded time."""
+
+from typing import Any
+
+import pytest
+from jsonschema import Draft7Validator
+
+from schemas.draft7 import misfit, schema_error, validator
+
+NODE = {"properties": {"next": {"$ref": "#"}, "n": {"type": "number"}}}
+CASES: list[tuple[dict[str, Any], list[Any]]] = [
+    ({"pattern": "^[a-z]+$"}, ["abc", "ABC", 5, None, {"a": 1}]),
+    (
+        {"patternProperties": {"^a": {"type": "number"}, "b$": {"minimum": 3}}},
+        [{"a": 1}, {"a": "x"}, {"ab": 1}, 5],
+    ),
+    (
+        {"properties": {"a": {}}, "patternProperties": {"^x-": {}}, "additionalProperties": False},
+        [{"a": 1, "x-b": 2}, {"c": 1}, {"c": 1, "d": 1}, []],
+    ),
+    ({"properties": {"a": {}}, "additionalProperties": {"type": "number"}}, [{"a": "", "b": 1}, {"b": "x"}]),
+    ({"additionalProperties": False}, [{}, {"a": 1}]),
+    (NODE, [{"next": {"next": {"n": 1}}}, {"next": {"next": {"n": "x"}}}]),
+    ({"definitions": {"d": {"type": "number"}}, "$ref": "#/definitions/d", "minimum": 9}, [5, "x"]),
+    ({"format": "email"}, ["no address"]),
+]
+
+
+@pytest.mark.parametrize(("schema", "value"), [(schema, one) for schema, values in CASES for one in values])
+def test_as_elsewhere(schema: dict[str, Any], value: Any) -> None:
+    found = misfit(validator(schema), value)
+    expected = [(error.json_path, error.validator) for error in Draft7Validator(schema).iter_errors(value)]
+    assert ([(found.json_path, found.validator)] if found else []) == expected
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"pattern": "^(a+)+$"},
+        {"patternProperties": {"^(a+)+$": {}}},
+        {"patternProperties": {"^(a+)+$": {}}, "additionalProperties": {}},
+    ],
+)
+def test_no_pattern_takes_long(schema: dict[str, Any]) -> None:
+    text = "a" * 5_000 + "!"
+    for value in (text, {text: 1}):
+        misfit(validator(schema), value)
+
+
+def test_references_that_multiply_have_an_end() -> None:
+    twice = {f"d{i}": {"allOf": [{"$ref": f"#/definitions/d{i + 1}"}] * 2} for i in range(40)}
+    with pytest.raises(ValueError, match="more than 100000 times"):
+        misfit(validator({"definitions": {**twice, "d40": {}}, "$ref": "#/definitions/d0"}), 1)
+
+
+@pytest.mark.parametrize(
+    ("schema", "why"),
+    [
+        ([], "must be an object"),
+        ({"type": "nothing"}, "at $.type"),
+        ({"properties": {"a": {"items": [{"pattern": "(?=a)b"}]}}}, "is no regular expression as RE2"),
+        ({"patternProperties": {"(?=a)b": {}}}, "is no regular expression as RE2"),
+        ({"enum": [{"pattern": "(?=a)b"}], "properties": {"pattern": {"type": "string"}}}, None),
+    ],
+)
+def test_what_is_no_schema(schema: Any, why: str | None) -> None:
+    found = schema_error(schema)
+    assert (why is None and found is None) or (why is not None and found is not None and why in found)
