@@ -59,9 +59,12 @@ class StoredFile(BaseModel):
 
 
 def describe(filename: str | None, mime_type: str | None, extension: str = "") -> tuple[str, str]:
-    """Name and MIME type of a file of which only one may be known. A name is never a path."""
-    name = PurePosixPath((filename or "").replace("\\", "/").replace("\0", "")).name[-_MAX_NAME_CHARS:]
-    kind = mime_type or mimetypes.guess_type(name)[0] or _BYTES
+    """Name and MIME type of a file of which only one may be known. A name is never a path, and both are text:
+    bytes in another charset than UTF-8 become question marks."""
+    given = (filename or "").encode("utf-8", "replace").decode()
+    name = PurePosixPath(given.replace("\\", "/").replace("\0", "")).name[-_MAX_NAME_CHARS:]
+    known = (mime_type or "").encode("utf-8", "replace").decode()
+    kind = known or mimetypes.guess_type(name)[0] or _BYTES
     if not name:
         guessed = extension or mimetypes.guess_extension(kind.partition(";")[0].strip()) or ".bin"
         name = f"file{guessed}"

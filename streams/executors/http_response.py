@@ -54,9 +54,12 @@ class ReadResponse:
 
     @property
     def filename(self) -> str | None:
-        """As the disposition names it."""
+        """As the disposition names it; None also for a name in a charset that is none."""
         disposition = self.headers.get("content-disposition")
-        return _header("content-disposition", disposition).get_filename() if disposition else None
+        try:
+            return _header("content-disposition", disposition).get_filename() if disposition else None
+        except UnicodeError:
+            return None
 
     @property
     def text(self) -> str:
@@ -72,7 +75,7 @@ class ReadResponse:
         if not disposition:
             return False
         parsed = _header("content-disposition", disposition)
-        return parsed.get_content_disposition() == "attachment" or parsed.get_filename() is not None
+        return parsed.get_content_disposition() == "attachment" or self.filename is not None
 
     def _is_text_application(self, kind: str) -> bool:
         if any(text in kind for text in _TEXT_APPLICATIONS):

@@ -92,6 +92,18 @@ async def test_a_file_may_be_as_large_as_a_body(
     assert (len(body["name"]), body["photo"]["size"]) == (200_000, len(raw))
 
 
+@pytest.mark.parametrize("name", [b'filename="caf\xe9.png"', b"filename*=utf-7''caf%2B2AA-.png"])
+async def test_a_file_whose_name_is_no_utf_8_is_taken(
+    name: bytes, client: Client, new_webhook: NewWebhook, stand_ins: StandIns
+) -> None:
+    head = (
+        b'--x\r\nContent-Disposition: form-data; name="photo"; ' + name + b"\r\nContent-Type: image/png\xe9"
+    )
+    raw, content_type = head + b"\r\n\r\n1\r\n--x--", "multipart/form-data; boundary=x"
+    body = await accepted_body(client, await new_webhook(), stand_ins, raw, content_type)
+    assert (body["photo"]["filename"], body["photo"]["mime_type"]) == ("caf?.png", "image/png?")
+
+
 async def test_a_form_with_a_file_that_comes_again_is_the_same_event(
     client: Client, new_webhook: NewWebhook, stand_ins: StandIns
 ) -> None:

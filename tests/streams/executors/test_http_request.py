@@ -235,6 +235,8 @@ async def test_an_error_status_fails_only_a_node_that_handles_it(
         ("type=image/png&body=png", ""),
         ("type=application/pdf&body=pdf", ""),
         ("type=text/plain&disposition=attachment&body=x", ""),
+        ("type=text/plain&disposition=attachment;filename*=undefined''x&body=x", ""),
+        ("type=text/plain&disposition=attachment;filename*=utf-7''%252B2AA-&body=x", ""),
         ("type=text/html;charset=latin-1&body=é", "Ã©"),
         ("type=text/html;charset=nonsense&body=é", "é"),
         ("type=text/html;charset=punycode&body=é", "é"),
