@@ -42,7 +42,8 @@ class ScheduleConfig(TriggerConfig):
     """These times, each once."""
     timezone: str = "UTC"
     """IANA name: of the clock on the wall that `cron` means. A time that the change to summer time leaves out
-    fires right after the change; one that comes twice in autumn fires once, unless the hour is `*`."""
+    fires right after the change; one that comes twice in autumn fires the first time. Where the minute or the
+    hour begins with `*`, it fires whenever the clock shows such a time: not at all then, and twice."""
     enabled: bool = True
     start_at: AwareDatetime | None = None
     """Nothing before this."""
@@ -131,10 +132,9 @@ class ScheduleConfig(TriggerConfig):
             step, anchor = round(self.interval_s * _US), to_us(self.start_at) if self.start_at else 0
             return anchor + ((after_us - anchor) // step + 1) * step
         assert self.cron is not None, "one of the three is there"
-        try:
-            return to_us(next(_iterate(self.cron, self.local(after_us))))
-        except StopIteration:
-            return None
+        # Of an hour that comes twice it gives the first, also when the second has begun.
+        found = map(to_us, _iterate(self.cron, self.local(after_us)))
+        return next((at for at in found if at > after_us), None)
 
 
 def visual_cron(frequency: str, visual: Mapping[str, Any]) -> str:

@@ -57,6 +57,28 @@ def test_every_hour_is_every_hour_in_autumn_too() -> None:
     assert found == ["2026-11-01T01:00-04:00", "2026-11-01T01:00-05:00", "2026-11-01T02:00-05:00"]
 
 
+@pytest.mark.parametrize("start_at", [None, "2026-10-25T02:10+01:00"])
+def test_the_second_of_two_equal_hours_begins_no_time_of_the_first(start_at: str | None) -> None:
+    config = {"cron": "0,30 2,3 * * *", "timezone": "Europe/Berlin", "start_at": start_at}
+    after = "2026-10-25T02:10+01:00" if start_at is None else "2026-10-24T12:00+02:00"
+    assert firing(after, **config) == [
+        "2026-10-25T03:00+01:00",
+        "2026-10-25T03:30+01:00",
+        "2026-10-26T02:00+01:00",
+    ]
+
+
+def test_a_minute_of_every_so_many_is_as_the_clock_shows_it() -> None:
+    config = {"cron": "*/30 2 * * *", "timezone": "Europe/Berlin"}
+    assert firing("2026-10-24T12:00+02:00", 4, **config) == [
+        "2026-10-25T02:00+02:00",
+        "2026-10-25T02:30+02:00",
+        "2026-10-25T02:00+01:00",
+        "2026-10-25T02:30+01:00",
+    ]
+    assert firing("2026-03-28T12:00+01:00", 1, **config) == ["2026-03-30T02:00+02:00"]
+
+
 def test_an_interval_counts_from_its_start() -> None:
     found = firing("2026-01-01T00:00+00:00", interval_s=5400, start_at="2026-01-01T10:10+00:00")
     assert found == ["2026-01-01T10:10+00:00", "2026-01-01T11:40+00:00", "2026-01-01T13:10+00:00"]
