@@ -95,8 +95,8 @@ class CalendarSource:
         calendar = Calendar(self._http, self._tokens, config)
         position = _position(watch)
         while True:
-            position, is_news = await self._read_changes(watch, config, calendar, position)
-            if is_news or self._clock() - position.listed_s >= _LIST_S:
+            position = await self._read_changes(watch, config, calendar, position)
+            if self._clock() - position.listed_s >= _LIST_S:
                 position = await self._list(watch, config, calendar, position)
             position = await self._renew(watch, config, calendar, position)
             watch.works()
@@ -105,15 +105,21 @@ class CalendarSource:
 
     async def _read_changes(
         self, watch: Watch, config: GoogleCalendarConfig, calendar: Calendar, position: Position
-    ) -> tuple[Position, bool]:
-        """Publishes what has changed; whether anything has."""
+    ) -> Position:
+        """Publishes what has changed. Where anything has, the list of what begins and ends is over."""
         found, items = await _changes(watch, calendar, position)
         if not items and found.sync_token == position.sync_token:
-            return position, False
+            return position
         await watch.publish(list(changed(config, items, position.updated)))
-        position = replace(position, sync_token=found.sync_token, updated=_latest(found, position.updated))
+        position = replace(
+            position,
+            sync_token=found.sync_token,
+            updated=_latest(found, position.updated),
+            # Kept with the token: nobody is told of these changes again.
+            listed_s=min(position.listed_s, self._clock() - _LIST_S),
+        )
         await watch.keep(asdict(position))
-        return position, True
+        return position
 
     async def _list(
         self, watch: Watch, config: GoogleCalendarConfig, calendar: Calendar, position: Position
@@ -123,7 +129,7 @@ class CalendarSource:
         if not set(config.events) & set(TIMES):
             return replace(position, listed_s=now)
         not_before = max(watch.since_s, min(position.listed_s or now, now - _LATE_S))
-        until = now + _LIST_S + _AHEAD_S + 60 * config.minutes_before
+        until = now + max(_LIST_S, config.check_interval) + _AHEAD_S + 60 * config.minutes_before
         listed = await calendar.between(_text(not_before), _text(until))
         found = list(timers(config, listed.items, listed.time_zone, not_before))
         names: dict[str, Any] = {"names": [timer.name for timer in found]}

@@ -34,6 +34,8 @@ class Google:
     channels: list[Json] = field(default_factory=list)
     stopped: list[Json] = field(default_factory=list)
     refuses_channels: bool = False
+    refuses_times: bool = False
+    """Of what begins and ends."""
     queries: list[dict[str, str]] = field(default_factory=list)
     token: str = "a-token"
     tokens_given: int = 0
@@ -72,6 +74,8 @@ class Google:
         query = dict(request.query)
         self.queries.append(query)
         token = query.get("syncToken", "")
+        if self.refuses_times and "timeMin" in query:
+            return _error(403, "Rate Limit Exceeded")
         if token and _INCOMPATIBLE & set(query):
             return _error(400, "Sync token cannot be used with other query restrictions")
         if token and int(token) < self.oldest:

@@ -238,6 +238,32 @@ async def test_an_event_that_moves_or_goes_fires_as_it_is_then(diary: Diary) -> 
     assert diary.names == ["started moves"]
 
 
+async def test_what_changed_before_the_times_could_be_listed_is_listed_later(diary: Diary) -> None:
+    begin = diary.now
+    for name in ("moves", "goes"):
+        diary.google.put(name, begin + timedelta(minutes=10), summary=name)
+    watched = diary.watched()
+    await diary.look(watched)
+    diary.google.put("moves", begin + timedelta(minutes=5))
+    diary.google.cancel("goes")
+    diary.google.refuses_times = True
+    with pytest.raises(Unavailable, match="Rate Limit"):
+        await diary.look(watched)
+    diary.google.refuses_times = False
+    await diary.look(watched)
+    diary.wait(begin + timedelta(minutes=5))
+    assert diary.names == ["started moves"]
+    diary.wait(begin + timedelta(minutes=20))
+    assert diary.names == ["started moves"]
+
+
+async def test_who_looks_every_hour_is_told_of_a_start_in_time(diary: Diary) -> None:
+    diary.google.put("a", diary.now + timedelta(minutes=58), summary="A")
+    await diary.look(diary.watched(check_interval=3600))
+    diary.wait(diary.now + timedelta(minutes=58))
+    assert diary.names == ["started A"]
+
+
 async def test_each_of_a_series_fires_and_the_series_is_one_change(diary: Diary) -> None:
     watched = diary.watched(events=("created", "started"))
     await diary.look(watched)
