@@ -92,6 +92,21 @@ def _additional_properties(validator: Any, given: Any, value: Any, schema: Mappi
     yield from Draft7Validator.VALIDATORS["additionalProperties"](validator, given, value, schema)
 
 
+def _unique_items(validator: Any, wanted: Any, value: Any, _: Any) -> _Faults:
+    """The library compares each object with each other one."""
+    if wanted and validator.is_type(value, "array") and len(set(map(_hashable, value))) < len(value):
+        yield ValidationError(f"{value!r} has non-unique elements")
+
+
+def _hashable(value: Any) -> Any:
+    """Equal for what is equal in JSON Schema: 1 and 1.0, but not 1 and true."""
+    if isinstance(value, list):
+        return list, tuple(map(_hashable, value))
+    if isinstance(value, Mapping):
+        return dict, frozenset((name, _hashable(one)) for name, one in value.items())
+    return (bool, value) if isinstance(value, bool) else value
+
+
 def _reference(validator: Any, reference: str, value: Any, schema: Any) -> _Faults:
     count = _followed.get()
     count[0] += 1
@@ -106,6 +121,7 @@ _Bounded: Any = extend(
         "pattern": _pattern,
         "patternProperties": _pattern_properties,
         "additionalProperties": _additional_properties,
+        "uniqueItems": _unique_items,
         "$ref": _reference,
     },
 )

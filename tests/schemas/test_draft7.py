@@ -22,6 +22,20 @@ CASES: list[tuple[dict[str, Any], list[Any]]] = [
     ({"additionalProperties": False}, [{}, {"a": 1}]),
     (NODE, [{"next": {"next": {"n": 1}}}, {"next": {"next": {"n": "x"}}}]),
     ({"definitions": {"d": {"type": "number"}}, "$ref": "#/definitions/d", "minimum": 9}, [5, "x"]),
+    (
+        {"uniqueItems": True},
+        [
+            [1, True, "1", 0, False, None],
+            [{"a": [1]}, {"a": [1.0]}],
+            [{"a": 1, "b": 2}, {"b": 2, "a": 1}],
+            [{}, []],
+            [[1], [True]],
+            [0, -0.0],
+            {},
+            [None, None],
+        ],
+    ),
+    ({"uniqueItems": False}, [[1, 1]]),
     ({"format": "email"}, ["no address"]),
 ]
 
@@ -45,6 +59,10 @@ def test_no_pattern_takes_long(schema: dict[str, Any]) -> None:
     text = "a" * 5_000 + "!"
     for value in (text, {text: 1}):
         misfit(validator(schema), value)
+
+
+def test_many_objects_are_told_apart_in_little_time() -> None:
+    assert misfit(validator({"uniqueItems": True}), [{"a": i} for i in range(50_000)]) is None
 
 
 def test_references_that_multiply_have_an_end() -> None:
