@@ -104,10 +104,10 @@ async def accept_all(request: EventRequest, delivery: Delivery, received: Receiv
     accepted = [await accepting[0]] if len(accepting) == 1 else await asyncio.gather(*accepting)
     if received.reply is not None:
         reply = received.reply
-        headers = {EVENT_IDS: ",".join(one.event_id for one in arrivals)} if arrivals else None
-        return web.Response(
-            status=reply.status, body=reply.body, content_type=reply.content_type, headers=headers
-        )
+        headers = {"Content-Type": reply.content_type}
+        if arrivals:
+            headers[EVENT_IDS] = ",".join(one.event_id for one in arrivals)
+        return web.Response(status=reply.status, body=reply.body, headers=headers)
     return _answer(arrivals, accepted)
 
 

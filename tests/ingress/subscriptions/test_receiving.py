@@ -12,7 +12,9 @@ from aiohttp.test_utils import TestClient
 from plugins.stripe import Stripe
 from schemas.models import TriggerSubscription
 from schemas.models.subscription import SubscriptionStatus
+from schemas.plugins.contract import Dispatch, PluginEvent
 from schemas.secrets import SecretBox
+from schemas.triggers.delivery import Reply
 from tests.ingress.stand_ins import SECRET_KEY, Server, assemble, new_settings
 from tests.ingress.subscriptions.conftest import Caller
 from transport.subscriptions import SUBSCRIPTIONS
@@ -140,6 +142,16 @@ async def test_a_fault_of_a_plugin_says_where_and_nothing_else(
     assert "KeyError at " in said[0]
     assert "plugins/stripe.py" in said[0]
     assert "KeyError" not in problem["detail"]
+
+
+async def test_a_reply_may_say_its_charset(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = await caller.subscribe()
+    event = PluginEvent(event_type="paid", body={}, delivery_id="1")
+    reply = Reply(200, b"caf\xe9", "text/plain; charset=latin-1")
+    monkeypatch.setattr(Stripe, "receive", lambda *_: Dispatch((event,), reply))
+    async with caller.client.post(urlsplit(made["endpoint"]).path, data=b"{}") as answer:
+        assert (answer.status, await answer.text()) == (200, "caf\u00e9")
+    assert len(caller.stand_ins.sent.events()) == 1
 
 
 async def test_so_many_requests_are_taken_of_an_endpoint(caller: Caller) -> None:
