@@ -14,7 +14,7 @@ import httpx2
 from mcp import Client
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
-from mcp_types import ToolListChangedNotification
+from mcp_types import CallToolResult, ToolListChangedNotification
 
 from schemas.models import ToolProvider
 from streams.executors.tools.mcp_transport import GuardedTransport
@@ -80,6 +80,7 @@ class McpSession:
         try:
             async with AsyncExitStack() as stack:
                 client = await stack.enter_async_context(await self._new_client(stack))
+                client.session.validate_tool_result = _as_it_is  # type: ignore[method-assign]
                 self._opened.set_result(client)
                 await self._leaving.wait()
         except asyncio.CancelledError:
@@ -125,6 +126,11 @@ class McpSession:
             if not (cursor := page.next_cursor):
                 break
         return found
+
+
+async def _as_it_is(name: str, result: CallToolResult) -> None:
+    """Takes structured content without a look at its schema, as Dify does. The library would match patterns
+    of a stranger with `re`, which stops the whole worker for as long as it takes."""
 
 
 def _first(error: BaseException) -> BaseException:

@@ -12,9 +12,18 @@ import uvicorn
 from mcp.server.mcpserver import Context, Image, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import BlobResourceContents, EmbeddedResource, TextContent
+from pydantic import BaseModel, ConfigDict
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 PNG = b"\x89PNG\r\n\x1a\n\x00"
+
+
+class Odd(BaseModel):
+    """Is not what its schema says."""
+
+    model_config = ConfigDict(json_schema_extra={"required": ["word", "more"]})
+
+    word: str
 
 
 @dataclass
@@ -49,6 +58,10 @@ def new_server(calls: list[dict[str, Any]], waits: Waits | None = None) -> MCPSe
             uri="file:///a/b.pdf", mime_type="application/pdf", blob=base64.b64encode(b"%PDF").decode()
         )
         return ["a dot", Image(data=PNG, format="png"), EmbeddedResource(resource=pdf)]
+
+    @server.tool()
+    def shape() -> Odd:
+        return Odd(word="a")
 
     @server.tool()
     def fail(why: str) -> str:

@@ -99,6 +99,10 @@ async def test_pictures_and_resources_are_files(bench: Workbench) -> None:
     assert await bench.files.read_file(output.files[0], DEFAULT_TENANT) == PNG
 
 
+async def test_structured_content_is_not_held_against_its_schema(bench: Workbench) -> None:
+    assert (await call(bench, "shape")).variables == {"word": "a"}
+
+
 async def test_what_the_server_calls_an_error_is_a_failure(bench: Workbench) -> None:
     with pytest.raises(ToolRuntimeInvocationError, match="too late"):
         await call(bench, "fail", why="too late")
