@@ -42,6 +42,7 @@ from ingress.keys import (
     SETTINGS,
     SQL,
     STORE,
+    TURNS,
     VALUES,
 )
 from ingress.letter_returns import Records, Returns
@@ -58,6 +59,7 @@ from ingress.settings import IngressSettings
 from ingress.spool import Spool
 from ingress.sql import Sql
 from ingress.tokens import TokenVerifier
+from ingress.turns import Turns
 from ingress.unreadable import burying
 from schemas.codec import Codec
 from schemas.models import TriggerHead
@@ -139,6 +141,7 @@ def new_app(settings: IngressSettings, storage: Storage, clickhouse: ClickHouse 
     app[BUDGET] = Budget(settings.inflight_max_bytes)
     app[OVERLOAD] = Overload(settings.overload_delay_s, app[METRICS], OPERATIONS)
     app[LIMITS] = Limits(settings)
+    app[TURNS] = Turns()
     app[SECRETS] = SecretBox(key.get_secret_value().encode()) if key else None
     secret = key.get_secret_value() if key else ""
     app[FILES] = FileStore(storage, FileLinks(secret, settings.public_url or "", settings.file_url_ttl_s))

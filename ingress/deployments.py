@@ -10,7 +10,7 @@ from aiohttp import web
 from ingress.auth import CALLER
 from ingress.claims import check_free, put_claiming
 from ingress.errors import Conflict, Problem, Unprocessable
-from ingress.keys import FEED, STORE
+from ingress.keys import FEED, STORE, TURNS
 from ingress.operation import Operation
 from ingress.ownership import find_version, named_workflow
 from ingress.responses import json_answer, read_model
@@ -79,6 +79,11 @@ async def deploy(request: web.Request) -> web.Response:
     Told again, it does the same again: what was cut off half-way is completed.
     """
     workflow = _version(request, await read_model(request, Deploy))
+    async with request.app[TURNS].of(workflow.id):
+        return await _deploy(request, workflow)
+
+
+async def _deploy(request: web.Request, workflow: Workflow) -> web.Response:
     head = workflow.head
     course = _Course(request, head, "deploy")
     await course.note(DeploymentStatus.DEPLOYING)
@@ -100,9 +105,10 @@ async def deploy(request: web.Request) -> web.Response:
 async def undeploy(request: web.Request) -> web.Response:
     """No trigger of the workflow looks at events any more; they stay configured."""
     workflow = named_workflow(request)
-    course = _Course(request, workflow, "undeploy")
-    await _put(request, _changed(_of(request, workflow.id), DeploymentStatus.UNDEPLOYED))
-    await course.note(DeploymentStatus.UNDEPLOYED)
+    async with request.app[TURNS].of(workflow.id):
+        course = _Course(request, workflow, "undeploy")
+        await _put(request, _changed(_of(request, workflow.id), DeploymentStatus.UNDEPLOYED))
+        await course.note(DeploymentStatus.UNDEPLOYED)
     return json_answer(_view(request, workflow))
 
 

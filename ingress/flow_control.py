@@ -7,7 +7,7 @@ from aiohttp import web
 
 from ingress.auth import CALLER
 from ingress.errors import Unprocessable
-from ingress.keys import CODEC, FEED, PRODUCER, STORE
+from ingress.keys import CODEC, FEED, PRODUCER, STORE, TURNS
 from ingress.operation import Operation
 from ingress.ownership import named_workflow
 from ingress.responses import json_answer, read_model
@@ -105,14 +105,15 @@ async def resume(request: web.Request) -> web.Response:
 
 async def _put(request: web.Request, workflow: WorkflowHead, update: dict[str, Any]) -> FlowControl:
     """The control as it is now, its `updated_at` later than before: clocks of ingresses differ."""
-    caller, now = request[CALLER], utc_now()
-    before = request.app[FEED].definitions.flow_controls.get(workflow.id)
-    if before is None:
-        before = FlowControl(id=workflow.id, tenant_id=workflow.tenant_id, created_by=caller.name)
-    else:
-        now = max(now, before.updated_at + _TICK)
-    changed = before.model_copy(update={**update, "updated_at": now, "updated_by": caller.name})
-    await request.app[STORE].put(FLOW_CONTROLS, changed)
+    async with request.app[TURNS].of(workflow.id):
+        caller, now = request[CALLER], utc_now()
+        before = request.app[FEED].definitions.flow_controls.get(workflow.id)
+        if before is None:
+            before = FlowControl(id=workflow.id, tenant_id=workflow.tenant_id, created_by=caller.name)
+        else:
+            now = max(now, before.updated_at + _TICK)
+        changed = before.model_copy(update={**update, "updated_at": now, "updated_by": caller.name})
+        await request.app[STORE].put(FLOW_CONTROLS, changed)
     return changed
 
 

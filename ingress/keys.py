@@ -16,6 +16,7 @@ from ingress.metrics import Metrics
 from ingress.outlet import Outlet
 from ingress.settings import IngressSettings
 from ingress.sql import Sql
+from ingress.turns import Turns
 from schemas.codec import Codec
 from schemas.secrets import SecretBox
 from transport.clickhouse import ClickHouse
@@ -41,6 +42,7 @@ LIMITS = web.AppKey("limits", Limits)
 LIVE = web.AppKey("live", LiveStreams)
 OUTLET = web.AppKey("outlet", Outlet)
 BUDGET = web.AppKey("budget", Budget)
+TURNS = web.AppKey("turns", Turns)
 AUTHENTICATOR = web.AppKey("authenticator", Authenticator)
 PROBE = web.AppKey("probe", BrokerProbe)
 CLICKHOUSE: web.AppKey[ClickHouse | None] = web.AppKey("clickhouse", ClickHouse)

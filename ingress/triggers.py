@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, Field
 from ingress.auth import CALLER
 from ingress.claims import put_claiming
 from ingress.errors import Conflict, Unprocessable
-from ingress.keys import CLICKHOUSE, FEED, STORE
+from ingress.keys import CLICKHOUSE, FEED, STORE, TURNS
 from ingress.operation import Operation, Query
 from ingress.ownership import find_trigger, find_workflow
 from ingress.reading import history
@@ -119,7 +119,7 @@ async def create(request: web.Request) -> web.Response:
         raise Conflict("this external_id is taken; choose another one")
     if before is not None:
         update = {**wanted.model_dump(include={"name", "node_id", "status"}), "config": config}
-        return await _replace(
+        return await _update(
             request, before, {**update, "workflow_id": workflow.id, "app_id": workflow.app_id}
         )
     trigger = AppTrigger(
@@ -171,24 +171,25 @@ async def change(request: web.Request) -> web.Response:
         desk = desk_of(trigger.type)
         checked = desk.check(request, trigger.type, wanted.config, trigger)
         update["config"] = await desk.resolve(request, checked)
-    return await _replace(request, trigger, update)
+    return await _update(request, trigger, update)
 
 
 async def pause(request: web.Request) -> web.Response:
     """Events are still taken, and ignored by the stream, which logs it."""
-    return await _replace(request, _named(request), {"status": AppTriggerStatus.PAUSED})
+    return await _update(request, _named(request), {"status": AppTriggerStatus.PAUSED})
 
 
 async def resume(request: web.Request) -> web.Response:
     """Events start runs again."""
-    return await _replace(request, _named(request), {"status": AppTriggerStatus.ACTIVE})
+    return await _update(request, _named(request), {"status": AppTriggerStatus.ACTIVE})
 
 
 async def delete(request: web.Request) -> web.Response:
     """Its address answers 404 from now on, its times pass."""
-    trigger = _named(request)
-    await desk_of(trigger.type).announce(request, trigger, removed=True)
-    await request.app[STORE].delete(TRIGGERS, trigger.key)
+    async with request.app[TURNS].of(_named(request).workflow_id):
+        trigger = _named(request)
+        await desk_of(trigger.type).announce(request, trigger, removed=True)
+        await request.app[STORE].delete(TRIGGERS, trigger.key)
     return web.Response(status=204)
 
 
@@ -213,11 +214,14 @@ def _named(request: web.Request) -> AppTrigger:
     return find_trigger(request.app[FEED].definitions, request[CALLER], request.match_info["trigger_id"])
 
 
-async def _replace(request: web.Request, trigger: AppTrigger, update: dict[str, Any]) -> web.Response:
-    stamped = {**update, "updated_at": utc_now(), "updated_by": request[CALLER].name}
-    changed = trigger.model_copy(update=stamped)
-    await put_claiming(request, changed, trigger)
-    await desk_of(changed.type).announce(request, changed)
+async def _update(request: web.Request, known: AppTrigger, update: dict[str, Any]) -> web.Response:
+    """Of the trigger as it is when its turn has come; one that was deleted meanwhile stays deleted."""
+    async with request.app[TURNS].of(known.workflow_id):
+        trigger = find_trigger(request.app[FEED].definitions, request[CALLER], known.id)
+        stamped = {**update, "updated_at": utc_now(), "updated_by": request[CALLER].name}
+        changed = trigger.model_copy(update=stamped)
+        await put_claiming(request, changed, trigger)
+        await desk_of(changed.type).announce(request, changed)
     return json_answer(_view(request, changed))
 
 
