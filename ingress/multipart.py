@@ -53,6 +53,9 @@ def parts_of(raw: bytes, boundary: str, most: int) -> Iterator[Part]:
 
 def _part(section: bytes) -> Part:
     head, separator, content = section.partition(b"\r\n\r\n")
+    if not separator and section.endswith(b"\r\n"):
+        # Nothing but headers, behind which the line break is that of the boundary (RFC 2046, section 5.1.1).
+        head, separator, content = section[:-2], section[-2:], b""
     if not separator or len(head) > _MOST_HEAD_BYTES:
         raise ValueError(f"the headers of a part end after {_MOST_HEAD_BYTES} bytes at the latest")
     padding, *lines = head.decode("utf-8", "surrogateescape").split("\r\n")

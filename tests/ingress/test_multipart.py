@@ -72,6 +72,10 @@ def test_what_is_none_is_refused(raw: bytes, why: str) -> None:
         read(raw)
 
 
+def test_it_may_be_nothing_but_headers() -> None:
+    assert read(_HEAD + b"\r\n--B--") == [Part("a", None, None, b"")]
+
+
 def test_as_many_as_may_be_are_read() -> None:
     assert len(read(part(b"") * 10 + b"--B--")) == 10
 
