@@ -146,8 +146,18 @@ class GroupConsumer:
             places = {(one.topic, one.partition): one.offset for one in began}
             for partition in new:
                 partition.offset = places[partition.topic, partition.partition]
+            self._keep_beginnings(consumer, new)
         self._told = None
         consumer.assign(known)
+
+    def _keep_beginnings(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        """Looked for again, an end would be further on: what has come in between with an older time, of a
+        producer whose clock is behind, would be left out."""
+        known = [one for one in partitions if one.offset >= 0]
+        if known:
+            # It fails while the group shares anew: then another assignment follows this one.
+            with suppress(KafkaException):
+                consumer.commit(offsets=known, asynchronous=False)
 
     def _beginnings(self, consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
         if self._begin_ms is None:

@@ -146,6 +146,25 @@ async def test_a_partition_begins_with_messages_of_a_time(other: Other, source: 
     assert bodies(watched) == ["new", "later"]
 
 
+async def test_where_a_partition_begins_is_kept_before_its_first_message(
+    other: Other, source: KafkaSource
+) -> None:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    at_ms = int(at.timestamp() * 1000)
+    other.produce([b'"before"'], partition=1, timestamp=at_ms - 1)
+    other.produce([b'"first"'], timestamp=at_ms)
+    watched = other.watched(begin=at)
+    async with watched.by(source):
+        await watched.until(1)
+    # Of a producer whose clock is behind, while nobody consumes.
+    other.produce([b'"late"'], partition=1, timestamp=at_ms - 1)
+    async with watched.by(source):
+        await watched.at_rest()
+        other.produce([b'"last"'], partition=1, timestamp=at_ms)
+        await watched.until(3)
+    assert bodies(watched) == ["first", "late", "last"]
+
+
 async def test_what_cannot_be_decoded_is_a_dead_letter_and_the_rest_goes_on(
     other: Other, source: KafkaSource
 ) -> None:
