@@ -91,7 +91,11 @@ class HttpTool:
         if not self.body.properties:
             return [*found, (WHOLE_BODY, self.body.schema, self.body.required)]
         needed = self.body.schema.get("required") or ()
-        return found + [(name, schema, name in needed) for name, schema in self.body.properties.items()]
+        # What is read-only is required of answers alone (OpenAPI 3.0.3, Schema Object).
+        return found + [
+            (name, schema, name in needed and not schema.get("readOnly"))
+            for name, schema in self.body.properties.items()
+        ]
 
 
 def _described(schema: Json, description: str) -> Json:

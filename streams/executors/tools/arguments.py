@@ -15,8 +15,8 @@ _FALSE = frozenset({"false", "0", "no", "n", "off", "f"})
 def fit_arguments(schema: Json, given: Json) -> dict[str, Any]:
     """What the tool is called with: values cast, defaults put in, the rest left out.
 
-    What is None, or an empty text where no text is wanted, counts as not given. A name that the tool does not
-    know is left out, unless it says that it takes others. Raises `ToolParameterError`.
+    What is None, or an empty text where no text or only some others are wanted, counts as not given. A name
+    that the tool does not know is left out, unless it says that it takes others. Raises `ToolParameterError`.
     """
     properties: Mapping[str, Json] = schema.get("properties") or {}
     required = schema.get("required") or ()
@@ -52,6 +52,10 @@ def _takes(schema: Json, kind: str) -> bool:
 
 
 def _takes_text(schema: Json) -> bool:
+    """Whether an empty one is a value."""
+    choices = schema.get("enum")
+    if isinstance(choices, list) and "" not in choices:
+        return False
     return _takes(schema, "string") or not (_types(schema) or _options(schema))
 
 

@@ -88,6 +88,14 @@ def test_parameters_and_members_of_the_body_are_arguments() -> None:
     assert arguments["properties"]["name"] == {"type": ["string", "null"]}
 
 
+def test_what_is_read_only_is_not_required() -> None:
+    members = {"id": {"type": "integer", "readOnly": True}, "name": {"type": "string"}}
+    schema = {"properties": members, "required": ["id", "name"]}
+    body = {"required": True, "content": {"application/json": {"schema": schema}}}
+    arguments = read_api(operation(requestBody=body)).tools["a"].arguments()
+    assert arguments == {"type": "object", "properties": members, "required": ["name"]}
+
+
 def test_a_schema_that_refers_to_itself_comes_to_an_end() -> None:
     schema = read_api(PETS).tools["petsid_patch"].arguments()
     depth = 0

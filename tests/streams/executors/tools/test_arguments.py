@@ -41,6 +41,9 @@ def fit(schema: Any, value: Any) -> Any:
         ({"anyOf": [{"type": "integer"}, {"type": "string"}]}, "twelve", "twelve"),
         ({"oneOf": [{"type": "array"}, {"type": "null"}]}, [1], [1]),
         ({"enum": ["a", "b"]}, "b", "b"),
+        ({"type": "string", "enum": ["a", "b"]}, "", None),
+        ({"type": "string", "enum": ["a", "b"], "default": "a"}, "", "a"),
+        ({"type": "string", "enum": ["a", ""], "default": "a"}, "", ""),
         ({"type": "integer", "enum": [1, 2]}, "2", 2),
     ],
 )
