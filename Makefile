@@ -7,7 +7,7 @@ GRAPHON := .venv-graphon
 
 .PHONY: up test differential corpus graphon check dashboards format soak rolling chaos bench cpu bench-analytics sample-sql clean help
 help: ## list the commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
 
 # The system's Python first: a distribution builds it with profile-guided optimization, pyenv doesn't unless it is
 # told to, and a run takes a tenth less CPU with it. PYTHON= chooses another one.
