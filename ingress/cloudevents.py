@@ -61,6 +61,7 @@ OPERATIONS = (
         body="*/*",
         answer=DeliveryAccepted,
         status=202,
+        also=200,
         permission=_NEEDED,
         errors=(400, 413, 415),
     ),

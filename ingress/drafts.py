@@ -162,6 +162,7 @@ OPERATIONS = (
         body=Publication,
         answer=WorkflowView,
         status=201,
+        also=200,
         errors=(400, 404, 409, 422),
     ),
 )

@@ -48,6 +48,7 @@ OPERATIONS = tuple(
         body="*/*",
         answer=DeliveryAccepted,
         status=202,
+        also=200,
         errors=errors,
         public=True,
     )

@@ -155,6 +155,7 @@ OPERATIONS = (
         body="application/yaml",
         answer=Imported,
         status=201,
+        also=200,
         query=(Query("app", "name of the app; else as the file says"), *_QUERY),
         errors=(400, 409, 413, 422),
     ),

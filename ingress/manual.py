@@ -201,6 +201,7 @@ OPERATIONS = (
         body=ManualStart,
         answer=ManualStarted,
         status=202,
+        also=200,
         permission="run",
         errors=(400, 404, 409, 413, 422, 429),
     ),

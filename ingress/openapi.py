@@ -109,15 +109,18 @@ def _parameters(operation: Operation) -> list[Json]:
 
 
 def _responses(operation: Operation) -> Json:
-    answer: Json = {"description": HTTPStatus(operation.status).phrase}
-    if operation.answer is not None:
-        answer["content"] = _content(operation.answer)
+    content = {} if operation.answer is None else {"content": _content(operation.answer)}
+    answers = [status for status in (operation.also, operation.status) if status is not None]
     problem = {"content": {PROBLEM_JSON: {"schema": _reference(ProblemDocument)}}}
     statuses = {*operation.errors, 503} if operation.public else {*operation.errors, 401, 403, 503}
     return {
-        str(operation.status): answer,
+        **{str(s): {"description": HTTPStatus(s).phrase, **_told(s, content)} for s in answers},
         **{str(s): {"description": HTTPStatus(s).phrase, **problem} for s in sorted(statuses)},
     }
+
+
+def _told(status: int, content: Json) -> Json:
+    return {} if status == HTTPStatus.NO_CONTENT else content
 
 
 def _content(body: type[BaseModel] | str) -> Json:

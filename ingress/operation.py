@@ -54,6 +54,8 @@ class Operation:
     answer: type[BaseModel] | str | None = None
     status: int = 200
     """Of the answer when all went well."""
+    also: int | None = None
+    """That of the same answer where there was nothing to do: it had been done before."""
     query: tuple[Query, ...] = ()
     errors: tuple[int, ...] = ()
     """Problem documents that it may answer with, besides 401 and 503."""

@@ -155,6 +155,7 @@ OPERATIONS = (
         body=Replay,
         answer=ManualStarted,
         status=202,
+        also=200,
         permission="run",
         errors=(400, 404, 409, 413, 422),
     ),

@@ -124,6 +124,7 @@ OPERATIONS = (
         body=Reinvocation,
         answer=ManualStarted,
         status=202,
+        also=200,
         permission="run",
         errors=(400, 404, 409, 413, 422),
     ),

@@ -239,7 +239,14 @@ def _operation(method: str, path: str, handler: Any, summary: str, **rest: Any) 
 
 OPERATIONS = (
     _operation(
-        "POST", "", create, "Create a trigger", body=NewTrigger, status=201, errors=(400, 404, 409, 422)
+        "POST",
+        "",
+        create,
+        "Create a trigger",
+        body=NewTrigger,
+        status=201,
+        also=200,
+        errors=(400, 404, 409, 422),
     ),
     _operation(
         "GET",

@@ -119,6 +119,7 @@ OPERATIONS = tuple(
         body="*/*",
         answer=Accepted,
         status=202,
+        also=200,
         errors=_ERRORS,
         public=True,
     )

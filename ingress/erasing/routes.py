@@ -105,6 +105,7 @@ OPERATIONS = (
         body=NewErasure,
         answer=ErasureView,
         status=202,
+        also=200,
         operator=True,
         errors=(400, 422),
     ),

@@ -115,6 +115,7 @@ OPERATIONS = (
         summary="Follow a run as it happens",
         tag="runs",
         answer=_STREAM,
+        also=204,
         query=(_LAST_ID_QUERY,),
         errors=(400, 404, 429),
     ),

@@ -121,6 +121,7 @@ OPERATIONS = (
         body="*/*",
         answer=DeliveryAccepted,
         status=202,
+        also=200,
         errors=(400, 401, 404, 405, 410, 413, 429),
         public=True,
     ),

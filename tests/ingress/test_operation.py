@@ -14,7 +14,7 @@ from ingress.operation import ANY_METHOD
 from ingress.routes import OPERATIONS
 from schemas.models import AppTrigger
 from schemas.secrets import SecretBox
-from tests.ingress.stand_ins import AUTHORIZED, Client, StandIns, new_settings
+from tests.ingress.stand_ins import AUTHORIZED, GRAPH, Client, StandIns, new_settings
 from transport.definitions import TRIGGERS, Definitions
 
 WEBHOOK_ID = "w" * 16
@@ -33,6 +33,21 @@ async def test_the_openapi_document_is_valid_and_has_every_route(client: Client)
         for method in (ANY_METHOD if route.method == "*" else (route.method,))
     }
     assert described == routed
+
+
+async def test_the_document_has_answers_of_what_was_done_before(client: Client, workflow_id: str) -> None:
+    async with client.get("/openapi.json") as answer:
+        paths = (await answer.json())["paths"]
+    publish = "/api/v1/workflows/{workflow_id}/publish"
+    asked = {"/api/v1/workflows/import": "?app=orders", publish: ""}
+    for path, query in asked.items():
+        place = path.format(workflow_id=workflow_id) + query
+        async with client.post(place, json=GRAPH if query else {}, headers=AUTHORIZED) as answer:
+            responses = paths[path]["post"]["responses"]
+            assert answer.status == 200
+            assert responses["200"]["content"] == responses["201"]["content"]
+    ended = paths["/api/v1/runs/{run_id}/events"]["get"]["responses"]["204"]
+    assert "content" not in ended
 
 
 def test_operations_have_unique_ids_and_say_what_they_take() -> None:
