@@ -30,6 +30,7 @@ from schemas.template_budget import (
     check_amplifier,
     check_comparison,
     check_copied,
+    check_filter,
     check_format,
     check_length,
     check_method,
@@ -287,6 +288,7 @@ def _guarded(name: str, apply: Callable[..., Any]) -> Callable[..., Any]:
             check_format(str(given[0]), given[1:])
         else:
             weigh(given)
+            check_filter(name, given[0])
             check_amplifier(name, given[0], given[1:])
         result = apply(*args, **kwargs)
         return _counted(result) if isinstance(result, GeneratorType) else result

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, ItemsView, KeysView, Mapping, Sequence, ValuesView
+from collections.abc import Callable, ItemsView, Iterable, KeysView, Mapping, Sequence, ValuesView
 from contextvars import ContextVar
 from typing import Any
 
@@ -23,6 +23,12 @@ _OBJECTS = 8
 
 _AROUND = 24
 """Characters of a number, or around what is in a list, at most or nearly so."""
+
+_ELEMENTWISE = frozenset({
+    "sort", "unique", "list", "map", "select", "reject", "selectattr", "rejectattr", "batch", "slice",
+    "groupby", "min", "max", "random", "join", "sum",
+})  # fmt: skip
+"""Filters to which a text is a list of its characters."""
 
 _SEQUENCES = (str, bytes, list, tuple)
 _CONTAINERS = (list, tuple, dict)
@@ -74,6 +80,21 @@ def weigh(value: Any) -> int:
         budget.spend(1 + own // PER_STEP)
         length += own + _AROUND
     return length
+
+
+def check_filter(name: str, value: Any) -> None:
+    """Before a filter that does more than to walk what it is given."""
+    if name in _ELEMENTWISE and isinstance(value, str | bytes):
+        CURRENT.get().spend(len(value))
+    elif name == "pprint":  # looks through all of what is below it at each level
+        level = [value]
+        while level:
+            weigh(level)
+            level = [inner for one in level if isinstance(one, _CONTAINERS) for inner in _members(one)]
+
+
+def _members(value: list[Any] | tuple[Any, ...] | dict[Any, Any]) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value
 
 
 def check_length(length: int) -> None:

@@ -95,6 +95,9 @@ GREEDY = [
     TWINS + "{{ {}.get(ns.x) }}",
     "{{ 'x' * -99999999 }}{% for i in range(9999) %}{% endfor %}",
     "{{ ['x' * 300000] * 50 }}",
+    "{{ ('x' * 9000)|sort|length }}",
+    "{% set ns = namespace(x=1) %}{% for i in range(99) %}{% set ns.x = [ns.x] %}{% endfor %}"
+    "{{ [ns.x, 1]|pprint }}",
     "{{ {'x' * 300000: 1, 'y' * 300000: 1} }}",
 ]
 
@@ -143,6 +146,7 @@ def test_out_of_reach(source: str) -> None:
         ("{{ {'k' ~ 1: list[::-1]|join}.items()|list }} {{ 'a' in list }}", "[('k1', 'cba')] True"),
         ("{{ '{0}{0} {a} 100%'.format(1, a=2) }} {{ '%(a)s%%' % {'a': 1} }}", "11 2 100% 1%"),
         ("{{ 'é'.encode('utf-8').decode('latin-1') }} {{ list|reverse|join(', ') }}", "Ã© c, b, a"),
+        ("{{ [1, [2, {'a': [3]}]]|pprint }} {{ 'ba'|sort|join }}", "[1, [2, {'a': [3]}]] ab"),
         ("{% for x in list if x != 'b' %}{{ x }}{% else %}none{% endfor %}", "ac"),
     ],
 )  # fmt: skip
