@@ -53,7 +53,7 @@ class Expression:
         """What it gives. Raises `ExpressionFailed`."""
         try:
             return self._program.execute({"event": event})
-        except (KeyError, ValueError, TypeError, RuntimeError, OverflowError) as failed:
+        except (LookupError, ArithmeticError, ValueError, TypeError, RuntimeError) as failed:
             raise ExpressionFailed(f"{self.source!r} cannot be evaluated: {_reason(failed)}") from failed
 
     def holds(self, event: Mapping[str, Any]) -> bool:

@@ -36,6 +36,9 @@ def logs(decision: Decision) -> list[dict[str, Any]]:
         ("event.body.n == 1", None),
         ("event.body.n > 1", "the condition of the trigger does not hold: event.body.n > 1"),
         ("event.body.m > 1", "no such key 'm'"),
+        ("[0][event.body.n] == 0", "cannot be evaluated: index out of bounds: 1"),
+        ("5 / (event.body.n - 1) > 0", "cannot be evaluated: division by zero"),
+        ("5 % (event.body.n - 1) > 0", "cannot be evaluated: modulo by zero"),
         ("event.body.n", "gives int, not true or false"),
     ],
 )
