@@ -8,7 +8,7 @@ from typing import Any
 
 import aiohttp
 import orjson
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 from yarl import URL
 
@@ -16,6 +16,7 @@ from schemas.models.model_provider import ModelProvider
 from transport.bounded import ReplyTooLong, whole
 from transport.egress import EgressRefused
 from transport.errors import ModelRefused
+from transport.retry_after import retry_after_s
 
 _MAX_REPLY_BYTES = 64 << 20
 _SHOWN_CHARS = 300
@@ -24,7 +25,18 @@ _PASSING = frozenset({408, 409, 429, 500, 502, 503, 504})
 
 
 class _Passing(ModelRefused):
-    """Worth another attempt."""
+    """Worth another attempt, after the time that the endpoint wants to be left alone."""
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+def wait_s(provider: ModelProvider, state: RetryCallState, wanted_s: float | None) -> float:
+    """Before the next attempt; `wanted_s`: how long the endpoint wants to be left alone, if it says so."""
+    jittered = wait_random_exponential(_FIRST_WAIT_S, provider.max_retry_wait_s)(state)
+    # All that were refused together must not come back together.
+    return jittered if wanted_s is None else min(wanted_s + jittered, provider.max_retry_wait_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +75,8 @@ class ModelEndpoint:
         """
         attempts = AsyncRetrying(
             stop=stop_after_attempt(self.provider.max_retries + 1),
-            wait=wait_random_exponential(_FIRST_WAIT_S, self.provider.max_retry_wait_s),
-            retry=retry_if_exception_type(_Passing),
+            wait=self._wait_s,
+            retry=retry_if_exception(self._may_pass),
             reraise=True,
         )
         try:
@@ -87,6 +99,7 @@ class ModelEndpoint:
                 allow_redirects=False,  # another host must not get the key
             ) as response:
                 reply, status = await whole(response, _MAX_REPLY_BYTES), response.status
+                asked_s = retry_after_s(response.headers)
         except EgressRefused as refused:
             raise ModelRefused(f"{self._who}: {refused}") from refused
         except ReplyTooLong as too_long:
@@ -94,12 +107,19 @@ class ModelEndpoint:
         except (aiohttp.ClientError, OSError) as error:  # TimeoutError is one
             raise _Passing(f"{self._who} cannot be reached: {error or 'no answer in time'}") from error
         if status != 200:
-            kind = _Passing if status in _PASSING else ModelRefused
-            raise kind(f"{self._who} answers with status {status}: {self._shown(reply)}")
+            said = f"{self._who} answers with status {status}: {self._shown(reply)}"
+            raise _Passing(said, asked_s) if status in _PASSING else ModelRefused(said)
         try:
             return orjson.loads(reply)
         except orjson.JSONDecodeError as error:
             raise ModelRefused(f"{self._who} answers what is not JSON: {self._shown(reply)}") from error
+
+    def _may_pass(self, error: BaseException) -> bool:
+        return isinstance(error, _Passing) and (error.retry_after_s or 0) <= self.provider.max_retry_wait_s
+
+    def _wait_s(self, state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        return wait_s(self.provider, state, error.retry_after_s if isinstance(error, _Passing) else None)
 
     @property
     def _who(self) -> str:

@@ -13,10 +13,10 @@ from streams.executors.http_errors import HttpRequestNodeError, ToolSSRFError
 from streams.executors.http_prepare import PreparedRequest, prepare
 from streams.executors.http_response import ReadResponse, read_response
 from streams.executors.outcome import NodeCall, Outcome
-from streams.executors.retry_after import retry_after_s
 from streams.executors.settings import HttpSettings
 from transport.egress import EgressRefused
 from transport.guarded_session import EgressGuard
+from transport.retry_after import retry_after_s
 
 _MAX_REDIRECTS = 20
 _SHOWN_BODY_CHARS = 10_000

@@ -50,6 +50,8 @@ async def test_what_may_pass_is_tried_again(library: Library, session: aiohttp.C
     ("answer", "requests", "why"),
     [
         ((500, {"error": "down"}), 2, "status 500"),
+        ((429, {"error": "busy"}, {"Retry-After": "0"}), 2, "status 429"),
+        ((429, {"error": "busy"}, {"Retry-After": "3600"}), 1, "status 429"),
         ((401, {"error": f"bad key {KEY}"}), 1, r"bad key \*\*\*"),
         (b"<html>", 1, "not JSON: <html>"),
         ((400, b"x" * 295 + KEY.encode()), 1, r"xxx\*\*\*"),

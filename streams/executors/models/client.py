@@ -9,7 +9,6 @@ from typing import Any, Literal
 import aiohttp
 import orjson
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, stop_after_delay
-from tenacity.wait import wait_random_exponential
 
 from schemas.models.model_provider import ModelProvider, ModelSettings
 from streams.executors.models.assembly import Assembly
@@ -22,13 +21,12 @@ from streams.executors.models.usage import Usage, priced
 from streams.executors.models.wire import chat_body, completion_body
 from transport.bounded import ReplyTooLong, pieces, whole
 from transport.egress import EgressRefused
-from transport.model_endpoint import ModelEndpoint
+from transport.model_endpoint import ModelEndpoint, wait_s
 
 Mode = Literal["chat", "completion"]
 
 _PATHS: Mapping[Mode, tuple[str, ...]] = {"chat": ("chat", "completions"), "completion": ("completions",)}
 _MAX_REPLY_BYTES = 32 << 20
-_FIRST_WAIT_S = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,10 +177,7 @@ class ChatModel:
 
     def _wait_s(self, state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        wanted = error.retry_after_s if isinstance(error, InvokeError) else None
-        jittered = wait_random_exponential(_FIRST_WAIT_S, self.provider.max_retry_wait_s)(state)
-        # All that were refused together must not come back together.
-        return jittered if wanted is None else min(wanted + jittered, self.provider.max_retry_wait_s)
+        return wait_s(self.provider, state, error.retry_after_s if isinstance(error, InvokeError) else None)
 
 
 async def _events(response: aiohttp.ClientResponse) -> AsyncIterator[str]:

@@ -13,7 +13,7 @@ from streams.executors.models.errors import (
     InvokeRateLimitError,
     InvokeServerUnavailableError,
 )
-from streams.executors.retry_after import retry_after_s
+from transport.retry_after import retry_after_s
 
 _SHOWN_CHARS = 500
 _NO_CREDIT = frozenset({"insufficient_quota", "billing_hard_limit_reached"})

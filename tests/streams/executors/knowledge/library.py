@@ -36,7 +36,7 @@ class Asked:
 
 @dataclass
 class Library:
-    """Answers by path; a tuple of (status, body) is an answer that is not 200."""
+    """Answers by path; a tuple of (status, body) is an answer that is not 200, or of these and headers."""
 
     url: str = ""
     answers: dict[str, Answer] = field(default_factory=dict)
@@ -70,9 +70,10 @@ class Library:
             )
         )
         answer = self.answers[request.path](body)
-        status, answer = answer if isinstance(answer, tuple) else (200, answer)
+        status, answer, *more = answer if isinstance(answer, tuple) else (200, answer)
         content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-        return web.Response(body=content, status=status, content_type="application/json")
+        headers = {"Content-Type": "application/json", **(more[0] if more else {})}
+        return web.Response(body=content, status=status, headers=headers)
 
 
 @asynccontextmanager

@@ -2,9 +2,7 @@
 
 import asyncio
 import base64
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -30,7 +28,6 @@ from streams.executors.models.messages import (
     ToolCall,
 )
 from streams.executors.models.usage import NOTHING, Usage, priced
-from streams.executors.retry_after import retry_after_s
 from tests.streams.executors.models.endpoint import KEY, Endpoint, Reply, models_of, provider, spoken
 
 HELLO = (Message("user", "hello"),)
@@ -353,21 +350,6 @@ async def test_a_silent_endpoint_is_given_up(endpoint: Endpoint) -> None:
     endpoint.replies = [Reply(spoken("x"))]
     with pytest.raises(InvokeConnectionError, match="did not answer in time"):
         await ask(endpoint, max_retries=0, timeout_s=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ({}, None),
-        ({"Retry-After": "1.5"}, 1.5),
-        ({"Retry-After": "-1"}, 0),
-        ({"Retry-After": "soon"}, None),
-        ({"retry-after-ms": "250", "Retry-After": "9"}, 0.25),
-        ({"Retry-After": format_datetime(datetime.now(UTC) - timedelta(hours=1), usegmt=True)}, 0),
-    ],
-)
-def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
-    assert retry_after_s(headers) == seconds
 
 
 def test_usage_of_several_requests_is_added_up() -> None:
