@@ -15,6 +15,7 @@ from typing import Any
 
 import orjson
 
+from transport.boot import boot_id
 from transport.errors import ClickHouseUnavailable, StatementRefused
 
 _INLINE_BYTES = 128 * 1024
@@ -44,6 +45,8 @@ class EmbeddedEngine:
         self._path = os.path.realpath(directory)
         self._database = database
         self._session = _settings(session)
+        # Of the rows that a token stands for: a power cut may take them, and leave the token.
+        self._boot = boot_id()
         self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._types: dict[str, dict[str, str]] = {}
         """Of the columns of tables that much was inserted into."""
@@ -74,7 +77,8 @@ class EmbeddedEngine:
     def insert(self, table: str, columns: Sequence[str], data: bytes, input_format: str, token: str) -> None:
         """See `Engine.insert`."""
         named = f"INSERT INTO {table} ({', '.join(map(_quoted, columns))})"
-        settings = _INSERT + (f", insert_deduplication_token = {_literal(token)}" if token else "")
+        known = _literal(f"{token}@{self._boot}")
+        settings = _INSERT + (f", insert_deduplication_token = {known}" if token else "")
         with self._borrowed() as handle:
             if len(data) <= _INLINE_BYTES and not _has_blank_line(data):
                 unnamed = f"INSERT INTO {table}{settings}{_UNNAMED}"

@@ -7,16 +7,7 @@ not synced may be missing, in no order. A database that syncs nothing cannot tel
 import os
 from pathlib import Path
 
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _NAME = "open"
-
-
-def boot_id() -> str:
-    """Another one each time the machine is started. Empty where the system does not say it (not Linux)."""
-    try:
-        return _BOOT_ID.read_text().strip()
-    except OSError:
-        return ""
 
 
 class OpenMark:

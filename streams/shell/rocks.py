@@ -15,12 +15,13 @@ from typing import Any
 
 from rocksdict import AccessType, BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch
 
-from streams.shell.boot import OpenMark, boot_id
+from streams.shell.boot import OpenMark
 from streams.shell.due import Due, DueOf, DueQueue
 from streams.shell.due_column import DueColumn, column_families
 from streams.shell.due_index import DueIndex
 from streams.shell.errors import StoreDamaged, StoreUnusable
 from streams.shell.rows import Epoch, Mark, RowsSize, Write
+from transport.boot import boot_id
 
 log = logging.getLogger(__name__)
 
