@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
+from aiohttp import web
 
 from ingress.errors import Malformed, TooSlow, too_large
 from ingress.express.request import EventRequest
@@ -19,14 +20,14 @@ _MAX_FIELDS = 1000
 
 async def read_body(request: EventRequest) -> bytes:
     """The whole body. Raises `TooLarge` before it reads what announces itself as too large, else as soon as
-    the limit is passed (`client_max_size` of the application), `TooSlow`, and `Unavailable` when all requests
-    together hold as much as they may."""
+    the limit is passed (`client_max_size` of the application), `Malformed` for what is not compressed as it
+    says, `TooSlow`, and `Unavailable` when all requests together hold as much as they may."""
     if (request.content_length or 0) > request.client_max_size:
         raise too_large(request.client_max_size)
     budget = request.app[BUDGET]
     # Most bodies have come along with their head, and need no timer.
     if request.content.is_eof():
-        raw = await request.read()
+        raw = await _read(request)
         budget.take(request, len(raw))
         return raw
     # Before it comes: of a body that does not say how large it is, nobody knows what it will take. One that
@@ -36,13 +37,20 @@ async def read_body(request: EventRequest) -> bytes:
     timeout_s = request.app[SETTINGS].body_timeout_s
     try:
         async with asyncio.timeout(timeout_s):
-            raw = await request.read()
+            raw = await _read(request)
     except TimeoutError as slow:
         raise TooSlow(f"the body has not come within {timeout_s:g} s (HOPLINE_BODY_TIMEOUT_S)") from slow
     if size is None:
         budget.give_back(request)
         budget.take(request, len(raw))
     return raw
+
+
+async def _read(request: EventRequest) -> bytes:
+    try:
+        return await request.read()
+    except web.RequestPayloadError as wrong:
+        raise Malformed("the body is not encoded as its Content-Encoding says") from wrong
 
 
 Keep = Callable[[str, str | None, bytes], Awaitable[dict[str, Any]]]

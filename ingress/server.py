@@ -23,7 +23,9 @@ from ingress.settings import IngressSettings
 
 def _is_ours(record: logging.LogRecord) -> bool:
     """What is no HTTP is answered with 400, and no matter of ours: anybody could fill the log with it."""
-    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+    return not (
+        record.exc_info and isinstance(record.exc_info[1], HttpProcessingError | web.RequestPayloadError)
+    )
 
 
 _http_log = logging.getLogger(__name__)

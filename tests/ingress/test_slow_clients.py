@@ -1,6 +1,7 @@
 """Clients that send slowly, or too much before the body: over real sockets and the real server."""
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from typing import Any
@@ -70,6 +71,19 @@ async def test_a_body_that_does_not_come_is_given_up(serving: Serve, path: str, 
     assert b"application/problem+json" in answered
     assert b"HOPLINE_BODY_TIMEOUT_S" in answered
     assert stand_ins.sent.events() == []
+
+
+@pytest.mark.parametrize("body", [b"no gzip", gzip.compress(b"{}") + b"more"])
+async def test_a_body_that_is_not_compressed_as_it_says_is_refused(
+    serving: Serve, path: str, stand_ins: StandIns, body: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    port = await serving()
+    given = ("Content-Encoding: gzip", f"Content-Length: {len(body)}", "Connection: close")
+    answered = await trickle(port, head(path, *given) + b"\r\n" + body)
+    assert answered.startswith(b"HTTP/1.1 400 ")
+    assert b"application/problem+json" in answered
+    assert stand_ins.sent.events() == []
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 async def test_a_body_in_pieces_is_taken(serving: Serve, path: str, stand_ins: StandIns) -> None:
