@@ -18,7 +18,7 @@ from jinja2.runtime import Context, Macro
 from jinja2.sandbox import SandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
-from schemas.jinja import UnfoldedCode
+from schemas.jinja import UnfoldedCode, check_size
 from schemas.simple_template import Part, read_simple
 from schemas.template_budget import (
     CURRENT,
@@ -223,6 +223,7 @@ def _shown(path: tuple[str, ...], variables: Mapping[str, Any]) -> str:
 
 
 def _compiled(source: str, max_steps: int) -> Render:
+    check_size(_ENVIRONMENT, source)
     tree = _ENVIRONMENT.parse(source)
     has_calls = tree.find(nodes.Call) is not None
     template = Template.from_code(_ENVIRONMENT, _ENVIRONMENT.compile(tree), {})

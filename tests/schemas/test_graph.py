@@ -120,6 +120,7 @@ NODE_PROBLEMS: list[tuple[Json, str]] = [
     (template("x", "\n{{ a|nope }}"), "node x, template: line 2: No filter named 'nope'"),
     (template("x", "{{ " + "(" * 3000), "node x, template: cannot be compiled"),
     (template("x", "{{ " + "1" * 5000 + " }}"), "node x, template: cannot be compiled"),
+    (template("x", "{{ a + 1 }}" * 9000), "node x, template: line 1: the template has more than 50000 names"),
     (changed(code("x"), code="def main(:"), "node x, code: does not compile, line 1"),
     (changed(code("x"), code="a\0b"), "node x, code: does not compile"),
     (changed(code("x"), code="def f(): pass"), "node x, code: has no function main"),

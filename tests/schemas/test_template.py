@@ -1,7 +1,7 @@
 """Templates stay within their bounds, in milliseconds, whatever they try."""
 
 import pytest
-from jinja2.exceptions import SecurityError, UndefinedError
+from jinja2.exceptions import SecurityError, TemplateSyntaxError, UndefinedError
 
 from schemas.template import compile_template
 from schemas.template_budget import TemplateLimit
@@ -185,3 +185,9 @@ def test_a_template_that_changes_what_it_is_given_changes_a_copy() -> None:
 def test_random_is_the_same_when_it_is_asked_again() -> None:
     render = compile_template("{{ list|random }}{{ []|random }}")
     assert len({render({"list": [1, 2, 3]}) for _ in range(20)}) == 1
+
+
+def test_a_template_that_takes_too_long_to_compile_is_none() -> None:
+    assert compile_template("x" * 300_000 + "{{ 1 + 1 }}")({}).endswith("x2")
+    with pytest.raises(TemplateSyntaxError, match="more than 50000"):
+        compile_template("{{ a + 1 }}" * 9_000)
