@@ -87,7 +87,7 @@ class Client:
                 while line := answer.readline():
                     yield line.decode().rstrip("\r\n")
             except (OSError, http.client.HTTPException) as error:
-                raise self._unreachable(error) from error
+                raise self._unreachable(error, self._longer(_SILENCE_S)) from error
 
     def download(
         self, path: tuple[str, ...], query: Mapping[str, Any], take: Callable[[Download], None]
@@ -148,7 +148,7 @@ class Client:
             answer = connection.getresponse()
             received = answer.read()
         except (OSError, http.client.HTTPException) as error:
-            raise self._unreachable(error) from error
+            raise self._unreachable(error, self._settings.timeout_s) from error
         finally:
             connection.close()
         self._check(answer.status, received)
@@ -159,7 +159,7 @@ class Client:
         self, target: str, headers: Mapping[str, str], least_s: float
     ) -> Iterator[http.client.HTTPResponse]:
         """A GET whose answer has begun, to be read inside. `least_s`: how long it may be silent."""
-        connection = _connection(self._url, max(self._settings.timeout_s, least_s))
+        connection = _connection(self._url, self._longer(least_s))
         try:
             try:
                 connection.request("GET", target, None, {**self._authorization, **headers})
@@ -167,7 +167,7 @@ class Client:
                 if answer.status != http.client.OK:
                     self._check(answer.status, answer.read())
             except (OSError, http.client.HTTPException) as error:
-                raise self._unreachable(error) from error
+                raise self._unreachable(error, self._longer(least_s)) from error
             yield answer
         finally:
             connection.close()
@@ -186,9 +186,12 @@ class Client:
                 f"{self._settings.url} redirects elsewhere: set HOPLINE_URL to where it leads"
             )
 
-    def _unreachable(self, error: Exception) -> CommandFailed:
+    def _longer(self, least_s: float) -> float:
+        return max(self._settings.timeout_s, least_s)
+
+    def _unreachable(self, error: Exception, waited_s: float) -> CommandFailed:
         if isinstance(error, TimeoutError):
-            return CommandFailed(f"{self._settings.url} did not answer within {self._settings.timeout_s:g} s")
+            return CommandFailed(f"{self._settings.url} did not answer within {waited_s:g} s")
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         return CommandFailed(
             f"no Hopline answers at {self._settings.url} ({reason}): "

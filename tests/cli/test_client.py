@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import cli.client
 from tests.cli.api import CannedApi
 from tests.cli.conftest import Hopline
 
@@ -65,6 +66,16 @@ def test_silence_is_bounded(hopline: Hopline) -> None:
         result = hopline("workflow", "list", HOPLINE_URL=url, HOPLINE_TIMEOUT_S="0.2")
     assert result.exit_code == 1
     assert "did not answer within 0.2 s" in result.stderr
+
+
+def test_a_silent_stream_is_given_the_time_that_it_is_said_to_have_had(
+    hopline: Hopline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli.client, "_SILENCE_S", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        result = hopline("run", "watch", "some-run", HOPLINE_URL=url, HOPLINE_TIMEOUT_S="0.1")
+    assert "did not answer within 0.3 s" in result.stderr
 
 
 @pytest.mark.parametrize(
