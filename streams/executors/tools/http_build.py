@@ -16,6 +16,9 @@ from streams.executors.tools.http_values import Pairs, header_text, path_text, p
 
 Json = Mapping[str, Any]
 
+_OF_URLS = ":/?#[]@!$&'()*+,;=%"
+"""What stays in a path as a document has it: RFC 3986, section 2.2, and what is encoded already."""
+
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
@@ -78,7 +81,7 @@ def build_request(
         sent["Cookie"] = "; ".join(cookies)
     return ToolRequest(
         method=tool.method,
-        url=_url(tool.server + path, [*query, *credentials.query]),
+        url=_url(tool.server + quote(path, safe=_OF_URLS), [*query, *credentials.query]),
         headers={**sent, **credentials.headers},
         secret_headers=frozenset(name.lower() for name in (*credentials.headers, *headers, "cookie")),
     )
@@ -105,10 +108,9 @@ def form_pairs(fields: Json) -> Pairs:
 
 
 def _url(text: str, query: Pairs) -> URL:
-    joined = "&".join(
-        filter(None, (URL(text, encoded=True).raw_query_string, urlencode(query, quote_via=quote)))
-    )
+    place, _, own = text.partition("#")[0].partition("?")
+    joined = "&".join(filter(None, (own, urlencode(query, quote_via=quote))))
     try:
-        return URL(text.partition("?")[0] + (f"?{joined}" if joined else ""), encoded=True)
+        return URL(place + (f"?{joined}" if joined else ""), encoded=True)
     except ValueError as wrong:
         raise ToolParameterError(f"{text!r} is no URL: {wrong}") from wrong

@@ -56,6 +56,24 @@ async def test_every_argument_goes_to_its_place(bench: Workbench, api: OrdersApi
     assert output.text == '{"path": "/orders/7", "told": null}'
 
 
+@pytest.mark.parametrize(
+    ("path", "target"),
+    [
+        ("/größe {id}", "/gr%C3%B6%C3%9Fe%20%2F?n=1"),
+        ("/a%20b/{id}#Action", "/a%20b/%2F?n=1"),
+        ("/{id}?of=ö", "/%2F?of=%C3%B6&n=1"),
+    ],
+)
+async def test_a_path_is_sent_as_a_url_has_it(
+    bench: Workbench, api: OrdersApi, path: str, target: str
+) -> None:
+    given = [{"name": "id", "in": "path", "schema": {}}, {"name": "n", "in": "query", "schema": {}}]
+    document = {**DOCUMENT, "paths": {path: {"get": {"operationId": "a", "parameters": given}}}}
+    bench.add(orders(api, document=document))
+    await call(bench, "a", id="/", n=1)
+    assert api.received[0][1] == target
+
+
 async def test_a_json_body_has_its_defaults(bench: Workbench, api: OrdersApi) -> None:
     await call(bench, "addOrder", item="tea", note='{"gift": true}')
     assert api.received[0][2]["content-type"] == "application/json"
