@@ -18,6 +18,8 @@ from schemas.plugins.http import Http, HttpReply
 
 _VERIFIER_BYTES = 48
 _SHOWN_CHARS = 200
+_LONGEST_S = 100 * 365 * 86_400
+"""What some servers say for ever is no time that there is."""
 
 
 class GrantRefused(ProviderRefused):
@@ -102,7 +104,7 @@ def _token(reply: HttpReply, now_s: float, before: str) -> Token:
     if found.get("scope"):
         credentials["scope"] = str(found["scope"])
     try:
-        lifetime_s = int(float(str(found.get("expires_in") or 0)))
+        lifetime_s = int(min(float(str(found.get("expires_in") or 0)), _LONGEST_S))
     except ValueError:
         lifetime_s = 0
     return Token(credentials, int(now_s) + lifetime_s if lifetime_s > 0 else NEVER)

@@ -107,6 +107,8 @@ class Canned:
         (b'{"access_token":"a","expires_in":"60","refresh_token":"r"}', 60, "r"),
         (b'{"access_token":"a","expires_in":0,"refresh_token":""}', -1, "before"),
         (b'{"access_token":"a","expires_in":"soon"}', -1, "before"),
+        (b'{"access_token":"a","expires_in":"inf"}', 3_153_600_000, "before"),
+        (b'{"access_token":"a","expires_in":9223372036854775807}', 3_153_600_000, "before"),
     ],
 )
 async def test_what_servers_leave_out(body: bytes, expires_at: int, refresh_token: str) -> None:
