@@ -24,6 +24,11 @@ class CodeOutput(Tolerant):
     children: dict[str, "CodeOutput"] | None = None
 
 
+_MOST_PARSED_CHARS = 200_000
+"""Of a script in Python. Parsing takes up to 10 µs and 600 bytes for each; what is wrong with a larger one is
+told when it runs, in a process that has its limits."""
+
+
 class CodeData(NodeData):
     """`data` of a code node."""
 
@@ -42,7 +47,8 @@ class CodeData(NodeData):
         if self.code_language == "javascript":
             yield from (("code", fault) for fault in javascript.faults(self.code))
             return
-        yield from self._python_faults()
+        if len(self.code) <= _MOST_PARSED_CHARS:
+            yield from self._python_faults()
 
     def _python_faults(self) -> Iterator[tuple[str, str]]:
         try:
@@ -57,7 +63,9 @@ class CodeData(NodeData):
 
     def remarks(self) -> Iterator[tuple[str, str]]:
         """See `NodeData.remarks`."""
-        if self.code_language == "javascript" or any(True for _ in self.faults()):
+        if self.code_language == "javascript" or len(self.code) > _MOST_PARSED_CHARS:
+            return
+        if any(True for _ in self.faults()):
             return
         for statement in _parsed(self.code).body:
             if isinstance(statement, ast.FunctionDef) and statement.name == "main":

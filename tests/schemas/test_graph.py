@@ -142,6 +142,13 @@ def test_types_that_dify_has_besides_are_named(kind: str) -> None:
     assert kind not in NODE_DATA
 
 
+def test_a_script_that_takes_too_long_to_parse_is_left_to_its_run() -> None:
+    wrong = "x = 1 +\n"
+    for code_chars, problems in ((200_000, 1), (200_001, 0)):
+        script = changed(code("x"), code=wrong.ljust(code_chars))
+        assert len(check(graph([start(), script], ("start", "x")), "workflow")) == problems
+
+
 def test_a_cycle_is_named_by_its_nodes_and_not_by_those_behind_it() -> None:
     nodes = [FORM, *(template(name, "") for name in "abcz")]
     edges = [("start", "a"), ("a", "b"), ("b", "c"), ("c", "a"), ("c", "z")]
