@@ -179,6 +179,11 @@ class Worker:
         if self._stopping:
             return
         log.info("generation %d: %d partitions", generation, len(partitions))
+        for changelog, source in self._sources.items():
+            # Topics may have got more while we were at work; at the start `_problem` says so.
+            needed = {TopicPartition(changelog, at) for topic, at in partitions if topic == source}
+            if needed - partitions:
+                exit_now(TopicsUnfit(f"{source} has more partitions than {changelog}"))
         self._assigned_at = monotonic()
         self._assignment = Assignment(generation, partitions, self._alive)
         self._reader.assign(self._assignment)

@@ -10,6 +10,7 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
+from aiokafka import AIOKafkaConsumer
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.errors import RequestTimedOutError
 from aiokafka.protocol.commit import OffsetCommitRequest
@@ -218,6 +219,17 @@ def fail_to_share() -> None:
         return assign(self, cluster, members)
 
     PartitionAssignor.assign = failing  # type: ignore[method-assign]
+
+
+@_fault
+def look_at_topics_often() -> None:
+    """Not once in five minutes."""
+    begin = AIOKafkaConsumer.__init__
+
+    def often(self: Any, *topics: str, **settings: Any) -> None:
+        begin(self, *topics, **{**settings, "metadata_max_age_ms": 500})
+
+    AIOKafkaConsumer.__init__ = often
 
 
 @_fault

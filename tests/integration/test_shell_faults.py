@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from confluent_kafka.admin import AdminClient, NewPartitions
 
 from streams.shell.errors import EXIT_REPLAY
 from tests.integration.shell_harness import (
@@ -94,6 +95,19 @@ def test_a_worker_that_the_group_has_no_place_for_ends(deployment: Deployment) -
     deployment.start("w2")
     assert _die(deployment, "w1") == EXIT_REPLAY
     assert "nobody can have these" in deployment.log("w1")
+
+
+def test_a_topic_that_gets_more_partitions_than_its_table_ends_the_process(deployment: Deployment) -> None:
+    """What comes in them has no rows: each of its records would be a dead letter."""
+    deployment.start("w1", fault="look-at-topics-often")
+    deployment.wait_ready("w1")
+    admin = AdminClient({"bootstrap.servers": deployment.bootstrap})
+    (grown,) = admin.create_partitions([NewPartitions(deployment.prefix + IN, PARTITIONS + 1)]).values()
+    grown.result(PATIENCE_S)
+    assert _die(deployment, "w1") == EXIT_REPLAY
+    deployment.start("w1")
+    assert _die(deployment, "w1") == 1
+    assert f"dedup has {PARTITIONS} partitions and {deployment.prefix}{IN} has 5" in deployment.log("w1")
 
 
 @pytest.mark.parametrize("repair", [True, False])
