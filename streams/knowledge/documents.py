@@ -23,7 +23,7 @@ from streams.executors.documents.inside.errors import DocumentExtractorError
 from streams.executors.documents.processes import DocumentParsers
 from streams.executors.errors import NodeExecutorError
 from streams.executors.settings import ExecutorSettings
-from streams.knowledge.splitting import split
+from streams.knowledge.splitting import TooManyChunks, split
 from streams.shell.stage import Record, TaskStage
 from transport.definitions import DATASETS
 from transport.egress import EgressPolicy
@@ -99,7 +99,7 @@ class Indexer:
             vectors = await self._vectors(document, dataset, contents)
             # In threads: a large document takes seconds, in which all else would wait.
             chunks = await asyncio.to_thread(self._chunks, document, dataset, contents, vectors)
-        except (_Unusable, DocumentExtractorError, NodeExecutorError, TransportError) as error:
+        except (_Unusable, TooManyChunks, DocumentExtractorError, NodeExecutorError, TransportError) as error:
             return [self._finished(document, "FAILED", error=str(error)[:_MAX_ERROR_CHARS])]
         except Exception as error:  # a fault of this worker: the document must not stay queued for ever
             log.exception("document %s of dataset %s", document["id"], document["dataset_id"])

@@ -4,12 +4,32 @@ from collections.abc import Iterator, Sequence
 
 from schemas.models.dataset import Chunking
 
+MAX_CHUNKS = 100_000
+"""Of one document. Each may get a vector of kilobytes."""
+MAX_CHARS = 64 << 20
+"""Of all chunks of one document: where each repeats most of the one before it, it is many times the text."""
+
+
+class TooManyChunks(ValueError):
+    """The text says what to do."""
+
 
 def split(text: str, chunking: Chunking) -> list[str]:
     """Chunks of at most `max_chars`, in order, each with the end of the one before it, as whole pieces of at
-    most `overlap_chars`. Nothing of the text is left out but white space at the edges of chunks."""
-    pieces = _pieces(text, chunking.separators, chunking.max_chars)
-    return [chunk for chunk in (c.strip() for c in _packed(pieces, chunking)) if chunk]
+    most `overlap_chars`. Nothing of the text is left out but white space at the edges of chunks. Raises
+    `TooManyChunks`."""
+    chunks: list[str] = []
+    chars = 0
+    for packed in _packed(_pieces(text, chunking.separators, chunking.max_chars), chunking):
+        if chunk := packed.strip():
+            chunks.append(chunk)
+            chars += len(chunk)
+        if len(chunks) > MAX_CHUNKS or chars > MAX_CHARS:
+            raise TooManyChunks(
+                f"the document makes more than {MAX_CHUNKS} chunks, or {MAX_CHARS} characters of them:"
+                " let the chunks of the dataset be larger, or overlap less"
+            )
+    return chunks
 
 
 def _pieces(text: str, separators: Sequence[str], most: int) -> Iterator[str]:
@@ -56,10 +76,10 @@ def _tail(pieces: Sequence[str], most: int) -> list[str]:
     for piece in reversed(pieces):
         if size + len(piece) > most:
             break
-        kept.insert(0, piece)
+        kept.append(piece)
         size += len(piece)
     if kept or most <= 0:
-        return kept
+        return kept[::-1]
     cut = pieces[-1][-most:]
     _, space, rest = cut.partition(" ")
     return [rest] if space and rest else []

@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from schemas.models.dataset import Chunking
-from streams.knowledge.splitting import split
+from streams.knowledge.splitting import MAX_CHUNKS, TooManyChunks, split
 
 
 def chunking(
@@ -54,3 +54,14 @@ def test_nothing_but_white_space_is_lost_and_no_chunk_is_too_long(overlap: int, 
         assert found + len(piece) > position or not piece
         position = found + len(piece)
     assert position == len(bare)
+
+
+@pytest.mark.parametrize(
+    ("text", "most", "overlap"),
+    [("x" * (50 * MAX_CHUNKS + 1), 50, 0), ("abcdefg " * 10_000, 16_000, 15_999)],
+    ids=["chunks", "overlap"],
+)
+def test_what_becomes_too_much_is_refused(text: str, most: int, overlap: int) -> None:
+    with pytest.raises(TooManyChunks, match="overlap less"):
+        split(text, chunking(most, overlap))
+    assert split(text[: len(text) // 2], chunking(most, 0))
