@@ -4,12 +4,16 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any, cast
 
 import aiohttp
+import fastavro
 import orjson
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
@@ -34,7 +38,7 @@ class Other:
 
     def __init__(self, servers: str, topic: str) -> None:
         self.servers, self.topic = servers, topic
-        self._producer = Producer({"bootstrap.servers": servers})
+        self._producer = Producer({"bootstrap.servers": servers, "message.max.bytes": 16_000_000})
 
     def create(self) -> None:
         admin = AdminClient({"bootstrap.servers": self.servers})
@@ -156,6 +160,7 @@ async def test_where_a_partition_begins_is_kept_before_its_first_message(
     watched = other.watched(begin=at)
     async with watched.by(source):
         await watched.until(1)
+        await watched.at_rest()
     # Of a producer whose clock is behind, while nobody consumes.
     other.produce([b'"late"'], partition=1, timestamp=at_ms - 1)
     async with watched.by(source):
@@ -178,6 +183,40 @@ async def test_what_cannot_be_decoded_is_a_dead_letter_and_the_rest_goes_on(
     assert (letter["topic"], letter["offset"]) == (f"kafka/t1/{other.topic}", 0)
     assert (letter["key"], letter["value"], letter["stage"]) == (b"k", b"{broken", "sources")
     assert letter["reason"].startswith("Undecodable: the message is no JSON")
+
+
+async def test_headers_count_for_what_an_event_may_take(other: Other, source: KafkaSource) -> None:
+    other.produce([b"1"], headers=[("h", b"\x01" * 3_000_000)])  # six bytes each, in JSON
+    other.produce([b"2"])
+    watched = other.watched(begin="earliest")
+    async with watched.by(source):
+        await watched.until(1)
+    assert bodies(watched) == [2]
+    [letter] = [CODEC.decode("DeadLetter", send.value or b"") for send in watched.sent]
+    assert "takes more than" in letter["reason"]
+
+
+async def test_avro_that_takes_more_as_json_is_a_dead_letter(other: Other, source: KafkaSource) -> None:
+    item = {"type": "record", "name": "Item", "fields": [{"name": "n" * 100, "type": "int"}]}
+    schema = {"schema": orjson.dumps({"type": "array", "items": item}).decode()}
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response(schema)
+
+    app = web.Application()
+    app.router.add_get("/schemas/ids/1", answer)
+    count = 200_000
+    written = BytesIO()
+    fastavro.schemaless_writer(written, {"type": "array", "items": "int"}, [0] * count)
+    other.produce([b"\0\0\0\0\1" + written.getvalue(), b"\0\0\0\0\1\0"])
+    async with TestServer(app) as registry:
+        url = str(registry.make_url("/"))
+        watched = other.watched(begin="earliest", value_format="avro", registry={"url": url})
+        async with watched.by(source):
+            await watched.until(1)
+    assert bodies(watched) == [[]]
+    [letter] = [CODEC.decode("DeadLetter", send.value or b"") for send in watched.sent]
+    assert "takes more than" in letter["reason"]
 
 
 async def test_several_consumers_share_the_partitions(other: Other, source: KafkaSource) -> None:
