@@ -8,7 +8,7 @@ from pydantic import Field
 
 from ingress.auth import CALLER, Caller
 from ingress.errors import Conflict
-from ingress.keys import FEED, SECRETS, STORE
+from ingress.keys import FEED, SECRETS, STORE, TURNS
 from ingress.operation import Operation
 from ingress.ownership import find_version, find_versions
 from ingress.responses import json_answer, read_model
@@ -57,11 +57,12 @@ async def put_draft(request: web.Request) -> web.Response:
     if problems := [*problems, *environment.problems, *conversation.problems]:
         raise InvalidDefinition(problems)
     body = body.model_copy(update={ENVIRONMENT: environment.variables, CONVERSATION: conversation.variables})
-    stored = definitions.versions(current.id).get(DRAFT, current)
-    draft = make_draft(
-        body, stored, request.app[SECRETS], caller, current.id, app_id=current.app_id, type_=current.type
-    )
-    await request.app[STORE].put(WORKFLOWS, draft)
+    async with request.app[TURNS].of(current.id):
+        stored = definitions.versions(current.id).get(DRAFT, current)
+        draft = make_draft(
+            body, stored, request.app[SECRETS], caller, current.id, app_id=current.app_id, type_=current.type
+        )
+        await request.app[STORE].put(WORKFLOWS, draft)
     return json_answer(view(definitions, draft))
 
 
@@ -71,10 +72,11 @@ async def publish(request: web.Request) -> web.Response:
     caller = request[CALLER]
     definitions = request.app[FEED].definitions
     workflow_id = request.match_info["workflow_id"]
-    draft = find_versions(definitions, caller, workflow_id).get(DRAFT)
-    if draft is None:
-        raise Conflict(f"workflow {workflow_id} has no draft to publish; PUT one, or import a file")
-    version, new = await publish_draft(request, draft, marks)
+    async with request.app[TURNS].of(workflow_id):
+        draft = find_versions(definitions, caller, workflow_id).get(DRAFT)
+        if draft is None:
+            raise Conflict(f"workflow {workflow_id} has no draft to publish; PUT one, or import a file")
+        version, new = await publish_draft(request, draft, marks)
     return json_answer(view(definitions, version), 201 if new else 200)
 
 

@@ -8,7 +8,7 @@ from ingress.auth import CALLER, Caller
 from ingress.body import read_body
 from ingress.drafts import DraftBody, Publication, make_draft, same_content, version_of
 from ingress.errors import Conflict, Malformed, Unprocessable
-from ingress.keys import FEED, SECRETS, STORE
+from ingress.keys import FEED, SECRETS, STORE, TURNS
 from ingress.operation import Operation, Query
 from ingress.ownership import find_app, named_workflow
 from ingress.responses import json_answer
@@ -70,6 +70,13 @@ async def _read(request: web.Request) -> ImportedApp:
 
 
 async def _import(
+    request: web.Request, imported: ImportedApp, name: str, app_id: str, workflow_id: str
+) -> web.Response:
+    async with request.app[TURNS].of(workflow_id):
+        return await _store(request, imported, name, app_id, workflow_id)
+
+
+async def _store(
     request: web.Request, imported: ImportedApp, name: str, app_id: str, workflow_id: str
 ) -> web.Response:
     definitions, store, caller = request.app[FEED].definitions, request.app[STORE], request[CALLER]

@@ -1,5 +1,6 @@
 """The operations on one kind of provider, declared once: create, list, show, replace, delete."""
 
+import asyncio
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +13,7 @@ from pydantic import Field
 from ingress.auth import CALLER
 from ingress.confidants import kept_from
 from ingress.errors import Conflict, NotFound
-from ingress.keys import FEED, SECRETS, STORE
+from ingress.keys import FEED, SECRETS, STORE, TURNS
 from ingress.operation import Operation
 from ingress.responses import json_answer, read_model
 from ingress.sealing import MASK, seal_credentials
@@ -148,8 +149,12 @@ class Resource:
 
     async def replace(self, request: web.Request) -> web.Response:
         """All of its fields; a masked credential stays as it is stored, and goes where it went."""
-        stored = self.named(request)
+        self.named(request)
         wanted = await read_model(request, self.body)
+        async with self._turn(request):
+            return await self._replace(request, self.named(request), wanted)
+
+    async def _replace(self, request: web.Request, stored: Provider, wanted: ProviderBody) -> web.Response:
         other = self._find(request, wanted.name)
         if other is not None and other.id != stored.id:
             raise Conflict(f"{self.entity.__name__} {other.name!r} exists")
@@ -169,8 +174,12 @@ class Resource:
 
     async def delete(self, request: web.Request) -> web.Response:
         """Nodes that name it fail from now on, and say so."""
-        await request.app[STORE].delete(self.topic, self.named(request).key)
+        async with self._turn(request):
+            await request.app[STORE].delete(self.topic, self.named(request).key)
         return web.Response(status=204)
+
+    def _turn(self, request: web.Request) -> asyncio.Lock:
+        return request.app[TURNS].of(f"{self.topic}/{request[CALLER].tenant_id}")
 
     def named(self, request: web.Request) -> Provider:
         """The one in the path. Raises `NotFound`."""

@@ -1,4 +1,4 @@
-"""One change at a time to what is configured for a workflow: each is made of what the one before has left."""
+"""One change at a time to things that are changed together: each is made of what the one before has left."""
 
 import asyncio
 from weakref import WeakValueDictionary
@@ -10,6 +10,9 @@ class Turns:
     def __init__(self) -> None:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    def of(self, workflow_id: str) -> asyncio.Lock:
-        """To be held from reading what there is to having written what is to be."""
-        return self._locks.setdefault(workflow_id, asyncio.Lock())
+    def of(self, place: str) -> asyncio.Lock:
+        """`place` is the id of a workflow, with all that starts it, or a kind of thing of a tenant.
+
+        To be held from reading what there is to having written what is to be.
+        """
+        return self._locks.setdefault(place, asyncio.Lock())

@@ -7,8 +7,22 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient
 
-from tests.ingress.stand_ins import AUTHORIZED, Client, Server, StandIns, assemble, new_settings
+from ingress.keys import FEED
+from schemas.models import DEFAULT_TENANT, ModelProvider
+from schemas.secrets import SecretBox
+from tests.ingress.stand_ins import (
+    AUTHORIZED,
+    GRAPH,
+    SECRET_KEY,
+    Client,
+    Server,
+    StandIns,
+    assemble,
+    new_settings,
+)
 from tests.ingress.test_claims import Follower
+
+BOX = SecretBox(SECRET_KEY.encode())
 
 
 class Late(Follower):
@@ -75,3 +89,49 @@ async def test_a_pause_outlives_a_deployment(client: Client, workflow_id: str) -
     )
     _, shown = await send(client, "GET", f"/triggers/{trigger['id']}")
     assert shown["status"] == "PAUSED"
+
+
+@pytest.mark.parametrize("deletes", [False, True])
+async def test_a_key_that_was_changed_or_deleted_does_not_come_back(client: Client, deletes: bool) -> None:
+    path, given = "/model-providers", {"name": "x", "base_url": "https://x.example/v1"}
+    await send(client, "POST", path, {**given, "credentials": {"api_key": "old"}})
+    kept = {**given, "credentials": {"api_key": "********"}, "max_retries": 1}
+    first = (
+        send(client, "DELETE", path + "/x")
+        if deletes
+        else send(client, "PUT", path + "/x", {**given, "credentials": {"api_key": "new"}})
+    )
+    answers = await asyncio.gather(first, *(send(client, "PUT", path + "/x", kept) for _ in range(5)))
+    assert answers[0][0] == (204 if deletes else 200)
+    known = client.app[FEED].definitions.provider(ModelProvider, DEFAULT_TENANT, "x")
+    keys = [] if known is None else [BOX.decrypt(DEFAULT_TENANT, known.credentials["api_key"])]
+    assert keys == ([] if deletes else ["new"])
+
+
+async def test_what_is_published_at_once_is_one_version(client: Client, workflow_id: str) -> None:
+    changed = {"graph": {**GRAPH, "viewport": {"zoom": 2}}}
+    assert (await send(client, "PUT", f"/workflows/{workflow_id}/draft", changed))[0] == 200
+    path = f"/workflows/{workflow_id}/publish"
+    answers = await asyncio.gather(*(send(client, "POST", path, {}) for _ in range(5)))
+    assert sorted(status for status, _ in answers) == [200] * 4 + [201]
+    assert len({published["version"] for _, published in answers}) == 1
+
+
+async def test_what_is_imported_at_once_is_created_once(client: Client) -> None:
+    path = "/workflows/import?app=invoices&publish=true"
+    answers = await asyncio.gather(*(send(client, "POST", path, GRAPH) for _ in range(5)))
+    assert sorted(status for status, _ in answers) == [200] * 4 + [201]
+    assert len({imported["version"] for _, imported in answers}) == 1
+
+
+async def test_a_secret_that_was_changed_does_not_come_back(client: Client, workflow_id: str) -> None:
+    path = f"/workflows/{workflow_id}/draft"
+
+    def draft(secret: str) -> dict[str, Any]:
+        variable = {"id": "k", "name": "KEY", "value_type": "secret", "value": secret}
+        return {"graph": GRAPH, "environment_variables": [variable]}
+
+    await send(client, "PUT", path, draft("old"))
+    await asyncio.gather(*(send(client, "PUT", path, draft(secret)) for secret in ("new", "********")))
+    stored = client.app[FEED].definitions.versions(workflow_id)["draft"].environment_variables
+    assert BOX.decrypt(DEFAULT_TENANT, stored[0]["value"]) == "new"
