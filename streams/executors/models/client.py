@@ -113,14 +113,18 @@ class ChatModel:
 
     async def _streamed(self, response: aiohttp.ClientResponse) -> tuple[Assembly, float | None]:
         reply, first, ended, last = Assembly(), None, False, b""
-        async for payload in _events(response):
-            if payload == END:
-                ended = True
-                break
-            last = payload.encode()
-            reply.add(self._chunk(last))
-            if first is None and reply.begun:
-                first = time.monotonic()
+        try:
+            async for payload in _events(response):
+                if payload == END:
+                    ended = True
+                    break
+                last = payload.encode()
+                reply.add(self._chunk(last))
+                if first is None and reply.begun:
+                    first = time.monotonic()
+        except (aiohttp.ClientError, OSError):  # TimeoutError is one
+            if reply.finish_reason is None:  # else there is nothing left to say but the tokens
+                raise
         if not ended and reply.finish_reason is None:
             raise InvokeConnectionError(f"{self._who} ended its reply in the middle", passing=True)
         if not reply.answered:

@@ -330,6 +330,15 @@ async def test_failures(endpoint: Endpoint, reply: Reply, error: type, why: str,
     assert len(endpoint.asked) == asked
 
 
+@pytest.mark.parametrize("end", [{"cut": True}, {"endless": True}])
+async def test_a_reply_that_has_ended_counts_however_its_stream_ends(
+    endpoint: Endpoint, end: dict[str, bool]
+) -> None:
+    endpoint.replies = [Reply(spoken("all of it")[:-1], **end)]
+    found = await ask(endpoint, read_timeout_s=0.2)
+    assert (found.text, found.finish_reason, len(endpoint.asked)) == ("all of it", "stop", 1)
+
+
 async def test_a_stream_that_ends_in_the_middle_is_no_reply(endpoint: Endpoint) -> None:
     endpoint.replies = [Reply(b"data: {}\n\n", headers={"Content-Type": "text/event-stream"})]
     with pytest.raises(InvokeConnectionError, match="in the middle"):
