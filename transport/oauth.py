@@ -18,12 +18,15 @@ from schemas.plugins.http import Http, HttpReply
 
 _VERIFIER_BYTES = 48
 _SHOWN_CHARS = 200
+_ONLY_ITS_USER = frozenset(("invalid_grant", "interaction_required", "consent_required"))
+"""Errors of section 5.2, and what Microsoft's token endpoint says where a policy wants its user again."""
 _LONGEST_S = 100 * 365 * 86_400
 """What some servers say for ever is no time that there is."""
 
 
 class GrantRefused(ProviderRefused):
-    """The code or the refresh token is no good, or no more (`invalid_grant`): only its user can help."""
+    """The code or the refresh token is no good, or no more (`invalid_grant` and the like): only its user can
+    help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,4 +127,4 @@ def _refusal(status: int, found: dict[str, object]) -> Exception:
     text = f"the token endpoint refuses: {error}" + (f" ({described})" if described else "")
     if status == 429 or error in ("temporarily_unavailable", "server_error", "slow_down"):
         return ProviderUnavailable(text)
-    return GrantRefused(text) if error == "invalid_grant" else ProviderRefused(text)
+    return GrantRefused(text) if error in _ONLY_ITS_USER else ProviderRefused(text)

@@ -123,6 +123,8 @@ async def test_what_servers_leave_out(body: bytes, expires_at: int, refresh_toke
         (200, b'{"error":"bad_verification_code"}', ProviderRefused),
         (200, b'{"token_type":"bearer"}', ProviderRefused),
         (400, b'{"error":"invalid_grant"}', GrantRefused),
+        (400, b'{"error":"interaction_required"}', GrantRefused),
+        (400, b'{"error":"consent_required"}', GrantRefused),
         (429, b"{}", ProviderUnavailable),
         (400, b'{"error":"temporarily_unavailable"}', ProviderUnavailable),
         (200, b"<html>", ProviderUnavailable),
