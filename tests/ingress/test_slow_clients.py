@@ -73,7 +73,9 @@ async def test_a_body_that_does_not_come_is_given_up(serving: Serve, path: str, 
     assert stand_ins.sent.events() == []
 
 
-@pytest.mark.parametrize("body", [b"no gzip", gzip.compress(b"{}", mtime=0) + b"more"], ids=["garbage", "more"])
+@pytest.mark.parametrize(
+    "body", [b"no gzip", gzip.compress(b"{}", mtime=0) + b"more"], ids=["garbage", "more"]
+)
 async def test_a_body_that_is_not_compressed_as_it_says_is_refused(
     serving: Serve, path: str, stand_ins: StandIns, body: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
