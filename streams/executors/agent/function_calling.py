@@ -11,6 +11,9 @@ from streams.executors.models.messages import Message, ToolCall
 
 _LAST_ROUND = "This is the last step: no tool can be called any more. Answer with what you know by now."
 
+_AT_ONCE = 16
+"""Of the calls of one round: a model may ask for any number, and each takes a connection."""
+
 
 async def call_functions(session: AgentSession) -> str:
     """The answer: what the model has said in all of its rounds. Raises `NodeExecutorError`.
@@ -56,8 +59,11 @@ async def _act(
 ) -> list[Observation]:
     """The calls of one round do not depend on each other: the model has asked for all of them at once."""
 
+    turns = asyncio.Semaphore(_AT_ONCE)
+
     async def act(i: int, call: ToolCall) -> Observation:
-        seen, step = await session.act(round_step, call.name, call.parsed(), f"{number}/{i}")
+        async with turns:
+            seen, step = await session.act(round_step, call.name, call.parsed(), f"{number}/{i}")
         step.end({"output": _response(call, seen)}, seen.error)
         return seen
 

@@ -120,6 +120,14 @@ async def test_functions_are_called_until_there_is_an_answer(scene: Scene) -> No
     }  # fmt: skip
 
 
+async def test_a_model_that_asks_for_many_tools_is_given_them_by_and_by(scene: Scene) -> None:
+    scene.endpoint.replies = [calls(*[("getOrder", {"id": 99})] * 60), says("Done.")]
+    outcome = await scene.run()
+    assert outcome.outputs["text"] == "Done."
+    assert len(scene.api.received) == 60
+    assert 1 < scene.api.most_at_once <= 16
+
+
 async def test_what_it_took_is_summed_up(scene: Scene) -> None:
     scene.endpoint.replies = [calls(("getOrder", {"id": 7})), says("Done.")]
     outcome = await scene.run()

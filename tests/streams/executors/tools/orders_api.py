@@ -89,10 +89,11 @@ DOCUMENT: dict[str, Any] = {
 
 
 class OrdersApi:
-    """`received`: method, path with query, headers by small names, body."""
+    """`received`: method, path with query, headers by small names, body. `most_at_once`: of all requests."""
 
     def __init__(self) -> None:
         self.port = 0
+        self._at_once = self.most_at_once = 0
         self.received: list[tuple[str, str, dict[str, str], bytes]] = []
 
     @property
@@ -104,6 +105,14 @@ class OrdersApi:
         return f"http://{self.address}"
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
+        self._at_once += 1
+        self.most_at_once = max(self.most_at_once, self._at_once)
+        try:
+            return await self._answer(request)
+        finally:
+            self._at_once -= 1
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
         headers = {name.lower(): value for name, value in request.headers.items()}
         self.received.append((request.method, request.path_qs, headers, await request.read()))
         match request.path:
@@ -116,6 +125,8 @@ class OrdersApi:
                 return web.Response(text="x" * 5000)
             case "/slow":
                 return await self._never(request)
+            case "/orders/99":
+                await asyncio.sleep(0.05)
             case "/away":
                 raise web.HTTPFound(request.query["to"])
         answer = {"path": request.path, "told": headers.get("authorization")}
