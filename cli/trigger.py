@@ -139,7 +139,7 @@ def show_one(trigger_id: str, as_json: bool) -> None:
 @click.argument("trigger_id", metavar="ID")
 @click.option("--start", required=True, metavar="TIME", help="The first time that may be one; RFC 3339.")
 @click.option("--end", required=True, metavar="TIME", help="The last.")
-@click.option("--id", "backfill_id", default="", help="Yours: under it, each time fires once.")
+@click.option("--id", "backfill_id", default="", help="Yours: under it, each time fires once in seven days.")
 @json_option
 def backfill(trigger_id: str, start: str, end: str, backfill_id: str, as_json: bool) -> None:
     """Fire the times of a schedule in a range of the past."""

@@ -96,7 +96,7 @@ class BackfillRange(RequestBody):
     end: AwareDatetime
     """The last."""
     backfill_id: str = Field(default="", max_length=100)
-    """Yours; else made of the range. Under the same id, each time fires once."""
+    """Yours; else made of the range. Under the same id, each time fires once within seven days."""
 
 
 class BackfillStarted(Answer):

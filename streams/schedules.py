@@ -135,9 +135,7 @@ def run_ended(codec: Codec, tenant_id: str, schedule: str, run_id: str, now_us: 
 
 def _with_backfill(row: ScheduleRow, payload: AvroRecord, command: AvroRecord) -> ScheduleRow:
     """Asked for twice, it is there once while it goes on; its times have the same identity either way."""
-    if all(one.id != payload["backfill_id"] for one in row.backfills):
-        backfill = Backfill(
-            payload["backfill_id"], payload["start"] - 1, payload["end"], command["issued_at"]
-        )
-        row.backfills.append(backfill)
+    name, after_us, end_us = payload["backfill_id"], payload["start"] - 1, payload["end"]
+    if not any(one.id == name and one.end_us == end_us and one.after_us >= after_us for one in row.backfills):
+        row.backfills.append(Backfill(name, after_us, end_us, command["issued_at"]))
     return row

@@ -134,6 +134,18 @@ def test_a_backfill_is_there_once() -> None:
     assert {event["received_at"] for event in events} == {START_S * 1_000_000}
 
 
+def test_another_range_under_the_same_id_is_filled_as_well() -> None:
+    clock = Clockwork()
+    clock.tell("SET", trigger(config={"start_at": "2020-01-01T00:00Z"}))
+    for minutes in (10, 5):
+        at_us = (START_S - minutes * 60) * 1_000_000
+        clock.tell("BACKFILL", {"backfill_id": "b", "start": at_us, "end": at_us})
+    events = clock.pass_time(1) + clock.pass_time(1)
+    assert [event["trigger_id"] for event in events] == [
+        f"schedule-s1-{START_S - minutes * 60}000-b" for minutes in (10, 5)
+    ]
+
+
 def test_an_unknown_kind_is_a_fault() -> None:
     clock = Clockwork()
     clock.tell("SET", trigger())
