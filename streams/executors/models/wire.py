@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from schemas.models.model_provider import ModelProvider, ModelSettings
+from streams.executors.models.errors import InvokeBadRequestError
 from streams.executors.models.messages import (
     ChatRequest,
     JsonSchema,
@@ -28,7 +29,7 @@ _AUDIO_FORMATS = {"audio/mpeg": "mp3", "audio/mp3": "mp3", "audio/wav": "wav", "
 
 
 def chat_body(request: ChatRequest, model: str, settings: ModelSettings, provider: ModelProvider) -> bytes:
-    """The body of a POST to /chat/completions."""
+    """The body of a POST to /chat/completions. Raises `InvokeBadRequestError`."""
     body: Json = {"model": settings.served_as or model, "messages": _messages(request.messages, settings)}
     body |= _common(request, settings, provider)
     if request.tools:
@@ -84,11 +85,18 @@ def _with_format(parameters: Json) -> Json:
     del parameters["response_format"]
     match str(wanted).lower():
         case "json_schema" if schema:
-            described = orjson.loads(schema) if isinstance(schema, str) else schema
+            described = _parsed(schema) if isinstance(schema, str) else schema
             parameters["response_format"] = {"type": "json_schema", "json_schema": described}
         case "json_object" | "json":
             parameters["response_format"] = {"type": "json_object"}
     return parameters
+
+
+def _parsed(schema: str) -> Any:
+    try:
+        return orjson.loads(schema)
+    except orjson.JSONDecodeError as wrong:
+        raise InvokeBadRequestError(f"json_schema of the node is not JSON: {wrong}") from wrong
 
 
 def _texts(value: Any) -> list[str]:

@@ -330,6 +330,13 @@ async def test_failures(endpoint: Endpoint, reply: Reply, error: type, why: str,
     assert len(endpoint.asked) == asked
 
 
+async def test_a_json_schema_that_is_none_is_said_to_be_none(endpoint: Endpoint) -> None:
+    wanted = {"parameters": {"response_format": "json_schema", "json_schema": "{not"}}
+    with pytest.raises(InvokeBadRequestError, match="json_schema of the node is not JSON"):
+        await ask(endpoint, request=wanted)
+    assert endpoint.asked == []
+
+
 @pytest.mark.parametrize("end", [{"cut": True}, {"endless": True}])
 async def test_a_reply_that_has_ended_counts_however_its_stream_ends(
     endpoint: Endpoint, end: dict[str, bool]
