@@ -11,7 +11,8 @@ class Turns:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def of(self, place: str) -> asyncio.Lock:
-        """`place` is the id of a workflow, with all that starts it, or a kind of thing of a tenant.
+        """`place` is the id of a subscription, that of a workflow with all that starts it, or a kind of thing
+        of a tenant.
 
         To be held from reading what there is to having written what is to be.
         """

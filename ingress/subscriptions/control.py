@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from ingress.auth import CALLER
 from ingress.confidants import kept_from
 from ingress.errors import Conflict, Unavailable, Unprocessable, invalid
-from ingress.keys import SETTINGS, STORE
+from ingress.keys import SETTINGS, STORE, TURNS
 from ingress.oauth.authorizing import authorization
 from ingress.operation import Operation, Query
 from ingress.responses import json_answer, read_model
@@ -93,7 +93,11 @@ async def show(request: web.Request) -> web.Response:
 async def change(request: web.Request) -> web.Response:
     """Its name at once; parameters and API key once the provider has agreed to them."""
     wanted = await read_model(request, SubscriptionChange)
-    now = named(request)
+    async with request.app[TURNS].of(named(request).id):
+        return await _change(request, wanted, named(request))
+
+
+async def _change(request: web.Request, wanted: SubscriptionChange, now: TriggerSubscription) -> web.Response:
     update: dict[str, Any] = {"updated_at": utc_now(), "updated_by": request[CALLER].name}
     if wanted.name is not None and wanted.name != now.name:
         _check_name(request, wanted.name)
@@ -140,7 +144,12 @@ async def _agree_anew(
 
 async def delete(request: web.Request) -> web.Response:
     """The provider is told, then its endpoint answers 404. `force` where the provider cannot be told."""
-    found, force = named(request), request.query.get("force") in ("true", "1", "")
+    async with request.app[TURNS].of(named(request).id):
+        return await _delete(request, named(request))
+
+
+async def _delete(request: web.Request, found: TriggerSubscription) -> web.Response:
+    force = request.query.get("force") in ("true", "1", "")
     users = workflows_of(request, found)
     if users and not force:
         raise Conflict(

@@ -1,5 +1,6 @@
 """Subscriptions are made at the provider, changed there, and ended there."""
 
+import asyncio
 import logging
 from typing import Any
 
@@ -251,3 +252,28 @@ async def test_plugins_say_what_they_take(caller: Caller) -> None:
     assert by_name["hopline/gitlab"]["credential_types"] == ["api_key", "oauth"]
     assert by_name["hopline/microsoft_graph"]["credentials"] is None
     assert "branches" in by_name["hopline/gitlab"]["event_parameters"]["properties"]
+
+
+async def test_what_is_changed_and_deleted_at_once_leaves_nothing(caller: Caller) -> None:
+    made = await caller.subscribe()
+    path = f"/subscriptions/{made['id']}"
+    parameters = {"enabled_events": ["invoice.voided"], "api_url": caller.providers.url}
+    answers = await asyncio.gather(
+        caller.call("PATCH", path, {"parameters": parameters}), caller.call("DELETE", path)
+    )
+    assert answers[1][0] == 204
+    assert (await caller.call("GET", path))[0] == 404
+    assert caller.providers.endpoints == {}
+
+
+async def test_all_changes_at_once_are_made(caller: Caller) -> None:
+    made = await caller.subscribe()
+    path = f"/subscriptions/{made['id']}"
+    parameters = {"enabled_events": ["invoice.voided"], "api_url": caller.providers.url}
+    await asyncio.gather(
+        caller.call("PATCH", path, {"parameters": parameters}), caller.call("PATCH", path, {"name": "new"})
+    )
+    _, shown = await caller.call("GET", path)
+    assert (shown["name"], shown["parameters"]["enabled_events"]) == ("new", ["invoice.voided"])
+    [endpoint] = caller.providers.endpoints.values()
+    assert endpoint["enabled_events"] == ["invoice.voided"]
