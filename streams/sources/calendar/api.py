@@ -54,8 +54,8 @@ class Calendar:
     async def changes(self, sync_token: str) -> Listing:
         """What has changed since the token was given, deleted events included; with "" all that there is, a
         series as one event. Raises `SyncTokenGone`."""
-        query = {"syncToken": sync_token} if sync_token else {"showDeleted": "true"}
-        return await self._all({"maxResults": _PAGE, **query})
+        token = {"syncToken": sync_token} if sync_token else {}
+        return await self._all({"maxResults": _PAGE, "showDeleted": "true", **token})
 
     async def between(self, start: str, end: str) -> Listing:
         """Events that end after `start` and begin before `end` (RFC 3339), each of a series by itself."""

@@ -145,7 +145,10 @@ async def test_changes_become_events(diary: Diary) -> None:
     await diary.look(watched)
     assert len(watched.events) == 4
     assert watched.position is not None
-    assert google.queries[-1] == {"maxResults": "250", "syncToken": watched.position["sync_token"]}
+    # Beside the token, Google wants the parameters of the first list.
+    first = {"maxResults": "250", "showDeleted": "true"}
+    assert google.queries[0] == first
+    assert google.queries[-1] == {**first, "syncToken": watched.position["sync_token"]}
 
 
 async def test_only_what_is_wanted_is_told(diary: Diary) -> None:
