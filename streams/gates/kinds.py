@@ -230,7 +230,7 @@ class Debounce(GateKind):
             return
         if waiting is None or other is None:
             state.pop("first", None)
-        elif at_us >= state.get("rest", waiting.due_us or 0):
+        elif at_us >= _rest_us(pending, waiting, place):
             self._close(pending, waiting, place)
         else:
             place.take(pending)
@@ -238,7 +238,7 @@ class Debounce(GateKind):
         rest = at_us + period_us
         if config["max_wait_s"] is not None:
             rest = min(rest, state.setdefault("first", at_us) + config["max_wait_s"] * 1e6)
-        state.update(pending=name, first=state.get("first", at_us), rest=round(rest))
+        state.update(pending=name, first=state.get("first", at_us), rest=round(rest), rest_of=name)
         place.head.due_us = None
         place.wait(name, ticket, state["rest"] + place.late_us(ticket))
 
@@ -258,8 +258,15 @@ class Debounce(GateKind):
     def _close(name: str, waiting: Waiting, place: Place) -> None:
         place.put(name, waiting.ticket, place.soon(), closed=True)
         ticket = place.ticket(waiting)
-        close(place.state, ticket.at_us, ticket.gate.config["period_s"] * 1e6)
+        period_us, rest_us = ticket.gate.config["period_s"] * 1e6, _rest_us(name, waiting, place)
+        close(place.state, ticket.at_us, period_us, rest_us)
         place.head.due_us = place.left()
+
+
+def _rest_us(name: str, waiting: Waiting, place: Place) -> int:
+    """When nothing comes close any more to one that waits. The release before lets it wait until then."""
+    state = place.state
+    return state["rest"] if state.get("rest_of") == name else waiting.due_us or 0
 
 
 def _met(config: Config, state: dict[str, Any], at_us: int) -> bool:

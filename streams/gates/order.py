@@ -2,6 +2,9 @@
 
 Workers read one partition after the other, and more of them at different paces: after an outage an event may
 come behind others that are minutes younger. Pure; a state is changed in place.
+
+The release before remembers less of it, and changes that alone: what it has decided is in `expected`, in
+`first` and `until`, and in `fired`.
 """
 
 from bisect import bisect_right
@@ -28,7 +31,7 @@ def conforms(state: dict[str, Any], at_us: int, step_us: float, early_us: float)
             return False
         expected += step_us
     passed.insert(place, at_us)
-    state["expected"] = expected
+    state["expected"] = max(expected, state.get("expected", 0))
     if len(passed) > MOST_PASSED:
         state["before"] = max(before, passed.pop(0)) + step_us
     return True
@@ -37,8 +40,9 @@ def conforms(state: dict[str, Any], at_us: int, step_us: float, early_us: float)
 def opens(state: dict[str, Any], at_us: int, period_us: float, longest_us: float | None) -> bool:
     """Whether an event of that time is the first of those that come closer than `period_us` after each other,
     and not later than `longest_us` after the first; if not it is one of them."""
-    former = [[state["first"], state["until"]]] if "until" in state else []
-    groups: list[list[float]] = state.setdefault("groups", former)
+    groups: list[list[float]] = state.setdefault("groups", [])
+    if "until" in state and (latest := [state["first"], state["until"]]) not in groups:
+        groups.append(latest)
     for group in reversed(groups):
         first, until = group
         is_over = longest_us is not None and at_us >= first + longest_us
@@ -49,15 +53,14 @@ def opens(state: dict[str, Any], at_us: int, period_us: float, longest_us: float
     else:
         is_near, group = False, [at_us, at_us + period_us]
     _touch(groups, group)
-    state["first"], state["until"] = max(groups, key=lambda one: one[1])  # What an earlier release looks at.
+    state["first"], state["until"] = max(groups, key=lambda one: one[1])
     return not is_near
 
 
-def close(state: dict[str, Any], last_us: int, period_us: float) -> None:
+def close(state: dict[str, Any], last_us: int, period_us: float, rest_us: float) -> None:
     """The last of those that came close, of that time, is to start: of them nothing else stays."""
     closed = state.get("closed", [])
-    if "rest" in state:
-        _touch(closed, [state["first"] - period_us, last_us, state["rest"]])
+    _touch(closed, [state.get("first", last_us) - period_us, last_us, rest_us])
     state.clear()
     state["closed"] = closed
 
@@ -80,11 +83,11 @@ def is_replaced(state: dict[str, Any], at_us: int, period_us: float, *, starts: 
 def remember(state: dict[str, Any], trigger_id: str, at_us: int) -> None:
     """A trigger has let an event of that time through."""
     fired = state.setdefault("fired", {})
-    former = [fired[trigger_id]] if trigger_id in fired else []
-    times: list[int] = state.setdefault("times", {}).setdefault(trigger_id, former)
-    if at_us not in times:
-        times.append(at_us)
-        del times[:-MOST]
+    times: list[int] = state.setdefault("times", {}).setdefault(trigger_id, [])
+    for one in (fired.get(trigger_id, at_us), at_us):
+        if one not in times:
+            times.append(one)
+    del times[:-MOST]
     fired[trigger_id] = max(at_us, fired.get(trigger_id, 0))
 
 
