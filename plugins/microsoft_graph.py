@@ -69,7 +69,7 @@ class MicrosoftGraph(TriggerPlugin):
             given = str(one.get("clientState") or "")
             if not expected or not hmac.compare_digest(given.encode(), expected.encode()):
                 raise NotBelieved("clientState is not that of the subscription")
-        lifecycle = {one.get("lifecycleEvent") for one in notifications}
+        lifecycle = {str(one.get("lifecycleEvent")) for one in notifications}
         return Dispatch(tuple(map(_event, notifications)), _ACCEPTED, renew=bool(lifecycle & _RENEWED_ON))
 
     async def subscribe(self, http: Http, subscription: OpenSubscription) -> Subscribed:

@@ -47,9 +47,15 @@ def test_each_notification_is_an_event() -> None:
 
 @pytest.mark.parametrize(
     ("word", "renew"),
-    [("reauthorizationRequired", True), ("subscriptionRemoved", True), ("missed", False), (None, False)],
+    [
+        ("reauthorizationRequired", True),
+        ("subscriptionRemoved", True),
+        ("missed", False),
+        (None, False),
+        ({}, False),
+    ],
 )
-def test_what_graph_wants_renewed(word: str | None, renew: bool) -> None:
+def test_what_graph_wants_renewed(word: Any, renew: bool) -> None:
     one = {"changeType": "created", "lifecycleEvent": word, "clientState": "st4te"}
     body = orjson.dumps({"value": [{"changeType": "updated", "clientState": "st4te"}, one]})
     assert GRAPH.receive(delivery(body), SUBSCRIPTION).renew is renew

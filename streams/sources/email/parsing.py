@@ -39,6 +39,15 @@ class _Policy(EmailPolicy):
             return name, value[:_MOST_HEADER_CHARS]
         return name, value[:_MOST_PART_HEADER_CHARS] if lower.startswith("content-") else value
 
+    def header_fetch_parse(self, name: str, value: str) -> Any:
+        """Without its parameters what describes a part, where one is in a charset that it cannot be in."""
+        try:
+            return super().header_fetch_parse(name, value)
+        except ValueError:
+            if not name.lower().startswith("content-"):
+                raise
+            return super().header_fetch_parse(name, value.partition(";")[0])
+
 
 _POLICY = _Policy(max_line_length=None)
 
