@@ -87,6 +87,10 @@ auto.create.topics.enable=false
 message.max.bytes={max_message_bytes}
 replica.fetch.max.bytes={max_message_bytes}
 
+# How far a group has come is known for as long as there is anything to read: with the default, workers that
+# were away for a week would begin anew, and execute again what has long been done.
+offsets.retention.minutes=5256000
+
 # A worker that starts is waited for by nobody; a group is rebalanced when the next one comes.
 group.initial.rebalance.delay.ms=0
 

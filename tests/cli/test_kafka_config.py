@@ -1,6 +1,7 @@
 """What nodes are told about each other."""
 
 from cli.kafka.config import Node, server_properties
+from schemas.topics import TOPICS
 
 NODES = tuple(Node(number, 9000 + number, 9100 + number) for number in (1, 2, 3))
 
@@ -29,3 +30,8 @@ def test_three_nodes_acknowledge_what_two_of_them_have() -> None:
         assert (
             one["offsets.topic.replication.factor"] == one["transaction.state.log.replication.factor"] == "3"
         )
+
+
+def test_offsets_are_known_for_longer_than_there_is_anything_to_read() -> None:
+    kept_ms = int(properties(NODES[0], NODES[:1])["offsets.retention.minutes"]) * 60_000
+    assert kept_ms > 10 * max(topic.retention_ms for topic in TOPICS.values())
