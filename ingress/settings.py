@@ -103,8 +103,8 @@ class IngressSettings(BaseSettings):
     """How long the body of a request may take; then 408. Uploads of files are not bounded by it."""
 
     keepalive_timeout_s: Annotated[float, Field(ge=1, le=3600)] = 75.0
-    """How long a connection may be without a whole request head: idle, or sending one slowly. Longer than the
-    idle time-out of a proxy in front."""
+    """How long a connection may be without a whole request head: idle, or sending one slowly. As long, on
+    Linux, answers wait for who takes nothing of them. Longer than the idle time-out of a proxy in front."""
 
     max_header_bytes: Annotated[int, Field(ge=1024, le=65_536)] = 8190
     """Of the request line, and of each header; else 400."""

@@ -24,6 +24,10 @@ time-outs of its own, waits for what takes longer."""
 _MOST_AHEAD = 64 * 1024
 """Bytes that are taken of a connection while one of its events is being answered."""
 
+_USER_TIMEOUT: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)
+"""Linux's, RFC 5482: how long what is sent may wait for a peer that takes nothing. Without it, who reads no
+answers would keep the connection for ever, aiohttp's and those that are closed included."""
+
 
 class Express:
     """Makes the protocols of the connections of one server."""
@@ -81,6 +85,9 @@ class Connection(asyncio.Protocol):
         connected = transport.get_extra_info("socket")
         if connected is not None:
             connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            if _USER_TIMEOUT is not None:
+                unread_ms = round(1000 * self._express.keepalive_timeout_s)
+                connected.setsockopt(socket.IPPROTO_TCP, _USER_TIMEOUT, unread_ms)
         self._express.connections.add(self)
         self._idling = self._loop.call_later(self._express.keepalive_timeout_s, self._close_idle)
 

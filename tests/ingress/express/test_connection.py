@@ -1,7 +1,9 @@
 """Connections that bring events, and other things, over real sockets."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -228,6 +230,22 @@ async def test_who_reads_no_answers_is_not_read_either(new_webhook: NewWebhook, 
     await until(lambda: len(peer.written) == 1000)
     assert peer.reading
     made.connection_lost(None)
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux has it")
+async def test_who_reads_no_answers_loses_the_connection(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    express: Express = client.server.runner.server
+    monkeypatch.setattr(express, "keepalive_timeout_s", 1)
+    with socket.create_connection(("127.0.0.1", client.server.port or 0), 10) as peer:
+        peer.setblocking(False)
+        await until(lambda: len(express.connections) > 0)
+        with suppress(BlockingIOError, ConnectionError):
+            while True:
+                peer.send(b"GET /openapi.json HTTP/1.1\r\nHost: h\r\n\r\n")
+                await asyncio.sleep(0)
+        await until(lambda: not express.connections)
 
 
 async def test_no_more_is_read_ahead_however_fast_it_comes(new_webhook: NewWebhook, client: Client) -> None:
