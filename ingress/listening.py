@@ -8,11 +8,12 @@ The kernel's queue was full then, and what it drops gets no answer at all.
 import asyncio
 import errno
 import logging
-import resource
 import select
 import socket
 from collections.abc import Callable
 from typing import Protocol
+
+from transport.descriptors import allow_descriptors
 
 _log = logging.getLogger(__name__)
 
@@ -146,7 +147,7 @@ async def listen(
 
     The process may have as many connections from now on as the system lets it have.
     """
-    _allow_descriptors()
+    allow_descriptors()
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     sockets: list[socket.socket] = []
@@ -160,15 +161,3 @@ async def listen(
             listening.close()
         raise
     return Listener(protocol, doorkeeper, sockets)
-
-
-def _allow_descriptors() -> None:
-    """Shells give 1,024, the system allows more to who asks. Nothing here uses `select`, which could not."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == hard:
-        return
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    except (OSError, ValueError) as refused:
-        # macOS says "infinity" and takes less.
-        _log.info("no more than %d files and connections at a time: %s", soft, refused)

@@ -12,6 +12,7 @@ from streams.app import run_worker
 from streams.executors.sandbox.errors import SandboxError
 from streams.executors.settings import ExecutorSettings
 from streams.settings import WorkerSettings
+from transport.descriptors import allow_descriptors
 from transport.settings import KafkaSettings, StorageSettings
 from transport.storage import Storage
 
@@ -25,6 +26,7 @@ async def serve(stop: asyncio.Event) -> int:
     """
     settings, kafka = resolve(WorkerSettings), resolve(KafkaSettings)
     executors = resolve(ExecutorSettings)
+    allow_descriptors()  # Its tables have some seven files open for each partition.
     storage = Storage.open(resolve(StorageSettings))
     await ensure_topics(kafka)
     log.info("worker %s at %s", settings.worker_id, kafka.bootstrap_servers)

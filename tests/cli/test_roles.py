@@ -1,6 +1,7 @@
 """Each role as a process of its own: it starts, says so, and a signal ends it cleanly."""
 
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -18,6 +19,8 @@ pytestmark = pytest.mark.broker
 
 _START_S = 60.0
 _STOP_S = 60.0
+_STORES = 2 * 7
+"""Of a worker: two partitions of each table."""
 
 
 @pytest.fixture
@@ -126,6 +129,23 @@ def test_worker(start: Start) -> None:
     process.send_signal(signal.SIGTERM)
     assert process.wait(_STOP_S) == 0, start.log.read_text()
     assert "HOPLINE_SECRET_KEY" not in start.log.read_text()
+
+
+def test_a_worker_opens_more_files_than_the_shell_lets_it(start: Start, tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (128, hard))
+    try:
+        process = start("worker")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    start.wait_for("generation 1: ")
+    deadline = time.monotonic() + _START_S
+    while len(list(tmp_path.glob("workers/*/*/*/CURRENT"))) < _STORES and time.monotonic() < deadline:
+        assert process.poll() is None, start.log.read_text()
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(_STOP_S) == 0, start.log.read_text()
+    assert len(list(tmp_path.glob("workers/*/*/*/CURRENT"))) == _STORES
 
 
 def test_worker_that_can_read_no_secret_says_so(start: Start) -> None:
