@@ -13,6 +13,7 @@ NAMESPACES = frozenset({"sys", "env", "conversation"})
 """First elements of a selector that are no node."""
 
 _PLACEHOLDER = re.compile(r"\{\{#([a-zA-Z0-9_]{1,50}(?:\.[a-zA-Z_][a-zA-Z0-9_]{0,29}){1,10})#\}\}")
+_END = "#}}"
 _LOOKS_LIKE_ONE = re.compile(r"\{\{#.*?#\}\}")
 
 
@@ -45,7 +46,10 @@ def in_text(field: str, text: str) -> Iterator[Reference]:
 
 def unread(text: str) -> list[str]:
     """What looks like a placeholder but has a form that Dify leaves as it stands."""
-    return [found for found in _LOOKS_LIKE_ONE.findall(text) if not _PLACEHOLDER.fullmatch(found)]
+    # Each line up to where the last one ends: all that begins there has an end, and is read once.
+    closed = (line[: line.rfind(_END) + len(_END)] for line in text.split("\n") if _END in line)
+    found = (one for line in closed for one in _LOOKS_LIKE_ONE.findall(line))
+    return [one for one in found if not _PLACEHOLDER.fullmatch(one)]
 
 
 def of(field: str, selector: Sequence[str]) -> Iterator[Reference]:
