@@ -4,6 +4,7 @@ import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from yarl import URL
 
@@ -12,6 +13,9 @@ from streams.executors.http_body import BodyItem, Encoded, ReadFile, encode_body
 from streams.executors.http_errors import AuthorizationConfigError, InvalidHttpMethodError, InvalidURLError
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+# Those that stay as they are written (WHATWG), "%" included: a peer may have signed what it gets.
+_QUERY_SAFE = "".join(chr(i) for i in range(0x21, 0x7F) if chr(i) not in '"#<>')
+_PATH_SAFE = "".join(char for char in _QUERY_SAFE if char not in "?`{}")
 # Follow from the body we send; a wrong one would leave the peer waiting.
 _FRAMING_HEADERS = ("content-length", "transfer-encoding")
 
@@ -64,14 +68,28 @@ def _url(config: Mapping[str, Any]) -> URL:
     if not text.startswith(("http://", "https://")):
         raise InvalidURLError("url should start with http:// or https://")
     try:
-        url = URL(text)
-        params = key_values(config.get("params"))
-        url = url.update_query(params) if params else url
+        url, written = URL(text), URL(text, encoded=True)
         if not url.host:
             raise ValueError("it has no host")
+        params = urlencode(key_values(config.get("params")))
+        query = "&".join(filter(None, [quote(written.raw_query_string, _QUERY_SAFE), params]))
+        path = quote(_without_dots(written.raw_path), _PATH_SAFE)
+        return URL.build(
+            scheme=url.scheme, authority=url.raw_authority, path=path, query_string=query, encoded=True
+        )
     except ValueError as error:
         raise InvalidURLError(f"url is invalid: {error}") from error
-    return url
+
+
+def _without_dots(path: str) -> str:
+    """The path without its `.` and `..` (RFC 3986, section 5.2.4), which is what a client sends."""
+    kept: list[str] = []
+    for segment in path.split("/"):
+        if segment == "..":
+            del kept[max(len(kept) - 1, 1) :]
+        elif segment != ".":
+            kept.append(segment)
+    return "/".join(kept)
 
 
 def _headers(config: Mapping[str, Any], encoded: Encoded, execution_id: str) -> dict[str, str]:

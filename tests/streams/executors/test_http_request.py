@@ -91,7 +91,7 @@ async def test_headers_and_params_are_pairs_from_the_engine(client: Client) -> N
         "/p", headers=[["X-One", "a:b"], ["", "x"]], params=[["q", "a\nb: c"], ["e", ""]]
     )
     assert received.headers["x-one"] == "a:b"
-    assert received.target == "/p?q=a%0Ab:+c&e="
+    assert received.target == "/p?q=a%0Ab%3A+c&e="
 
 
 async def test_headers_and_params_are_lines(client: Client) -> None:
