@@ -18,6 +18,7 @@ from jinja2.runtime import Context, Macro
 from jinja2.sandbox import SandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
+from schemas.addressed import text_of, worded
 from schemas.jinja import UnfoldedCode, check_size
 from schemas.simple_template import Part, read_simple
 from schemas.template_budget import (
@@ -49,6 +50,13 @@ _PLAIN_FILTERS = frozenset({
     "tojson", "upper", "lower", "trim", "length", "count", "default", "d", "float", "int", "string", "title",
     "capitalize", "e", "escape", "safe", "first", "last", "abs", "round", "list", "truncate", "striptags",
 })  # fmt: skip
+
+
+_OF_TEXTS = frozenset({
+    "string", "e", "escape", "forceescape", "safe", "upper", "lower", "trim", "title", "capitalize",
+    "replace", "center", "urlencode", "striptags", "urlize", "format",
+})  # fmt: skip
+"""Filters that make a text of whatever they are given."""
 
 
 # Names of filters that the transformed templates use, and that no template can write.
@@ -112,6 +120,8 @@ class _Environment(SandboxedEnvironment):
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """See `SandboxedEnvironment`."""
         check_operator(operator, left, right)
+        if operator == "%" and isinstance(left, str):
+            right = tuple(map(worded, right)) if isinstance(right, tuple) else worded(right)
         return super().call_binop(context, operator, left, right)
 
     def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
@@ -122,7 +132,7 @@ class _Environment(SandboxedEnvironment):
 
         def formatted(*args: Any, **kwargs: Any) -> str:
             check_format(value.__self__, [args, kwargs])
-            return apply(*args, **kwargs)
+            return apply(*map(worded, args), **{name: worded(value) for name, value in kwargs.items()})
 
         return formatted
 
@@ -206,11 +216,9 @@ def compile_template(source: str, max_steps: int = MAX_STEPS) -> Render:
 
 
 def _simple(parts: Sequence[Part], max_steps: int, variables: Mapping[str, Any]) -> str:
-    token = CURRENT.set(Budget(max_steps))
-    try:
-        return _bounded(part if isinstance(part, str) else _shown(part, variables) for part in parts)
-    finally:
-        CURRENT.reset(token)
+    return _rendered(
+        (part if isinstance(part, str) else _shown(part, variables) for part in parts), max_steps
+    )
 
 
 def _shown(path: tuple[str, ...], variables: Mapping[str, Any]) -> str:
@@ -232,12 +240,8 @@ def _compiled(source: str, max_steps: int) -> Render:
     def render(variables: Mapping[str, Any]) -> str:
         # A template that calls methods may change what it is given, and others are given the same values.
         given = orjson.loads(orjson.dumps(variables)) if has_calls else variables
-        token = CURRENT.set(Budget(max_steps))
-        try:
-            context = template.new_context({**fixed, **given}, shared=True)
-            return _bounded(template.root_render_func(context))
-        finally:
-            CURRENT.reset(token)
+        context = template.new_context({**fixed, **given}, shared=True)
+        return _rendered(template.root_render_func(context), max_steps)
 
     return render
 
@@ -253,6 +257,19 @@ def is_plain(tree: nodes.Template) -> bool:
             return False
         stack.extend(node.iter_child_nodes())
     return True
+
+
+def _rendered(chunks: Iterable[str], max_steps: int) -> str:
+    """Joins what is made only now, within a budget of its own and that of whoever renders several."""
+    around = CURRENT.get(None)
+    budget = Budget(max_steps, around)
+    token = CURRENT.set(budget)
+    try:
+        return _bounded(chunks)
+    finally:
+        CURRENT.reset(token)
+        if around is not None:
+            around.left -= budget.spent
 
 
 def _bounded(chunks: Iterable[str]) -> str:
@@ -271,9 +288,11 @@ def _printed(value: Any) -> Any:
     kind = type(value)
     if kind is list or kind is dict or kind is tuple:
         weigh(value)
-    elif isinstance(value, str):
+        return text_of(value)
+    if isinstance(value, str):
         check_copied(value)
-    return value
+        return value
+    return worded(value)
 
 
 def _guarded(name: str, apply: Callable[..., Any]) -> Callable[..., Any]:
@@ -283,7 +302,9 @@ def _guarded(name: str, apply: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(apply)
     def guarded(*args: Any, **kwargs: Any) -> Any:
         if name == "join":
-            args = (*args[:skip], _listed(args[skip]), *args[skip + 1 :])
+            args = (*args[:skip], [worded(item) for item in args[skip]], *args[skip + 1 :])
+        elif name in _OF_TEXTS:
+            args = (*args[:skip], worded(args[skip]), *args[skip + 1 :])
         given = [*args[skip:], *kwargs.values()]
         if name == "format":
             check_format(str(given[0]), given[1:])
@@ -311,7 +332,7 @@ def _listed(items: Any) -> Any:
 def _chosen(items: Any) -> Any:
     """`random`, which has to choose the same again when a command is replayed."""
     found = list(items)
-    return found[zlib.crc32(repr(found).encode()) % len(found)] if found else None
+    return found[zlib.crc32(text_of(found).encode()) % len(found)] if found else None
 
 
 @pass_environment
@@ -354,7 +375,7 @@ def _copied(made: Any) -> Any:
 
 def _joined(parts: list[Any]) -> str:
     weigh(parts)
-    texts = [str(part) for part in parts]
+    texts = [text_of(part) for part in parts]
     check_length(sum(map(len, texts)))
     return "".join(texts)
 

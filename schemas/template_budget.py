@@ -41,16 +41,29 @@ class TemplateLimit(Exception):
 class Budget:
     """Steps that are left."""
 
-    __slots__ = ("left", "steps")
+    __slots__ = ("_around", "left", "steps")
 
-    def __init__(self, steps: int = MAX_STEPS) -> None:
-        self.left = self.steps = steps
+    def __init__(self, steps: int = MAX_STEPS, around: "Budget | None" = None) -> None:
+        """`around`: of several renderings, of which this is one."""
+        self._around = around
+        self.steps: int = steps if around is None else min(steps, max(around.left, 0))
+        self.left: int = self.steps
+
+    @property
+    def spent(self) -> int:
+        """Steps that were taken."""
+        return self.steps - self.left
 
     def spend(self, steps: int) -> None:
         """Raises `TemplateLimit` when there are no more."""
         self.left -= steps
-        if self.left < 0:
-            raise TemplateLimit(f"takes more than {self.steps} steps")
+        if self.left >= 0:
+            return
+        if self._around is not None and self.steps >= self._around.left:
+            raise TemplateLimit(
+                f"takes more steps than are left of {self._around.steps} for what a run does at once"
+            )
+        raise TemplateLimit(f"takes more than {self.steps} steps")
 
 
 CURRENT: ContextVar[Budget] = ContextVar("budget")

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from schemas.models import WorkflowType
+from schemas.template_budget import CURRENT, Budget
 from streams.engine.commands import Cancel, Command, NodeResult, Resume, Start, Timer
 from streams.engine.definition import Definition
 from streams.engine.effects import Effect
@@ -44,10 +45,34 @@ def advance(
     waits for change nothing and have no effects. Deterministic but for `options.clock`; never blocks; raises
     nothing that the definition, the inputs or the command could cause.
     """
-    if isinstance(command, Start):
-        return Advanced(state, ()) if state else _start(definition, command, now_us, options)
-    if state is None or state.ended or not _applies(state, command, now_us, options):
-        return Advanced(state, ())
+    token = CURRENT.set(Budget(options.max_template_steps))
+    try:
+        if isinstance(command, Start):
+            return Advanced(state, ()) if state else _start(definition, command, now_us, options)
+        if state is None or state.ended or not _applies(state, command, now_us, options):
+            return Advanced(state, ())
+        return _go_on(definition, state, command, now_us, options, brought, arrived_us)
+    finally:
+        CURRENT.reset(token)
+
+
+def due_us(state: RunState, options: Options = DEFAULTS) -> int | None:
+    """When a Timer will do something: begin or end an attempt, end a pause or the run. None once that has."""
+    if state.ended:
+        return None
+    due = [alarm.due_at for alarm in state.alarms[:1]] + [one.expires_at for one in state.pauses[:1]]
+    return min(due if state.status == PAUSED else [*due, state.deadline_us(options.max_run_s)])
+
+
+def _go_on(
+    definition: Definition,
+    state: RunState,
+    command: Command,
+    now_us: int,
+    options: Options,
+    brought: Mapping[str, Any],
+    arrived_us: int | None,
+) -> Advanced:
     is_late = state.status != PAUSED and now_us >= state.deadline_us(options.max_run_s)
     hop = Hop(definition, state.copy(), options, now_us, brought, arrived_us)
     if definition.graph_hash != state.graph_hash:
@@ -70,14 +95,6 @@ def advance(
         hop.fail(f"maximum execution time exceeded: {options.max_run_s} s")
     hop.settle()
     return Advanced(hop.state, hop.effects)
-
-
-def due_us(state: RunState, options: Options = DEFAULTS) -> int | None:
-    """When a Timer will do something: begin or end an attempt, end a pause or the run. None once that has."""
-    if state.ended:
-        return None
-    due = [alarm.due_at for alarm in state.alarms[:1]] + [one.expires_at for one in state.pauses[:1]]
-    return min(due if state.status == PAUSED else [*due, state.deadline_us(options.max_run_s)])
 
 
 def _applies(state: RunState, command: Command, now_us: int, options: Options) -> bool:

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from schemas.template_budget import MAX_STEPS
+
 Clock = Callable[[], int]
 """Microseconds since the epoch."""
 
@@ -28,6 +30,9 @@ class Options:
     max_hop_bytes: int = 128 * 1024 * 1024
     """Of all that the records of one hop say, after which the run fails: a loop may double a value in each
     round. Dify has none."""
+    max_template_steps: int = 5 * MAX_STEPS
+    """Of all templates of one hop, each of which has its own bound: nothing else happens in the worker
+    meanwhile. What needs more fails as a template that needs too many. Dify has none."""
     every_node_a_hop: bool = False
     """Send pure nodes to the executors, too."""
     clock: Clock | None = None

@@ -191,3 +191,41 @@ def test_a_template_that_takes_too_long_to_compile_is_none() -> None:
     assert compile_template("x" * 300_000 + "{{ 1 + 1 }}")({}).endswith("x2")
     with pytest.raises(TemplateSyntaxError, match="more than 50000"):
         compile_template("{{ a + 1 }}" * 9_000)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ o.items }}",
+        "{{ o.items }} of {{ s }}",
+        "{{ [o.items] }}",
+        "{{ {'a': (1, o.items)} }}",
+        "{{ o.items ~ '' }}",
+        "{{ '%s %s' % (o.items, 1) }}",
+        "{{ '{} {a}'.format(o.items, a=o.items) }}",
+        "{{ [o.items]|join }}",
+        "{{ o.items|upper }}",
+        "{{ o.items|replace('0', '') }}",
+        "{{ o.items|string|length }}",
+        "{{ [o.items, l.append, l.pop, l.sort, l.clear, l.index, l.count]|random }}",
+        "{{ joiner() }}",
+        "{{ cycler(1).next }}",
+        "{{ range }}",
+        "{{ l|map('string') }}",
+        "{{ l|map('string')|string }}",
+        "{{ l|reverse }}",
+        "{{ self.x }}{% block x %}{% endblock %}",
+    ],
+)
+def test_no_template_tells_where_something_is_kept(source: str) -> None:
+    render = compile_template(source)
+    values = [{"o": {"a": 1}, "l": [3, 1, 2], "s": "text"} for _ in range(20)]
+    assert len({render(one) for one in values}) == 1
+    assert "0x" not in render(values[0]).lower()
+
+
+def test_a_text_that_looks_like_an_address_stays() -> None:
+    crash = "<object at 0x7f03e3606d80>"
+    source = "{{ s }}{{ s|upper }}{{ [s] }}{{ s ~ '' }}{{ '%s' % s }}"
+    expected = f"{crash}{crash.upper()}['{crash}']{crash}{crash}"
+    assert compile_template(source)({"s": crash}) == expected

@@ -70,3 +70,31 @@ def test_values_that_double_in_each_round_end_the_run() -> None:
     assert run.run["error"] == "maximum size exceeded: more than 100000 bytes of values at once"
     ended = [one["status"] for one in run.records(NodeExecuted) if one["node_id"] == "double"]
     assert ended == ["succeeded"] * 12
+
+
+def test_the_templates_of_a_hop_have_a_bound_together() -> None:
+    busy = template("t", "{% for i in range(1000) %}{% endfor %}")
+    rounds = graph(
+        [start(), *loop("l", 20, busy), end(x=["l", "loop_round"])],
+        ("start", "l"),
+        ("lstart", "t"),
+        ("l", "end"),
+    )
+    assert Run(rounds).start().run["status"] == "SUCCEEDED"
+    run = Run(rounds, Options(max_template_steps=10_000)).start()
+    assert run.run["status"] == "FAILED"
+    assert "of 10000 for what a run does at once" in run.run["error"]
+    told = [one["status"] for one in run.records(NodeExecuted) if one["node_id"] == "t"]
+    assert told == ["succeeded"] * 9 + ["failed"]
+
+
+def test_what_a_hop_spends_on_templates_the_next_one_has_again() -> None:
+    busy = "{% for i in range(1000) %}{% endfor %}"
+    before, after = template("t", busy), template("u", busy)
+    around = graph(
+        [start(), before, code("c", x=["t", "output"]), after, end(x=["u", "output"])],
+        ("start", "t"), ("t", "c"), ("c", "u"), ("u", "end"),
+    )  # fmt: skip
+    run = Run(around, Options(max_template_steps=1_500)).start()
+    run.answer("c", result="x")
+    assert run.run["status"] == "SUCCEEDED"
