@@ -1,11 +1,12 @@
 """JSON Schema of draft 7, as forms and structured outputs have it in Dify: held against values of strangers.
 
 It is the hop, or the loop of an executor, that does so. Patterns are RE2's, which take linear time, and
-references lead on for so many times only: a few of them that lead to two others each would never end.
+keywords are looked at so many times only: few references that lead to two others each would never end, and a
+thousand alternatives for each of a hundred thousand elements in minutes.
 """
 
-from collections.abc import Iterator, Mapping
-from contextvars import ContextVar
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from jsonschema import Draft7Validator, SchemaError, ValidationError
@@ -14,14 +15,16 @@ from jsonschema.validators import extend
 from referencing import Registry
 
 from schemas.regexes import compile_regex
+from schemas.template_budget import CURRENT, Budget, TemplateLimit, weigh
 
-MAX_REFERENCES = 100_000
-"""That are followed for one value."""
+MAX_STEPS = 900_000
+"""For one value. Two for each time that a keyword is looked at, and more where that takes longer."""
+
+_PER_FAULT = 10
+_PER_REFERENCE = 10
 
 _LITERAL = frozenset({"const", "enum", "default", "examples"})
 """Keywords whose values are no schemas."""
-
-_followed: ContextVar[list[int]] = ContextVar("followed")
 
 _Faults = Iterator[ValidationError]
 
@@ -48,14 +51,20 @@ def validator(schema: Mapping[str, Any]) -> Any:
 
 
 def misfit(validator: Any, value: Any) -> ValidationError | None:
-    """What is wrong with the value. Raises `ValueError` for a pattern that is not taken and for too many
-    references, `Unresolvable` for one that leads nowhere, `RecursionError` for one that leads to itself."""
-    token = _followed.set([0])
+    """What is wrong with the value. Raises `ValueError` for a pattern that is not taken and for too much
+    work, `Unresolvable` for one that leads nowhere, `RecursionError` for one that leads to itself."""
+    around = CURRENT.get(None)
+    budget = Budget(MAX_STEPS, around)
+    token = CURRENT.set(budget)
     try:
         found: ValidationError | None = best_match(validator.iter_errors(value))
         return found
+    except TemplateLimit as limit:
+        raise ValueError(f"its schema {limit}") from limit
     finally:
-        _followed.reset(token)
+        CURRENT.reset(token)
+        if around is not None:
+            around.left -= budget.spent
 
 
 def _patterns(schema: Any) -> Iterator[str]:
@@ -107,21 +116,34 @@ def _hashable(value: Any) -> Any:
     return (bool, value) if isinstance(value, bool) else value
 
 
+def _counted(apply: Callable[..., Any], validator: Any, given: Any, value: Any, schema: Any) -> _Faults:
+    """The keyword, which goes through what it is given in the schema, or through the value, or both."""
+    steps = 2
+    if isinstance(given, list | dict):
+        steps += len(given) // 4
+    if isinstance(value, list | dict):
+        steps += len(value) // 16
+    elif isinstance(value, str):
+        steps += len(value) // 256
+    budget = CURRENT.get()
+    budget.spend(steps)
+    for fault in apply(validator, given, value, schema) or ():
+        budget.spend(_PER_FAULT)
+        weigh(value)  # most of them say what it is
+        yield fault
+
+
 def _reference(validator: Any, reference: str, value: Any, schema: Any) -> _Faults:
-    count = _followed.get()
-    count[0] += 1
-    if count[0] > MAX_REFERENCES:
-        raise ValueError(f"the schema refers to parts of itself more than {MAX_REFERENCES} times")
+    CURRENT.get().spend(_PER_REFERENCE)
     yield from Draft7Validator.VALIDATORS["$ref"](validator, reference, value, schema)
 
 
-_Bounded: Any = extend(
-    Draft7Validator,
-    {
-        "pattern": _pattern,
-        "patternProperties": _pattern_properties,
-        "additionalProperties": _additional_properties,
-        "uniqueItems": _unique_items,
-        "$ref": _reference,
-    },
-)
+_KEYWORDS: Mapping[str, Callable[..., Any]] = {
+    **Draft7Validator.VALIDATORS,
+    "pattern": _pattern,
+    "patternProperties": _pattern_properties,
+    "additionalProperties": _additional_properties,
+    "uniqueItems": _unique_items,
+    "$ref": _reference,
+}
+_Bounded: Any = extend(Draft7Validator, {name: partial(_counted, one) for name, one in _KEYWORDS.items()})

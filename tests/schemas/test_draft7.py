@@ -61,14 +61,42 @@ def test_no_pattern_takes_long(schema: dict[str, Any]) -> None:
         misfit(validator(schema), value)
 
 
+def test_a_large_document_is_well_within_the_bounds() -> None:
+    names = [f"name{number}" for number in range(8)]
+    item = {"type": "object", "properties": {name: {"type": "string"} for name in names}, "required": names}
+    value = [dict.fromkeys(names, "a text of some length")] * 5_000
+    assert misfit(validator({"type": "array", "items": item}), value) is None
+
+
 def test_many_objects_are_told_apart_in_little_time() -> None:
     assert misfit(validator({"uniqueItems": True}), [{"a": i} for i in range(50_000)]) is None
 
 
 def test_references_that_multiply_have_an_end() -> None:
     twice = {f"d{i}": {"allOf": [{"$ref": f"#/definitions/d{i + 1}"}] * 2} for i in range(40)}
-    with pytest.raises(ValueError, match="more than 100000 times"):
+    with pytest.raises(ValueError, match="takes more than 900000 steps"):
         misfit(validator({"definitions": {**twice, "d40": {}}, "$ref": "#/definitions/d0"}), 1)
+
+
+MANY = [{"const": -number} for number in range(1, 1001)]
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({"items": {"anyOf": MANY}}, list(range(100_000))),
+        ({"items": {"enum": list(range(-100_000, 0))}}, list(range(100_000))),
+        ({"items": {"required": [f"a{number}" for number in range(10_000)]}}, [{}] * 100_000),
+        (
+            {"anyOf": [{"additionalProperties": one} for one in MANY]},
+            dict.fromkeys(map(str, range(100_000)), 0),
+        ),
+        ({"allOf": [{"pattern": f"{number}$"} for number in range(2_000)]}, "a" * 1_000_000),
+    ],
+)
+def test_what_would_take_minutes_is_refused(schema: Any, value: Any) -> None:
+    with pytest.raises(ValueError, match="takes more than 900000 steps"):
+        misfit(validator(schema), value)
 
 
 @pytest.mark.parametrize(
