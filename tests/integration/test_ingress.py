@@ -120,7 +120,7 @@ def events(kafka: KafkaSettings) -> list[dict[str, Any]]:
 
 def end_offset(consumer: Consumer, partition: TopicPartition) -> int:
     """A broker that was stopped for long is without leaders for a moment."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         try:
             return int(consumer.get_watermark_offsets(partition, timeout=10)[1])
