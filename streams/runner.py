@@ -11,7 +11,7 @@ from schemas.codec import Codec
 from schemas.codec import Record as AvroRecord
 from schemas.errors import InvalidDefinition
 from schemas.models import DRAFT, Workflow, WorkflowHead
-from streams.engine.advance import Advanced, advance, due_us
+from streams.engine.advance import Advanced, advance, due_us, give_up
 from streams.engine.commands import Cancel, Command, NodeResult, Resume, Start, Timer
 from streams.engine.definition import Definition
 from streams.engine.errors import NeedsValue, NewerState
@@ -104,7 +104,7 @@ class Runner:
             if definition.waits:
                 return None
             advanced = advance(definition, None, start, round(now * 1e6), self._options)
-        except (InvalidDefinition, NeedsValue):
+        except (InvalidDefinition, NeedsValue, TypeError):
             return None
         if advanced.state is None or not advanced.state.ended:
             return None
@@ -216,7 +216,19 @@ class Runner:
         definition = self._library.compiled(
             standing.workflow, _only(standing.state, command), _entry(standing.state, command)
         )
-        advanced = self._bring_and_advance(definition, standing.state, command, round(now * 1e6), arrived_us)
+        now_us = round(now * 1e6)
+        try:
+            advanced = self._bring_and_advance(definition, standing.state, command, now_us, arrived_us)
+            return self._decided(advanced, standing, command, now, headers)
+        except (TypeError, RecursionError) as wrong:
+            reason = f"values are nested too deeply, or none that JSON can hold: {wrong}"
+        advanced = give_up(definition, standing.state, command, reason, now_us, self._options)
+        return self._decided(advanced, standing, command, now, headers)
+
+    def _decided(
+        self, advanced: Advanced, standing: "_Standing", command: Command, now: float, headers: Headers
+    ) -> Decision:
+        """What is kept and told of it. Raises `TypeError` where JSON cannot hold that."""
         kind, decision = _KINDS[type(command)], Decision()
         if advanced.state is None or not advanced.effects:
             self._count(kind, "stale")

@@ -42,8 +42,9 @@ def advance(
     then, or the `NodeFailure` that says why it cannot be had.
 
     A command that was already applied, one for a run that has ended and the result of an attempt that nobody
-    waits for change nothing and have no effects. Deterministic but for `options.clock`; never blocks; raises
-    nothing that the definition, the inputs or the command could cause.
+    waits for change nothing and have no effects. Deterministic but for `options.clock`; never blocks. Raises
+    `TypeError` where rounds, put together, are nested too deep for JSON, see `give_up`, and nothing else that
+    the definition, the inputs or the command could cause.
     """
     token = CURRENT.set(Budget(options.max_template_steps))
     try:
@@ -54,6 +55,27 @@ def advance(
         return _go_on(definition, state, command, now_us, options, brought, arrived_us)
     finally:
         CURRENT.reset(token)
+
+
+def give_up(
+    definition: Definition,
+    state: RunState | None,
+    command: Command,
+    reason: str,
+    now_us: int,
+    options: Options = DEFAULTS,
+) -> Advanced:
+    """The run fails, instead of what `advance` would do: that could not be kept, or nobody be told of it."""
+    if isinstance(command, Start):
+        hop = Hop(definition, _new_state(definition, command, now_us, options), options, now_us)
+        hop.fail(reason)
+        hop.begin({}, _system(definition, command), {})
+    else:
+        assert state is not None, "it has begun"
+        hop = Hop(definition, state.copy(), options, now_us)
+        hop.fail(reason)
+    hop.settle()
+    return Advanced(hop.state, hop.effects)
 
 
 def due_us(state: RunState, options: Options = DEFAULTS) -> int | None:

@@ -346,3 +346,42 @@ def test_a_row_survives_its_encoding() -> None:
     row = RunRow(12.5, b"pinned", b"state")
     assert RunRow.decode(row.encode()) == row
     assert row_due("", row.encode()) == 12.5
+
+
+def nested(levels: int) -> dict[str, Any]:
+    value: dict[str, Any] = {}
+    for _ in range(levels - 1):
+        value = {"a": value}
+    return value
+
+
+@pytest.mark.parametrize("levels", range(248, 253))
+def test_what_is_nested_too_deep_to_be_kept_or_told_ends_the_run(levels: int) -> None:
+    value = ["loop", "v"]
+    reads = [{"variable": "n", "value_selector": value}]
+    inside = [
+        {**node("begin", "loop-start"), "parentId": "loop"},
+        {"id": "code", "data": {**CODE["data"], "variables": reads}, "parentId": "loop"},
+    ]
+    start = node("start", "start", variables=[{"variable": "o", "label": "o", "type": "json_object"}])
+    around = node(
+        "loop", "loop", start_node_id="begin", loop_count=1, break_conditions=[], logical_operator="and",
+        loop_variables=[
+            {"label": "v", "var_type": "object", "value_type": "variable", "value": ["start", "o"]}
+        ],
+    )  # fmt: skip
+    end = node("end", "end", outputs=[{"variable": "v", "value_selector": value}])
+    bench = Bench({
+        "nodes": [start, around, *inside, end],
+        "edges": [edge("start", "loop"), edge("begin", "code"), edge("loop", "end")],
+    })  # fmt: skip
+    sent = bench.tell(bench.command("START", {"inputs": {"o": nested(levels)}}))
+    if sent["runs"][-1]["status"] == "RUNNING":
+        task = sent["node.tasks.default"][0]["node_execution_id"]
+        told = {"node_execution_id": task, "status": "succeeded", "outputs": {"m": 2}}
+        sent = bench.tell(bench.command("NODE_RESULT", told))
+    run = sent["runs"][-1]
+    assert run["finished_at"] is not None
+    assert levels > 250 or run["status"] == "SUCCEEDED"
+    assert run["status"] == "SUCCEEDED" or "Recursion limit reached" in run["error"]
+    assert bench.ended == [run["status"]]
