@@ -5,7 +5,8 @@ the system tables. So a query is taken apart by ClickHouse's parser first, and o
 
 1. `formatQuerySingleLine` makes one statement of it, without comments and with its brackets in order;
 2. in brackets itself, it can only be a SELECT, without FORMAT and INTO OUTFILE;
-3. functions and table functions that reach outside are refused by name, before anything is analysed;
+3. functions, table functions and tables that reach outside are refused by name, before anything is analysed:
+   to analyse a scalar subquery is to run it, and the message of its failure tells a value;
 4. the resolved tables must be those of the history;
 5. it runs in a read-only session with limits, where a tenant's queries see that tenant's rows only: these are
    picked out before anything that the user wrote is computed, since the message of a failure tells a value.
@@ -67,6 +68,8 @@ _FORBIDDEN = re.compile(
 _FUNCTION = re.compile(r"^\s*Function (\w+)", re.MULTILINE)
 _HAS_SETTINGS = re.compile(r"^\s*Set$", re.MULTILINE)
 _TABLE = re.compile(r"\btable_name: ([^\s,]+)")
+_NAMED = re.compile(r"^\s*(Table)?Identifier (.*?)(?: \(alias .*\))?(?: \(children \d+\))?$", re.MULTILINE)
+"""A table, or what is a column but to the right of IN."""
 _HARMLESS = frozenset(
     {"format", "generateseries", "generate_series", "numbers", "numbers_mt", "values", "zeros", "zeros_mt"}
 )
@@ -79,7 +82,12 @@ _OF_VIEWS = {
 """The views have these settings, which ClickHouse passes over in silence where a session is read-only.
 Without them, filters are applied after all columns of all rows have been read."""
 
-_TENANT_FIRST = {"query_plan_merge_filters": "0", "optimize_move_to_prewhere": "0"}
+_TENANT_FIRST = {
+    "query_plan_merge_filters": "0",
+    "optimize_move_to_prewhere": "0",
+    # Releases after it take what a JOIN compares to where rows are read.
+    "compatibility": "25.8",
+}
 """Else whose rows they are would be one condition among those of the user, and the cheapest be the first."""
 
 
@@ -167,19 +175,42 @@ class Sql:
         if _HAS_SETTINGS.search(tree):
             raise Malformed("SETTINGS are not possible here")
         if not self._table_functions:
-            known = await self._clickhouse.query("SELECT lower(name) FROM system.table_functions")
-            self._table_functions = frozenset(name for (name,) in known.rows) - _HARMLESS
+            known = await self._names("SELECT lower(name) FROM system.table_functions")
+            self._table_functions = known - _HARMLESS
         for name in _FUNCTION.findall(tree):
             if name.lower() in self._table_functions:
                 raise Malformed(f"{name}(...) is not possible here: it reaches beyond the run history")
+        await self._check_named(tree)
+
+    async def _check_named(self, tree: str) -> None:
+        own = await self._names("SELECT name FROM system.tables WHERE database = currentDatabase()")
+        databases = await self._names("SELECT name FROM system.databases")
+        for is_table, name in _NAMED.findall(tree):
+            first, *rest = name.split(".")
+            if not rest:
+                # No table at all is a common table expression, an alias or a column.
+                is_elsewhere = name in own and f"{self._clickhouse.database}.{name}" not in self._readable
+            elif is_table:
+                is_elsewhere = name not in self._readable
+            else:
+                is_elsewhere = first in databases and f"{first}.{rest[0]}" not in self._readable
+            if is_elsewhere:
+                raise _elsewhere(name)
+
+    async def _names(self, sql: str) -> frozenset[str]:
+        return frozenset(name for (name,) in (await self._clickhouse.query(sql)).rows)
 
     async def _check_tables(self, statement: str, settings: Mapping[str, str]) -> None:
         tree = await self._clickhouse.explain(f"EXPLAIN QUERY TREE {statement}", settings)
         if others := sorted(set(_TABLE.findall(tree)) - self._readable):
-            raise Malformed(f"{others[0]} is not a table of the run history, which has {', '.join(_VIEWS)}")
+            raise _elsewhere(others[0])
 
     def _only(self, tenant_id: str) -> str:
         escaped = tenant_id.replace("\\", "\\\\").replace("'", "\\'")
         inner = f"tenant_id = '{escaped}'".replace("\\", "\\\\").replace("'", "\\'")
         entries = (f"'{self._clickhouse.database}.{table}': '{inner}'" for table in _CHANGES)
         return "{" + ", ".join(entries) + "}"
+
+
+def _elsewhere(name: str) -> Malformed:
+    return Malformed(f"{name} is not a table of the run history, which has {', '.join(_VIEWS)}")

@@ -45,6 +45,8 @@ ASKED = [
     ("SELECT 1 AS `a``b\\\\`, 'x' AS `é è`", [[1, "x"]]),
     ("SELECT length(graph) FROM workflow_runs LIMIT 1", [[0]]),
     ("SELECT uniq(id) FROM workflow_run_changes FINAL", [[3]]),
+    ("SELECT spans.status FROM workflow_runs AS spans WHERE spans.status = 'FAILED'", [["FAILED"]]),
+    ("WITH q AS (SELECT 2 AS x) SELECT q.x FROM workflow_runs AS r, q LIMIT 1", [[2]]),
     ("SELECT 'PREWHERE', 1 AS `it's`, 2 AS `one's`", [["PREWHERE", 1, 2]]),
     ("SELECT substring('né', 1, 2), unhex('ff00')", [["n\ufffd", "\ufffd\0"]]),
     ("SELECT substring(concat('né', status), 1, 2) FROM workflow_runs LIMIT 1", [["n\ufffd"]]),
@@ -109,6 +111,7 @@ FAILING = [
     "SELECT intDiv(1, total_tokens - 77) AS x, count() FROM {table} GROUP BY x HAVING x != 3",
     "SELECT id FROM {table} WHERE throwIf(total_tokens = 77) = 0 LIMIT 1 BY tenant_id",
     "SELECT id FROM {table} ORDER BY throwIf(total_tokens = 77), event_at LIMIT 1",
+    "SELECT count() FROM {table} a JOIN {table} b ON accurateCast(a.error, 'UInt8') = b.total_tokens",
 ]
 """For a row of another tenant, if they get to see one."""
 
@@ -126,6 +129,32 @@ async def test_nothing_is_computed_of_rows_of_others(database: ClickHouse, table
     sql = Sql(database)
     for query in FAILING:
         await sql.run(query.format(table=table), TENANT)
+
+
+ELSEWHERE = [
+    "SELECT (SELECT accurateCast(graph, 'UInt8') FROM workflow_graphs)",
+    "SELECT (SELECT accurateCast(graph, 'UInt8') FROM {database}.workflow_graphs AS workflow_runs)",
+    "SELECT 1 LIMIT (SELECT accurateCast(graph, 'UInt8') FROM `workflow_graphs`)",
+    "SELECT 1 FROM numbers((SELECT accurateCast(graph, 'UInt8') FROM workflow_graphs))",
+    "WITH (SELECT accurateCast(graph, 'UInt8') FROM workflow_graphs) AS x SELECT x",
+    "SELECT (WITH workflow_graphs AS (SELECT 1) SELECT 1 FROM workflow_graphs), "
+    "(SELECT accurateCast(graph, 'UInt8') FROM workflow_graphs)",
+    "SELECT (SELECT throwIf(('hash', 'Top secret') IN workflow_graphs))",
+    "SELECT (SELECT throwIf(('hash', 'Top secret') IN {database}.workflow_graphs))",
+    "SELECT (SELECT throwIf(in(('hash', 'Top secret'), (workflow_graphs))))",
+    "SELECT (SELECT accurateCast(create_table_query, 'UInt8') FROM system.tables LIMIT 1)",
+    "SELECT (SELECT throwIf(name = name) FROM information_schema.tables LIMIT 1)",
+]
+"""ClickHouse runs these while it analyses them."""
+
+
+@pytest.mark.parametrize("query", ELSEWHERE)
+async def test_nothing_is_read_elsewhere_before_it_is_refused(
+    sql: Sql, database: ClickHouse, query: str
+) -> None:
+    await database.execute("INSERT INTO workflow_graphs VALUES ('hash', 'Top secret')")
+    with pytest.raises(Malformed, match=r"^[\w.]+ is not a table of the run history"):
+        await sql.run(query.format(database=database.database), TENANT)
 
 
 @pytest.mark.parametrize("subject", ["run", "node", "trigger", "dead_letter"])
