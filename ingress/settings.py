@@ -17,7 +17,7 @@ MIB = 1024 * 1024
 class TokenSettings(BaseSettings):
     """Whose JSON Web Tokens are believed: those of nobody, unless one of the three is set."""
 
-    model_config = SettingsConfigDict(env_prefix="HOPLINE_JWT_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="HOPLINE_JWT_", frozen=True, env_ignore_empty=True)
 
     secret: Annotated[SecretStr, Field(min_length=32)] | None = None
     """Of tokens with HS256."""
@@ -46,7 +46,7 @@ class TokenSettings(BaseSettings):
 class IngressSettings(BaseSettings):
     """Resolved once by the composition root and passed in."""
 
-    model_config = SettingsConfigDict(env_prefix="HOPLINE_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="HOPLINE_", frozen=True, env_ignore_empty=True)
 
     host: str = "127.0.0.1"
     """Interface to listen on; 0.0.0.0 in a container."""

@@ -11,7 +11,9 @@ from transport.telemetry.settings import OtlpSettings
 class SinkSettings(BaseSettings):
     """Resolved once from `HOPLINE_SINK_*` by the composition root."""
 
-    model_config = SettingsConfigDict(env_prefix="HOPLINE_SINK_", frozen=True, populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="HOPLINE_SINK_", frozen=True, populate_by_name=True, env_ignore_empty=True
+    )
 
     batch_rows: Annotated[int, Field(ge=1, le=1_000_000)] = 20_000
     """A batch of so many records is written at once."""

@@ -49,6 +49,12 @@ class KafkaSettings(BaseSettings):
     producer_buffer_mb: Annotated[int, Field(ge=32, le=2048)] = 128
     """Of messages that the broker has not acknowledged yet, in MiB. Who has more to send waits."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """As env_ignore_empty, but for the prefix: topics may have none."""
+        return {name: value for name, value in given.items() if value != "" or name == "topic_prefix"}
+
     def full_name(self, topic: str) -> str:
         """The topic as the broker knows it, from its name in the registry."""
         return self.topic_prefix + topic
@@ -61,7 +67,9 @@ class KafkaSettings(BaseSettings):
 class ClickHouseSettings(BaseSettings):
     """Resolved once by each composition root that reads or writes the run history."""
 
-    model_config = SettingsConfigDict(env_prefix="HOPLINE_", frozen=True, populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="HOPLINE_", frozen=True, populate_by_name=True, env_ignore_empty=True
+    )
 
     dsn: Annotated[SecretStr, Field(validation_alias="HOPLINE_CLICKHOUSE")] = SecretStr(
         "chdb://.hopline/clickhouse"
@@ -96,7 +104,7 @@ class ClickHouseSettings(BaseSettings):
 class StorageSettings(BaseSettings):
     """Resolved once by each role's composition root; all roles need the same place."""
 
-    model_config = SettingsConfigDict(env_prefix="HOPLINE_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="HOPLINE_", frozen=True, env_ignore_empty=True)
 
     storage: str = ""
     """`s3://bucket/prefix`, `gs://bucket/prefix` or `az://container/prefix`, with credentials where each

@@ -54,8 +54,8 @@ class Storage:
     @classmethod
     def open(cls, settings: StorageSettings) -> Self:
         """Makes the folder if there is none. Blocks for a moment; reaches no server yet."""
-        with _translated(settings.storage):
-            folder = settings.folder
+        folder = settings.folder
+        with _translated(settings.storage or str(folder)):
             if folder is not None:
                 # Or each run whose values were deleted would leave an empty folder.
                 return cls(LocalStore(folder, mkdir=True, automatic_cleanup=True))

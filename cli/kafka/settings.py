@@ -43,5 +43,5 @@ class BrokerSettings(BaseSettings):
     @property
     def jar_cache(self) -> Path:
         """Where the jars of every version are kept."""
-        user_cache = self.xdg_cache_home or Path.home() / ".cache"
-        return (self.cache_dir or user_cache / "hopline").absolute() / "kafka"
+        own = self.cache_dir or (self.xdg_cache_home or Path.home() / ".cache") / "hopline"
+        return own.absolute() / "kafka"

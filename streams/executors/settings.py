@@ -29,7 +29,9 @@ def _split_requirements(value: Any) -> Any:
 class OutputLimits(BaseSettings):
     """What a code node may return; names and defaults are those of Dify's `CODE_MAX_*`."""
 
-    model_config = SettingsConfigDict(env_prefix="HOPLINE_SANDBOX_OUTPUT_", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="HOPLINE_SANDBOX_OUTPUT_", frozen=True, env_ignore_empty=True
+    )
 
     max_string_length: Annotated[int, Field(ge=1)] = 400_000
     max_number: int | float = 9223372036854775807
@@ -45,7 +47,7 @@ class OutputLimits(BaseSettings):
 class SandboxSettings(BaseSettings):
     """The processes in which user code runs."""
 
-    model_config = SettingsConfigDict(env_prefix="HOPLINE_SANDBOX_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="HOPLINE_SANDBOX_", frozen=True, env_ignore_empty=True)
 
     pool_size: Annotated[int, Field(ge=1, le=128)] = max(4, 2 * (os.cpu_count() or 1))
     """Processes, warm and busy together: the number of scripts that run at once."""
@@ -95,7 +97,7 @@ class SandboxSettings(BaseSettings):
 class EgressSettings(BaseSettings):
     """Where nodes may connect to beyond public addresses."""
 
-    model_config = SettingsConfigDict(env_prefix="HOPLINE_EGRESS_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="HOPLINE_EGRESS_", frozen=True, env_ignore_empty=True)
 
     allow: Annotated[tuple[str, ...], NoDecode] = ()
     """Comma-separated `host`, `host:port`, address, `address:port`, `[address]:port` or CIDR."""
@@ -106,7 +108,7 @@ class EgressSettings(BaseSettings):
 class HttpSettings(BaseSettings):
     """The http-request node; defaults are those of Dify's `HTTP_REQUEST_*`."""
 
-    model_config = SettingsConfigDict(env_prefix="HOPLINE_HTTP_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="HOPLINE_HTTP_", frozen=True, env_ignore_empty=True)
 
     max_connect_timeout_s: Annotated[float, Field(gt=0)] = 10
     """Default and ceiling of a node's own timeout, as are the next two."""
@@ -123,7 +125,7 @@ class HttpSettings(BaseSettings):
 class FileReadSettings(BaseSettings):
     """Files that nodes read: documents, pictures for models, bodies of requests."""
 
-    model_config = SettingsConfigDict(env_prefix="HOPLINE_FILE_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="HOPLINE_FILE_", frozen=True, env_ignore_empty=True)
 
     max_bytes: Annotated[int, Field(ge=1)] = 100 << 20
     """Of one file: it is held in memory while a node works on it."""
@@ -134,7 +136,7 @@ class FileReadSettings(BaseSettings):
 class ExecutorSettings(BaseSettings):
     """Everything that `build_executors` needs."""
 
-    model_config = SettingsConfigDict(frozen=True)
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True)
 
     sandbox: SandboxSettings = Field(default_factory=SandboxSettings)
     egress: EgressSettings = Field(default_factory=EgressSettings)

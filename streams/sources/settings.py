@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class SourceSettings(BaseSettings):
     """Resolved once by the composition root and passed in."""
 
-    model_config = SettingsConfigDict(env_prefix="HOPLINE_SOURCES_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="HOPLINE_SOURCES_", frozen=True, env_ignore_empty=True)
 
     retry_min_s: Annotated[float, Field(gt=0)] = 1
     """The first pause while a source is away; each further one is twice as long."""

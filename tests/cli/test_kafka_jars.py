@@ -1,5 +1,6 @@
 """Kafka's jars: there from an earlier start, or a line that says what to do."""
 
+import pwd
 import shutil
 from pathlib import Path
 
@@ -32,6 +33,14 @@ async def test_a_later_start_needs_no_network(tmp_path: Path) -> None:
     (cached / locked_jars()[0].file_name).unlink()
     with pytest.raises(BrokerProblem):
         await ensure_jars(settings(tmp_path), print)
+
+
+def test_who_has_no_home_names_a_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)
+    with pytest.raises(RuntimeError):
+        Path.home()
+    assert settings(tmp_path).jar_cache == tmp_path / "kafka"
 
 
 async def test_an_unreachable_repository_is_one_line_with_the_way_out(tmp_path: Path) -> None:

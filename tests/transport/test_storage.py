@@ -94,6 +94,8 @@ def test_a_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StorageUnavailable, match="HOPLINE_STORAGE"):
         Storage.open(StorageSettings(storage=f"file://{tmp_path}/file/below"))
+    with pytest.raises(StorageUnavailable, match=f"{tmp_path}/file/storage: Not a directory"):
+        Storage.open(StorageSettings(storage="", data_dir=tmp_path / "file"))
 
 
 def test_without_a_url_it_is_in_the_data_directory(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class AgentSettings(BaseSettings):
     """Bounds on one agent node, whatever it asks for."""
 
-    model_config = SettingsConfigDict(env_prefix="HOPLINE_AGENT_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="HOPLINE_AGENT_", frozen=True, env_ignore_empty=True)
 
     max_iterations: Annotated[int, Field(ge=1)] = 99
     """Ceiling of a node's own maximum_iterations."""

@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class DocumentSettings(BaseSettings):
     """The processes that parse documents."""
 
-    model_config = SettingsConfigDict(env_prefix="HOPLINE_DOCUMENTS_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="HOPLINE_DOCUMENTS_", frozen=True, env_ignore_empty=True)
 
     processes: Annotated[int, Field(ge=1, le=128)] = max(2, os.cpu_count() or 1)
     """Documents parsed at once; others wait."""

@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class KnowledgeSettings(BaseSettings):
     """Of the knowledge-retrieval node and of the stage that fills the index."""
 
-    model_config = SettingsConfigDict(env_prefix="HOPLINE_KNOWLEDGE_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="HOPLINE_KNOWLEDGE_", frozen=True, env_ignore_empty=True)
 
     url: Annotated[str, Field(pattern=r"^https?://[^/]+")] = "http://127.0.0.1:8080"
     """Where an ingress answers searches of the index."""

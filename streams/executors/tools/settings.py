@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class ToolSettings(BaseSettings):
     """Calls of tools, and sessions with MCP servers."""
 
-    model_config = SettingsConfigDict(env_prefix="HOPLINE_TOOL_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="HOPLINE_TOOL_", frozen=True, env_ignore_empty=True)
 
     timeout_s: Annotated[float, Field(gt=0, le=3600)] = 60
     """For one call, connecting and reading included, where the provider says nothing."""
