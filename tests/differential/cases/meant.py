@@ -3,7 +3,16 @@
 from dataclasses import dataclass
 
 from schemas.models import WorkflowType
-from tests.differential.cases import choices, containers, documents, models, requests, structure, tools
+from tests.differential.cases import (
+    choices,
+    containers,
+    documents,
+    models,
+    requests,
+    scripts,
+    structure,
+    tools,
+)
 from tests.differential.job import Job
 from tests.graphs import (
     Json,
@@ -112,6 +121,10 @@ DIFFERENCES: dict[str, Difference] = {
     "patterns of a schema": _meant(
         *(_patterned(), "status", "outputs", "error", "end"),
         *("start status", "start outputs", "start error"),
+    ),
+    "numbers that JSON does not have": _meant(
+        scripts.one("array[number]", "[float('nan')]"),
+        *("status", "outputs", "error", "end", "n status", "n outputs", "n error", "n process"),
     ),
     "parameters beside those of the URL": _meant(requests.PARAMETERS_TWICE, *_ENDS, "n outputs"),
     "a JSON body that is null": _meant(requests.NULL_BODY, *_ENDS, "n outputs"),

@@ -7,6 +7,8 @@ from tests.differential.job import Job
 
 _ONE: list[tuple[str, str]] = [
     ("string", "'x'"), ("string", "1"), ("string", "None"), ("string", "['x']"), ("string", "'a\\x00b'"),
+    ("string", "'\\\\ud83d\\\\ude00'.encode().decode('unicode_escape')"),
+    ("number", "-float('inf')"),
     ("number", "1"), ("number", "1.5"), ("number", "'1'"), ("number", "None"), ("number", "True"),
     ("number", "10**30"), ("number", "0.1234567890123456789012345"), ("boolean", "True"), ("boolean", "0"),
     ("boolean", "None"), ("boolean", "'true'"), ("object", "{'a': 1}"), ("object", "[]"), ("object", "None"),
@@ -30,14 +32,15 @@ def _script(body: str, outputs: Any, **inputs: Any) -> Job:
     return probe("code", list(outputs), data, **inputs)
 
 
-def _one(kind: str, expression: str) -> Job:
+def one(kind: str, expression: str) -> Job:
+    """A script whose output `r` is declared as that type."""
     return _script(f"{{'r': {expression}}}", {"r": {"type": kind, "children": None}})
 
 
 _CHILDREN = {"a": {"type": "number", "children": None}, "b": {"type": "string", "children": None}}
 
 CASES: dict[str, Job] = {
-    **{f"{kind} from {expression}": _one(kind, expression) for kind, expression in _ONE},
+    **{f"{kind} from {expression}": one(kind, expression) for kind, expression in _ONE},
     "children": _script("{'r': {'a': 1, 'b': 'x'}}", {"r": {"type": "object", "children": _CHILDREN}}),
     "a child is missing": _script("{'r': {'a': 1}}", {"r": {"type": "object", "children": _CHILDREN}}),
     "a child too many": _script(

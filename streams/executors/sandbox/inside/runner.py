@@ -26,7 +26,7 @@ def run(request: bytes, spec: Spec, javascript: JavaScript) -> bytes:
         os.environ.update(message["environment"])
         call_main = javascript.call_main if message["language"] == "javascript" else python.call_main
         result = call_main(message["code"], message["inputs"])
-        reply = dumps({"result": result}, ensure_ascii=False, allow_nan=False).encode()
+        reply = _encoded(dumps({"result": result}, ensure_ascii=False, allow_nan=False))
     except BaseException as error:  # SystemExit and KeyboardInterrupt of a script are its failures too
         return dumps(_described(error)).encode()
     finally:
@@ -34,6 +34,15 @@ def run(request: bytes, spec: Spec, javascript: JavaScript) -> bytes:
     if len(reply) > spec.output_bytes:
         return dumps({"error": _too_large(len(reply), spec.output_bytes)}).encode()
     return reply
+
+
+def _encoded(text: str) -> bytes:
+    """In UTF-8, where the halves of a surrogate pair become the character that they are: so `unicode_escape`
+    decodes what JSON has escaped. Raises `UnicodeEncodeError` for half of one."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass").encode()
 
 
 def capture_output(limit_bytes: int) -> None:
