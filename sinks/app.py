@@ -136,17 +136,11 @@ class Sink:
 async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     """Does it as long as the context lasts. A statement that is under way then ends by itself."""
     task = asyncio.create_task(work)
-    task.add_done_callback(_tell_if_it_failed)
     try:
         yield
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-
-
-def _tell_if_it_failed(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (failed := task.exception()):
-        log.error("the rollups are kept no more", exc_info=failed)
 
 
 class _Loop:

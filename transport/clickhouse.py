@@ -15,7 +15,7 @@ import orjson
 
 from transport.clickhouse_embedded import EmbeddedEngine
 from transport.clickhouse_server import ServerEngine
-from transport.errors import ClickHouseUnavailable
+from transport.errors import ClickHouseUnavailable, StatementRefused
 from transport.settings import ClickHouseSettings
 
 _THREADS = 4
@@ -200,6 +200,13 @@ def _open(settings: ClickHouseSettings) -> Engine:
 
 
 def _rows(output: bytes) -> Rows:
-    answer = orjson.loads(output)
-    meta: Sequence[Mapping[str, str]] = answer["meta"]
-    return Rows(tuple(c["name"] for c in meta), tuple(c["type"] for c in meta), answer["data"])
+    try:
+        answer = orjson.loads(output)
+        if "exception" in answer:
+            # http_write_exception_in_output_format: the rows are those until then.
+            raise StatementRefused(answer["exception"], 0)
+        meta: Sequence[Mapping[str, str]] = answer["meta"]
+        return Rows(tuple(c["name"] for c in meta), tuple(c["type"] for c in meta), answer["data"])
+    except (ValueError, KeyError, TypeError) as garbled:
+        # A server that fails in the middle of an answer has said 200 already, and so has a proxy with a page.
+        raise ClickHouseUnavailable("the answer is no whole result of ClickHouse") from garbled

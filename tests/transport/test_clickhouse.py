@@ -4,14 +4,15 @@ import asyncio
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import orjson
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from transport.clickhouse import ClickHouse
+from transport.clickhouse import ClickHouse, Engine
 from transport.errors import ClickHouseUnavailable, StatementRefused
 from transport.settings import ClickHouseSettings
 
@@ -223,3 +224,34 @@ async def test_closing_waits_for_a_statement_only_as_long_as_it_is_told_to() -> 
     engine.free.set()
     await under_way
     assert await hanging.close(30)
+
+
+class _Cut:
+    """An engine whose answers come as a connection and a server may leave them."""
+
+    def __init__(self, engine: Engine, change: Callable[[bytes], bytes]) -> None:
+        self._engine, self._change = engine, change
+
+    def run(self, sql: str, parameters: Mapping[str, str]) -> bytes:
+        return self._change(self._engine.run(sql, parameters))
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        (lambda answer: answer[:-9], ClickHouseUnavailable),
+        (lambda answer: b"<html>502 Bad Gateway</html>", ClickHouseUnavailable),
+        (lambda answer: b"[]", ClickHouseUnavailable),
+        (lambda answer: b'{"error": "no such page"}', ClickHouseUnavailable),
+        (
+            lambda answer: answer.replace(b'"rows"', b'"exception": "Code: 241. It ran out", "rows"'),
+            StatementRefused,
+        ),
+    ],
+)
+async def test_what_is_no_whole_result_is_a_failure_and_not_an_answer(
+    clickhouse: ClickHouse, change: Callable[[bytes], bytes], error: type[Exception]
+) -> None:
+    cut = ClickHouse(cast(Any, _Cut(clickhouse._engine, change)), clickhouse.database)
+    with pytest.raises(error):
+        await cut.query("SELECT number FROM numbers(3)")
