@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, BinaryIO
 
 import click
@@ -84,7 +85,8 @@ def _whole(output: Path) -> Iterator[BinaryIO]:
                 yield file
             return
         named = output.resolve()
-        part = named.with_name(named.name + ".part")
+        # Of its own: another export into the same file may be under way.
+        part = named.with_name(f"{named.name}.{token_hex(4)}.part")
         try:
             with part.open("wb") as file:
                 yield file

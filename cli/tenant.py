@@ -75,6 +75,8 @@ def _wait(client: Client, found: Mapping[str, Any]) -> Mapping[str, Any]:
 def _show(found: Mapping[str, Any], *, as_json: bool) -> None:
     if as_json:
         show_json(found)
-        return
-    counts = {f"  {name}": number for name, number in sorted(found["counts"].items())}
-    show_fields({**{name: value for name, value in found.items() if name != "counts"}, **counts})
+    else:
+        counts = {f"  {name}": number for name, number in sorted(found["counts"].items())}
+        show_fields({**{name: value for name, value in found.items() if name != "counts"}, **counts})
+    if found["status"] == "COMPLETED" and not any(found["counts"].values()):
+        click.echo(f"there was nothing of tenant {found['tenant_id']}: is that its id?", err=True)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.export import _whole
 from tests.cli.api import CannedApi
 from tests.cli.conftest import Hopline
 
@@ -79,6 +80,18 @@ def test_a_pipe_is_written_to_and_stays_one(hopline: Hopline, api: CannedApi, el
         os.close(reader)
     assert pipe.is_fifo()
     assert list(elsewhere.iterdir()) == [pipe]
+
+
+def test_of_two_at_once_into_one_file_each_is_whole(elsewhere: Path) -> None:
+    file = elsewhere / "runs.csv"
+    with _whole(file) as first:
+        first.write(b"one\n")
+        with _whole(file) as second:
+            second.write(b"other\n")
+        assert file.read_bytes() == b"other\n"
+        first.write(b"two\n")
+    assert file.read_bytes() == b"one\ntwo\n"
+    assert list(elsewhere.iterdir()) == [file]
 
 
 def test_where_nothing_can_be_written(hopline: Hopline, api: CannedApi) -> None:

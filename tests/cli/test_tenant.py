@@ -40,6 +40,17 @@ def test_waiting_for_the_end(hopline: Hopline, api: CannedApi) -> None:
     assert orjson.loads(result.stdout) == DONE
 
 
+def test_that_there_was_nothing_of_a_tenant_is_said(hopline: Hopline, api: CannedApi) -> None:
+    api.says("POST /api/v1/erasures", {**ERASURE, "counts": {}}, 202)
+    assert hopline("tenant", "erase", "acm", "--yes").stderr == ""
+    api.says("GET /api/v1/erasures/e1", {**DONE, "counts": {}})
+    result = hopline("tenant", "erase", "acm", "--yes", "--wait", "--json")
+    assert (result.exit_code, orjson.loads(result.stdout)["counts"]) == (0, {})
+    assert "there was nothing of tenant acme: is that its id?" in result.stderr
+    api.says("GET /api/v1/erasures/e1", DONE)
+    assert hopline("tenant", "erasure", "e1").stderr == ""
+
+
 def test_requests_are_listed_and_shown(hopline: Hopline, api: CannedApi) -> None:
     api.says("GET /api/v1/erasures", {"data": [DONE]})
     rows = [line.split("\t") for line in hopline("tenant", "erasures").stdout.splitlines()]
