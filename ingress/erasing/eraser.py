@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ingress.erasing.objects import delete_objects
-from ingress.erasing.rows import delete_graphs, delete_rows
+from ingress.erasing.rows import are_inserted, delete_graphs, delete_rows
 from ingress.errors import Problem
 from ingress.history import MAX_LIMIT, History
 from ingress.run_commands import run_command
@@ -130,7 +130,10 @@ class Eraser:
         while is_left:
             # Also if nothing was there: a sink may have been writing when it heard of the request.
             await asyncio.sleep(self._pace.settle_s)
-            is_left = await self._delete(tenant_id, course)
+            await course.alive()
+            # What began before may bring rows that were read before; and another may follow it at once.
+            is_late = await are_inserted(self._reach.clickhouse, self._pace.settle_s / 2)
+            is_left = await self._delete(tenant_id, course) or is_late
         await course.complete()
         _log.info("tenant %s is erased: %s", tenant_id, dict(course.counts))
 

@@ -18,6 +18,9 @@ _PENDING = """
 SELECT count(), max(latest_fail_reason) FROM system.mutations
 WHERE database = currentDatabase() AND table = {table:String} AND NOT is_done
 """
+_INSERTS = """
+SELECT count() FROM system.processes WHERE query_kind = 'Insert' AND elapsed >= {seconds:Float64}
+"""
 _UNUSED = """
 SELECT graph_hash FROM workflow_graphs
 WHERE graph_hash NOT IN (SELECT graph_hash FROM workflow_run_changes)
@@ -65,6 +68,12 @@ async def _pending(clickhouse: ClickHouse, table: str) -> int:
     if pending and reason:
         raise ClickHouseUnavailable(f"{table} cannot be rewritten: {reason}")
     return int(pending)
+
+
+async def are_inserted(clickhouse: ClickHouse, seconds: float) -> bool:
+    """Whether an insert has been under way for so long, of whatever: nobody knows whose rows it has, and none
+    can be read before all can. A large batch or a computation of rollups takes its time."""
+    return (await clickhouse.query(_INSERTS, {"seconds": str(seconds)})).rows != [[0]]
 
 
 async def delete_graphs(clickhouse: ClickHouse, known: Callable[[], Iterable[str]]) -> int:

@@ -257,6 +257,22 @@ async def test_rows_that_a_sink_was_writing_go_although_there_were_none_before(
     assert world.kept.definitions.erasures["e"].counts == {"workflow_run_changes": 1}
 
 
+async def test_rows_of_an_insert_that_takes_long_go_as_well(world: World) -> None:
+    slow = asyncio.create_task(
+        world.clickhouse.execute(
+            "INSERT INTO workflow_run_changes SELECT * REPLACE (generateUUIDv4() AS id, "
+            "now64(6) - toIntervalSecond(sleep(3)) AS recorded_at) FROM workflow_run_changes"
+        )
+    )
+    inserts = "SELECT 1 FROM system.processes WHERE query_kind = 'Insert'"
+    while not (slow.done() or (await world.clickhouse.query(inserts)).rows):
+        pass
+    await world.kept.put(ERASURES, request())
+    await world.eraser().erase(request())
+    await slow
+    assert set((await world.rows(TENANT)).values()) == {0}
+
+
 async def test_a_tenant_called_as_the_path_of_another_begins() -> None:
     storage = Storage(MemoryStore())
     for key in ("files/a/f", "files/a/b/f", "values/a/r/d", "values/a/b/r/d", "files/ab/f"):
