@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 
 from sinks.retention import Retention
 
+COMPUTATION = 1
+"""To be raised whenever a figure is computed otherwise than before: all of them are then computed again."""
+
 _LEVELS = "0.5, 0.95, 0.99"
 _SETTINGS = (
     "SETTINGS max_threads = 1, max_insert_threads = 1, do_not_merge_across_partitions_select_final = 1, "

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from sinks.metrics import SinkMetrics
 from sinks.retention import FOREVER, Retention
-from sinks.rollup_sql import CHANGED_DAYS, ROLLUPS, changes
+from sinks.rollup_sql import CHANGED_DAYS, COMPUTATION, ROLLUPS, changes
 from transport.clickhouse import ClickHouse
 from transport.errors import TransportError
 
@@ -61,7 +61,9 @@ class Rollups:
             for statement in (rollup.minutes(), rollup.hours(), rollup.days()):
                 await self._clickhouse.execute(statement, {**parameters, "day": day})
         if changed:
-            await self._clickhouse.execute(_DONE, {"until": _text(settled), "as_of": parameters["as_of"]})
+            done = {"until": _text(settled), "as_of": parameters["as_of"], "computation": str(COMPUTATION)}
+            await self._clickhouse.execute(_COMPUTED, done)
+            await self._clickhouse.execute(_DONE, done)
         self._refreshed_at = started
         return len(changed)
 
@@ -72,14 +74,29 @@ class Rollups:
         return _SET_BACK if set_back else timedelta()
 
     async def _progress(self) -> tuple[datetime, datetime]:
-        found = await self._clickhouse.query(
-            "SELECT recorded_until, as_of FROM rollup_progress ORDER BY as_of DESC LIMIT 1"
-        )
-        return _times(found.rows[0]) if found.rows else (_BEGINNING, _BEGINNING)
+        found = await self._clickhouse.query(_PROGRESS, {"computation": str(COMPUTATION)})
+        if not found.rows:
+            return _BEGINNING, _BEGINNING
+        *times, is_ours = found.rows[0]
+        until, as_of = _times(times)
+        return until if is_ours else _BEGINNING, as_of
 
 
+_PROGRESS = """
+SELECT
+    recorded_until,
+    as_of,
+    as_of IN (SELECT as_of FROM rollup_computations WHERE computation = {computation:UInt32})
+FROM rollup_progress
+ORDER BY as_of DESC
+LIMIT 1
+"""
+_COMPUTED = """
+INSERT INTO rollup_computations (as_of, computation) SELECT {as_of:DateTime64(6, 'UTC')}, {computation:UInt32}
+"""
 _DONE = """
-INSERT INTO rollup_progress SELECT {until:DateTime64(6, 'UTC')}, {as_of:DateTime64(6, 'UTC')}
+INSERT INTO rollup_progress (recorded_until, as_of)
+SELECT {until:DateTime64(6, 'UTC')}, {as_of:DateTime64(6, 'UTC')}
 """
 
 _BEGINNING = datetime(1971, 1, 1, tzinfo=UTC)
@@ -109,9 +126,10 @@ async def keep_rollups(
         started = time.monotonic()
         try:
             await rollups.refresh()
-        except TransportError as failed:
+        except Exception as failed:  # whatever it is, or figures would stay as they are and nobody would know
             metrics.rollup_failures.inc()
-            log.warning("the rollups are brought up to date later: %s", failed)
+            unforeseen = None if isinstance(failed, TransportError) else failed
+            log.warning("the rollups are brought up to date later: %s", failed, exc_info=unforeseen)
         took_s = time.monotonic() - started
         metrics.rollup_seconds.observe(took_s)
         pause_s = max(interval_s, took_s / _DUTY)

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from schemas.topics import TOPICS
 from sinks.metrics import SinkMetrics
+from sinks.rollup_sql import COMPUTATION
 from sinks.rollups import Rollups, keep_rollups
 from sinks.table import Table
 from tests.sinks import records
@@ -182,6 +183,7 @@ async def test_a_clock_that_was_set_back_loses_nothing(database: ClickHouse, ahe
     future = (datetime.now(UTC) + ahead).strftime("%Y-%m-%d %H:%M:%S.%f")
     # As the refreshes of an hour ago would have left it, by a clock that was ahead.
     await database.execute(f"INSERT INTO rollup_progress VALUES ('{future}', '{future}')")
+    await database.execute(f"INSERT INTO rollup_computations VALUES ('{future}', {COMPUTATION})")
     await database.execute(
         f"INSERT INTO run_rollups SELECT * REPLACE (toDateTime64('{future}', 6, 'UTC') AS as_of) "
         "FROM run_rollups"
@@ -189,6 +191,32 @@ async def test_a_clock_that_was_set_back_loses_nothing(database: ClickHouse, ahe
     await Log([("runs", {**run, "revision": 2, "status": "STOPPED"})]).write(database)
     await Rollups(database).refresh()
     assert (await database.query("SELECT runs, stopped FROM run_metrics_1d")).rows == [[1, 1]]
+
+
+@pytest.mark.parametrize("before", [None, COMPUTATION + 1])
+async def test_what_another_release_has_computed_is_computed_again(
+    database: ClickHouse, before: int | None
+) -> None:
+    await Log([("runs", records.run())]).write(database)
+    assert await Rollups(database).refresh() == 1
+    # As that one, which counts otherwise, has left it.
+    at = "now64(6) + toIntervalMillisecond(1)"
+    await database.execute(
+        f"INSERT INTO run_rollups SELECT * REPLACE (7 AS runs, {at} AS as_of) FROM run_rollups"
+    )
+    await database.execute("TRUNCATE TABLE rollup_computations")
+    await database.execute(
+        "INSERT INTO rollup_progress SELECT now64(6) + toIntervalSecond(9), now64(6) + toIntervalSecond(9)"
+    )
+    if before is not None:
+        await database.execute(
+            f"INSERT INTO rollup_computations SELECT max(as_of), {before} FROM rollup_progress"
+        )
+    assert await Rollups(database).refresh() == 1
+    for period in ("1m", "1h", "1d"):
+        assert (await database.query(f"SELECT runs FROM run_metrics_{period}")).rows == [[1]]
+    await asyncio.sleep(1.1)  # Longer than the margin that the refreshes overlap by.
+    assert await Rollups(database).refresh() == 0
 
 
 async def test_percentiles_of_several_rows_come_from_their_states(database: ClickHouse) -> None:
@@ -216,23 +244,25 @@ async def test_dead_letters_are_counted(database: ClickHouse) -> None:
 
 
 class Failing:
-    """Rollups of a ClickHouse that is away at first."""
+    """Rollups that fail at first."""
 
-    def __init__(self) -> None:
+    def __init__(self, error: Exception | None = None) -> None:
         self.calls = 0
+        self.error = error or ClickHouseUnavailable("away")
         self.refreshed = asyncio.Event()
 
     async def refresh(self) -> int:
         self.calls += 1
         if self.calls == 1:
-            raise ClickHouseUnavailable("away")
+            raise self.error
         self.refreshed.set()
         return 0
 
 
-async def test_a_refresh_that_fails_is_counted_and_tried_again() -> None:
+@pytest.mark.parametrize("error", [None, ValueError("garbled")])
+async def test_a_refresh_that_fails_is_counted_and_tried_again(error: Exception | None) -> None:
     registry = CollectorRegistry()
-    rollups = Failing()
+    rollups = Failing(error)
     keeping = asyncio.create_task(keep_rollups(rollups, 0.001, lambda: True, SinkMetrics(registry)))
     await rollups.refreshed.wait()
     keeping.cancel()
