@@ -12,7 +12,7 @@ from ingress.auth import CALLER
 from ingress.errors import NotFound, Unavailable
 from ingress.keys import CLICKHOUSE, FILES
 from ingress.knowledge.datasets import PATH, TAG, index_of
-from ingress.knowledge.records import documents_of, queue, queue_deletion
+from ingress.knowledge.records import documents_of, next_version, queue, queue_deletion
 from ingress.operation import Operation
 from ingress.responses import json_answer, read_model
 from ingress.wire import Answer, RequestBody
@@ -89,8 +89,11 @@ async def add(request: web.Request) -> web.Response:
     wanted = await read_model(request, DocumentBody)
     file = await _file(request, wanted)
     name = wanted.name or file.filename
+    document_id = entity_id("document", dataset.id, name)
+    version = await next_version(request.app[CLICKHOUSE], dataset, document_id)
     document = {
-        "id": entity_id("document", dataset.id, name),
+        "id": document_id,
+        "version": version,
         "status": "QUEUED",
         "name": name,
         "file_id": file.id,
@@ -98,8 +101,8 @@ async def add(request: web.Request) -> web.Response:
         "mime_type": file.mime_type,
         "metadata": orjson.dumps(wanted.metadata).decode(),
     }
-    version = await queue(request, dataset, [document])
-    queued = DocumentQueued(id=str(document["id"]), version=version, name=name, status="QUEUED")
+    await queue(request, dataset, [document])
+    queued = DocumentQueued(id=document_id, version=version, name=name, status="QUEUED")
     place = f"{PATH}/{quote(dataset.name, safe='')}/documents/{queued.id}"
     return json_answer(queued, 202, {"Location": place})
 

@@ -1,5 +1,6 @@
 """Documents as records: what is written to their topic, and what ClickHouse knows of them."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from schemas.ids import now_us
 from schemas.models import Dataset
 from transport.clickhouse import ClickHouse
 from transport.definitions import DATASETS
+from transport.errors import TransportError
 from transport.producer import Send
 
 TOPIC = "knowledge.documents"
@@ -36,6 +38,13 @@ WHERE tenant_id = {tenant:String} AND dataset_id = {dataset:String}
 """Chunks are of another topic, and may be written a moment after their document."""
 
 
+_LATEST = """
+SELECT max(version) FROM knowledge_document_changes
+WHERE tenant_id = {tenant:String} AND dataset_id = {dataset:String} AND id = {document:UUID}
+"""
+_PATIENCE_S = 2.0
+
+
 async def documents_of(clickhouse: ClickHouse, dataset: Dataset, document_id: str = "") -> list[Document]:
     """All of the dataset by name, or the one. Raises `ClickHouseUnavailable`, `StatementRefused`."""
     which = "AND toString(id) = {document:String}" if document_id else ""
@@ -44,15 +53,30 @@ async def documents_of(clickhouse: ClickHouse, dataset: Dataset, document_id: st
     return [{**row, "metadata": orjson.loads(row["metadata"] or "{}")} for row in rows.dicts()]
 
 
-async def queue(request: web.Request, dataset: Dataset, documents: Sequence[Mapping[str, Any]]) -> int:
-    """Their version, once the broker has them. `documents` are records but for what all have in common.
+async def next_version(clickhouse: ClickHouse | None, dataset: Dataset, document_id: str) -> int:
+    """After all that is known of the document, deletions included: the clock of another ingress may be ahead
+    of this one's, which would have what is added now hidden by what was there. The time where nothing can be
+    known: adding waits for no index."""
+    now = now_us()
+    if clickhouse is None:
+        return now
+    parameters = {"tenant": dataset.tenant_id, "dataset": dataset.id, "document": document_id}
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            latest: int = (await clickhouse.query(_LATEST, parameters)).rows[0][0]
+    except (TransportError, TimeoutError):
+        return now
+    return max(now, latest + 1)
+
+
+async def queue(request: web.Request, dataset: Dataset, documents: Sequence[Mapping[str, Any]]) -> None:
+    """Returns once the broker has them. `documents` are records but for what all have in common.
 
     Raises `SendFailed`.
     """
     codec, now = request.app[CODEC], now_us()
     shared = {
         "revision": now,
-        "version": now,
         "tenant_id": dataset.tenant_id,
         "dataset_id": dataset.id,
         "datasets_offset": request.app[FEED].offset(DATASETS),
@@ -63,7 +87,6 @@ async def queue(request: web.Request, dataset: Dataset, documents: Sequence[Mapp
     await request.app[PRODUCER].send_all(
         [Send(TOPIC, one["id"].encode(), codec.encode("KnowledgeDocument", one)) for one in records]
     )
-    return now
 
 
 async def queue_deletion(request: web.Request, dataset: Dataset, documents: Sequence[Document]) -> None:

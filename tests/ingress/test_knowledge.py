@@ -204,6 +204,32 @@ async def test_what_an_ingress_has_added_whose_clock_is_ahead_can_be_deleted(
     assert (await call(client, "GET", f"{PATH}/faq/documents"))["data"] == []
 
 
+async def test_what_is_added_again_follows_what_an_ingress_has_added_whose_clock_is_ahead(
+    client: Client, stand_ins: StandIns, database: ClickHouse
+) -> None:
+    await create(client)
+    document = await add(client, stand_ins, "d")
+    await index(database, {**document, "version": document["version"] + 60_000_000}, "old cats")
+    await index(database, await add(client, stand_ins, "d"), "new cats")
+    assert await find(client, "cats") == ["new cats"]
+    await call(client, "DELETE", f"{PATH}/faq/documents/{document['id']}", 204)
+    await write(database, "knowledge.documents", queued(stand_ins)[-1])
+    await index(database, await add(client, stand_ins, "d"), "newest cats")
+    assert await find(client, "cats") == ["newest cats"]
+
+
+async def test_without_an_index_documents_are_queued_all_the_same(
+    client: Client, stand_ins: StandIns, database: ClickHouse
+) -> None:
+    await create(client)
+    await database.execute("RENAME TABLE knowledge_document_changes TO gone")
+    try:
+        first, second = await add(client, stand_ins, "d"), await add(client, stand_ins, "d")
+    finally:
+        await database.execute("RENAME TABLE gone TO knowledge_document_changes")
+    assert second["version"] > first["version"]
+
+
 async def test_a_dataset_takes_its_documents_with_it(
     client: Client, stand_ins: StandIns, database: ClickHouse
 ) -> None:
