@@ -69,6 +69,8 @@ class DefinitionsFeed:
         self._settings = settings
         self._codec = codec
         self._offsets = dict.fromkeys(topics, 0)
+        self._lost = dict.fromkeys(topics, 0)
+        """Nobody waits for what was before these offsets: it is there, or gone."""
         self._advanced = asyncio.Event()
         self._room = threading.Semaphore(_BATCHES_AHEAD)
         self._stopping = threading.Event()
@@ -90,26 +92,44 @@ class DefinitionsFeed:
         )
 
     def offset(self, topic: str) -> int:
-        """Everything before this offset of the topic is in `definitions`."""
-        return self._offsets[topic]
+        """Everything before this offset of the topic is in `definitions`, but for what the topic has lost."""
+        return max(self._offsets[topic], self._lost[topic])
 
     def keys_of(self, tenant_id: str) -> list[tuple[str, str]]:
         """Topics and keys of all that the tenant has configured, also of what this release cannot read."""
         return [where for where, owner in self._owners.items() if owner == tenant_id]
 
-    async def reach(self, topic: str, offset: int, timeout_s: float = REACH_TIMEOUT_S) -> None:
-        """Returns once everything before `offset` is in `definitions`. Raises `TimeoutError`."""
+    async def reach(self, topic: str, offset: int) -> None:
+        """Returns once everything before `offset` is in `definitions`, up to which somebody has read, or
+        written; also where the topic does not go that far any more, since none of it will come. Raises
+        `TimeoutError`."""
+        try:
+            async with asyncio.timeout(REACH_TIMEOUT_S):
+                while self.offset(topic) < offset:
+                    await self._next()
+        except TimeoutError:
+            end = await asyncio.to_thread(self._end, topic)
+            if end is None or end >= offset:
+                raise
+            _log.error("%s ends at %d and was known up to %d: definitions are lost", topic, end, offset)
+            self._lost[topic] = max(self._lost[topic], offset)
+
+    async def news(self, topic: str, timeout_s: float) -> None:
+        """Returns once something has come of the topic. Raises `TimeoutError`."""
+        known = self._offsets[topic]
         async with asyncio.timeout(timeout_s):
-            while self._offsets[topic] < offset:
-                self._advanced.clear()
-                await self._advanced.wait()
+            while self._offsets[topic] == known:
+                await self._next()
+
+    async def _next(self) -> None:
+        self._advanced.clear()
+        await self._advanced.wait()
 
     async def _read_up_to(self, topic: str, end: int) -> None:
         """However long that takes. Raises `TimeoutError` when nothing comes."""
         while self._offsets[topic] < end:
-            self._advanced.clear()
             async with asyncio.timeout(LOAD_TIMEOUT_S):
-                await self._advanced.wait()
+                await self._next()
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
@@ -132,6 +152,21 @@ class DefinitionsFeed:
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join)
         await asyncio.to_thread(self._consumer.close)
+
+    def _end(self, topic: str) -> int | None:
+        """Where the topic ends; None where nobody says so. A consumer of its own asks: the other one, which
+        its thread polls, may not answer."""
+        servers = self._settings.bootstrap_servers
+        group = self._settings.full_name("definitions")
+        asking = Consumer({"bootstrap.servers": servers, "group.id": group, "log_level": 0})
+        try:
+            place = TopicPartition(self._settings.full_name(topic), 0)
+            _, end = asking.get_watermark_offsets(place, timeout=_REQUEST_TIMEOUT_S)
+        except KafkaException:
+            return None
+        finally:
+            asking.close()
+        return int(end)
 
     def _assign(self) -> dict[str, int]:
         partitions = [TopicPartition(self._settings.full_name(topic), 0, 0) for topic in self._offsets]

@@ -189,7 +189,10 @@ class OrderedStage:
             seconds = perf_counter() - began
             self._metrics.batch(self._stage.name, turn.records, seconds, waited_s + seconds)
         if not_yet is not None:
-            await _either(not_yet.wait, assignment.released)
+            try:
+                await _either(not_yet.wait, assignment.released)
+            except TimeoutError:
+                log.warning("%s: what it needs has not come yet, and is waited for again", self._stage.name)
 
     async def _decide_records(self, turn: _Turn, pending: Pending, assignment: Assignment) -> NotYet | None:
         pause_at = perf_counter() + SLICE_S

@@ -118,7 +118,7 @@ class Watchers:
             except Exception:  # or nothing would be watched any more, and nobody would know
                 log.exception("sources cannot be compared with their triggers")
             try:
-                await self._feed.reach(TRIGGERS, self._feed.offset(TRIGGERS) + 1, _LOOK_S)
+                await self._feed.news(TRIGGERS, _LOOK_S)
             except TimeoutError:
                 continue
             await asyncio.sleep(_SETTLE_S)

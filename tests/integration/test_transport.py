@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from schemas.codec import SingleObjectCodec
 from schemas.models import App, AppMode, AppTrigger, Workflow, WorkflowType, utc_now
 from schemas.topics import TOPICS
+from transport import feed as feed_module
 from transport.admin import create_topics, describe_topics
 from transport.definitions import APPS, TRIGGERS, WORKFLOWS
 from transport.errors import BrokerUnreachable, SendFailed, TopicsMismatch
@@ -151,6 +152,24 @@ async def test_a_writer_reads_its_own_writes_and_so_does_everybody_else(
             assert theirs.definitions.at("WEBHOOK", "h" * 24) is None
     async with DefinitionsFeed(kafka, CODEC) as later:
         assert later.offset(TRIGGERS) == mine.offset(TRIGGERS)
+
+
+async def test_nobody_waits_for_what_a_topic_has_lost(
+    kafka: KafkaSettings,
+    producer: Producer,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with DefinitionsFeed(kafka, CODEC) as feed:
+        app = App(id="app", name="orders", mode=AppMode.WORKFLOW, workflow_id="flow")
+        await DefinitionsStore(producer, feed, CODEC).put(APPS, app)
+        monkeypatch.setattr(feed_module, "REACH_TIMEOUT_S", 0.1)
+        assert feed.offset(APPS) == 1
+        await feed.reach(APPS, 7)
+        assert feed.offset(APPS) == 7, "the next event that needs it does not wait at all"
+        assert "ends at 1 and was known up to 7" in caplog.text
+        with pytest.raises(TimeoutError):
+            await feed.news(APPS, 0.1)
 
 
 async def test_one_unreadable_definition_does_not_take_the_others_down(

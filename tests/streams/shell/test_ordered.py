@@ -335,13 +335,16 @@ async def test_a_row_that_cannot_be_served_is_a_dead_letter_and_goes_with_its_pa
     assert _summary(producer.sent)[0] == ("dead.letters", b"ValueError")
 
 
+@pytest.mark.parametrize("is_late", [False, True])
 async def test_a_row_that_is_due_may_wait_for_what_it_needs(
-    producer: FakeProducer, assignment: Assignment
+    is_late: bool, producer: FakeProducer, assignment: Assignment
 ) -> None:
     here = asyncio.Event()
 
     async def bring() -> None:
         here.set()
+        if is_late:
+            raise TimeoutError
 
     def on_due(key: str, value: bytes, kept: Kept, now: float) -> Decision:
         if not here.is_set():

@@ -46,7 +46,7 @@ class Feed:
     def offset(self, topic: str) -> int:
         return self.read
 
-    async def reach(self, topic: str, offset: int, timeout_s: float) -> None:
+    async def news(self, topic: str, timeout_s: float) -> None:
         self._changed.clear()
         await self._changed.wait()
 
