@@ -50,7 +50,8 @@ async def _read(request: EventRequest) -> bytes:
     try:
         return await request.read()
     except web.RequestPayloadError as wrong:
-        raise Malformed("the body is not encoded as its Content-Encoding says") from wrong
+        how = "Content-Encoding" if "Content-Encoding" in request.headers else "Transfer-Encoding"
+        raise Malformed(f"the body is not encoded as its {how} says") from wrong
 
 
 Keep = Callable[[str, str | None, bytes], Awaitable[dict[str, Any]]]

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from aiohttp import web
+from aiohttp.web_protocol import _ErrInfo
 
 from ingress.errors import fault, problem_response
 
@@ -33,6 +34,18 @@ class Handler(web.RequestHandler):
             self._keepalive_handle = self._loop.call_at(
                 self._next_keepalive_close_time, self._process_keepalive
             )
+
+    def data_received(self, data: bytes) -> None:
+        """See aiohttp, which leaves the handler waiting for the rest of a body that breaks."""
+        super().data_received(data)
+        if (
+            self._messages
+            and isinstance(self._messages[-1][0], _ErrInfo)
+            and self._current_request is not None
+        ):
+            body = self._current_request.content
+            if len(self._messages) == 1 and not body.is_eof():
+                body.set_exception(web.RequestPayloadError("it breaks off"))
 
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None

@@ -88,6 +88,23 @@ async def test_a_body_that_is_not_compressed_as_it_says_is_refused(
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
+async def test_a_body_that_breaks_while_it_is_waited_for_is_refused(
+    serving: Serve, path: str, stand_ins: StandIns, caplog: pytest.LogCaptureFixture
+) -> None:
+    port = await serving()
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(head(path, "Transfer-Encoding: chunked", "Expect: 100-continue") + b"\r\n")
+    # What is broken from the beginning never gets to a handler.
+    await asyncio.wait_for(reader.readuntil(b"100 Continue\r\n\r\n"), 30)
+    writer.write(b"2\r\n{}\r\nnone\r\n")
+    answered = await asyncio.wait_for(reader.read(), 20)
+    writer.close()
+    assert answered.startswith(b"HTTP/1.1 400 ")
+    assert b"not encoded as its Transfer-Encoding says" in answered
+    assert stand_ins.sent.events() == []
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 async def test_a_body_in_pieces_is_taken(serving: Serve, path: str, stand_ins: StandIns) -> None:
     port = await serving()
     pieces = (head(path, "Content-Length: 6", "Connection: close") + b"\r\n", b"abc", b"def")
