@@ -93,7 +93,7 @@ class Mailbox:
         await self._run(self._login, token)
         selected = await self._run(self._client.select_folder, config.folder, not config.mark_as_read)
         self.uidvalidity = int(selected.get(b"UIDVALIDITY", 0))
-        self.last_uid = int(selected.get(b"UIDNEXT", 1)) - 1
+        self.last_uid = await self._last_uid(selected)
         self._idles = await self._run(self._client.has_capability, "IDLE")
         return self
 
@@ -113,6 +113,14 @@ class Mailbox:
         found = await self._run(self._client.search, ["UID", f"{uid + 1}:*"])
         # A range with a star has the last message in it, whatever the other end is.
         return sorted(one for one in found if one > uid)[:_MOST_UIDS]
+
+    async def _last_uid(self, selected: dict[bytes, Any]) -> int:
+        """RFC 3501 wants UIDNEXT of a server, and lets it be without."""
+        if b"UIDNEXT" in selected:
+            return int(selected[b"UIDNEXT"]) - 1
+        if not selected.get(b"EXISTS"):
+            return 0
+        return max(await self._run(self._client.search, ["UID", "*"]), default=0)
 
     async def since(self, day: date) -> list[int]:
         """The UIDs of what has arrived on that day or later, by the server's calendar."""

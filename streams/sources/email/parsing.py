@@ -1,5 +1,6 @@
 """What a workflow gets of a message. Pure: bytes in, values out, whatever the bytes are."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email import message_from_bytes
@@ -7,6 +8,7 @@ from email.header import decode_header, make_header
 from email.message import EmailMessage
 from email.policy import EmailPolicy
 from email.utils import getaddresses, parsedate_to_datetime
+from functools import cached_property
 from itertools import islice
 from typing import Any, cast
 
@@ -22,13 +24,25 @@ _MOST_REFERENCES = 100
 _MOST_PARTS = 300
 _MOST_HEADER_CHARS = 10_000
 _MOST_PART_HEADER_CHARS = 1_000
+_MOST_PART_HEADERS_CHARS = 200_000
+"""Of all parts together; of what comes after them only what stands before its parameters is read."""
 _MOST_PEOPLE_CHARS = 100_000
 _PEOPLE = frozenset(("from", "to", "cc", "reply-to"))
 _READ = frozenset(("subject", "date", "message-id", "in-reply-to", "references"))
 
 
 class _Policy(EmailPolicy):
-    """The library takes the square of a header's length, which strangers choose."""
+    """Of one message. The library takes the square of a header's length, which strangers choose, and does so
+    each time that it is asked for it."""
+
+    @cached_property
+    def _read_chars(self) -> Counter[str]:
+        return Counter()
+
+    @cached_property
+    def _parsed(self) -> dict[tuple[str, str], Any]:
+        """What describes parts, by name and value."""
+        return {}
 
     def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
         name, value = super().header_source_parse(sourcelines)
@@ -37,19 +51,25 @@ class _Policy(EmailPolicy):
             return name, value[:_MOST_PEOPLE_CHARS]
         if lower in _READ:
             return name, value[:_MOST_HEADER_CHARS]
-        return name, value[:_MOST_PART_HEADER_CHARS] if lower.startswith("content-") else value
+        return name, self._cut(value) if lower.startswith("content-") else value
 
     def header_fetch_parse(self, name: str, value: str) -> Any:
-        """Without its parameters what describes a part, where one is in a charset that it cannot be in."""
-        try:
+        """Without its parameters what describes a part, where the parser of headers stumbles over them."""
+        if not name.lower().startswith("content-"):
             return super().header_fetch_parse(name, value)
-        except ValueError:
-            if not name.lower().startswith("content-"):
-                raise
-            return super().header_fetch_parse(name, value.partition(";")[0])
+        if (name, value) not in self._parsed:
+            try:
+                found = super().header_fetch_parse(name, value)
+            except Exception:  # charsets that they cannot be in, pieces without a value, and more
+                found = super().header_fetch_parse(name, value.partition(";")[0])
+            self._parsed[name, value] = found
+        return self._parsed[name, value]
 
-
-_POLICY = _Policy(max_line_length=None)
+    def _cut(self, value: str) -> str:
+        value = value[:_MOST_PART_HEADER_CHARS]
+        self._read_chars["content"] += len(value)
+        is_enough = self._read_chars["content"] > _MOST_PART_HEADERS_CHARS
+        return value.partition(";")[0] if is_enough else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +94,7 @@ class Mail:
 
 def parse_mail(content: bytes, *, whole: bool = True) -> Mail:
     """`whole`: False where the end is cut off; then the last part, which may be half a file, is left out."""
-    message = cast(EmailMessage, message_from_bytes(content, policy=_POLICY))
+    message = cast(EmailMessage, message_from_bytes(content, policy=_Policy(max_line_length=None)))
     texts, attachments = _parts(message)
     html = texts.get("text/html", "")
     sender = _people(message, "From")

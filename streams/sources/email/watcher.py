@@ -30,6 +30,9 @@ from transport.files import FileStore, StoredFile, describe
 _BATCH = 20
 """Messages after which the position is kept."""
 
+_MOST_TOGETHER = 1000
+"""Messages of one second that are remembered: copied mailboxes may have all of theirs in one."""
+
 _BEGINNING_BYTES = 256 * 1024
 """Of a message that is larger than it may be."""
 
@@ -44,7 +47,7 @@ class Position:
     arrived_s: float
     """When the newest of those had arrived that were seen."""
     at_arrival: tuple[str, ...]
-    """Fingerprints of those that had arrived in that very second."""
+    """Fingerprints of those that had arrived in that very second, the last ones where they are many."""
 
     def beyond(self, head: Head) -> "Position":
         """With one more message seen."""
@@ -52,7 +55,7 @@ class Position:
             return Position(self.uidvalidity, head.uid, head.arrived_s, (fingerprint(head),))
         together = self.at_arrival
         if head.arrived_s == self.arrived_s:
-            together = (*together, fingerprint(head))
+            together = (*together, fingerprint(head))[-_MOST_TOGETHER:]
         return Position(self.uidvalidity, head.uid, self.arrived_s, together)
 
     def has_seen(self, head: Head) -> bool:

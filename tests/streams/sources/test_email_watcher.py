@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from imapclient import IMAPClient
 from obstore.store import MemoryStore
 
 from schemas.codec import SingleObjectCodec
@@ -197,6 +198,45 @@ async def test_messages_that_get_new_uids_are_not_new(post: Post) -> None:
         await watched.at_rest()
     assert subjects(watched) == ["0", "1", "2", "3"]
     assert watched.position["uidvalidity"] != validity
+
+
+async def test_a_server_that_does_not_say_which_uid_is_next_gets_its_old_mail_left_alone(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    select = IMAPClient.select_folder
+
+    def selected(client: IMAPClient, *arguments: Any) -> dict[bytes, Any]:
+        found: dict[bytes, Any] = select(client, *arguments)
+        del found[b"UIDNEXT"]
+        return found
+
+    monkeypatch.setattr(IMAPClient, "select_folder", selected)
+    watched = post.watched(folder="Support")
+    watched.since_s = datetime.now(UTC).timestamp()
+    async with watched.by(post.source):
+        await watched.at_rest()
+    assert watched.position["uid"] == 0
+    watched.position = None
+    await post.server.deliver(mail("old"), "Support", datetime.now(UTC) - timedelta(days=9))
+    async with watched.by(post.source):
+        await watched.at_rest()
+    await post.server.deliver(mail("new"), "Support")
+    async with watched.by(post.source):
+        await watched.until(1)
+    assert subjects(watched) == ["new"]
+
+
+async def test_of_many_messages_of_one_second_the_last_are_remembered(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watcher, "_MOST_TOGETHER", 2)
+    watched = post.watched(folder="Support")
+    now = datetime.now(UTC)
+    for number in range(3):
+        await post.server.deliver(mail(str(number)), "Support", now)
+    async with watched.by(post.source):
+        await watched.at_rest()
+    assert len(watched.position["at_arrival"]) == 2
 
 
 async def test_what_does_not_pass_the_filters_is_told_but_left_unread(post: Post) -> None:

@@ -1,6 +1,8 @@
 """Messages as they are sent, and as they should not be."""
 
 from email.message import EmailMessage
+from email.policy import EmailPolicy
+from typing import Any
 
 import pytest
 
@@ -87,6 +89,25 @@ def test_headers_of_any_length_are_read(unit: bytes) -> None:
     assert (body["subject"], body["text"]) == ("x", "Hello")
 
 
+def test_parameters_of_many_parts_are_read_once_and_as_far_as_that_is_cheap(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    parsed: list[int] = []
+    parse = EmailPolicy.header_fetch_parse
+
+    def counted(policy: EmailPolicy, name: str, value: str) -> Any:
+        parsed.append(len(value) if name.lower().startswith("content-") else 0)
+        return parse(policy, name, value)
+
+    monkeypatch.setattr(EmailPolicy, "header_fetch_parse", counted)
+    part = "--x\r\nContent-Type: application/x; n={}; {}\r\n\r\nhi\r\n"
+    parts = "".join(part.format(number, "a=b; " * 190) for number in range(1000))
+    head = "Content-Type: multipart/mixed; boundary=x\r\n\r\n"
+    mail = parse_mail(f"{head}{parts}--x--\r\n".encode())
+    assert [one.content for one in mail.attachments] == [b"hi"] * 100
+    assert sum(parsed) < 250_000
+
+
 def test_many_people_have_their_names_decoded() -> None:
     people = ", ".join(f"=?utf-8?q?J=C3=BCrgen?= <j{number}@example.org>" for number in range(500))
     found = parse_mail(f"To: {people}\r\n\r\n".encode()).body["to"]
@@ -112,6 +133,8 @@ def test_many_people_have_their_names_decoded() -> None:
         b"Content-Disposition: attachment; filename*=utf-7''+%ff\r\n\r\nx",
         b"Content-Type: text/plain; name*=undefined''x\r\n\r\nx",
         b"Content-Type: text/plain; name*=\x00''x\r\n\r\nx",
+        b"Content-Type: text/plain; name*1*\r\n\r\nx",
+        b"Content-Disposition: attachment; filename*0*=utf-8''a; filename*1*\r\n\r\nx",
         b"Message-ID: \r\nFrom: \r\n\r\n",
         b"From: a\xcc\x81 <\xf0\x9f@x.org>\r\n\r\n",
     ],
