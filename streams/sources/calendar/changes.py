@@ -39,8 +39,17 @@ def changed(config: GoogleCalendarConfig, items: Iterable[Item], after: str) -> 
     for item in items:
         kind = _kind(item, after)
         if kind in config.events:
-            name = f"{item['id']}/{kind}@{item.get('updated', '')}"
+            name = f"{item['id']}/{kind}@{_version(config, kind, item)}"
             yield calendar_event(config.calendar_id, name, kind, kept(item))
+
+
+def _version(config: GoogleCalendarConfig, kind: Kind, item: Item) -> str:
+    """Which of the changes of that kind it is. A creation is one, however often it has been edited when it is
+    seen again; but who wants to hear of edits as well must not miss them for that."""
+    if kind == "created" and "updated" not in config.events:
+        return str(item["created"])
+    # Of what is cancelled Google may say no more than that, and under which etag.
+    return str(item.get("updated") or item.get("etag", ""))
 
 
 def later(items: Iterable[Item], after: str) -> list[Item]:
