@@ -41,7 +41,12 @@ class PluginConfig(TriggerConfig):
         if not self.event_parameters:
             return None
         filters = self._filters
-        return filters if isinstance(filters, str) else filters.refusal(event_type, event["body"])
+        if isinstance(filters, str):
+            return filters
+        try:
+            return filters.refusal(event_type, event["body"])
+        except Exception as error:  # of the plugin: it is not to keep the event from other triggers
+            return f"the filters of the plugin {self.provider_id} failed: {type(error).__name__}: {error}"
 
     def mapping(self) -> Mapping[str, str]:
         """See `inputs`."""

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from plugins.gitlab import GitLabFilters
 from schemas.models import AppTrigger, TriggerHead
 from schemas.models.subscription import TriggerSubscription
 from schemas.plugins.contract import Dispatch, PluginEvent
@@ -51,6 +52,12 @@ def test_by_the_filters_of_the_plugin() -> None:
     some = config(event_parameters={"branches": ["main"]})
     assert some.refusal(event("push", ref="refs/heads/main")) is None
     assert some.refusal(event("push", ref="refs/heads/x")) == "the branch 'x' is not among main"
+
+
+def test_filters_that_fail_refuse_the_event_for_their_trigger(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(GitLabFilters, "refusal", lambda _self, _type, body: body["missing"])
+    why = config(event_parameters={"branches": ["main"]}).refusal(event("push"))
+    assert why == "the filters of the plugin hopline/gitlab failed: KeyError: 'missing'"
 
 
 def test_a_worker_without_the_plugin_says_so() -> None:
