@@ -2,6 +2,7 @@
 for what is neither chat nor streamed."""
 
 import asyncio
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -65,8 +66,11 @@ class ModelEndpoint:
         return headers
 
     def without_key(self, reply: bytes) -> bytes:
-        """For errors: some endpoints repeat the key that they refuse."""
-        return reply.replace(self.api_key.encode(), b"***") if self.api_key else reply
+        """For errors: some endpoints repeat the key that they refuse, with whatever JSON may escape."""
+        if not self.api_key:
+            return reply
+        reply = reply.replace(self.api_key.encode(), b"***")
+        return re.sub(_escaped(self.api_key), b"***", reply) if b"\\" in reply else reply
 
     async def post(self, path: str, body: Mapping[str, Any], idempotency_key: str | None = None) -> Any:
         """The reply, parsed. All attempts carry the same key.
@@ -128,3 +132,8 @@ class ModelEndpoint:
     def _shown(self, reply: bytes) -> str:
         text = self.without_key(reply).decode("utf-8", "replace")
         return " ".join(text[:_SHOWN_CHARS].split())
+
+
+def _escaped(key: str) -> bytes:
+    """A pattern for the key in JSON: each character as it is, behind a backslash, or by its number."""
+    return b"".join(rb"(?:\\?%b|\\u(?i:%04x))" % (re.escape(char.encode()), ord(char)) for char in key)

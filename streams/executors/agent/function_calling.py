@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from streams.executors.agent.log import Step
 from streams.executors.agent.session import AgentSession, took
-from streams.executors.agent.tools import Observation
+from streams.executors.agent.tools import Json, Observation
 from streams.executors.models.completion import Completion
 from streams.executors.models.messages import Message, ToolCall
 
@@ -37,10 +37,11 @@ async def call_functions(session: AgentSession) -> str:
             tools=session.tools.described,
             tool_choice="none" if last and session.tools.described else None,
         )
-        thought.end(_thought(completion), **took(completion.usage))
+        arguments = await _arguments(completion.tool_calls)
+        thought.end(_thought(completion, arguments), **took(completion.usage))
         said.append(completion.text.strip())
         calls = () if last else completion.tool_calls
-        observed = await _act(session, step, calls, number)
+        observed = await _act(session, step, calls, arguments, number)
         responses = [_response(call, seen) for call, seen in zip(calls, observed, strict=True)]
         output = {"llm_response": completion.text, "tool_responses": responses}
         step.end({"output": output}, **took(completion.usage))
@@ -55,7 +56,7 @@ async def call_functions(session: AgentSession) -> str:
 
 
 async def _act(
-    session: AgentSession, round_step: Step, calls: Sequence[ToolCall], number: int
+    session: AgentSession, round_step: Step, calls: Sequence[ToolCall], arguments: Sequence[Json], number: int
 ) -> list[Observation]:
     """The calls of one round do not depend on each other: the model has asked for all of them at once."""
 
@@ -63,19 +64,26 @@ async def _act(
 
     async def act(i: int, call: ToolCall) -> Observation:
         async with turns:
-            seen, step = await session.act(round_step, call.name, call.parsed(), f"{number}/{i}")
+            seen, step = await session.act(round_step, call.name, arguments[i], f"{number}/{i}")
         step.end({"output": _response(call, seen)}, seen.error)
         return seen
 
     return list(await asyncio.gather(*(act(i, call) for i, call in enumerate(calls))))
 
 
-def _thought(completion: Completion) -> dict[str, object]:
+async def _arguments(calls: Sequence[ToolCall]) -> list[Json]:
+    """Read beside the loop: what is no JSON takes long to repair."""
+    return await asyncio.to_thread(lambda: [call.parsed() for call in calls])
+
+
+def _thought(completion: Completion, arguments: Sequence[Json]) -> dict[str, object]:
     calls = completion.tool_calls
     return {
         "output": completion.text,
         "tool_name": ";".join(call.name for call in calls),
-        "tool_input": [{"name": call.name, "args": call.parsed()} for call in calls],
+        "tool_input": [
+            {"name": call.name, "args": given} for call, given in zip(calls, arguments, strict=True)
+        ],
     }
 
 

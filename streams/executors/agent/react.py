@@ -3,6 +3,7 @@
 Source: Yao et al., ReAct: Synergizing Reasoning and Acting in Language Models (2022).
 """
 
+import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -46,7 +47,8 @@ async def reason_and_act(session: AgentSession) -> str:
         step = session.begin_round(number)
         asked = [*messages, Message("user", _LAST_ROUND)] if last and number > 1 else messages
         completion, thought = await session.think(step, asked, number, stop=_STOP)
-        reply = read_reply(completion.text)
+        # Beside the loop: what is no JSON takes long to repair.
+        reply = await asyncio.to_thread(read_reply, completion.text)
         thought.end(_thought(reply), **took(completion.usage))
         observation = None
         if reply.action is not None and not last:

@@ -1,5 +1,6 @@
 """What a model decides before anything is looked up: which dataset, and which of the metadata matter."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -73,7 +74,8 @@ async def _call(
     )
     completion = await model.chat(request)
     first = next(iter(completion.tool_calls), None)
-    return (first.name, first.parsed()) if first else None
+    # Beside the loop: what is no JSON takes long to repair.
+    return (first.name, await asyncio.to_thread(first.parsed)) if first else None
 
 
 def _is_sound(one: Any, fields: Sequence[str], operators: Sequence[str]) -> bool:

@@ -46,12 +46,12 @@ class Assembly:
         """What of it came by this name; None where nothing did, not even an empty text."""
         return None if self._reasoning_content is None else "".join(self._reasoning_content)
 
-    @property
-    def tool_calls(self) -> tuple[ToolCall, ...]:
-        """In the order in which they were begun. One without an id gets its place as its id."""
+    def tool_calls(self, before: int = 0) -> tuple[ToolCall, ...]:
+        """In the order in which they were begun. One without an id gets its place as its id, counted from
+        `before`: how many its conversation has already."""
         return tuple(
             ToolCall(call.id or f"call_{place}", call.name, "".join(call.arguments), call.extra)
-            for place, call in enumerate(self._calls)
+            for place, call in enumerate(self._calls, before)
             if call.name
         )
 

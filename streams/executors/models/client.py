@@ -60,7 +60,7 @@ class ChatModel:
             text=reply.text,
             reasoning=reply.reasoning,
             reasoning_content=reply.reasoning_content,
-            tool_calls=reply.tool_calls,
+            tool_calls=reply.tool_calls(sum(len(message.tool_calls) for message in request.messages)),
             images=reply.images,
             finish_reason=reply.finish_reason,
             usage=self._usage(reply, began, first_at),

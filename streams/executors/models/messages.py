@@ -47,7 +47,8 @@ class ToolCall:
     """`extra_content`: Gemini signs its calls there, and refuses one that comes back without."""
 
     def parsed(self) -> dict[str, Any]:
-        """The arguments by name, repaired where they are no JSON; none where nothing can be made of them."""
+        """The arguments by name, repaired where they are no JSON, which is slow; none where nothing can be
+        made of them."""
         try:
             value = orjson.loads(self.arguments or "{}")
         except orjson.JSONDecodeError:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,6 +127,15 @@ async def test_a_model_that_asks_for_many_tools_is_given_them_by_and_by(scene: S
     assert outcome.outputs["text"] == "Done."
     assert len(scene.api.received) == 60
     assert 1 < scene.api.most_at_once <= 16
+
+
+async def test_what_is_to_be_repaired_is_so_beside_the_loop(scene: Scene, monkeypatch: Any) -> None:
+    repair, threads = "streams.executors.models.replies.repair_json", list[threading.Thread]()
+    monkeypatch.setattr(repair, lambda *_, **__: threads.append(threading.current_thread()))
+    for strategy, reply in (("function_calling", calls(("x", "{a"))), ("ReAct", says('{"action": x'))):
+        scene.endpoint.replies = [reply, says("Done.")]
+        await scene.run(strategy)
+    assert [thread is threading.main_thread() for thread in threads] == [False, False]
 
 
 async def test_what_it_took_is_summed_up(scene: Scene) -> None:

@@ -28,7 +28,14 @@ def test_the_pieces_of_each_call_come_together(places: list[dict[str, int]], ids
     for place, given, function in zip(places, ids, functions, strict=True):
         piece: dict[str, Any] = {**place, "id": given, "function": function}
         reply.add({"choices": [{"delta": {"tool_calls": [piece]}}]})
-    found = [(call.name, call.arguments) for call in reply.tool_calls]
+    found = [(call.name, call.arguments) for call in reply.tool_calls()]
     assert found == [("weather", '{"city": "Bern"}'), ("time", "{}")]
     if None in ids:
-        assert [call.id for call in reply.tool_calls] == ["a", "b"]
+        assert [call.id for call in reply.tool_calls()] == ["a", "b"]
+
+
+def test_ids_that_are_missing_are_not_those_of_earlier_calls() -> None:
+    reply = Assembly()
+    reply.add({"choices": [{"message": {"tool_calls": [{"function": {"name": "time", "arguments": "{}"}}]}}]})
+    assert [call.id for call in reply.tool_calls()] == ["call_0"]
+    assert [call.id for call in reply.tool_calls(3)] == ["call_3"]

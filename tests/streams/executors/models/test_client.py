@@ -34,6 +34,9 @@ HELLO = (Message("user", "hello"),)
 WEATHER = Tool("weather", "of a city", {"type": "object", "properties": {"city": {"type": "string"}}})
 CALL = ToolCall("call_1", "weather", '{"city": "Bern"}')
 BUSY = Reply({"error": {"message": "slow down"}}, 429, {"Retry-After": "0"})
+ESCAPED = rb'{"error": "bad key %b, %b"}' % (
+    KEY.replace("-", r"\u002D").encode(), "".join(rf"\u{ord(char):04x}" for char in KEY).encode(),
+)  # fmt: skip
 PRICED = {"models": {"m": {"pricing": {"input": "0.15", "output": "0.6"}}}}
 
 
@@ -295,6 +298,7 @@ async def test_what_may_pass_is_tried_again(endpoint: Endpoint) -> None:
             r"'openai' \(model m\) answered 401: bad key \*\*\*. Check credentials.api_key",
             1,
         ),
+        (Reply(ESCAPED, 401), InvokeAuthorizationError, r"bad key \*\*\*, \*\*\*\. Check", 1),
         (Reply(b"x" * 495 + KEY.encode(), 400), InvokeBadRequestError, r"xxx\*\*\*", 1),
         (Reply(b"<html>" + KEY.encode()), InvokeError, r"not JSON: <html>\*\*\*. Is base_url right", 1),
         (Reply({"detail": "no such model"}, 404), InvokeBadRequestError, "no such model. Check base_url", 1),
