@@ -48,6 +48,8 @@ class Steps(Protocol):
     options: Options
     base: Record
     now_us: int
+    told_bytes: int
+    """Of the values that records and tasks of the hop have."""
 
     def now(self) -> int:
         """Microseconds."""
@@ -140,6 +142,7 @@ class Attempts:
             hop.emit(NodeExecuted(begun))
         around = span_around(hop.base, frame.container)
         self._limit(record, plan)
+        hop.told_bytes += len(record["config"])
         self.tasks.append(TaskScheduled(record, state.queue, child(around, execution_id)))
 
     def look_at_due(self, by_id: Mapping[str, NodePlan]) -> None:

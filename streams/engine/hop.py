@@ -63,7 +63,7 @@ class Hop:
         self._trace = trace_of(state)
         self.base = execution_base(state, definition.workflow_type, self._trace)
         self.frames = Frames(definition, state, brought)
-        self._told_bytes = 0
+        self.told_bytes = 0
         self.now: Callable[[], int] = options.clock or (lambda: now_us)
         self.now_us = now_us
         self._arrived_us = now_us if arrived_us is None else arrived_us
@@ -149,7 +149,7 @@ class Hop:
         """An effect of the hop."""
         self.effects.append(effect)
         if isinstance(effect, NodeExecuted):
-            self._told_bytes += sum(len(effect.record[name] or "") for name in _DOCUMENTS)
+            self.told_bytes += sum(len(effect.record[name] or "") for name in _DOCUMENTS)
 
     def reach(self, frame: Frame, plan: NodePlan, predecessor: str | None) -> None:
         """The node is ready."""
@@ -195,7 +195,7 @@ class Hop:
                 self.proceed(frame, plan, None, None)
             elif late_us > 0:
                 self.fail(f"maximum execution time exceeded: {options.max_run_s} s")
-            elif self._told_bytes > options.max_hop_bytes:
+            elif self.told_bytes > options.max_hop_bytes:
                 self.fail(f"maximum size exceeded: more than {options.max_hop_bytes} bytes of values at once")
             elif state.steps >= options.max_steps:
                 self.fail(f"maximum execution steps exceeded: {options.max_steps}")

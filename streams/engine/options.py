@@ -28,8 +28,8 @@ class Options:
     max_depth: int = 5
     """Containers around a node."""
     max_hop_bytes: int = 128 * 1024 * 1024
-    """Of all that the records of one hop say, after which the run fails: a loop may double a value in each
-    round. Dify has none."""
+    """Of all that the records and tasks of one hop say, after which the run fails: a loop may double a value
+    in each round. Dify has none."""
     max_template_steps: int = 5 * MAX_STEPS
     """Of all templates of one hop, each of which has its own bound: nothing else happens in the worker
     meanwhile. What needs more fails as a template that needs too many. Dify has none."""

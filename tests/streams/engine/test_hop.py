@@ -98,3 +98,21 @@ def test_what_a_hop_spends_on_templates_the_next_one_has_again() -> None:
     run = Run(around, Options(max_template_steps=1_500)).start()
     run.answer("c", result="x")
     assert run.run["status"] == "SUCCEEDED"
+
+
+def test_tasks_whose_settings_are_large_end_the_run() -> None:
+    body = {"type": "raw-text", "data": [{"key": "", "type": "text", "value": "{{#start.x#}}" * 10}]}
+    data = {
+        "method": "post",
+        "url": "http://a",
+        "authorization": {"type": "no-auth"},
+        "headers": "",
+        "params": "",
+    }
+    asks = [node(f"h{number}", "http-request", **data, body=body) for number in range(20)]
+    wide = graph([start(field("x", "paragraph")), *asks], *[("start", one["id"]) for one in asks])
+    given = {"x": "a" * 1_000}
+    assert len(Run(wide).start(given).records(TaskScheduled)) == 20
+    run = Run(wide, Options(max_hop_bytes=100_000)).start(given)
+    assert run.run["error"] == "maximum size exceeded: more than 100000 bytes of values at once"
+    assert run.records(TaskScheduled) == []
