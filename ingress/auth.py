@@ -1,6 +1,7 @@
 """Who is calling the control plane? API keys and JSON Web Tokens, as bearer tokens (RFC 6750)."""
 
 import hmac
+import re
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,13 +11,14 @@ from aiohttp import web
 from ingress.errors import Forbidden, Unauthenticated
 from ingress.express.request import EventRequest
 from ingress.tokens import BadToken, Claims, TokenVerifier
-from schemas.models import DEFAULT_TENANT, PERMISSIONS, ApiKey, Permission
+from schemas.models import DEFAULT_TENANT, PERMISSIONS, TENANT_PATTERN, ApiKey, Permission
 from schemas.secrets import SecretBox
 from transport.definitions import Definitions
 from transport.service_token import tenant_of
 
 OPERATOR = "operator"
 """What a token says of whoever runs the deployment."""
+_TENANT_ID = re.compile(TENANT_PATTERN)
 _SEGMENTS = 3
 """Of a JSON Web Token; no API key has dots."""
 
@@ -93,9 +95,14 @@ class Authenticator:
             claims = await tokens.claims(token)
         except BadToken as wrong:
             raise _refused(str(wrong)) from wrong
-        tenant_id = claims.get(self._tenant_claim) or DEFAULT_TENANT
-        if not isinstance(tenant_id, str):
-            raise _refused(f"the claim {self._tenant_claim} of the token is no text")
+        tenant_id = claims.get(self._tenant_claim)
+        if tenant_id is None:
+            tenant_id = DEFAULT_TENANT
+        elif not isinstance(tenant_id, str) or not _TENANT_ID.fullmatch(tenant_id):
+            raise _refused(
+                f"the claim {self._tenant_claim} of the token is no name of a tenant: that has up to 200 of "
+                "A-Z, a-z, 0-9 and ._:@-, and begins with none of .:@"
+            )
         words = _words(claims)
         known = frozenset(one for one in PERMISSIONS if one in words)
         return Caller(str(claims["sub"]), tenant_id, known, is_person=True, is_operator=OPERATOR in words)

@@ -19,6 +19,7 @@ from urllib.parse import urlencode
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from schemas.files import FILE_IDENTITY, type_of
+from schemas.models import TENANT_PATTERN
 from transport.errors import ObjectMissing
 from transport.storage import Storage
 
@@ -27,8 +28,7 @@ FILES = "files"
 
 _BYTES = "application/octet-stream"
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
-_TENANT_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._:@-]{0,199}")
-"""Whoever issues tokens may call a tenant as a domain is, or an address."""
+_TENANT_ID = re.compile(TENANT_PATTERN)
 _MAX_NAME_CHARS = 200
 
 

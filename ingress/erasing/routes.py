@@ -13,7 +13,7 @@ from ingress.reading import history
 from ingress.responses import json_answer, read_model
 from ingress.wire import Answer, RequestBody
 from schemas.ids import new_id
-from schemas.models import Erasure, ErasureStatus
+from schemas.models import TENANT_PATTERN, Erasure, ErasureStatus
 from transport.definitions import ERASURES
 
 _PATH = "/api/v1/erasures"
@@ -22,7 +22,7 @@ _PATH = "/api/v1/erasures"
 class NewErasure(RequestBody):
     """Whose data is to go."""
 
-    tenant_id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@-]{0,199}$")
+    tenant_id: str = Field(pattern=TENANT_PATTERN)
     reason: str = Field(default="", max_length=1000)
     """For whoever reads the list later. It is kept, so it should name nobody."""
 

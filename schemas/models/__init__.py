@@ -5,7 +5,7 @@ from schemas.models.app import App, AppMode
 from schemas.models.connection import Connection, GitHubConnection, SlackConnection
 from schemas.models.dataset import Dataset
 from schemas.models.deployment import DeploymentRecord, DeploymentStatus, WorkflowDeployment
-from schemas.models.entity import DEFAULT_TENANT, Entity, utc_now
+from schemas.models.entity import DEFAULT_TENANT, TENANT_PATTERN, Entity, utc_now
 from schemas.models.erasure import Erasure, ErasureStatus
 from schemas.models.flow_control import Batch, Debounce, FlowControl, ManualStarts, RateLimit, Throttle
 from schemas.models.model_provider import ModelProvider
@@ -32,6 +32,7 @@ __all__ = [
     "DEFAULT_TENANT",
     "DRAFT",
     "PERMISSIONS",
+    "TENANT_PATTERN",
     "ApiKey",
     "App",
     "AppMode",

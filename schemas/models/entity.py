@@ -10,6 +10,9 @@ from schemas.ids import entity_id
 DEFAULT_TENANT = entity_id("tenant", "default")
 """The workspace of a deployment that has only one."""
 
+TENANT_PATTERN = r"^[A-Za-z0-9_-][A-Za-z0-9._:@-]{0,199}$"
+"""What a tenant may be called: as a domain is, or an address. It is part of the keys of objects."""
+
 
 def utc_now() -> datetime:
     """Aware, in UTC."""

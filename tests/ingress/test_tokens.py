@@ -199,7 +199,18 @@ async def test_a_person_sees_their_tenant(client: Client, workflow_id: str) -> N
     path = f"/workflows/{workflow_id}"
     assert (await call(client, token(), "GET", path))[0] == 200
     assert (await call(client, token(tenant_id=new_id()), "GET", path))[0] == 404
-    assert (await call(client, token(tenant_id=7), "GET", path))[0] == 401
+    for named in ("acme.com", "ops@eu.acme.com", "org_1", "-_", "t" * 200):
+        assert (await call(client, token(tenant_id=named), "GET", path))[0] == 404, named
+
+
+NO_TENANTS = [7, 0, False, [], "", "..", ".x", "../x", "x/y", "auth0|x", "x y", "x\n", "é", "t" * 201]
+
+
+@pytest.mark.parametrize("named", NO_TENANTS)
+async def test_whoever_cannot_have_files_or_be_erased_is_no_tenant(client: Client, named: Any) -> None:
+    status, problem = await call(client, token(tenant_id=named), "GET", "/workflows")
+    assert status == 401
+    assert "the claim tenant_id of the token is no name of a tenant" in problem["detail"]
 
 
 async def test_a_key_may_be_made_for_less(client: Client, stand_ins: StandIns, workflow_id: str) -> None:
