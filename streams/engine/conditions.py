@@ -7,6 +7,7 @@ import orjson
 
 from schemas.files import is_file_list
 from schemas.nodes.if_else import Condition, SubCondition, SubVariableCondition
+from schemas.template_budget import CURRENT, TemplateLimit, weigh
 from streams.engine.comparison import OPERATORS, TAKES_NO_VALUE
 from streams.engine.errors import NodeFailure
 from streams.engine.pool import MISSING, Pool, getter
@@ -18,6 +19,9 @@ Seen = list[dict[str, Any]]
 
 Test = Callable[[Pool, Seen], bool]
 """Raises `NodeFailure` where the variable does not exist or the types do not compare."""
+
+_SHORT = 1_000
+"""Characters that are compared, and recorded, at no cost."""
 
 _ON_FILES = frozenset({"contains", "not contains", "all of"})
 
@@ -61,12 +65,24 @@ def compile_condition(condition: Condition) -> Test:
             if operator in TAKES_NO_VALUE:
                 return compare(actual, None)
             expected = expect(pool, actual)
+            if type(actual) is list or (type(actual) is str and len(actual) > _SHORT):
+                _weigh(actual)
             seen.append({"actual_value": actual, "expected_value": expected, "comparison_operator": operator})
             return compare(actual, expected)
         except (TypeError, ValueError, OverflowError) as wrong:
             raise NodeFailure(f"condition on {name} ({operator}): {wrong}", "ConditionError") from wrong
 
     return test
+
+
+def _weigh(actual: Any) -> None:
+    """Before it is looked through, and recorded, once more. Raises `NodeFailure` for too much in one hop."""
+    if CURRENT.get(None) is None:
+        return
+    try:
+        weigh(actual)
+    except TemplateLimit as limit:
+        raise NodeFailure(f"a condition {limit}", "ConditionError") from limit
 
 
 def _expected(value: Any) -> Callable[[Pool, Any], Any]:

@@ -8,7 +8,22 @@ import pytest
 
 from streams.engine.effects import NodeExecuted, TaskScheduled
 from streams.engine.options import Options
-from tests.graphs import Json, code, end, field, graph, iteration, loop, loop_variable, node, start, template
+from tests.graphs import (
+    Json,
+    case,
+    code,
+    condition,
+    end,
+    field,
+    graph,
+    if_else,
+    iteration,
+    loop,
+    loop_variable,
+    node,
+    start,
+    template,
+)
 from tests.streams.engine.harness import Run
 
 
@@ -116,3 +131,15 @@ def test_tasks_whose_settings_are_large_end_the_run() -> None:
     run = Run(wide, Options(max_hop_bytes=100_000)).start(given)
     assert run.run["error"] == "maximum size exceeded: more than 100000 bytes of values at once"
     assert run.records(TaskScheduled) == []
+
+
+def test_a_large_text_is_not_compared_any_number_of_times() -> None:
+    compared = [condition(["start", "x"], "not contains", "b")] * 200
+    many = graph(
+        [start(field("x", "paragraph")), if_else("c", case("y", *compared)), end(x=["start", "x"])],
+        ("start", "c"), ("c", "end", "y"),
+    )  # fmt: skip
+    given = {"x": "a" * 10_000}
+    assert Run(many).start(given).run["status"] == "SUCCEEDED"
+    run = Run(many, Options(max_template_steps=20_000)).start(given)
+    assert "a condition takes more than 20000 steps" in run.run["error"]
