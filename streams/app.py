@@ -1,6 +1,7 @@
 """Composition root of a worker: settings in, three stages on one shell."""
 
 import asyncio
+import logging
 from contextlib import AsyncExitStack
 from functools import partial
 
@@ -46,8 +47,11 @@ from transport.registry import open_codec
 from transport.settings import KafkaSettings
 from transport.status import status_served
 from transport.storage import Storage
+from transport.stored_secrets import are_readable
 from transport.telemetry.sampling import Sampler
 from transport.values import ValueStore
+
+_log = logging.getLogger(__name__)
 
 _MESSAGE_TIMEOUT_S = 60.0
 """A worker would rather wait for its broker than give up: what it holds is not acknowledged anyway."""
@@ -75,6 +79,11 @@ async def run_worker(
         codec = await asyncio.to_thread(open_codec, kafka)
         feed = await stack.enter_async_context(DefinitionsFeed(kafka, codec))
         secrets = SecretBox(settings.secret_key.encode()) if settings.secret_key else None
+        if secrets is not None and not are_readable(feed.definitions, secrets):
+            _log.warning(
+                "HOPLINE_SECRET_KEY is not the key that secrets were stored with: "
+                "nodes that use one fail on this worker"
+            )
         catalog = Catalog(feed.definitions, secrets)
         links = FileLinks(settings.secret_key, settings.public_url, settings.file_url_ttl_s)
         files = FileStore(storage, links)
