@@ -6,10 +6,11 @@ thousand alternatives for each of a hundred thousand elements in minutes.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
-from jsonschema import Draft7Validator, SchemaError, ValidationError
+from jsonschema import Draft7Validator, ValidationError
 from jsonschema.exceptions import best_match
 from jsonschema.validators import extend
 from referencing import Registry
@@ -20,11 +21,18 @@ from schemas.template_budget import CURRENT, Budget, TemplateLimit, weigh
 MAX_STEPS = 900_000
 """For one value. Two for each time that a keyword is looked at, and more where that takes longer."""
 
+MAX_DEPTH = 100
+"""Keywords within keywords, of which Python has room for 130 at least. It must not come to that: references
+are compared in Rust, which takes a comparison that has no room left for the end of the program."""
+
 _PER_FAULT = 10
 _PER_REFERENCE = 10
 
 _LITERAL = frozenset({"const", "enum", "default", "examples"})
 """Keywords whose values are no schemas."""
+
+_DEPTH: ContextVar[int] = ContextVar("depth", default=0)
+"""How many keywords the one that is looked at is within."""
 
 _Faults = Iterator[ValidationError]
 
@@ -34,11 +42,10 @@ def schema_error(schema: Any) -> str | None:
     if not isinstance(schema, Mapping):
         return "must be an object"
     try:
-        Draft7Validator.check_schema(schema)
+        if (wrong := misfit(_OF_SCHEMAS, schema)) is not None:
+            return f"at {wrong.json_path}: {wrong.message}"
         for pattern in _patterns(schema):
             compile_regex(pattern)
-    except SchemaError as wrong:
-        return f"at {wrong.json_path}: {wrong.message}"
     except ValueError as wrong:
         return str(wrong)
     return None
@@ -52,7 +59,7 @@ def validator(schema: Mapping[str, Any]) -> Any:
 
 def misfit(validator: Any, value: Any) -> ValidationError | None:
     """What is wrong with the value. Raises `ValueError` for a pattern that is not taken and for too much
-    work, `Unresolvable` for one that leads nowhere, `RecursionError` for one that leads to itself."""
+    work, as where a reference leads to itself, `Unresolvable` for one that leads nowhere."""
     around = CURRENT.get(None)
     budget = Budget(MAX_STEPS, around)
     token = CURRENT.set(budget)
@@ -125,12 +132,19 @@ def _counted(apply: Callable[..., Any], validator: Any, given: Any, value: Any, 
         steps += len(value) // 16
     elif isinstance(value, str):
         steps += len(value) // 256
-    budget = CURRENT.get()
+    budget, depth = CURRENT.get(), _DEPTH.get()
     budget.spend(steps)
-    for fault in apply(validator, given, value, schema) or ():
-        budget.spend(_PER_FAULT)
-        weigh(value)  # most of them say what it is
-        yield fault
+    if depth == MAX_DEPTH:
+        raise ValueError(f"its schema leads more than {MAX_DEPTH} keywords deep")
+    _DEPTH.set(depth + 1)
+    try:
+        for fault in apply(validator, given, value, schema) or ():
+            budget.spend(_PER_FAULT)
+            weigh(value)  # most of them say what it is
+            yield fault
+    finally:
+        # Also when nobody asks for more faults: what this one waits for has ended by then.
+        _DEPTH.set(depth)
 
 
 def _reference(validator: Any, reference: str, value: Any, schema: Any) -> _Faults:
@@ -147,3 +161,16 @@ _KEYWORDS: Mapping[str, Callable[..., Any]] = {
     "$ref": _reference,
 }
 _Bounded: Any = extend(Draft7Validator, {name: partial(_counted, one) for name, one in _KEYWORDS.items()})
+_evolve_as_it_says = _Bounded.evolve
+
+
+def _evolve(self: Any, **changes: Any) -> Any:
+    """For a part of the schema. By a `$schema` in it, the library would go on with its own, unbounded class."""
+    schema = changes.get("schema", self.schema)
+    if isinstance(schema, Mapping) and "$schema" in schema:
+        changes["schema"] = {name: part for name, part in schema.items() if name != "$schema"}
+    return _evolve_as_it_says(self, **changes)
+
+
+_Bounded.evolve = _evolve
+_OF_SCHEMAS = validator(Draft7Validator.META_SCHEMA)

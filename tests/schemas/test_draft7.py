@@ -53,6 +53,7 @@ def test_as_elsewhere(schema: dict[str, Any], value: Any) -> None:
         {"pattern": "^(a+)+$"},
         {"patternProperties": {"^(a+)+$": {}}},
         {"patternProperties": {"^(a+)+$": {}}, "additionalProperties": {}},
+        {"allOf": [{"$schema": "http://json-schema.org/draft-07/schema#", "pattern": "^(a+)+$"}]},
     ],
 )
 def test_no_pattern_takes_long(schema: dict[str, Any]) -> None:
@@ -70,6 +71,33 @@ def test_a_large_document_is_well_within_the_bounds() -> None:
 
 def test_many_objects_are_told_apart_in_little_time() -> None:
     assert misfit(validator({"uniqueItems": True}), [{"a": i} for i in range(50_000)]) is None
+
+
+@pytest.mark.parametrize("schema", [{"$ref": "#"}, {"not": {"$ref": "#"}}, {"anyOf": [{"$ref": "#"}]}])
+def test_references_that_lead_to_themselves_have_an_end(schema: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="leads more than 100 keywords deep"):
+        misfit(validator(schema), 1)
+
+
+def test_a_tree_may_be_forty_levels_deep() -> None:
+    tree: dict[str, Any] = {"n": "wrong"}
+    for _ in range(40):
+        tree = {"next": tree}
+    found = misfit(validator(NODE), tree)
+    assert found is not None
+    assert len(found.path) == 41
+
+
+def test_schemas_that_are_given_up_halfway_count_no_depth() -> None:
+    each = {"not": {"properties": {"a": {"type": "string"}}}, "anyOf": [{"type": "object"}]}
+    assert misfit(validator({"items": each}), [{"a": 1}] * 500) is None
+
+
+def test_a_schema_that_is_nested_too_deep_is_none() -> None:
+    schema: dict[str, Any] = {}
+    for _ in range(200):
+        schema = {"properties": {"a": schema}}
+    assert schema_error(schema) == "its schema leads more than 100 keywords deep"
 
 
 def test_references_that_multiply_have_an_end() -> None:
