@@ -165,7 +165,7 @@ _evolve_as_it_says = _Bounded.evolve
 
 
 def _evolve(self: Any, **changes: Any) -> Any:
-    """For a part of the schema. By a `$schema` in it, the library would go on with its own, unbounded class."""
+    """For a part of the schema. The library would take its own, unbounded class for one with `$schema`."""
     schema = changes.get("schema", self.schema)
     if isinstance(schema, Mapping) and "$schema" in schema:
         changes["schema"] = {name: part for name, part in schema.items() if name != "$schema"}
