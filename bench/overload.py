@@ -26,7 +26,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import uvloop
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
 
 from bench.connection import Endpoint
 from bench.deployment import Deployment
@@ -34,6 +33,7 @@ from bench.fleet import Member, Processes, lasting_port
 from bench.journal import Journal
 from bench.load import open_loop
 from bench.orders import batch_name, orders
+from bench.reading import messages_of
 from bench.traffic import NotAccepted, Traffic
 from cli.kafka.broker import EmbeddedBroker
 from cli.kafka.settings import BrokerSettings
@@ -112,26 +112,10 @@ def starved(pid: int, share: float) -> Iterator[None]:
 
 def recorded(kafka: KafkaSettings) -> Counter[str]:
     """How often each order is in the topic. Blocks."""
-    config = {
-        "bootstrap.servers": kafka.bootstrap_servers,
-        "group.id": "overload",
-        "enable.auto.commit": False,
-        "enable.partition.eof": True,
-    }
-    consumer, codec, topic = Consumer(config), SingleObjectCodec(), kafka.full_name(_TOPIC)
-    found: Counter[str] = Counter()
-    try:
-        left = set(consumer.list_topics(topic, timeout=30).topics[topic].partitions)
-        consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in left])
-        while left:
-            for message in consumer.consume(1000, timeout=1):
-                if (error := message.error()) is None:
-                    found[codec.decode("TriggerEvent", message.value())["trigger_id"]] += 1
-                elif error.code() == KafkaError._PARTITION_EOF:
-                    left.discard(message.partition())
-    finally:
-        consumer.close()
-    return found
+    codec = SingleObjectCodec()
+    return Counter(
+        codec.decode("TriggerEvent", message.value)["trigger_id"] for message in messages_of(kafka, _TOPIC)
+    )
 
 
 async def _once(endpoint: Endpoint, load: Load, ingress: Ingress) -> int:
