@@ -9,8 +9,10 @@ from typing import NamedTuple, Self
 
 import orjson
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from schemas.codec import Codec
+from transport.admin import offsets_now
 from transport.client_log import client_log
 from transport.definitions import MODELS, Definitions
 from transport.errors import BrokerUnreachable
@@ -154,19 +156,15 @@ class DefinitionsFeed:
         await asyncio.to_thread(self._consumer.close)
 
     def _end(self, topic: str) -> int | None:
-        """Where the topic ends; None where nobody says so. A consumer of its own asks: the other one, which
-        its thread polls, may not answer."""
-        servers = self._settings.bootstrap_servers
-        group = self._settings.full_name("definitions")
-        asking = Consumer({"bootstrap.servers": servers, "group.id": group, "log_level": 0})
+        """Where the topic ends; None where nobody says so. Another client asks: the consumer may not answer
+        while its thread polls."""
+        admin = AdminClient({"bootstrap.servers": self._settings.bootstrap_servers, "log_level": 0})
+        place = TopicPartition(self._settings.full_name(topic), 0)
         try:
-            place = TopicPartition(self._settings.full_name(topic), 0)
-            _, end = asking.get_watermark_offsets(place, timeout=_REQUEST_TIMEOUT_S)
+            (end,) = offsets_now(admin, [place], OffsetSpec.latest()).values()
         except KafkaException:
             return None
-        finally:
-            asking.close()
-        return int(end)
+        return end
 
     def _assign(self) -> dict[str, int]:
         partitions = [TopicPartition(self._settings.full_name(topic), 0, 0) for topic in self._offsets]
