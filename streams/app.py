@@ -79,7 +79,9 @@ async def run_worker(
         codec = await asyncio.to_thread(open_codec, kafka)
         feed = await stack.enter_async_context(DefinitionsFeed(kafka, codec))
         secrets = SecretBox(settings.secret_key.encode()) if settings.secret_key else None
-        if secrets is not None and not are_readable(feed.definitions, secrets):
+        if secrets is None:
+            _log.warning("HOPLINE_SECRET_KEY is not set: nodes that use a secret fail on this worker")
+        elif not are_readable(feed.definitions, secrets):
             _log.warning(
                 "HOPLINE_SECRET_KEY is not the key that secrets were stored with: "
                 "nodes that use one fail on this worker"

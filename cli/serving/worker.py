@@ -30,8 +30,6 @@ async def serve(stop: asyncio.Event) -> int:
     storage = Storage.open(resolve(StorageSettings))
     await ensure_topics(kafka)
     log.info("worker %s at %s", settings.worker_id, kafka.bootstrap_servers)
-    if not settings.secret_key:
-        log.warning("HOPLINE_SECRET_KEY is not set: nodes that use a secret fail on this worker")
     try:
         with worker_locked(settings.data_dir, settings.worker_id), explaining(settings.metrics_port):
             return await run_worker(settings, kafka, storage, executors, stop)
