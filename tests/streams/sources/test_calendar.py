@@ -63,6 +63,14 @@ class Diary:
     def clock(self) -> float:
         return self.now.timestamp()
 
+    async def planned(self, *names: str) -> Watched:
+        """That has seen these, which begin in ten minutes."""
+        for name in names:
+            self.google.put(name, self.now + timedelta(minutes=10), summary=name)
+        watched = self.watched()
+        await self.look(watched)
+        return watched
+
     def watched(self, **config: Any) -> Watched:
         oauth = {"client_id": "c", "refresh_token": "good", "token_url": f"{self.google.url}/token"}
         given = {"oauth": oauth, "api_url": f"{self.google.url}/calendar/v3", **config}
@@ -228,10 +236,7 @@ async def test_a_row_that_is_decided_again_fires_the_same_event(diary: Diary) ->
 
 async def test_an_event_that_moves_or_goes_fires_as_it_is_then(diary: Diary) -> None:
     begin = diary.now
-    for name in ("moves", "goes"):
-        diary.google.put(name, begin + timedelta(minutes=10), summary=name)
-    watched = diary.watched()
-    await diary.look(watched)
+    watched = await diary.planned("moves", "goes")
     diary.google.put("moves", begin + timedelta(minutes=20))
     diary.google.cancel("goes")
     await diary.look(watched)
@@ -243,10 +248,7 @@ async def test_an_event_that_moves_or_goes_fires_as_it_is_then(diary: Diary) -> 
 
 async def test_what_changed_before_the_times_could_be_listed_is_listed_later(diary: Diary) -> None:
     begin = diary.now
-    for name in ("moves", "goes"):
-        diary.google.put(name, begin + timedelta(minutes=10), summary=name)
-    watched = diary.watched()
-    await diary.look(watched)
+    watched = await diary.planned("moves", "goes")
     diary.google.put("moves", begin + timedelta(minutes=5))
     diary.google.cancel("goes")
     diary.google.refuses_times = True
