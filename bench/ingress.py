@@ -1,8 +1,7 @@
 """What accepting a webhook costs beside a bare aiohttp handler: `python -m bench.ingress` (HOPLINE_KAFKA).
 
-Three servers, each on uvloop in a process of its own, get the same requests from the same driver. `bare`
-reads and parses the body and answers; `confirmed` also sends the body to Kafka and waits for the
-acknowledgement; `ingress` does all of its work.
+The ingress and `bench.baselines`, each on uvloop in a process of its own, get the same requests from the same
+driver, in turn.
 """
 
 import argparse
@@ -11,17 +10,16 @@ import json
 import multiprocessing
 import signal
 import statistics
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from multiprocessing.connection import Connection as Pipe
 
 import aiohttp
-import orjson
 import uvloop
-from aiohttp import web
 from pydantic import SecretStr
 
+from bench.baselines import BASELINES
 from bench.connection import Endpoint
 from bench.load import closed_loop
 from bench.orders import batch_name, orders
@@ -31,7 +29,6 @@ from ingress.app import build_app
 from ingress.server import serve
 from ingress.settings import IngressSettings
 from transport.admin import create_topics
-from transport.producer import Producer, Send
 from transport.settings import KafkaSettings, StorageSettings
 from transport.storage import Storage
 
@@ -59,48 +56,6 @@ class Figures:
     refusals: int
 
 
-def _bare_app() -> web.Application:
-    async def handle(request: web.Request) -> web.Response:
-        body = orjson.loads(await request.read())
-        return _accepted(body["order_id"])
-
-    return _handled_by(handle)
-
-
-def _confirmed_app() -> web.Application:
-    """The least that a door to Kafka can do."""
-
-    async def producer(app: web.Application) -> AsyncIterator[None]:
-        app[_PRODUCER] = Producer(KafkaSettings())
-        yield
-        await app[_PRODUCER].close()
-
-    async def handle(request: web.Request) -> web.Response:
-        raw = await request.read()
-        order_id = orjson.loads(raw)["order_id"]
-        await request.app[_PRODUCER].send(Send("trigger.events", order_id.encode(), raw))
-        return _accepted(order_id)
-
-    app = _handled_by(handle)
-    app.cleanup_ctx.append(producer)
-    return app
-
-
-def _handled_by(handle: Callable[[web.Request], Awaitable[web.Response]]) -> web.Application:
-    app = web.Application()
-    app.router.add_route("*", "/triggers/webhook/{webhook_id}", handle)
-    return app
-
-
-def _accepted(trigger_id: str) -> web.Response:
-    answer = orjson.dumps({"trigger_id": trigger_id, "duplicate": False})
-    return web.Response(status=202, body=answer, content_type="application/json")
-
-
-_PRODUCER = web.AppKey("producer", Producer)
-_BASELINES = {"bare": _bare_app, "confirmed": _confirmed_app}
-
-
 def _run_server(kind: str, pipe: Pipe) -> None:
     """In the child: sends the port once it listens, ends at SIGTERM."""
 
@@ -111,23 +66,13 @@ def _run_server(kind: str, pipe: Pipe) -> None:
         kafka = KafkaSettings()
         await create_topics(kafka)
         collect_rarely()
-        if kind in _BASELINES:
-            await _serve_alone(_BASELINES[kind](), stopping, pipe.send)
+        if kind in BASELINES:
+            await BASELINES[kind](stopping, pipe.send)
         else:
             app = build_app(settings, kafka, Storage.open(StorageSettings()))
             await serve(app, settings, stopping, ready=pipe.send)
 
     uvloop.run(main())
-
-
-async def _serve_alone(app: web.Application, stopping: asyncio.Event, ready: Callable[[int], None]) -> None:
-    """As aiohttp does it, without an access log."""
-    runner = web.AppRunner(app, access_log=None, handle_signals=False)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    ready(runner.addresses[0][1])
-    await stopping.wait()
-    await runner.cleanup()
 
 
 @contextmanager
@@ -197,9 +142,9 @@ class Target:
 
 async def _main(rounds: int, seconds: float, connections: int) -> None:
     with ExitStack() as stack:
-        servers = {kind: stack.enter_context(_server(kind)) for kind in (*_BASELINES, "ingress")}
+        servers = {kind: stack.enter_context(_server(kind)) for kind in (*BASELINES, "ingress")}
         bases = {kind: f"http://127.0.0.1:{port}" for kind, (_, port) in servers.items()}
-        paths = dict.fromkeys(_BASELINES, "/triggers/webhook/any")
+        paths = dict.fromkeys(BASELINES, "/triggers/webhook/any")
         paths["ingress"] = f"/triggers/webhook/{await _webhook_id(bases['ingress'])}"
         targets = {
             kind: Target(pid, Endpoint(bases[kind] + paths[kind], "x-github-delivery"))
@@ -211,7 +156,7 @@ async def _main(rounds: int, seconds: float, connections: int) -> None:
                 await target.round(seconds, connections)
     print(json.dumps({kind: asdict(target.figures()) for kind, target in targets.items()}, indent=2))
     rate = {kind: target.figures().requests_per_s for kind, target in targets.items()}
-    for baseline in _BASELINES:
+    for baseline in BASELINES:
         print(f"the ingress takes {rate['ingress'] / rate[baseline]:.0%} of the requests/s of {baseline}")
 
 
