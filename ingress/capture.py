@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
 from multidict import MultiMapping
 
 from ingress.errors import Malformed
 from ingress.express.request import EventRequest
+from schemas.event_data import MOST_LEVELS, dump_data
 from schemas.triggers.parameters import Taken
 
 SECRET_HEADERS = frozenset(
@@ -74,16 +74,16 @@ def capture(
 def dump_event(value: Mapping[str, Any]) -> str:
     """TriggerEvent.data. Raises `Malformed` for what JSON cannot hold."""
     try:
-        return orjson.dumps(value).decode()
+        return dump_data(value)
     except TypeError:
         return _dump_cleaned(value)
 
 
 def _dump_cleaned(value: Any) -> str:
     try:
-        return orjson.dumps(_clean(value)).decode()
+        return dump_data(_clean(value))
     except (TypeError, RecursionError) as wrong:
-        raise Malformed("the body is nested too deeply; at most 250 levels are taken") from wrong
+        raise Malformed(f"the body is nested too deeply; at most {MOST_LEVELS} levels are taken") from wrong
 
 
 def _clean(value: Any) -> Any:

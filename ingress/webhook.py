@@ -19,6 +19,7 @@ from ingress.keys import DOOR, ENDPOINTS, FILES, METRICS
 from ingress.operation import EVENTS, Operation
 from ingress.reply import Reply
 from ingress.wire import Answer
+from schemas.event_data import MOST_LEVELS
 from schemas.ids import new_id, now_us
 from schemas.media import content_type
 from schemas.triggers.webhook import WebhookConfig
@@ -89,7 +90,7 @@ def _content_identity(request: EventRequest, query: dict[str, Any], body: Any, r
     try:
         return content_identity(body, raw, line)
     except TypeError as wrong:
-        raise Malformed("the body is nested too deeply; at most 250 levels are taken") from wrong
+        raise Malformed(f"the body is nested too deeply; at most {MOST_LEVELS} levels are taken") from wrong
 
 
 def _answer(

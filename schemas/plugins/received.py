@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from schemas.event_data import MOST_LEVELS
 from schemas.ids import content_id
 from schemas.models.subscription import TriggerSubscription
 from schemas.plugins.contract import Dispatch, PluginEvent
@@ -44,4 +45,6 @@ def _content_name(event: PluginEvent) -> str:
     try:
         return content_id([event.event_type, event.body])
     except TypeError as wrong:
-        raise NotUnderstood("the event is nested too deeply; at most 250 levels are taken") from wrong
+        raise NotUnderstood(
+            f"the event is nested too deeply; at most {MOST_LEVELS} levels are taken"
+        ) from wrong

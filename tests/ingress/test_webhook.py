@@ -107,6 +107,16 @@ async def test_secrets_of_the_request_stay_out_of_the_event(
     assert orjson.loads(data)["headers"]["x-kept"] == "yes"
 
 
+async def test_a_body_is_taken_as_deep_as_all_that_is_made_of_it_can_hold(
+    client: Client, new_webhook: NewWebhook
+) -> None:
+    path, headers = await new_webhook(), {"Content-Type": "application/json"}
+    async with client.post(path, data=b"[" * 250 + b"]" * 250, headers=headers) as answer:
+        assert answer.status == 202
+    refused = await problem(client, "POST", path, 400, data=b"[" * 251 + b"]" * 251, headers=headers)
+    assert refused["detail"] == "the body is nested too deeply; at most 250 levels are taken"
+
+
 async def test_headers_that_are_no_text_do_not_matter(
     client: Client, new_webhook: NewWebhook, stand_ins: StandIns
 ) -> None:

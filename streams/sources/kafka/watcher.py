@@ -6,15 +6,15 @@ our broker has confirmed the events; what a crash repeats has the same names.
 
 import asyncio
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, ClassVar
 
-import orjson
 from confluent_kafka import Message
 
 from schemas.codec import Codec
+from schemas.event_data import MOST_LEVELS, dump_data
 from schemas.plugins.http import Http
 from schemas.traces import TRACEPARENT
 from schemas.triggers.kafka import KafkaConfig
@@ -134,8 +134,8 @@ async def _event(config: KafkaConfig, registry: Registry | None, message: Messag
         "record": place,
         "metadata": place,
     }
-    if not _surely_fits(config, message) and len(orjson.dumps(data)) > _MOST_BYTES:
-        raise Undecodable(f"the message takes more than {_MOST_BYTES} bytes as JSON")
+    if not _surely_fits(config, message):
+        _check(data)
     named = "{topic}/{partition}/{offset}@{timestamp}".format_map(place)
     source = f"kafka://{config.bootstrap_servers.split(',')[0]}/{place['topic']}/{place['partition']}"
     sent = data["headers"].get(TRACEPARENT)
@@ -153,9 +153,22 @@ def _surely_fits(config: KafkaConfig, message: Message) -> bool:
     """Without a look at the JSON. Of Avro a byte, or none, may stand for any number of names."""
     if "avro" in (config.value_format, config.key_format):
         return False
+    value, key = _raw(message.value()) or b"", _raw(message.key()) or b""
     sizes = [len(name) + len(_raw(content) or b"") for name, content in _pairs(message)]
-    size = len(_raw(message.value()) or b"") + len(_raw(message.key()) or b"") + sum(sizes)
-    return size <= _SURELY_FITS_BYTES
+    if len(value) + len(key) + sum(sizes) > _SURELY_FITS_BYTES:
+        return False
+    # As many levels as there are brackets, at most.
+    return all(content.count(b"{") + content.count(b"[") <= MOST_LEVELS for content in (value, key))
+
+
+def _check(data: Mapping[str, Any]) -> None:
+    """Raises `Undecodable` for what is no event."""
+    try:
+        size = len(dump_data(data).encode())
+    except TypeError as wrong:
+        raise Undecodable(f"the message is nested more than {MOST_LEVELS} levels deep") from wrong
+    if size > _MOST_BYTES:
+        raise Undecodable(f"the message takes more than {_MOST_BYTES} bytes as JSON")
 
 
 def _begin(watch: Watch, config: KafkaConfig) -> int | None:

@@ -19,6 +19,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from schemas.codec import SingleObjectCodec
+from schemas.event_data import MOST_LEVELS
 from schemas.triggers.kafka import KafkaConfig
 from streams.sources.kafka.watcher import KafkaSource
 from streams.sources.watching import Unavailable
@@ -183,6 +184,18 @@ async def test_what_cannot_be_decoded_is_a_dead_letter_and_the_rest_goes_on(
     assert (letter["topic"], letter["offset"]) == (f"kafka/t1/{other.topic}", 0)
     assert (letter["key"], letter["value"], letter["stage"]) == (b"k", b"{broken", "sources")
     assert letter["reason"].startswith("Undecodable: the message is no JSON")
+
+
+async def test_json_that_no_event_can_hold_is_a_dead_letter(other: Other, source: KafkaSource) -> None:
+    other.produce([b"[" * levels + b"]" * levels for levels in (MOST_LEVELS, MOST_LEVELS + 1, 1000)])
+    other.produce([b"2"])
+    watched = other.watched(begin="earliest")
+    async with watched.by(source):
+        await watched.until(2)
+    assert bodies(watched)[1:] == [2]
+    letters = [CODEC.decode("DeadLetter", send.value or b"") for send in watched.sent]
+    assert [letter["offset"] for letter in letters] == [1, 2]
+    assert "250 levels" in letters[0]["reason"]
 
 
 async def test_headers_count_for_what_an_event_may_take(other: Other, source: KafkaSource) -> None:
