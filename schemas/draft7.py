@@ -2,7 +2,8 @@
 
 It is the hop, or the loop of an executor, that does so. Patterns are RE2's, which take linear time, and
 keywords are looked at so many times only: few references that lead to two others each would never end, and a
-thousand alternatives for each of a hundred thousand elements in minutes.
+thousand alternatives for each of a hundred thousand elements in minutes. The engine of `json_schema` is none
+for this: it cannot be stopped, and a schema of a tree, which refers to itself, may take it 2^depth steps.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -37,17 +38,23 @@ _DEPTH: ContextVar[int] = ContextVar("depth", default=0)
 _Faults = Iterator[ValidationError]
 
 
+def schema_misfit(schema: Mapping[str, Any]) -> str | None:
+    """Why it is no schema of draft 7. Raises `ValueError` for one that is nested too deep to tell."""
+    wrong = misfit(_OF_SCHEMAS, schema)
+    return None if wrong is None else f"at {wrong.json_path}: {wrong.message}"
+
+
 def schema_error(schema: Any) -> str | None:
-    """Why it is no schema of draft 7, or has a pattern that is not taken; None for one that is."""
+    """Why nothing can be held against it: it is no schema of draft 7, or has a pattern that is not taken."""
     if not isinstance(schema, Mapping):
         return "must be an object"
     try:
-        if (wrong := misfit(_OF_SCHEMAS, schema)) is not None:
-            return f"at {wrong.json_path}: {wrong.message}"
+        if wrong := schema_misfit(schema):
+            return wrong
         for pattern in _patterns(schema):
             compile_regex(pattern)
-    except ValueError as wrong:
-        return str(wrong)
+    except ValueError as untold:
+        return str(untold)
     return None
 
 

@@ -90,19 +90,21 @@ def compare(*args: Any) -> Json:
     return if_else("x", case("1", condition(*args)))
 
 
+def form(schema: Any) -> Json:
+    return node("x", "start", variables=[field("a", "json_object", json_schema=schema)])
+
+
+DEEP: Json = {}
+for _ in range(200):
+    DEEP = {"properties": {"a": DEEP}}
+
 NODE_PROBLEMS: list[tuple[Json, str]] = [
     (node("x", "teleport"), "node x, type: unknown node type 'teleport'"),
     (node("x", ""), "node x, type: unknown node type ''"),
     (node("x", "end", outputs=[{"value_selector": []}]), "node x, outputs.0.variable: Field required"),
     (node("x", "start", variables=[field("a", "colour")]), "node x, variables.0.type: Input should be"),
-    (
-        node("x", "start", variables=[field("a", "json_object", json_schema="{")]),
-        "json_schema: is not JSON",
-    ),
-    (
-        node("x", "start", variables=[field("a", "json_object", json_schema={"type": "colour"})]),
-        "node x, variables.0.json_schema: is no JSON Schema (draft 7)",
-    ),
+    (form("{"), "json_schema: is not JSON"),
+    (form({"type": "colour"}), "node x, variables.0.json_schema: is no JSON Schema (draft 7): at $.type"),
     (end("x", o=["gone", "y"]), "node x, outputs.0.value_selector: refers to gone.y, but there is no node"),
     (answer("x", "{{#gone.y#}}"), "node x, answer: refers to gone.y"),
     (http(headers="A: {{#gone.y#}}"), "node h, headers: refers to gone.y"),
@@ -186,6 +188,14 @@ def test_malformed_data_is_a_problem_and_never_an_exception(name: str, value: An
         (
             with_node(http(body={"type": "json", "data": []})),
             "node h, body.data: a body of type json has exactly one item: the node will fail",
+        ),
+        (
+            graph([form(DEEP), end()], ("x", "end")),
+            "variables.0.json_schema: the node will fail: its schema leads more than 100 keywords deep",
+        ),
+        (
+            graph([form({"pattern": "(?=a)"}), end()], ("x", "end")),
+            "the node will fail: '(?=a)' is no regular expression as RE2 takes them",
         ),
         (with_node(answer("a", "")), "node a, type: answer is unusual in mode workflow"),
         (with_node(if_else("x", case("1"))), "'source', which is no case (there are: 1, false)"),
