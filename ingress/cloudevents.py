@@ -3,11 +3,12 @@
 from aiohttp import web
 
 from ingress.connections.paths import EVENTS_PATH
-from ingress.deliveries import DeliveryAccepted, accept_all, counted, read_delivery, refusals
+from ingress.deliveries import DeliveryAccepted, accept_all, read_delivery, refusals
 from ingress.errors import Malformed, UnsupportedMediaType
 from ingress.express.request import EventRequest
 from ingress.express.response import Ready
 from ingress.operation import EVENTS, Operation, admitted
+from ingress.timing import counted
 from schemas.cloudevents import UnknownFormat
 from schemas.models import Permission
 from schemas.triggers.cloudevents import receive_cloudevents

@@ -6,10 +6,9 @@ The kinds are pure (`schemas.triggers.delivery`). Here is what they need of HTTP
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import wraps
-from typing import Any, TypeVar
+from typing import Any
 
 import orjson
 from aiohttp import web
@@ -17,17 +16,14 @@ from aiohttp import web
 from ingress.accept import Acceptance, Arrival, iso
 from ingress.body import read_body
 from ingress.capture import capture_headers, capture_query, dump_event
-from ingress.errors import Malformed, Problem, Unauthenticated, Unavailable
+from ingress.errors import Malformed, Unauthenticated
 from ingress.express.request import EventRequest
 from ingress.express.response import Ready
 from ingress.identity import bounded, window_ms
-from ingress.keys import DOOR, LIMITS, METRICS
+from ingress.keys import DOOR, LIMITS
 from ingress.wire import Answer
 from schemas.ids import bytes_id, new_id, now_us
 from schemas.triggers.delivery import Delivery, NotBelieved, NotUnderstood, Received, ReceivedEvent
-
-_R = TypeVar("_R", bound=EventRequest)
-_A = TypeVar("_A")
 
 EVENT_IDS = "Hopline-Event-Ids"
 """Of an answer whose body is as the provider wants it: `event_id` of its trigger logs."""
@@ -55,23 +51,6 @@ async def read_delivery(request: EventRequest) -> Delivery:
         received_s=time.time(),
         remote=request.remote,
     )
-
-
-def counted(handler: Callable[[_R], Awaitable[_A]]) -> Callable[[_R], Awaitable[_A]]:
-    """The handler of a door: what it refuses is in the metrics."""
-
-    @wraps(handler)
-    async def count(request: _R) -> _A:
-        try:
-            return await handler(request)
-        except Problem as problem:
-            request.app[METRICS].refused.labels(str(problem.status)).inc()
-            raise
-        except TimeoutError:
-            request.app[METRICS].refused.labels(str(Unavailable.status)).inc()
-            raise
-
-    return count
 
 
 def limit_endpoint(request: EventRequest, endpoint_id: str) -> None:

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from aiohttp import web
 
 from ingress.connections.paths import SLACK_PATH
-from ingress.deliveries import accept_all, counted, limit_endpoint, read_delivery, refusals
+from ingress.deliveries import accept_all, limit_endpoint, read_delivery, refusals
 from ingress.express.request import EventRequest
 from ingress.express.response import Ready
 from ingress.keys import ACCOUNTS
 from ingress.operation import EVENTS, Operation
+from ingress.timing import counted
 from schemas.models import SlackConnection
 from schemas.triggers.accounts import Account
 from schemas.triggers.slack_requests import receive_slack

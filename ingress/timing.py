@@ -1,18 +1,37 @@
-"""Counts and times what the API answers. Doors for events count what they accept and refuse instead."""
+"""Counts what doors for events refuse, and counts and times what the rest of the API answers."""
 
 from collections.abc import Awaitable, Callable
 from functools import wraps
 from http import HTTPStatus
 from time import perf_counter
+from typing import TypeVar
 
 from aiohttp import web
 
 from ingress.errors import Problem, Unavailable, Unprocessable
+from ingress.express.request import EventRequest
 from ingress.keys import METRICS
 from schemas.errors import InvalidDefinition
 from transport.errors import TransportError
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_R = TypeVar("_R", bound=EventRequest)
+_A = TypeVar("_A")
+
+
+def counted(door: Callable[[_R], Awaitable[_A]]) -> Callable[[_R], Awaitable[_A]]:
+    """The door: what it does not accept is in the metrics."""
+
+    @wraps(door)
+    async def count(request: _R) -> _A:
+        try:
+            return await door(request)
+        except Exception as raised:
+            request.app[METRICS].refused.labels(str(status_of(raised))).inc()
+            raise
+
+    return count
 
 
 def timed(tag: str, handler: Handler) -> Handler:

@@ -10,14 +10,15 @@ from aiohttp import web
 from ingress.accept import Acceptance, Arrival, iso
 from ingress.body import parse_body, read_body
 from ingress.capture import capture, capture_query, dump_event
-from ingress.errors import Malformed, Problem
+from ingress.errors import Malformed
 from ingress.express.request import EventRequest
 from ingress.express.response import Ready
 from ingress.form_files import FormFiles
 from ingress.identity import content_identity, delivery_id, named_by, window_ms
-from ingress.keys import DOOR, ENDPOINTS, FILES, METRICS
+from ingress.keys import DOOR, ENDPOINTS, FILES
 from ingress.operation import EVENTS, Operation
 from ingress.reply import Reply
+from ingress.timing import counted
 from ingress.wire import Answer
 from schemas.event_data import MOST_LEVELS
 from schemas.ids import new_id, now_us
@@ -36,19 +37,9 @@ class Accepted(Answer):
     """This delivery; `event_id` of its trigger logs."""
 
 
+@counted
 async def take(request: EventRequest) -> Ready | web.Response:
     """Answers once the event is durable: 202, 200 for a known duplicate, or as the trigger says."""
-    try:
-        return await _take(request)
-    except Problem as problem:
-        request.app[METRICS].refused.labels(str(problem.status)).inc()
-        raise
-    except web.HTTPException as raised:
-        request.app[METRICS].refused.labels(str(raised.status)).inc()
-        raise
-
-
-async def _take(request: EventRequest) -> Ready | web.Response:
     app, headers = request.app, request.headers
     endpoint = app[ENDPOINTS].find(request.match_info["webhook_id"])
     content = content_type(headers.get("Content-Type"))

@@ -10,7 +10,6 @@ from ingress.deliveries import (
     DeliveryAccepted,
     accept_all,
     captured_headers,
-    counted,
     limit_endpoint,
     read_delivery,
     refusals,
@@ -22,6 +21,7 @@ from ingress.keys import FEED, SECRETS
 from ingress.operation import EVENTS, Operation
 from ingress.subscriptions.agreeing import tell
 from ingress.subscriptions.places import base_url
+from ingress.timing import counted
 from schemas.models import TriggerSubscription
 from schemas.models.subscription import SubscriptionStatus
 from schemas.plugins.contract import Dispatch, TriggerPlugin

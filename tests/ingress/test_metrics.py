@@ -1,7 +1,7 @@
 """What the ingress counts of its own API, as a scrape shows it."""
 
 import re
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -46,6 +46,19 @@ async def test_answers_of_the_api_are_counted_and_timed_by_tag(
     assert 'tag="events"' not in shown, "doors count for themselves"
     assert re.search(r'hopline_build_info{.*role="ingress".*} 1\.0', shown)
     assert "hopline_event_loop_delay_seconds_count" in shown
+
+
+async def test_a_body_without_a_length_that_is_too_large_is_counted_at_every_door(
+    client: Client, new_webhook: NewWebhook
+) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(50):
+            yield b"x" * 100
+
+    for path in (await new_webhook(), "/api/v1/events"):
+        async with client.post(path, data=pieces(), headers=AUTHORIZED) as answer:
+            assert answer.status == 413
+    assert 'hopline_ingress_refusals_total{status="413"} 2.0' in await scrape(client)
 
 
 async def stream(request: web.Request) -> web.StreamResponse:
