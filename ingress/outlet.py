@@ -121,6 +121,10 @@ class Outlet:
                 _log.error("the spool cannot be read, %d events wait in it: %s", spool.records, refused)
                 await asyncio.sleep(_AGAIN_S)
                 continue
+            except Exception:  # or the spool would stay as it is, and nobody would know
+                _log.exception("%d events wait in the spool", spool.records)
+                await asyncio.sleep(_AGAIN_S)
+                continue
             if not spool.records:
                 _log.warning("the broker is back, and has all events of the spool")
 

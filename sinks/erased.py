@@ -135,4 +135,6 @@ async def _follow(kafka: KafkaSettings, codec: Codec, known: "asyncio.Future[Era
                 await asyncio.Event().wait()
         except BrokerUnreachable as unreachable:
             log.warning("nothing is written before it is known what was erased: %s", unreachable)
-            await asyncio.sleep(_RETRY_S)
+        except Exception:  # or nothing would be written any more, and nobody would know why
+            log.exception("nothing is written before it is known what was erased")
+        await asyncio.sleep(_RETRY_S)

@@ -76,6 +76,9 @@ class LagMeter(Collector):
                 except (KafkaException, TimeoutError) as failed:
                     _log.debug("no lag: %s", failed)
                     self._lag = {}
+                except Exception:  # or the figures would stay as they are, and look well
+                    _log.exception("no lag")
+                    self._lag = {}
                 if stopping.wait(_INTERVAL_S):
                     return
 

@@ -50,6 +50,9 @@ class States:
             except (SendFailed, TimeoutError) as failed:
                 log.warning("how sources are doing cannot be told yet: %s", failed)
                 self._noted.set()
+            except Exception:  # or they would seem to do as they did, for good
+                log.exception("how sources are doing cannot be told")
+                self._noted.set()
             else:
                 for state in states:
                     if self._untold.get(state.id) is state:

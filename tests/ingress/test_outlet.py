@@ -126,11 +126,12 @@ class Broken(Spool):
 
     times = 3
     step = ""
+    error: Exception = OSError(5, "Input/output error")
 
     def _fail(self, step: str) -> None:
         if self.step == step and self.times:
             self.times -= 1
-            raise ValueError("not even an OSError") if step == "append" else OSError(5, "Input/output error")
+            raise self.error
 
     def append(self, sends: Iterable[Send]) -> None:
         self._fail("append")
@@ -145,10 +146,13 @@ class Broken(Spool):
         super().sent(count)
 
 
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error"), ValueError("not even an OSError")])
 @pytest.mark.parametrize("step", ["peek", "sent"])
-async def test_a_disk_that_fails_for_a_moment_keeps_no_event_for_good(tmp_path: Path, step: str) -> None:
+async def test_a_disk_that_fails_for_a_moment_keeps_no_event_for_good(
+    tmp_path: Path, step: str, error: Exception
+) -> None:
     broker, spool = Broker(), Broken(tmp_path, MIB)
-    spool.step, broker.away = step, True
+    spool.step, spool.error, broker.away = step, error, True
     async with Outlet(cast(Any, broker), spool).running() as out:
         await out.send(event(1))
         broker.away = False
@@ -160,6 +164,7 @@ async def test_a_disk_that_fails_for_a_moment_keeps_no_event_for_good(tmp_path: 
 async def test_whatever_is_wrong_with_the_spool_nobody_waits_for_ever(tmp_path: Path) -> None:
     broker, spool = Broker(), Broken(tmp_path, MIB)
     spool.step, spool.times, broker.away = "append", 1, True
+    spool.error = ValueError("not even an OSError")
     async with Outlet(cast(Any, broker), spool).running() as out:
         with pytest.raises(SendFailed, match="not even"):
             await asyncio.wait_for(out.send(event(1)), 30)

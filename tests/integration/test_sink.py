@@ -22,6 +22,7 @@ from transport.admin import create_topics
 from transport.clickhouse import ClickHouse, Engine
 from transport.definitions import ERASURES, WORKFLOWS
 from transport.errors import ClickHouseUnavailable
+from transport.feed import DefinitionsFeed
 from transport.producer import MAX_MESSAGE_BYTES, Position, Producer, Send
 from transport.settings import KafkaSettings
 
@@ -281,6 +282,22 @@ async def test_one_of_the_sinks_keeps_the_rollups_and_another_takes_them_over(
         await lives.pop(keeper).aclose()
         await one_more_run()
         await eventually(figures, [[2]])
+
+
+async def test_what_was_erased_is_asked_for_until_it_is_known(
+    kafka: KafkaSettings, producer: Producer, clickhouse: ClickHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin, wrong = DefinitionsFeed.__aenter__, [RuntimeError("whatever it is")]
+
+    async def begun(feed: DefinitionsFeed) -> DefinitionsFeed:
+        if wrong:
+            raise wrong.pop()
+        return await begin(feed)
+
+    monkeypatch.setattr(DefinitionsFeed, "__aenter__", begun)
+    await producer.send(send("runs", records.run()))
+    async with sinking(kafka, clickhouse):
+        await eventually(rows(clickhouse, "SELECT count() FROM workflow_runs"), [[1]])
 
 
 async def test_sinks_come_and_go_and_the_others_take_over(

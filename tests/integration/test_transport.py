@@ -217,6 +217,23 @@ async def test_lag_is_what_is_not_committed(kafka: KafkaSettings, producer: Prod
     assert 'partition="2",topic="runs"} 0.0' in shown(registry)
 
 
+async def test_lag_is_measured_again_after_whatever_went_wrong(
+    kafka: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("transport.lag._INTERVAL_S", 0.01)
+    registry, wrong = CollectorRegistry(), [RuntimeError("changed size during iteration")]
+
+    def assigned() -> list[tuple[str, int]]:
+        if wrong:
+            raise wrong.pop()
+        return [(kafka.full_name("runs"), 0)]
+
+    with LagMeter(kafka, "sink", assigned, registry).measuring():
+        async with asyncio.timeout(30):
+            while 'partition="0",topic="runs"} 0.0' not in shown(registry):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+
+
 def shown(registry: CollectorRegistry) -> str:
     return generate_latest(registry).decode()
 

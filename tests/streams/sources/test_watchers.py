@@ -24,6 +24,7 @@ from streams.sources.watchers import Watchers
 from streams.sources.watching import Unavailable, Watch
 from tests.streams.kept import KeptRows
 from transport.definitions import Definitions
+from transport.errors import SendFailed
 from transport.feed import DefinitionsFeed
 from transport.partitions import partition_of
 from transport.producer import Producer, Send
@@ -74,8 +75,11 @@ class Store:
         self.feed = feed
         self.put_states: list[tuple[str, str]] = []
         self.changed = asyncio.Event()
+        self.wrong: list[Exception] = []
 
     async def put(self, topic: str, *states: SourceState) -> None:
+        if self.wrong:
+            raise self.wrong.pop()
         for state in states:
             self.put_states.append((state.status, state.error))
             self.feed.definitions.apply(topic, state.id, state)
@@ -337,6 +341,7 @@ async def test_how_a_source_is_doing_is_told_when_it_changes(world: World) -> No
 
     world.kind.does = does
     world.feed.put(trigger())
+    world.store.wrong = [SendFailed("away"), ValueError("whatever it is")]
     world.begin()
     await until([("FAILING", "away")])
     go_on.set()
