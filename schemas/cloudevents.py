@@ -20,9 +20,10 @@ from schemas.media import ContentType, content_type, encoded
 
 MAX_BATCH = 1_000
 
-Mode = Literal["binary", "structured", "batch"]
-
-_EVENT, _BATCH = "application/cloudevents", "application/cloudevents-batch"
+_EVENT = "application/cloudevents"
+"""What the media types of all event formats begin with."""
+_STRUCTURED = (f"{_EVENT}+json", _EVENT)
+_BATCHED = (f"{_EVENT}-batch+json", f"{_EVENT}-batch")
 _HEADER = "ce-"
 _DATA = ("data", "data_base64")
 _NAME = re.compile(r"[a-z0-9]+")
@@ -98,25 +99,15 @@ class CloudEvent(BaseModel):
     """JSON as its value, text as a string, other bytes as an object with their base64."""
 
 
-def mode_of(header: str) -> Mode:
-    """By the media type. Raises `UnknownFormat`."""
-    name = header.partition(";")[0].strip().lower()
-    if name in (f"{_EVENT}+json", _EVENT):
-        return "structured"
-    if name in (f"{_BATCH}+json", _BATCH):
-        return "batch"
-    if name.startswith(_EVENT):
-        raise UnknownFormat(f"{name} is not taken here; send {_EVENT}+json or {_BATCH}+json")
-    return "binary"
-
-
 def read_events(headers: Mapping[str, str], body: bytes) -> list[CloudEvent]:
     """All of a request, or none: raises `NoCloudEvent` with what is wrong with any, and `UnknownFormat`."""
-    mode = mode_of(headers.get("Content-Type", ""))
-    if mode == "binary":
-        return [_binary(headers, body)]
+    kind = content_type(headers.get("Content-Type"))
+    if not kind.media_type.startswith(_EVENT):
+        return [_binary(headers, body, kind)]
+    if kind.media_type not in (*_STRUCTURED, *_BATCHED):
+        raise UnknownFormat(f"{kind.media_type} is not taken here; send {_EVENT}+json or {_EVENT}-batch+json")
     document = _json(body, "body")
-    if mode == "structured":
+    if kind.media_type in _STRUCTURED:
         return [_structured(document, "")]
     if not isinstance(document, list) or len(document) > MAX_BATCH:
         raise NoCloudEvent([("body", f"a batch is a JSON array of at most {MAX_BATCH} events")])
@@ -132,7 +123,7 @@ def read_events(headers: Mapping[str, str], body: bytes) -> list[CloudEvent]:
     return events
 
 
-def _binary(headers: Mapping[str, str], body: bytes) -> CloudEvent:
+def _binary(headers: Mapping[str, str], body: bytes, kind: ContentType) -> CloudEvent:
     given = {
         name.lower().removeprefix(_HEADER): _decoded(value)
         for name, value in headers.items()
@@ -143,7 +134,7 @@ def _binary(headers: Mapping[str, str], body: bytes) -> CloudEvent:
         raise NoCloudEvent(problems)
     named = headers.get("Content-Type")
     attributes = _attributes({**given, **({"datacontenttype": named} if named else {})}, "ce-")
-    return CloudEvent(attributes=attributes, data=_data(body, content_type(named), "body") if body else None)
+    return CloudEvent(attributes=attributes, data=_data(body, kind, "body") if body else None)
 
 
 def _structured(document: Any, where: str) -> CloudEvent:
