@@ -1,8 +1,9 @@
 """Schedules: when one fires. Pure; times are microseconds since the epoch."""
 
 import hashlib
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Annotated, Any, ClassVar, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -24,6 +25,8 @@ MAX_JITTER_S = 30
 
 _US = 1_000_000
 _CRON_FIELDS = 5
+_BETWEEN_CHANGES_S = 43_200
+"""No clock is changed twice within it."""
 
 
 class ScheduleConfig(TriggerConfig):
@@ -132,6 +135,8 @@ class ScheduleConfig(TriggerConfig):
             step, anchor = round(self.interval_s * _US), to_us(self.start_at) if self.start_at else 0
             return anchor + ((after_us - anchor) // step + 1) * step
         assert self.cron is not None, "one of the three is there"
+        if _goes_by_the_clock(self.cron):
+            return _shown_after(self.cron, ZoneInfo(self.timezone), after_us)
         # Of an hour that comes twice it gives the first, also when the second has begun.
         found = map(to_us, _iterate(self.cron, self.local(after_us)))
         return next((at for at in found if at > after_us), None)
@@ -184,6 +189,43 @@ def from_us(at_us: int) -> datetime:
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _goes_by_the_clock(cron: str) -> bool:
+    """Whether its minute or its hour begins with `*`."""
+    minute, hour, *_ = MACROS.get(cron.strip().lower(), cron).split()
+    return minute.startswith("*") or hour.startswith("*")
+
+
+def _shown_after(cron: str, zone: ZoneInfo, after_us: int) -> int | None:
+    """The first time after that one at which the clock shows what `cron` says.
+
+    CronSim expects a change of the clock at a full hour, by full hours; that of Lord Howe is half an hour. So
+    it is asked for a clock that nobody changes, as far as the next change.
+    """
+    begin_s: int | None = after_us // _US + 1
+    found: int | None = None
+    while begin_s is not None:
+        clock = timezone(_offset(zone, begin_s))
+        found = next(map(to_us, _iterate(cron, datetime.fromtimestamp(begin_s - 1, clock))), None)
+        begin_s = None if found is None else _changed(zone, begin_s, found // _US)
+    return found
+
+
+def _changed(zone: ZoneInfo, begin_s: int, end_s: int) -> int | None:
+    """The first second after `begin_s`, up to `end_s`, at which the clock is another one."""
+    offset = _offset(zone, begin_s)
+    while begin_s < end_s:
+        next_s = min(begin_s + _BETWEEN_CHANGES_S, end_s)
+        if _offset(zone, next_s) != offset:
+            seconds = range(begin_s, next_s + 1)
+            return seconds[bisect_right(seconds, False, key=lambda at_s: _offset(zone, at_s) != offset)]
+        begin_s = next_s
+    return None
+
+
+def _offset(zone: ZoneInfo, at_s: int) -> timedelta:
+    return datetime.fromtimestamp(at_s, zone).utcoffset() or timedelta()
 
 
 def _iterate(cron: str, after: datetime) -> Iterator[datetime]:

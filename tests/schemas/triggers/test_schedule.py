@@ -1,5 +1,6 @@
 """When schedules fire."""
 
+from collections.abc import Container
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from schemas.triggers.schedule import ScheduleConfig, from_us, jitter_us, to_us
+
+HOUR_US = 3_600_000_000
 
 
 def firing(after: str, count: int = 3, **config: Any) -> list[str]:
@@ -50,6 +53,42 @@ def test_a_time_that_comes_twice_in_autumn_fires_once() -> None:
         "2026-10-26T02:30+01:00",
         "2026-10-27T02:30+01:00",
     ]
+
+
+@pytest.mark.parametrize(
+    ("timezone", "change"),
+    [
+        ("Australia/Lord_Howe", "2026-04-04T15:00+00:00"),  # 2:00 becomes 1:30
+        ("Australia/Lord_Howe", "2026-10-03T15:30+00:00"),  # 2:00 becomes 2:30
+        ("Pacific/Chatham", "2026-04-04T14:00+00:00"),  # 3:45 becomes 2:45
+        ("Pacific/Chatham", "2026-09-26T14:00+00:00"),  # 2:45 becomes 3:45
+        ("Asia/Pyongyang", "2018-05-04T15:00+00:00"),  # 23:30 becomes 0:00
+        ("Europe/Berlin", "2026-10-25T01:00+00:00"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("cron", "minutes", "hours"),
+    [
+        ("30 * * * *", {30}, range(24)),
+        ("0 */1 * * *", {0}, range(24)),
+        ("15 */2 * * *", {15}, range(0, 24, 2)),
+        ("*/10 2 * * *", range(0, 60, 10), {2}),
+        ("*/20 0 * * *", range(0, 60, 20), {0}),
+    ],
+)
+def test_whenever_the_clock_shows_it_also_around_a_change_of_half_an_hour(
+    timezone: str, change: str, cron: str, minutes: Container[int], hours: Container[int]
+) -> None:
+    schedule = ScheduleConfig(cron=cron, timezone=timezone)
+    begin = to_us(datetime.fromisoformat(change)) - 24 * HOUR_US
+    shown = [
+        at
+        for at in range(begin + HOUR_US // 60, begin + 48 * HOUR_US, HOUR_US // 60)
+        if schedule.local(at).minute in minutes and schedule.local(at).hour in hours
+    ]
+    assert list(islice(schedule.times(begin), len(shown))) == shown
+    for after, at in zip([begin, *shown], shown, strict=False):
+        assert schedule.next_after((after + at) // 2) == at, "from wherever it is looked at"
 
 
 def test_every_hour_is_every_hour_in_autumn_too() -> None:
