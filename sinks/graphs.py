@@ -1,4 +1,4 @@
-"""Keeps the graph of every workflow version once, for the `graph` column of `workflow_runs`."""
+"""Keeps the graph of every published version once, for the `graph` column of `workflow_runs`."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from schemas.codec import Codec
 from schemas.errors import UndecodableValue
 from schemas.ids import canonical_json
-from schemas.models import Workflow
+from schemas.models import DRAFT, Workflow
 from sinks.letters import Poison, poison
 from transport.clickhouse import ClickHouse
 from transport.definitions import WORKFLOWS
@@ -19,7 +19,7 @@ _COLUMNS = ("graph_hash", "graph")
 
 
 class Graphs:
-    """Writes the graphs of workflow versions, drafts included, as the topic brings them."""
+    """Writes the graphs of workflow versions as the topic brings them. A run of the draft brings its own."""
 
     name = _TABLE
 
@@ -41,7 +41,8 @@ class Graphs:
             except (UndecodableValue, ValidationError, orjson.JSONDecodeError) as unreadable:
                 poisons.append(poison(WORKFLOWS, message, unreadable))
             else:
-                graphs[workflow.graph_hash] = canonical_json(workflow.graph)
+                if workflow.version != DRAFT:
+                    graphs[workflow.graph_hash] = canonical_json(workflow.graph)
         await self._insert_new(graphs)
         return poisons
 

@@ -44,6 +44,8 @@ class Run(NamedTuple):
     caller: Mapping[str, Any] | None
     """Who waits for its end: see `streams.calls`."""
     headers: Headers
+    graph: str | None = None
+    """As JSON, of a run of the draft."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +63,8 @@ class Following:
         kept: Sequence[Effect] = effects
         if run.secrets:
             kept = [_without_secrets(effect, run.secrets) for effect in effects]
+        if run.graph is not None:
+            kept = [_with_graph(effect, run.graph) for effect in kept]
         limit = self.offload.limit(run.state.triggered_from)
         most = fitting_bytes(limit)
         for effect in kept:
@@ -105,6 +109,10 @@ def _without_secrets(effect: Effect, secrets: Sequence[Mapping[str, Any]]) -> Ef
     if isinstance(effect, TaskScheduled):
         return effect
     return replace(effect, record=without_placeholders(effect.record, secrets))
+
+
+def _with_graph(effect: Effect, graph: str) -> Effect:
+    return RunChanged({**effect.record, "graph": graph}) if isinstance(effect, RunChanged) else effect
 
 
 def _send(codec: Codec, effect: Effect, record: AvroRecord, headers: Headers) -> Send:

@@ -10,6 +10,7 @@ import orjson
 from schemas.codec import Codec
 from schemas.codec import Record as AvroRecord
 from schemas.errors import InvalidDefinition
+from schemas.ids import canonical_json
 from schemas.models import DRAFT, Workflow, WorkflowHead
 from streams.engine.advance import Advanced, advance, due_us, give_up
 from streams.engine.commands import Cancel, Command, NodeResult, Resume, Start, Timer
@@ -234,7 +235,8 @@ class Runner:
             self._count(kind, "stale")
         else:
             secrets = standing.workflow.secret_variables
-            run = Run(advanced.state, secrets, _caller(standing.state, command), headers)
+            graph = self._graph(standing)
+            run = Run(advanced.state, secrets, _caller(standing.state, command), headers, graph)
             self._following.add(advanced.effects, run, decision)
             # A run that ends in its first hop leaves no row: told again, it gives the same records again.
             if not (standing.state is None and advanced.state.ended):
@@ -245,6 +247,15 @@ class Runner:
         if advanced.state is not None:
             self._fetcher.used(advanced.state.run_id)
         return decision
+
+    def _graph(self, standing: "_Standing") -> str | None:
+        """Of a draft. That of a version is in its definition."""
+        if not standing.pinned:
+            return None
+        workflow = standing.workflow
+        if isinstance(workflow, WorkflowHead):
+            workflow = self._library.find(workflow.id, DRAFT)
+        return canonical_json(workflow.graph).decode()
 
     def _bring_and_advance(
         self,

@@ -150,6 +150,8 @@ def run_record(
         "trigger_log_id": log["id"] if log else None,
         "event_at": state.event_at,
         "traceparent": trace,
+        # Whoever knows the draft adds it.
+        "graph": None,
     }
 
 

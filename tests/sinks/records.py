@@ -114,7 +114,7 @@ def dead_letter(**changes: Any) -> dict[str, Any]:
     }
 
 
-def workflow(graph: Any, version: str = "draft") -> bytes:
+def workflow(graph: Any, version: str = "2026-01-01 00:00:00.000000") -> bytes:
     """A `Definition` of a workflow, framed."""
     body = {
         "id": WORKFLOW,

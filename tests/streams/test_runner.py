@@ -7,7 +7,7 @@ import pytest
 from obstore.store import MemoryStore
 
 from schemas.codec import SingleObjectCodec
-from schemas.ids import node_execution_id
+from schemas.ids import canonical_json, node_execution_id
 from schemas.models import Workflow, WorkflowType
 from streams.engine.options import Options
 from streams.errors import UnknownVersion
@@ -263,6 +263,16 @@ def test_a_run_of_the_draft_goes_on_with_the_graph_it_began_with() -> None:
     bench.change(PURE)
     [run] = bench.result()["runs"]
     assert (run["status"], run["outputs"]) == ("SUCCEEDED", '{"m":2}')
+
+
+def test_a_record_of_the_draft_has_the_graph_that_the_run_began_with() -> None:
+    bench = Bench(WAITING, version="draft")
+    [begun] = bench.start()["runs"]
+    bench.change(PURE)
+    [ended] = bench.result()["runs"]
+    assert begun["graph"] == ended["graph"] == canonical_json(WAITING).decode()
+    [published] = Bench(PURE).start()["runs"]
+    assert published["graph"] is None
 
 
 def asking(version: str = VERSION) -> Bench:

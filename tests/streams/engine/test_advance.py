@@ -60,7 +60,7 @@ def test_a_run_that_ends_in_its_first_hop() -> None:
         "status": "SUCCEEDED", "outputs": None, "error": None, "elapsed_time": 0.0, "total_tokens": 0,
         "total_steps": 4, "exceptions_count": 0, "created_by_role": "account", "created_by": "ada",
         "created_at": NOW, "event_at": NOW - 2_000_000, "finished_at": NOW, "trigger_log_id": "log",
-        "traceparent": "00-log--01",
+        "traceparent": "00-log--01", "graph": None,
     }  # fmt: skip
     assert orjson.loads(run.run["inputs"]) == {"amount": 120, "other": 1}
     (log,) = run.records(LogChanged)
