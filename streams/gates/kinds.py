@@ -1,12 +1,15 @@
 """The gates that let events pass one by one. See `schemas.models.flow_control` for what they are for."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-from streams.gates.order import came_near, close, conforms, is_replaced, opens, remember
+import orjson
+
+from streams.gates.order import Fired, close, conforms, is_replaced, opens, remember
 from streams.gates.place import Place
 from streams.gates.rows import Waiting
 from streams.gates.ticket import Ticket
+from transport.recent import Recent
 
 Config = Mapping[str, Any]
 
@@ -14,6 +17,9 @@ _DRAINED = 2_000
 """Held events that go on before others have their turn."""
 MOST_PENDING = 2_000
 """Events that wait for a decision at one gate: their names are in its head, which is written with each."""
+_MOST_NEEDS = 20_000
+"""Of events that wait for triggers, in memory: 10 MB."""
+_MOST_CONFIGS = 1_000
 _REMEMBERED_US = 86_400_000_000
 """A router that reads late may hold an event for so long after its workflow has been resumed."""
 _REPLACED = "debounced: a later event took its place"
@@ -41,13 +47,26 @@ class GateKind:
         place.release(name, waiting)
 
 
+class _Needs(NamedTuple):
+    """What an event waits for."""
+
+    at_us: int
+    config: Config
+
+
 class Depends(GateKind):
     """Until the triggers that this one depends on have let an event through as well."""
+
+    def __init__(self) -> None:
+        # An event is the same for as long as it waits: to read 2,000 for each event of another trigger takes the
+        # loop 50 ms.
+        self._needs: Recent[tuple[str, str], _Needs] = Recent(_MOST_NEEDS)
+        self._configs: Recent[bytes, Config] = Recent(_MOST_CONFIGS)
 
     def enter(self, ticket: Ticket, name: str, place: Place) -> None:
         """Passes at once where they have."""
         config = ticket.gate.config
-        if _met(config, place.state, ticket.at_us):
+        if _met(_Needs(ticket.at_us, config), Fired(place.state)):
             place.pass_(ticket)
             return
         pending = place.state.setdefault("pending", [])
@@ -64,22 +83,23 @@ class Depends(GateKind):
         remember(place.state, payload["trigger_id"], at_us)
         window_us = round(payload["window_s"] * 1e6)
         place.head.due_us = place.left(max(place.now_us, *place.state["fired"].values()) + window_us)
-        pending = []
+        pending, fired = [], Fired(place.state)
         for name in place.state.pop("pending", []):
-            waiting = place.get(name)
-            if waiting is None:
+            needs = self._needs.get((place.gate_key, name)) or self._read(name, place)
+            if needs is None:
                 continue
-            ticket = place.ticket(waiting)
-            if _met(ticket.gate.config, place.state, ticket.at_us):
-                place.release(name, waiting)
-            else:
+            if not _met(needs, fired):
                 pending.append(name)
+            elif waiting := place.get(name):
+                place.release(name, waiting)
         if pending:
             place.state["pending"] = pending
 
     def due(self, place: Place) -> None:
         """All that has come is too long ago, but for those that are about to be refused."""
-        if place.state.get("pending"):
+        # A crash may have left the name of one that has gone.
+        place.state["pending"] = [one for one in place.state.get("pending", []) if place.get(one)]
+        if place.state["pending"]:
             place.head.due_us = place.left()
             place.keep()
         else:
@@ -95,6 +115,16 @@ class Depends(GateKind):
         place.put(name, waiting.ticket, place.soon(), closed=True)
         place.state["pending"] = [one for one in place.state.get("pending", []) if one != name]
         place.keep()
+
+    def _read(self, name: str, place: Place) -> _Needs | None:
+        """None for one that does not wait."""
+        waiting = place.get(name)
+        if waiting is None:
+            return None
+        ticket = place.ticket(waiting)
+        text = orjson.dumps(ticket.gate.config)
+        config = self._configs.get(text) or self._configs.keep(text, ticket.gate.config)
+        return self._needs.keep((place.gate_key, name), _Needs(ticket.at_us, config))
 
     @staticmethod
     def _refuse(ticket: Ticket, place: Place) -> None:
@@ -269,9 +299,10 @@ def _rest_us(name: str, waiting: Waiting, place: Place) -> int:
     return state["rest"] if state.get("rest_of") == name else waiting.due_us or 0
 
 
-def _met(config: Config, state: dict[str, Any], at_us: int) -> bool:
+def _met(needs: _Needs, fired: Fired) -> bool:
+    config = needs.config
     window_us = config["window_s"] * 1e6
-    near = (came_near(state, one, at_us, window_us) for one in config["triggers"])
+    near = (fired.near(one, needs.at_us, window_us) for one in config["triggers"])
     return all(near) if config["mode"] == "all" else any(near)
 
 

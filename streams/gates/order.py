@@ -7,7 +7,7 @@ The release before remembers less of it, and changes that alone: what it has dec
 `first` and `until`, and in `fired`.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from typing import Any
 
 MOST_PASSED = 300
@@ -91,14 +91,22 @@ def remember(state: dict[str, Any], trigger_id: str, at_us: int) -> None:
     fired[trigger_id] = max(at_us, fired.get(trigger_id, 0))
 
 
-def came_near(state: dict[str, Any], trigger_id: str, at_us: int, window_us: float) -> bool:
-    """Whether a trigger has let an event through that is no farther from that time."""
-    fired = state.get("fired", {})
-    times = [
-        *state.get("times", {}).get(trigger_id, ()),
-        *([fired[trigger_id]] if trigger_id in fired else ()),
-    ]
-    return any(abs(at_us - time_us) <= window_us for time_us in times)
+class Fired:
+    """When triggers have let events through, to be asked for many events. For a state that stays as it is."""
+
+    def __init__(self, state: dict[str, Any]) -> None:
+        self._fired: dict[str, int] = state.get("fired", {})
+        self._remembered: dict[str, list[int]] = state.get("times", {})
+        self._times: dict[str, list[int]] = {}
+
+    def near(self, trigger_id: str, at_us: int, window_us: float) -> bool:
+        """Whether a trigger has let an event through that is no farther from that time."""
+        times = self._times.get(trigger_id)
+        if times is None:
+            latest = [self._fired[trigger_id]] if trigger_id in self._fired else []
+            times = self._times[trigger_id] = sorted([*self._remembered.get(trigger_id, ()), *latest])
+        place = bisect_left(times, at_us - window_us)
+        return place < len(times) and times[place] <= at_us + window_us
 
 
 def _touch(groups: list[list[float]], group: list[float]) -> None:

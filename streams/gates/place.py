@@ -33,7 +33,7 @@ class Place:
         self, gate_key: str, kept: Kept, now_us: int, codec: Codec, fetcher: Fetcher, decision: Decision
     ) -> None:
         self.now_us = now_us
-        self._gate_key = gate_key
+        self.gate_key = gate_key
         self._kept = kept
         self._codec = codec
         self._fetcher = fetcher
@@ -48,7 +48,7 @@ class Place:
 
     def keep(self) -> None:
         """Writes the head."""
-        self._decision.writes[self._gate_key] = self.head.encode()
+        self._decision.writes[self.gate_key] = self.head.encode()
 
     def forget(self) -> None:
         """Nothing is left of the gate but those that wait. Not right after an outage: what a router repeats
@@ -58,7 +58,7 @@ class Place:
             self.head.due_us = self.now_us + _OUTAGE_US
             self.keep()
         else:
-            self._decision.writes[self._gate_key] = None
+            self._decision.writes[self.gate_key] = None
 
     def soon(self) -> int:
         """The time for what is to be done next."""
@@ -118,7 +118,7 @@ class Place:
 
     def waiting(self, most: int) -> list[str]:
         """The names of the first of those that wait, in the order in which they came."""
-        prefix = self._gate_key + BREAK
+        prefix = self.gate_key + BREAK
         return [key[len(prefix) :] for key in self._kept.under(prefix, most)]
 
     def started(self, ticket: Ticket) -> dict[str, Any]:
@@ -148,4 +148,4 @@ class Place:
             self._fetcher.used(self._codec.decode("RunCommand", ticket.start)["workflow_run_id"])
 
     def _row(self, name: str) -> str:
-        return self._gate_key + BREAK + name
+        return self.gate_key + BREAK + name

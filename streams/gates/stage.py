@@ -15,15 +15,15 @@ from streams.gates.rows import FORMAT, Waiting, name_of, row_due, split
 from streams.gates.ticket import Ticket, kind_of
 from streams.shell.stage import Decision, Kept, Record, Stage
 
-KINDS: Mapping[str, GateKind] = {
-    "answers": Answers(),
-    "depends": Depends(),
-    "hold": Hold(),
-    "rate_limit": RateLimit(),
-    "debounce": Debounce(),
-    "batch": Batch(),
-    "throttle": Throttle(),
-    "retry": Retries(),
+_KINDS: Mapping[str, type[GateKind]] = {
+    "answers": Answers,
+    "depends": Depends,
+    "hold": Hold,
+    "rate_limit": RateLimit,
+    "debounce": Debounce,
+    "batch": Batch,
+    "throttle": Throttle,
+    "retry": Retries,
 }
 """In the order in which an event meets them."""
 
@@ -34,6 +34,7 @@ class Gates:
     def __init__(self, codec: Codec, fetcher: Fetcher) -> None:
         self._codec = codec
         self._fetcher = fetcher
+        self._kinds = {name: kind() for name, kind in _KINDS.items()}
 
     def stage(self) -> Stage:
         """The declaration that the shell runs."""
@@ -55,7 +56,7 @@ class Gates:
         if record.offset <= place.head.seen:
             return decision
         place.head.seen = record.offset
-        kind = KINDS[kind_of(gate_key)]
+        kind = self._kinds[kind_of(gate_key)]
         match command["kind"]:
             case "ENTER":
                 ticket = Ticket.decode(command)
@@ -75,7 +76,7 @@ class Gates:
         gate_key, name = split(key)
         decision = Decision()
         place = self._place(gate_key, kept, now, decision)
-        kind = KINDS[kind_of(gate_key)]
+        kind = self._kinds[kind_of(gate_key)]
         if name:
             kind.due_waiting(name, Waiting.decode(row), place)
         else:

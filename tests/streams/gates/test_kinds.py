@@ -1,10 +1,14 @@
 """Each kind of gate by itself."""
 
 from hashlib import blake2b
+from typing import Any, cast
 
 import pytest
 
+from schemas.codec import SingleObjectCodec
+from streams.fetching import Fetcher
 from streams.gates.rows import Head
+from streams.gates.stage import Gates
 from streams.gates.ticket import Gate, told
 from streams.shell.rows import BREAK
 from tests.streams.gates.driver import (
@@ -20,9 +24,20 @@ from tests.streams.gates.driver import (
     THROTTLE,
     TRAILING,
     Driver,
+    NoFetcher,
     gate,
     ticket,
 )
+
+
+class Counting(SingleObjectCodec):
+    """Counts the commands of gates that are decoded."""
+
+    decoded = 0
+
+    def decode(self, name: str, value: bytes | None) -> dict[str, Any]:
+        self.decoded += name == "GateCommand"
+        return super().decode(name, value)
 
 
 @pytest.fixture(params=[False, True], ids=["once", "repeated"])
@@ -227,6 +242,31 @@ def test_a_trigger_waits_for_another_whichever_comes_first(driver: Driver) -> No
     driver.event("too late", DEPENDS)
     driver.advance(100)
     assert driver.refused == {"too late": "not all of the triggers it depends on came within 20 s"}
+    driver.advance(1000)
+    assert driver.rows == {}
+
+
+def test_what_waits_for_another_trigger_is_not_read_again_for_each_of_its_events() -> None:
+    """2,000 of them took the loop of a worker 50 ms, each time, as most wait for yet another one."""
+    driver, codec = Driver(), Counting()
+    driver.stage = Gates(codec, cast(Fetcher, NoFetcher())).stage()
+    needs = gate("depends", triggers=["a", "b"], mode="all", window_s=20)
+    for number in range(30):
+        driver.event(str(number), needs)
+    codec.decoded = 0
+    for _ in range(3):
+        driver.note(needs, "a", 20)
+    assert codec.decoded == 3 + 30, "the notes themselves, and each that waits once"
+    driver.note(needs, "b", 20)
+    assert [name for _, name, _ in driver.started] == [str(number) for number in range(30)]
+
+
+def test_the_name_of_an_event_that_is_gone_keeps_no_gate() -> None:
+    """A worker died between the two rows of a refusal."""
+    driver = Driver()
+    driver.event("a", DEPENDS)
+    driver.note(gate("depends", triggers=["other"], mode="all", window_s=20), "yet another", 20)
+    del driver.rows[next(key for key in driver.rows if BREAK in key)]
     driver.advance(1000)
     assert driver.rows == {}
 
