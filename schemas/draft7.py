@@ -17,7 +17,7 @@ from jsonschema.validators import extend
 from referencing import Registry
 
 from schemas.regexes import compile_regex
-from schemas.template_budget import CURRENT, Budget, TemplateLimit, weigh
+from schemas.work_budget import CURRENT, TooMuchWork, weigh, within
 
 MAX_STEPS = 900_000
 """For one value. Two for each time that a keyword is looked at, and more where that takes longer."""
@@ -67,18 +67,11 @@ def validator(schema: Mapping[str, Any]) -> Any:
 def misfit(validator: Any, value: Any) -> ValidationError | None:
     """What is wrong with the value. Raises `ValueError` for a pattern that is not taken and for too much
     work, as where a reference leads to itself, `Unresolvable` for one that leads nowhere."""
-    around = CURRENT.get(None)
-    budget = Budget(MAX_STEPS, around)
-    token = CURRENT.set(budget)
     try:
-        found: ValidationError | None = best_match(validator.iter_errors(value))
-        return found
-    except TemplateLimit as limit:
+        found: ValidationError | None = within(MAX_STEPS, best_match, validator.iter_errors(value))
+    except TooMuchWork as limit:
         raise ValueError(f"its schema {limit}") from limit
-    finally:
-        CURRENT.reset(token)
-        if around is not None:
-            around.left -= budget.spent
+    return found
 
 
 def _patterns(schema: Any) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Jinja2 for templates that we did not write.
 
-The sandbox keeps a template away from Python; `template_budget` bounds its work: it is told of whatever may
+The sandbox keeps a template away from Python; `work_budget` bounds its work: it is told of whatever may
 take more than a moment, or more than a little memory, before that is done.
 """
 
@@ -21,13 +21,12 @@ from jinja2.visitor import NodeTransformer
 from schemas.addressed import text_of, worded
 from schemas.jinja import UnfoldedCode, check_size
 from schemas.simple_template import Part, read_simple
-from schemas.template_budget import (
+from schemas.work_budget import (
     CURRENT,
     MAX_CHARS,
     MAX_STEPS,
     PER_STEP,
-    Budget,
-    TemplateLimit,
+    TooMuchWork,
     check_amplifier,
     check_comparison,
     check_copied,
@@ -37,6 +36,7 @@ from schemas.template_budget import (
     check_method,
     check_operator,
     weigh,
+    within,
 )
 
 Render = Callable[[Mapping[str, Any]], str]
@@ -210,15 +210,14 @@ def _step_of(written: int) -> nodes.Filter:
 
 
 def compile_template(source: str, max_steps: int = MAX_STEPS) -> Render:
-    """The template as a function of its variables. It raises `TemplateLimit`, or what the template raises."""
+    """The template as a function of its variables. It raises `TooMuchWork`, or what the template raises."""
     parts = read_simple(source)
     return _compiled(source, max_steps) if parts is None else partial(_simple, parts, max_steps)
 
 
 def _simple(parts: Sequence[Part], max_steps: int, variables: Mapping[str, Any]) -> str:
-    return _rendered(
-        (part if isinstance(part, str) else _shown(part, variables) for part in parts), max_steps
-    )
+    chunks = (part if isinstance(part, str) else _shown(part, variables) for part in parts)
+    return within(max_steps, _bounded, chunks)
 
 
 def _shown(path: tuple[str, ...], variables: Mapping[str, Any]) -> str:
@@ -241,7 +240,7 @@ def _compiled(source: str, max_steps: int) -> Render:
         # A template that calls methods may change what it is given, and others are given the same values.
         given = orjson.loads(orjson.dumps(variables)) if has_calls else variables
         context = template.new_context({**fixed, **given}, shared=True)
-        return _rendered(template.root_render_func(context), max_steps)
+        return within(max_steps, _bounded, template.root_render_func(context))
 
     return render
 
@@ -259,27 +258,15 @@ def is_plain(tree: nodes.Template) -> bool:
     return True
 
 
-def _rendered(chunks: Iterable[str], max_steps: int) -> str:
-    """Joins what is made only now, within a budget of its own and that of whoever renders several."""
-    around = CURRENT.get(None)
-    budget = Budget(max_steps, around)
-    token = CURRENT.set(budget)
-    try:
-        return _bounded(chunks)
-    finally:
-        CURRENT.reset(token)
-        if around is not None:
-            around.left -= budget.spent
-
-
 def _bounded(chunks: Iterable[str]) -> str:
+    """Joins what is made only now."""
     written: list[str] = []
     length = 0
     for chunk in chunks:
         written.append(chunk)
         length += len(chunk)
         if length > MAX_CHARS:
-            raise TemplateLimit(f"output is longer than {MAX_CHARS} characters")
+            raise TooMuchWork(f"output is longer than {MAX_CHARS} characters")
     return "".join(written)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from schemas.models import WorkflowType
-from schemas.template_budget import CURRENT, Budget
+from schemas.work_budget import CURRENT, Budget
 from streams.engine.commands import Cancel, Command, NodeResult, Resume, Start, Timer
 from streams.engine.definition import Definition
 from streams.engine.effects import Effect
@@ -46,7 +46,7 @@ def advance(
     `TypeError` where rounds, put together, are nested too deep for JSON, see `give_up`, and nothing else that
     the definition, the inputs or the command could cause.
     """
-    token = CURRENT.set(Budget(options.max_template_steps))
+    token = CURRENT.set(Budget(options.max_hop_work))
     try:
         if isinstance(command, Start):
             return Advanced(state, ()) if state else _start(definition, command, now_us, options)

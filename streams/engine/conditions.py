@@ -7,7 +7,7 @@ import orjson
 
 from schemas.files import is_file_list
 from schemas.nodes.if_else import Condition, SubCondition, SubVariableCondition
-from schemas.template_budget import CURRENT, TemplateLimit, weigh
+from schemas.work_budget import CURRENT, TooMuchWork, weigh
 from streams.engine.comparison import OPERATORS, TAKES_NO_VALUE
 from streams.engine.errors import NodeFailure
 from streams.engine.pool import MISSING, Pool, getter
@@ -81,7 +81,7 @@ def _weigh(actual: Any) -> None:
         return
     try:
         weigh(actual)
-    except TemplateLimit as limit:
+    except TooMuchWork as limit:
         raise NodeFailure(f"a condition {limit}", "ConditionError") from limit
 
 

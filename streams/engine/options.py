@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from schemas.template_budget import MAX_STEPS
+from schemas.work_budget import MAX_STEPS
 
 Clock = Callable[[], int]
 """Microseconds since the epoch."""
@@ -30,9 +30,9 @@ class Options:
     max_hop_bytes: int = 128 * 1024 * 1024
     """Of all that the records and tasks of one hop say, after which the run fails: a loop may double a value
     in each round. Dify has none."""
-    max_template_steps: int = 5 * MAX_STEPS
-    """Of all templates, conditions and schemas of one hop, beside their own bounds: nothing else happens in
-    the worker meanwhile. What needs more fails its node. Dify has none."""
+    max_hop_work: int = 5 * MAX_STEPS
+    """Steps of all templates, conditions and schemas of one hop, beside their own bounds: nothing else
+    happens in the worker meanwhile. What needs more fails its node. Dify has none."""
     every_node_a_hop: bool = False
     """Send pure nodes to the executors, too."""
     clock: Clock | None = None

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from schemas.jinja import syntax_error
 from schemas.simple_template import read_simple
 from schemas.template import _compiled, compile_template
-from schemas.template_budget import MAX_STEPS
+from schemas.work_budget import MAX_STEPS
 
 VALUES: dict[str, Any] = {
     "a": "x",

@@ -4,7 +4,7 @@ import pytest
 from jinja2.exceptions import SecurityError, TemplateSyntaxError, UndefinedError
 
 from schemas.template import compile_template
-from schemas.template_budget import TemplateLimit
+from schemas.work_budget import TooMuchWork
 
 DOUBLE = "{% for i in range(60) %}{% set ns.x = "
 KEEP = "{% set ns = namespace(l=[]) %}{% for i in range(900) %}{% set ns.l = ns.l + [1] %}{% set ns.x = "
@@ -105,7 +105,7 @@ GREEDY = [
 @pytest.mark.parametrize("source", GREEDY)
 def test_bounded(source: str) -> None:
     variables = {"list": ["a"] * 5, "width": 100_000_000, "long": "x" * 300_000}
-    with pytest.raises(TemplateLimit):
+    with pytest.raises(TooMuchWork):
         compile_template(source, max_steps=5_000)(variables)
 
 

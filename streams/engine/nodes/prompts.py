@@ -9,7 +9,7 @@ from schemas.nodes.llm import PromptText
 from schemas.nodes.model import CONTEXT
 from schemas.selectors import in_text
 from schemas.template import compile_template
-from schemas.template_budget import TemplateLimit
+from schemas.work_budget import TooMuchWork
 from streams.engine.errors import NodeFailure
 from streams.engine.pool import MISSING, Pool, getter, or_none
 from streams.engine.texts import Text, compile_text, compile_values
@@ -78,7 +78,7 @@ def _compile_jinja(source: str, variables: Sequence[VariableSelector]) -> Prompt
         given: Mapping[str, Any] = {name: or_none(get(pool)) for name, get in getters}
         try:
             return {"text": render(given), "files": []}
-        except TemplateLimit as limit:
+        except TooMuchWork as limit:
             raise NodeFailure(str(limit), "TemplateLimit", given) from limit
         except Exception as wrong:  # a template can raise whatever the methods that it calls raise
             raise NodeFailure(f"{type(wrong).__name__}: {wrong}", "TemplateError", given) from wrong

@@ -7,7 +7,7 @@ from typing import Any
 from schemas.nodes.template_transform import TemplateTransformData
 from schemas.sharing import same
 from schemas.template import compile_template
-from schemas.template_budget import TemplateLimit
+from schemas.work_budget import TooMuchWork
 from streams.engine.errors import NodeFailure
 from streams.engine.nodes.protocol import Outcome
 from streams.engine.pool import Getter, Pool, getter, or_none
@@ -25,7 +25,7 @@ class TemplateTransformNode:
         inputs = {name: or_none(get(pool)) for name, get in self.variables}
         try:
             output = self.render(inputs)
-        except TemplateLimit as limit:
+        except TooMuchWork as limit:
             raise NodeFailure(str(limit), "TemplateLimit", inputs) from limit
         except Exception as wrong:  # a template can raise whatever the methods that it calls raise
             raise NodeFailure(f"{type(wrong).__name__}: {wrong}", "TemplateError", inputs) from wrong

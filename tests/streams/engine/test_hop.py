@@ -96,7 +96,7 @@ def test_the_templates_of_a_hop_have_a_bound_together() -> None:
         ("l", "end"),
     )
     assert Run(rounds).start().run["status"] == "SUCCEEDED"
-    run = Run(rounds, Options(max_template_steps=10_000)).start()
+    run = Run(rounds, Options(max_hop_work=10_000)).start()
     assert run.run["status"] == "FAILED"
     assert "of 10000 for what a run does at once" in run.run["error"]
     told = [one["status"] for one in run.records(NodeExecuted) if one["node_id"] == "t"]
@@ -110,7 +110,7 @@ def test_what_a_hop_spends_on_templates_the_next_one_has_again() -> None:
         [start(), before, code("c", x=["t", "output"]), after, end(x=["u", "output"])],
         ("start", "t"), ("t", "c"), ("c", "u"), ("u", "end"),
     )  # fmt: skip
-    run = Run(around, Options(max_template_steps=1_500)).start()
+    run = Run(around, Options(max_hop_work=1_500)).start()
     run.answer("c", result="x")
     assert run.run["status"] == "SUCCEEDED"
 
@@ -141,5 +141,5 @@ def test_a_large_text_is_not_compared_any_number_of_times() -> None:
     )  # fmt: skip
     given = {"x": "a" * 10_000}
     assert Run(many).start(given).run["status"] == "SUCCEEDED"
-    run = Run(many, Options(max_template_steps=20_000)).start(given)
+    run = Run(many, Options(max_hop_work=20_000)).start(given)
     assert "a condition takes more than 20000 steps" in run.run["error"]

@@ -1,16 +1,18 @@
-"""What one rendering of a template may cost: steps taken, and sizes of what is made on the way."""
+"""What may be done at once for what tenants write, templates above all: steps, and sizes of what is made."""
 
 import re
 from collections import Counter
 from collections.abc import Callable, ItemsView, Iterable, KeysView, Mapping, Sequence, ValuesView
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeVar
+
+_T = TypeVar("_T")
 
 MAX_CHARS = 400_000
 """Of an output, as in Dify, and of every text and list on the way to it."""
 
 MAX_STEPS = 300_000
-"""About one for each round of a loop, each call, and each element that a filter looks at."""
+"""Of one template. About one for each round of a loop, each call, and each element that a filter looks at."""
 
 MAX_BITS = 10_000
 """Of an integer."""
@@ -34,8 +36,8 @@ _SEQUENCES = (str, bytes, list, tuple)
 _CONTAINERS = (list, tuple, dict)
 
 
-class TemplateLimit(Exception):
-    """A template that does more than is allowed. The message says what."""
+class TooMuchWork(Exception):
+    """More is done than is allowed. The message says what, and follows the name of who does it."""
 
 
 class Budget:
@@ -43,8 +45,8 @@ class Budget:
 
     __slots__ = ("_around", "left", "steps")
 
-    def __init__(self, steps: int = MAX_STEPS, around: "Budget | None" = None) -> None:
-        """`around`: of several renderings, of which this is one."""
+    def __init__(self, steps: int, around: "Budget | None" = None) -> None:
+        """`around`: of all that is done at once, of which this is a part."""
         self._around = around
         self.steps: int = steps if around is None else min(steps, max(around.left, 0))
         self.left: int = self.steps
@@ -55,19 +57,33 @@ class Budget:
         return self.steps - self.left
 
     def spend(self, steps: int) -> None:
-        """Raises `TemplateLimit` when there are no more."""
+        """Raises `TooMuchWork` when there are no more."""
         self.left -= steps
         if self.left >= 0:
             return
         if self._around is not None and self.steps >= self._around.left:
-            raise TemplateLimit(
+            raise TooMuchWork(
                 f"takes more steps than are left of {self._around.steps} for what a run does at once"
             )
-        raise TemplateLimit(f"takes more than {self.steps} steps")
+        raise TooMuchWork(f"takes more than {self.steps} steps")
 
 
 CURRENT: ContextVar[Budget] = ContextVar("budget")
-"""That of the rendering under way."""
+"""That of what is under way."""
+
+
+def within(steps: int, work: Callable[..., _T], *args: Any) -> _T:
+    """What `work` comes to, in so many steps at most. The budget around it spends them too. Raises
+    `TooMuchWork`."""
+    around = CURRENT.get(None)
+    budget = Budget(steps, around)
+    token = CURRENT.set(budget)
+    try:
+        return work(*args)
+    finally:
+        CURRENT.reset(token)
+        if around is not None:
+            around.left -= budget.spent
 
 
 def weigh(value: Any) -> int:
@@ -111,9 +127,9 @@ def _members(value: list[Any] | tuple[Any, ...] | dict[Any, Any]) -> Iterable[An
 
 
 def check_length(length: int) -> None:
-    """Before a text or list of that length is made. Raises `TemplateLimit` where it would be too long."""
+    """Before a text or list of that length is made. Raises `TooMuchWork` where it would be too long."""
     if length > MAX_CHARS:
-        raise TemplateLimit(f"makes a text or list of more than {MAX_CHARS} elements")
+        raise TooMuchWork(f"makes a text or list of more than {MAX_CHARS} elements")
     CURRENT.get().spend(max(length, 0) // PER_STEP)
 
 
@@ -189,7 +205,7 @@ def check_format(template: str | bytes, given: Any) -> None:
     """Before a template of `%`, `format` and `format_map` is filled in."""
     text = template.decode("latin-1") if isinstance(template, bytes) else template
     if _WIDE.search(text):
-        raise TemplateLimit("formats to a width of six digits or more")
+        raise TooMuchWork("formats to a width of six digits or more")
     fields = [found[0] for found in _FIELD.finditer(text)]
     widths = sum(int(digits) for field in fields for digits in _DIGITS.findall(field))
     named = Counter(name[0] for field in fields if (name := _FIELD_NAME.match(field)))
@@ -205,7 +221,7 @@ def _check_bits(operator: str, left: int, right: int) -> None:
     elif operator == "**":
         bits = left.bit_length() * abs(right)
     if bits > MAX_BITS:
-        raise TemplateLimit(f"makes an integer of more than {MAX_BITS} bits")
+        raise TooMuchWork(f"makes an integer of more than {MAX_BITS} bits")
 
 
 _WIDE = re.compile(r"\d{6,}|[%*]\*|%[-+ 0#]*\*|\.\*|\{[^{}]*\{")
