@@ -58,8 +58,8 @@ class Depends(GateKind):
     """Until the triggers that this one depends on have let an event through as well."""
 
     def __init__(self) -> None:
-        # An event is the same for as long as it waits: to read 2,000 for each event of another trigger takes the
-        # loop 50 ms.
+        # An event is the same for as long as it waits. To read 2,000 for each event of another trigger takes
+        # the loop 50 ms.
         self._needs: Recent[tuple[str, str], _Needs] = Recent(_MOST_NEEDS)
         self._configs: Recent[bytes, Config] = Recent(_MOST_CONFIGS)
 
