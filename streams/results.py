@@ -9,8 +9,8 @@ import orjson
 from schemas.codec import Record
 from schemas.ids import now_us
 from streams.executors.errors import NodeExecutorError
-from streams.executors.masking import concealed, secrets_in
 from streams.executors.outcome import Outcome, failure
+from transport.masking import secrets_in
 from transport.telemetry.work import CALLS
 
 _ERROR_CHARS = 32 * 1024
@@ -64,13 +64,4 @@ def noting(outcome: Outcome, calls: list[dict[str, Any]]) -> Outcome:
 
 def masked(outcome: Outcome, secrets: Mapping[str, str]) -> Outcome:
     """Without the secrets that the node has used."""
-    if not secrets:
-        return outcome
-    used = secrets_in(secrets.values())
-    return replace(
-        outcome,
-        outputs={name: concealed(value, used) for name, value in outcome.outputs.items()},
-        process_data=concealed(outcome.process_data, used),
-        error=concealed(outcome.error, used),
-        execution_metadata=concealed(outcome.execution_metadata, used),
-    )
+    return outcome.without(secrets_in(secrets.values())) if secrets else outcome

@@ -16,6 +16,7 @@ _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 # Those that stay as they are written (WHATWG), "%" included: a peer may have signed what it gets.
 _QUERY_SAFE = "".join(chr(i) for i in range(0x21, 0x7F) if chr(i) not in '"#<>')
 _PATH_SAFE = "".join(char for char in _QUERY_SAFE if char not in "?`{}")
+_BASIC = "Basic "
 # Follow from the body we send; a wrong one would leave the peer waiting.
 _FRAMING_HEADERS = ("content-length", "transfer-encoding")
 
@@ -30,6 +31,8 @@ class PreparedRequest:
     body: bytes
     secret_header: str | None
     """The header that carries the credentials: masked in what is shown, not sent on to another origin."""
+    encoded_pair: str = ""
+    """User and password as basic authorization has them: nobody else would know that for a secret."""
     shown_body: str | None = None
     """What stands for the body in what is shown, where it has files in it."""
 
@@ -43,8 +46,9 @@ async def prepare(config: Mapping[str, Any], execution_id: str, read: ReadFile) 
     boundary = f"hopline-{execution_id}"
     encoded = await encode_body(_body_type(config), _body_items(config), boundary=boundary, read=read)
     headers = _headers(config, encoded, execution_id) | credentials
-    secret_header = next(iter(credentials), None)
-    return PreparedRequest(method, _url(config), headers, encoded.content, secret_header, encoded.shown)
+    secret_header, sent = next(iter(credentials.items()), (None, ""))
+    pair = sent.removeprefix(_BASIC) if sent.startswith(_BASIC) else ""
+    return PreparedRequest(method, _url(config), headers, encoded.content, secret_header, pair, encoded.shown)
 
 
 def key_values(given: Any) -> list[tuple[str, str]]:
@@ -123,7 +127,7 @@ def _credentials(authorization: Mapping[str, Any]) -> dict[str, str]:
             return {header: f"Bearer {key}"}
         case "basic":
             # A key without a colon is taken as encoded already.
-            return {header: f"Basic {base64.b64encode(key.encode()).decode() if ':' in key else key}"}
+            return {header: _BASIC + (base64.b64encode(key.encode()).decode() if ":" in key else key)}
         case "custom":
             return {header: key}
         case other:

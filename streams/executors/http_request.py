@@ -16,6 +16,7 @@ from streams.executors.outcome import NodeCall, Outcome
 from streams.executors.settings import HttpSettings
 from transport.egress import EgressRefused
 from transport.guarded_session import EgressGuard
+from transport.masking import secrets_in
 from transport.retry_after import retry_after_s
 
 _MAX_REDIRECTS = 20
@@ -36,17 +37,20 @@ class HttpRequestExecutor:
 
     async def __call__(self, call: NodeCall) -> Outcome:
         """`config` has its variables put in, files as their values."""
-        config = call.config
-        process_data: dict[str, Any] = {}
         try:
-            request = await prepare(config, call.execution_id, partial(self._read, call.tenant_id))
-            process_data["request"] = _shown(request)
-            response = await self._send(request, config)
+            request = await prepare(call.config, call.execution_id, partial(self._read, call.tenant_id))
         except HttpRequestNodeError as error:
-            return Outcome(
-                "failed", process_data=process_data, error=str(error), error_type=type(error).__name__
-            )
-        return _outcome(response, await self._files_of(response, request, call), config, process_data)
+            return _failed(error, {})
+        outcome = await self._outcome(request, call)
+        return outcome.without(secrets_in([request.encoded_pair]))
+
+    async def _outcome(self, request: PreparedRequest, call: NodeCall) -> Outcome:
+        process_data = {"request": _shown(request)}
+        try:
+            response = await self._send(request, call.config)
+        except HttpRequestNodeError as error:
+            return _failed(error, process_data)
+        return _outcome(response, await self._files_of(response, request, call), call.config, process_data)
 
     async def _read(self, tenant_id: str, file: Mapping[str, Any]) -> bytes:
         return await self._files.read_file(file, tenant_id)
@@ -129,6 +133,10 @@ def _outcome(
         status_code=response.status,
         retry_after_s=retry_after_s(response.headers),
     )
+
+
+def _failed(error: HttpRequestNodeError, process_data: dict[str, Any]) -> Outcome:
+    return Outcome("failed", process_data=process_data, error=str(error), error_type=type(error).__name__)
 
 
 def _handles_errors(config: Mapping[str, Any]) -> bool:

@@ -1,10 +1,11 @@
 """What every executor takes and gives. The engine turns an `Outcome` into the next step of the run."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 from streams.executors.errors import NodeExecutorError
+from transport.masking import Secrets, concealed
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,16 @@ class Outcome:
     """Of the answer that was the failure, over HTTP: a node may be tried again after some and not others."""
     retry_after_s: float | None = None
     """How long the peer wants to be left alone, if it says so."""
+
+    def without(self, hide: Secrets | None) -> "Outcome":
+        """The same with every secret masked."""
+        return replace(
+            self,
+            outputs={name: concealed(value, hide) for name, value in self.outputs.items()},
+            process_data=concealed(self.process_data, hide),
+            error=concealed(self.error, hide),
+            execution_metadata=concealed(self.execution_metadata, hide),
+        )
 
 
 def failure(error: NodeExecutorError, **more: Any) -> Outcome:

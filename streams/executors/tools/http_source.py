@@ -14,7 +14,6 @@ from streams.executors.errors import FileUnreadable
 from streams.executors.files import Files
 from streams.executors.http_errors import ResponseSizeError
 from streams.executors.http_response import ReadResponse, read_response
-from streams.executors.masking import MASK
 from streams.executors.settings import HttpSettings
 from streams.executors.tools.errors import (
     ToolFileError,
@@ -28,6 +27,7 @@ from streams.executors.tools.http_build import ToolRequest, body_fields, build_r
 from streams.executors.tools.reply import Blob, ToolCall, ToolReply, ToolSpec
 from transport.egress import EgressRefused
 from transport.guarded_session import EgressGuard, withhold
+from transport.masking import MASK
 from transport.retry_after import retry_after_s
 
 _MAX_REDIRECTS = 10

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from schemas.models import ToolProvider
-from streams.executors.masking import Secrets, concealed
+from transport.masking import Secrets, concealed
 
 Json = Mapping[str, Any]
 

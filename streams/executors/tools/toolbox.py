@@ -12,7 +12,6 @@ from schemas.models.tool_provider import ToolProviderKind
 from streams.executors.catalog import Catalog
 from streams.executors.errors import FileUnreadable
 from streams.executors.files import Files
-from streams.executors.masking import Secrets, concealed, secrets_in
 from streams.executors.tools.arguments import fit_arguments
 from streams.executors.tools.errors import (
     ToolFileError,
@@ -23,6 +22,7 @@ from streams.executors.tools.errors import (
 from streams.executors.tools.providers import find_provider
 from streams.executors.tools.reply import ToolCall, ToolReply, ToolSource, ToolSpec
 from streams.executors.tools.settings import ToolSettings
+from transport.masking import Secrets, concealed, secrets_in
 
 Json = Mapping[str, Any]
 

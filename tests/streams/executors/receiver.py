@@ -83,3 +83,19 @@ async def running_receiver() -> AsyncIterator[Receiver]:
         yield receiver
     finally:
         await runner.cleanup()
+
+
+@asynccontextmanager
+async def repeating_server() -> AsyncIterator[str]:
+    """One that answers with the `Authorization` that it was sent, where no header may be: its URL."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        [sent] = [line for line in head.split(b"\r\n") if line.startswith(b"Authorization")]
+        writer.write(b"HTTP/1.1 200 OK\r\nNo header, but " + sent + b"\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        host, port = server.sockets[0].getsockname()
+        yield f"http://{host}:{port}"

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from aiohttp import web
@@ -20,7 +21,7 @@ from streams.executors.files import Files
 from streams.executors.http_request import HttpRequestExecutor
 from streams.executors.outcome import NodeCall, Outcome
 from streams.executors.settings import FileReadSettings, HttpSettings
-from tests.streams.executors.receiver import Received, Receiver, running_receiver
+from tests.streams.executors.receiver import Received, Receiver, repeating_server, running_receiver
 from transport.egress import EgressPolicy
 from transport.files import FileLinks, FileStore
 from transport.guarded_session import EgressGuard
@@ -126,6 +127,17 @@ async def test_authorization(client: Client, config: dict[str, str], header: str
     assert client.receiver.received[-1].headers[header] == expected
     assert expected not in outcome.process_data["request"]
     assert ": ***" in outcome.process_data["request"]
+
+
+async def test_a_password_is_no_less_secret_in_basic_authorization(client: Client) -> None:
+    config = {"type": "basic", "api_key": "me:s3cret"}
+    pair = base64.b64encode(b"me:s3cret").decode()
+    async with repeating_server() as url:
+        failed = await client.execute(url=url, authorization={"type": "api-key", "config": config})
+    assert (failed.status, pair in str(failed)) == ("failed", False)
+    echo = f"/?type=text/plain&body={quote(f'got Basic {pair}', safe='')}"
+    outcome = await client.execute(echo, authorization={"type": "api-key", "config": config})
+    assert outcome.outputs["body"] == "got Basic ******"
 
 
 @pytest.mark.parametrize(
