@@ -17,6 +17,7 @@ from schemas.models.model_provider import ModelProvider
 from transport.bounded import ReplyTooLong, whole
 from transport.egress import EgressRefused
 from transport.errors import ModelRefused
+from transport.masking import concealed, secrets_in
 from transport.retry_after import retry_after_s
 
 _MAX_REPLY_BYTES = 64 << 20
@@ -72,6 +73,11 @@ class ModelEndpoint:
         reply = reply.replace(self.api_key.encode(), b"***")
         return re.sub(_escaped(self.api_key), b"***", reply) if b"\\" in reply else reply
 
+    def without_key_in(self, text: str) -> str:
+        """For what a client says of a reply: it may quote it, in an encoding of its own."""
+        found: str = concealed(text, secrets_in([self.api_key or ""]))
+        return found
+
     async def post(self, path: str, body: Mapping[str, Any], idempotency_key: str | None = None) -> Any:
         """The reply, parsed. All attempts carry the same key.
 
@@ -109,7 +115,8 @@ class ModelEndpoint:
         except ReplyTooLong as too_long:
             raise ModelRefused(f"{self._who}: {too_long}") from too_long
         except (aiohttp.ClientError, OSError) as error:  # TimeoutError is one
-            raise _Passing(f"{self._who} cannot be reached: {error or 'no answer in time'}") from error
+            why = self.without_key_in(str(error)) or "no answer in time"
+            raise _Passing(f"{self._who} cannot be reached: {why}") from error
         if status != 200:
             said = f"{self._who} answers with status {status}: {self._shown(reply)}"
             raise _Passing(said, asked_s) if status in _PASSING else ModelRefused(said)

@@ -10,6 +10,7 @@ import pytest
 from schemas.models import ModelProvider
 from schemas.models.dataset import Embedding
 from tests.streams.executors.knowledge.library import Library, running_library
+from tests.streams.executors.receiver import repeating_server
 from transport.egress import EgressPolicy
 from transport.embeddings import embed
 from transport.errors import ModelRefused
@@ -65,6 +66,15 @@ async def test_what_stays_wrong_says_why(
         await endpoint(library, session, max_retries=1).post("x", {})
     assert KEY not in str(raised.value)
     assert len(library.asked) == requests
+
+
+async def test_an_answer_that_is_no_http_tells_no_key(
+    library: Library, session: aiohttp.ClientSession
+) -> None:
+    async with repeating_server() as library.url:
+        with pytest.raises(ModelRefused, match=r"cannot be reached: .*\*{6}") as raised:
+            await endpoint(library, session, max_retries=0).post("x", {})
+    assert KEY not in str(raised.value)
 
 
 async def test_an_address_that_is_not_allowed_is_not_tried_again(library: Library) -> None:

@@ -98,7 +98,8 @@ class ChatModel:
             ) as response:
                 if response.status != 200:
                     told = self._endpoint.without_key(await whole(response, _MAX_REPLY_BYTES))
-                    raise refusal(response.status, response.headers, told, self._who)
+                    where = self._endpoint.without_key_in(response.headers.get("Location", "elsewhere"))
+                    raise refusal(response.status, response.headers, told, self._who, where)
                 if response.content_type == "text/event-stream":
                     return await self._streamed(response)
                 return self._whole(await whole(response, _MAX_REPLY_BYTES)), None
@@ -109,7 +110,8 @@ class ChatModel:
         except TimeoutError as error:
             raise InvokeConnectionError(f"{self._who} did not answer in time", passing=True) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise InvokeConnectionError(f"{self._who} cannot be reached: {error}", passing=True) from error
+            why = self._endpoint.without_key_in(str(error))
+            raise InvokeConnectionError(f"{self._who} cannot be reached: {why}", passing=True) from error
 
     async def _streamed(self, response: aiohttp.ClientResponse) -> tuple[Assembly, float | None]:
         reply, first, ended, last = Assembly(), None, False, b""

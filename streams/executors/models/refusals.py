@@ -19,8 +19,8 @@ _SHOWN_CHARS = 500
 _NO_CREDIT = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
 
 
-def refusal(status: int, headers: Mapping[str, str], body: bytes, who: str) -> InvokeError:
-    """`who`: provider and model, in the words of the node."""
+def refusal(status: int, headers: Mapping[str, str], body: bytes, who: str, where: str) -> InvokeError:
+    """`who`: provider and model, in the words of the node. `where` it redirects to, if it does."""
     told, code = explained(body)
     said = f"{who} answered {status}" + (f": {told}" if told else "")
     if status in (401, 403):
@@ -41,7 +41,6 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, who: str) -> I
             said, passing=True, status_code=status, retry_after_s=retry_after_s(headers)
         )
     if 300 <= status < 400:
-        where = headers.get("Location", "elsewhere")
         return InvokeBadRequestError(
             f"{said}: it redirects to {where}. Set base_url to where it leads", status_code=status
         )

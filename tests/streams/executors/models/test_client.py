@@ -29,6 +29,7 @@ from streams.executors.models.messages import (
 )
 from streams.executors.models.usage import NOTHING, Usage, priced
 from tests.streams.executors.models.endpoint import KEY, Endpoint, Reply, models_of, provider, spoken
+from tests.streams.executors.receiver import repeating_server
 
 HELLO = (Message("user", "hello"),)
 WEATHER = Tool("weather", "of a city", {"type": "object", "properties": {"city": {"type": "string"}}})
@@ -309,6 +310,12 @@ async def test_what_may_pass_is_tried_again(endpoint: Endpoint) -> None:
             "redirects to https://else.test. Set base_url",
             1,
         ),
+        (
+            Reply({}, 302, {"Location": f"https://else.test/?key={KEY}"}),
+            InvokeBadRequestError,
+            r"redirects to https://else.test/\?key=\*{6}\. Set base_url",
+            1,
+        ),
         (BUSY, InvokeRateLimitError, "answered 429: slow down", 3),
         (
             Reply({"error": {"message": "m", "code": "insufficient_quota"}}, 429),
@@ -332,6 +339,13 @@ async def test_failures(endpoint: Endpoint, reply: Reply, error: type, why: str,
     with pytest.raises(error, match=why):
         await ask(endpoint, max_retries=2)
     assert len(endpoint.asked) == asked
+
+
+async def test_an_answer_that_is_no_http_tells_no_key() -> None:
+    async with repeating_server() as url, models_of([provider(url, max_retries=0)]) as models:
+        with pytest.raises(InvokeConnectionError, match=r"cannot be reached: .*\*{6}") as raised:
+            await models.find(DEFAULT_TENANT, "openai", "m").chat(ChatRequest(messages=HELLO))
+    assert KEY not in str(raised.value)
 
 
 async def test_a_json_schema_that_is_none_is_said_to_be_none(endpoint: Endpoint) -> None:
