@@ -15,11 +15,14 @@ from schemas.models.oauth_client import OAuthParams
 from schemas.plugins.credentials import NEVER
 from schemas.plugins.errors import ProviderRefused, ProviderUnavailable
 from schemas.plugins.http import Http, HttpReply
+from transport.masking import Secrets, concealed, secrets_in
 
 _VERIFIER_BYTES = 48
 _SHOWN_CHARS = 200
 _ONLY_ITS_USER = frozenset(("invalid_grant", "interaction_required", "consent_required"))
 """Errors of section 5.2, and what Microsoft's token endpoint says where a policy wants its user again."""
+_SECRET = ("code", "code_verifier", "refresh_token")
+"""Of the form that a token is asked for with."""
 _LONGEST_S = 100 * 365 * 86_400
 """What some servers say for ever is no time that there is."""
 
@@ -83,24 +86,27 @@ async def refresh(http: Http, params: OAuthParams, refresh_token: str, now_s: fl
 
 async def _ask(http: Http, params: OAuthParams, form: dict[str, str], now_s: float, before: str) -> Token:
     headers = {}
+    pair = ""
     if params.client_auth == "client_secret_basic" and params.client_secret:
         # Section 2.3.1: both are form-encoded before they are joined.
-        pair = f"{quote_plus(params.client_id)}:{quote_plus(params.client_secret)}"
-        headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
+        joined = f"{quote_plus(params.client_id)}:{quote_plus(params.client_secret)}"
+        pair = base64.b64encode(joined.encode()).decode()
+        headers["Authorization"] = f"Basic {pair}"
     else:
         form["client_id"] = params.client_id
         if params.client_auth == "client_secret_post":
             form["client_secret"] = params.client_secret
     reply = await http("POST", params.token_url, headers=headers, form=form)
-    return _token(reply, now_s, before)
+    hide = secrets_in([params.client_secret, pair, *(form.get(name, "") for name in _SECRET)])
+    return _token(reply, now_s, before, hide)
 
 
-def _token(reply: HttpReply, now_s: float, before: str) -> Token:
+def _token(reply: HttpReply, now_s: float, before: str, hide: Secrets | None) -> Token:
     found = _json(reply)
     # GitHub and others refuse with a status of 200.
     token = found.get("access_token")
     if reply.status >= 300 or "error" in found or not isinstance(token, str):
-        raise _refusal(reply.status, found)
+        raise _refusal(reply.status, concealed(found, hide))
     credentials = {"access_token": token, "token_type": str(found.get("token_type", "Bearer"))}
     if next_token := found.get("refresh_token") or before:
         credentials["refresh_token"] = str(next_token)
@@ -121,7 +127,8 @@ def _json(reply: HttpReply) -> dict[str, object]:
 
 
 def _refusal(status: int, found: dict[str, object]) -> Exception:
-    """The server's own words (section 5.2), and nothing else of its answer: it may have a token in it."""
+    """The server's own words (section 5.2), without what it was sent, and nothing else of its answer: it may
+    have a token in it."""
     error = str(found.get("error") or f"status {status} without a token")[:_SHOWN_CHARS]
     described = str(found.get("error_description") or "")[:_SHOWN_CHARS]
     text = f"the token endpoint refuses: {error}" + (f" ({described})" if described else "")

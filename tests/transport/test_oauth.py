@@ -1,10 +1,12 @@
 """The OAuth client against a real OAuth server: authorization code with PKCE, refresh with rotation."""
 
+import base64
 from collections.abc import AsyncIterator
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote_plus, urlencode, urlsplit
 
 import aiohttp
+import orjson
 import pytest
 
 from schemas.plugins.errors import ProviderRefused, ProviderUnavailable
@@ -136,6 +138,28 @@ async def test_what_is_no_token(status: int, body: bytes, error: type[Exception]
         await refresh(Canned(status, body), OAuthServer("http://o").params, "t0ken", 0)
     assert type(raised.value) is error
     assert "t0ken" not in str(raised.value)
+
+
+class Repeating:
+    """A server that refuses with all that it was sent."""
+
+    async def __call__(self, *_: Any, **sent: Any) -> HttpReply:
+        said = f"{urlencode(sent['form'])} {sent['headers']}"
+        return HttpReply(400, orjson.dumps({"error": "bad_request", "error_description": said}), {})
+
+
+@pytest.mark.parametrize("auth", ["client_secret_basic", "client_secret_post", "none"])
+async def test_what_a_server_repeats_of_secrets_is_not_told(auth: str) -> None:
+    secrets = {"client_secret": "cl1ent/s3cret", "refresh_token": "r3fresh+t0ken"}
+    params = OAuthServer("http://o").params.model_copy(
+        update={"client_auth": auth, "client_secret": secrets["client_secret"]}
+    )
+    with pytest.raises(ProviderRefused, match=r"refresh_token=\*{6}") as raised:
+        await refresh(Repeating(), params, secrets["refresh_token"], NOW_S)
+    pair = base64.b64encode(f"{params.client_id}:{quote_plus(params.client_secret)}".encode()).decode()
+    for secret in (*secrets.values(), pair):
+        assert secret not in str(raised.value)
+        assert quote_plus(secret) not in str(raised.value)
 
 
 def test_an_authorization_keeps_what_the_url_has() -> None:
