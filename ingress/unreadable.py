@@ -66,9 +66,9 @@ def _letter(codec: Codec, topic: str, unreadable: Unreadable) -> Send:
     letter = letters.dead_letter(
         place,
         (message.key(), message.value(), headers),
+        letters.origin_of(codec, topic, message.value(), headers),
         letter_id=dead_letter_id(*place),
         stage=STAGE,
         reason=unreadable.reason,
-        tenant_id=letters.tenant_of(codec, topic, message.value()),
     )
     return Send(letters.TOPIC, letter["key"], codec.encode(letters.SCHEMA, letter))

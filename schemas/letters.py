@@ -46,6 +46,14 @@ class Place(NamedTuple):
     offset: int
 
 
+class Origin(NamedTuple):
+    """Where a record belongs; None for what it does not say."""
+
+    tenant_id: str | None = None
+    trace: Context | None = None
+    """Where it stands in one: as its header says, else as follows from its ids."""
+
+
 @dataclass(frozen=True, slots=True)
 class Return:
     """What the header of a record that is sent again says."""
@@ -89,13 +97,12 @@ def is_meant_for(stage: str, headers: Headers) -> bool:
 def dead_letter(
     place: Place,
     content: tuple[bytes | None, bytes | None, Headers],
+    origin: Origin,
     *,
     letter_id: str,
     stage: str,
     reason: str,
     stack: str = "",
-    tenant_id: str | None = None,
-    trace_id: str | None = None,
 ) -> Record:
     """A `DeadLetter`, which fits into a message.
 
@@ -115,8 +122,8 @@ def dead_letter(
         "stack": stack[-_MAX_STACK_CHARS:],
         "attempts": attempts,
         "status": PENDING,
-        "tenant_id": tenant_id,
-        "trace_id": trace_id,
+        "tenant_id": origin.tenant_id,
+        "trace_id": origin.trace.trace_id if origin.trace else None,
         "created_at": now_us(),
         # One for each attempt and one for each time that it was sent again: whoever writes the same state of
         # a letter twice writes the same revision.
@@ -124,11 +131,11 @@ def dead_letter(
     }
 
 
-def log_extra(letter: Record, trace: Context | None) -> dict[str, str]:
+def log_extra(letter: Record, origin: Origin) -> dict[str, str]:
     """What a line of the log has besides its text: which letter, whose and in which trace, if known."""
     said = {"dead_letter_id": letter["id"], "tenant_id": letter["tenant_id"]}
-    if trace is not None:
-        said |= {"trace_id": trace.trace_id, "span_id": trace.span_id}
+    if origin.trace is not None:
+        said |= {"trace_id": origin.trace.trace_id, "span_id": origin.trace.span_id}
     return {name: value for name, value in said.items() if value}
 
 
@@ -142,19 +149,15 @@ def original_bytes(headers: Iterable[tuple[str, bytes]]) -> int | None:
     return next((int(value) for name, value in headers if name == CUT_HEADER), None)
 
 
-def tenant_of(codec: Codec, topic: str, value: bytes | None) -> str | None:
-    """Whose record it is, as far as it can be read."""
-    _, record = _read(codec, topic, value)
-    return record.get("tenant_id") or None
-
-
-def trace_of(codec: Codec, topic: str, value: bytes | None, headers: Headers) -> Context | None:
-    """Where a record stands in a trace: as its header says, else as follows from its ids, where they can be
-    read; None for a record that does not say."""
-    for name, sent in headers:
-        if name == TRACEPARENT and (context := context_of((sent or b"").decode("latin-1"))) is not None:
-            return context
+def origin_of(codec: Codec, topic: str, value: bytes | None, headers: Headers) -> Origin:
+    """Of a record that was given up on, as far as it can be read."""
+    sent = (context_of((found or b"").decode("latin-1")) for name, found in headers if name == TRACEPARENT)
     schema, record = _read(codec, topic, value)
+    return Origin(record.get("tenant_id") or None, next(filter(None, sent), None) or _trace(schema, record))
+
+
+def _trace(schema: str, record: Record) -> Context | None:
+    """As follows from the ids of the record."""
     if log := record.get("trigger_log"):
         schema, record = "WorkflowTriggerLog", log
     ids = [record[name] for name in _NAMING.get(schema, ()) if record[name]]

@@ -11,7 +11,6 @@ from confluent_kafka import Message
 from schemas import letters
 from schemas.codec import Codec
 from schemas.ids import dead_letter_id
-from schemas.traces import Context
 from transport.producer import Producer, Send
 
 log = logging.getLogger(__name__)
@@ -44,23 +43,6 @@ def poison(topic: str, message: Message, error: Exception) -> Poison:
     return Poison(topic, message, str(error), type(error).__name__, stack)
 
 
-def letter(codec: Codec, poison: Poison, trace: Context | None) -> dict[str, Any]:
-    """A `DeadLetter` record, which fits into a message. `trace`: where the record stands."""
-    message = poison.message
-    place = letters.Place(poison.topic, message.partition() or 0, message.offset() or 0)
-    return letters.dead_letter(
-        place,
-        (message.key(), message.value(), _headers(message)),
-        # Another stage may have given up on the same record: that letter is not this one.
-        letter_id=dead_letter_id(f"{letters.SINK}/{place.topic}", place.partition, place.offset),
-        stage=letters.SINK,
-        reason=f"{poison.error}: {poison.reason}",
-        stack=poison.stack,
-        tenant_id=letters.tenant_of(codec, poison.topic, message.value()),
-        trace_id=trace.trace_id if trace else None,
-    )
-
-
 class LetterBox:
     """Writes letters, each of them also into the log."""
 
@@ -78,10 +60,25 @@ class LetterBox:
 
     def _encode(self, poison: Poison) -> Send:
         message = poison.message
-        trace = letters.trace_of(self._codec, poison.topic, message.value(), _headers(message))
-        record = letter(self._codec, poison, trace)
-        log.error("%s", _line(poison), extra=letters.log_extra(record, trace))
+        origin = letters.origin_of(self._codec, poison.topic, message.value(), _headers(message))
+        record = _letter(poison, origin)
+        log.error("%s", _line(poison), extra=letters.log_extra(record, origin))
         return Send(letters.TOPIC, record["key"], self._codec.encode(letters.SCHEMA, record))
+
+
+def _letter(poison: Poison, origin: letters.Origin) -> dict[str, Any]:
+    message = poison.message
+    place = letters.Place(poison.topic, message.partition() or 0, message.offset() or 0)
+    return letters.dead_letter(
+        place,
+        (message.key(), message.value(), _headers(message)),
+        origin,
+        # Another stage may have given up on the same record: that letter is not this one.
+        letter_id=dead_letter_id(f"{letters.SINK}/{place.topic}", place.partition, place.offset),
+        stage=letters.SINK,
+        reason=f"{poison.error}: {poison.reason}",
+        stack=poison.stack,
+    )
 
 
 def _headers(message: Message) -> letters.Headers:

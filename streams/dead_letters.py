@@ -26,18 +26,19 @@ def dead_letter(
     place = letters.Place(record.topic, record.partition, record.offset)
     # A row that was due has no offset: its key tells it from the others.
     source = place.topic if place.offset >= 0 else f"{place.topic}/{(record.key or b'').hex()}"
-    trace = letters.trace_of(codec, record.topic, record.value, record.headers)
+    origin = letters.origin_of(codec, record.topic, record.value, record.headers)
+    if tenant_id:
+        origin = origin._replace(tenant_id=tenant_id)
     letter = letters.dead_letter(
         place,
         (record.key, record.value, record.headers),
+        origin,
         letter_id=dead_letter_id(source, place.partition, place.offset),
         stage=stage,
         reason=f"{type(error).__name__}: {error}",
         stack="".join(traceback.format_exception(error)),
-        tenant_id=tenant_id or letters.tenant_of(codec, record.topic, record.value),
-        trace_id=trace.trace_id if trace else None,
     )
     at, reason = f"{place.topic}/{place.partition}/{place.offset}", letter["reason"][:_MAX_LOGGED_CHARS]
     line = "%s gives up on %s, which becomes a dead letter: %s"
-    log.error(line, stage, at, reason, extra=letters.log_extra(letter, trace))
+    log.error(line, stage, at, reason, extra=letters.log_extra(letter, origin))
     return Send(letters.TOPIC, letter["key"], codec.encode(letters.SCHEMA, letter))

@@ -112,6 +112,7 @@ async def test_what_fails_again_is_the_same_letter_with_one_more_attempt(
     failed = letters.dead_letter(
         letters.Place("run.commands", 1, 77),
         (original.key, original.value, original.headers),
+        letters.Origin(),
         letter_id=new_id(),
         stage="engine",
         reason="ValueError: still",

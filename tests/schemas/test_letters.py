@@ -6,14 +6,14 @@ from schemas import letters
 from schemas.codec import SingleObjectCodec
 from schemas.ids import new_id
 from schemas.letters import (
+    Origin,
     Place,
     Return,
     dead_letter,
     is_meant_for,
+    origin_of,
     original_bytes,
     returned,
-    tenant_of,
-    trace_of,
 )
 from schemas.topics import TOPICS
 from schemas.traces import Context, child, root
@@ -30,7 +30,9 @@ PLACE = Place("run.commands", 1, 2)
 def bury(
     key: bytes | None = b"k", value: bytes | None = b"v", headers: letters.Headers = (), stage: str = "engine"
 ) -> letters.Record:
-    return dead_letter(PLACE, (key, value, headers), letter_id="first", stage=stage, reason="ValueError: x")
+    return dead_letter(
+        PLACE, (key, value, headers), Origin(), letter_id="first", stage=stage, reason="ValueError: x"
+    )
 
 
 def test_a_new_letter_is_the_first_attempt() -> None:
@@ -96,7 +98,9 @@ def test_a_letter_fits_into_a_message_whatever_its_record_is(
     key: bytes, value: bytes | None, headers: list[tuple[str, bytes | None]], whole: bool
 ) -> None:
     reason, stack = "\N{SNOWMAN}" * 100_000, "\N{SNOWMAN}" * 1_000_000
-    letter = dead_letter(PLACE, (key, value, headers), letter_id="i", stage="s", reason=reason, stack=stack)
+    letter = dead_letter(
+        PLACE, (key, value, headers), Origin(), letter_id="i", stage="s", reason=reason, stack=stack
+    )
     assert len(CODEC.encode("DeadLetter", letter)) + len(letter["key"]) < LARGEST
     kept = [(header["name"], header["value"]) for header in letter["headers"]]
     assert original_bytes(kept) == (None if whole else len(value or b""))
@@ -105,10 +109,10 @@ def test_a_letter_fits_into_a_message_whatever_its_record_is(
 
 def test_whose_it_is_is_said_where_it_can_be_read() -> None:
     value = CODEC.encode("TriggerEvent", records.event(tenant_id="t9"))
-    assert tenant_of(CODEC, "trigger.events", value) == "t9"
-    assert tenant_of(CODEC, "trigger.events", value[:20]) is None
-    assert tenant_of(CODEC, "changelog.runs", value) is None
-    assert tenant_of(CODEC, "kafka/t1/orders", value) is None
+    assert origin_of(CODEC, "trigger.events", value, []).tenant_id == "t9"
+    assert origin_of(CODEC, "trigger.events", value[:20], []).tenant_id is None
+    assert origin_of(CODEC, "changelog.runs", value, []).tenant_id is None
+    assert origin_of(CODEC, "kafka/t1/orders", value, []).tenant_id is None
 
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -157,12 +161,14 @@ def test_the_trace_of_a_record_is_the_one_that_its_header_or_its_ids_say(
     topic: str, record: dict[str, object], expected: Context | None
 ) -> None:
     value = CODEC.encode(TOPICS[topic].schema or "", record)
-    assert trace_of(CODEC, topic, value, []) == expected
-    assert trace_of(CODEC, topic, value, [("traceparent", b"\xff"), ("traceparent", None)]) == expected
-    assert trace_of(CODEC, topic, value, [("traceparent", SENT.encode())]) == Context(TRACE, SPAN, True)
+    assert origin_of(CODEC, topic, value, []).trace == expected
+    assert origin_of(CODEC, topic, value, [("traceparent", b"\xff"), ("traceparent", None)]).trace == expected
+    assert origin_of(CODEC, topic, value, [("traceparent", SENT.encode())]).trace == Context(
+        TRACE, SPAN, True
+    )
 
 
 def test_of_what_nobody_can_read_only_a_header_says_the_trace() -> None:
-    assert trace_of(CODEC, "trigger.events", b"no avro", []) is None
-    assert trace_of(CODEC, "changelog.runs", b"a row", []) is None
-    assert trace_of(CODEC, "kafka/t1/orders", b"order", [("traceparent", SENT.encode())]) is not None
+    assert origin_of(CODEC, "trigger.events", b"no avro", []).trace is None
+    assert origin_of(CODEC, "changelog.runs", b"a row", []).trace is None
+    assert origin_of(CODEC, "kafka/t1/orders", b"order", [("traceparent", SENT.encode())]).trace is not None
