@@ -22,7 +22,7 @@ from time import monotonic
 from typing import Any, Protocol
 
 import faust
-from aiokafka.errors import CommitFailedError, IllegalGenerationError
+from aiokafka.errors import BrokerResponseError, CommitFailedError, IllegalGenerationError, kafka_errors
 from aiokafka.structs import OffsetAndMetadata
 from aiokafka.structs import TopicPartition as KafkaPartition
 from faust.tables.manager import TableManager
@@ -43,6 +43,22 @@ the commit that the rebalance waits for needs another one."""
 
 _FOR_EVER_S = 1e6
 """Faust passes it on in milliseconds, as an int32."""
+
+
+class WorkerIdTaken(BrokerResponseError):  # type: ignore[misc]
+    """The group has another member under our id. aiokafka, which does not know the code, has `UnknownError`
+    for it, and shows by `repr` what it raises."""
+
+    errno = 82
+    message = "FENCED_INSTANCE_ID"
+
+    def __str__(self) -> str:
+        return f"{self.message}: another worker has the same HOPLINE_WORKER_ID; give each its own"
+
+    __repr__ = __str__
+
+
+kafka_errors[WorkerIdTaken.errno] = WorkerIdTaken
 
 
 class ShellHooks(Protocol):
