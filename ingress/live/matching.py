@@ -70,7 +70,7 @@ class Chosen:
         """The part of the filter that chooses runs."""
         given = self.filter
         of_input = tuple(one for one in given.where if one.of == "input")
-        names = ("workflow_id", "app_id", "trigger_type", "created_by", "version")
+        names = given.model_fields_set & {"workflow_id", "app_id", "trigger_type", "created_by", "version"}
         return RunFilter(where=of_input, **{name: getattr(given, name) for name in names})
 
     def fits_run(self, run: Record, trigger_type: str | None) -> bool:

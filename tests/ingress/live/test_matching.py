@@ -60,3 +60,11 @@ def test_what_changes_chooses_states(parameter: str, of_states: bool, needs_run:
 def test_what_never_changes_chooses_runs(given: dict[str, str], fits: bool) -> None:
     run = Partition().run(version="1", created_by="ada").record
     assert Chosen(read_filter(RunFilter, given.items()), TENANT).fits_run(run, "WEBHOOK") is fits
+
+
+@pytest.mark.parametrize(
+    "given", [{"version": "1"}, {"trigger_type": "webhook", "app_id": "a"}, {"where": "input.a=1"}]
+)
+def test_the_history_is_asked_for_what_chooses_runs_and_no_more(given: dict[str, str]) -> None:
+    asked = Chosen(read_filter(RunFilter, [*given.items(), ("status", "FAILED")]), TENANT).of_runs
+    assert asked == read_filter(RunFilter, given.items())
