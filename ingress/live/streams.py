@@ -123,7 +123,9 @@ async def _write_all(
     request: web.Request, response: web.StreamResponse, stream: Stream, sent: Sequence[Sent], has_gap: bool
 ) -> None:
     listener = stream.listener
-    await response.write(f"retry: {_RETRY_MS}\n\n".encode() + (gap() if has_gap else b""))
+    # A reader that is cut off before the first event comes back to where it began.
+    begin = heartbeat(stream.id) if stream.id and not sent else b""
+    await response.write(f"retry: {_RETRY_MS}\n\n".encode() + (gap() if has_gap else b"") + begin)
     beat_at = monotonic() + _BEAT_S
     while True:
         for piece in _pieces(sent):

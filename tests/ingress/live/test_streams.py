@@ -87,6 +87,14 @@ async def test_a_server_that_stops_says_so_and_when_to_come_back() -> None:
     assert 0.5 <= reader.retry_s < 1.5
 
 
+async def test_a_reader_that_is_cut_off_before_the_first_event_comes_back_to_where_it_began() -> None:
+    told, reader = Told(), EventReader()
+    async with reading(told) as answer:
+        told.listener.end(SLOW_READER)
+        await events(answer, reader)
+    assert reader.last_id == "last"
+
+
 async def test_a_reader_that_is_too_slow_is_told_why_when_it_reads_again() -> None:
     sent = some_events()[:1]
     sent[0].event.change.record["inputs"] = orjson.dumps(["x" * 1000] * 20_000).decode()
