@@ -160,11 +160,13 @@ class Gathering:
             _trim(self._ended, _MOST_ENDED)
 
     def _make_room(self, now: float) -> Iterator[Sent]:
+        """One of which it is not known yet whether it fits stays: what it has to tell would be lost."""
         if len(self._runs) < _MOST_RUNS:
             return
-        run_id, run = next(iter(self._runs.items()))
+        run_id, run = next(((i, run) for i, run in self._runs.items() if run.fits is not None), (None, None))
+        if run_id is None or run is None:
+            return
         run.ready += run.story.release()
-        run.fits = bool(run.fits)
         yield from self._tell(run_id, now)
         self._runs.pop(run_id, None)
 

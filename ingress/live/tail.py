@@ -2,18 +2,19 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from time import monotonic
 from typing import TypeVar
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from ingress.live.changes import RUNS, Change, Place, Places
-from ingress.live.follower import Follower, change_of, consumer_settings
+from ingress.live.follower import Follower, consumer_settings
 from ingress.live.listener import Listener
+from ingress.live.stretch import Stretch
 from schemas.codec import Codec
 from transport.admin import offsets_of
 from transport.client_log import client_log
@@ -29,8 +30,8 @@ SINKS = "sink"
 _LINGER_S = 10.0
 """How long the connections stay when the last stream has ended: its reader may come back."""
 _TIMEOUT_S = 10.0
-_POLL_S = 0.1
 _AT_ONCE = 500
+"""Records that are given together: whoever takes them keeps the loop from all else meanwhile."""
 _STRETCHES = 4
 """Readers that catch up at a time."""
 
@@ -165,7 +166,8 @@ class Tail:
     async def read(
         self, begins: Places, ends: Places, key: bytes | None = None
     ) -> AsyncGenerator[list[Change]]:
-        """What lies between, of each partition in order, for a reader who comes late."""
+        """What lies between, of each partition in order and of all of them by time, for a reader who comes
+        late."""
         todo = {place: end for place, end in ends.items() if begins[place] < end}
         if not todo:
             return
@@ -179,45 +181,18 @@ class Tail:
                 logger=client_log(__name__),
             )
             try:
-                name = self._settings.full_name
-                consumer.assign([TopicPartition(name(p.topic), p.partition, begins[p]) for p in todo])
+                stretch = Stretch(consumer, self._settings, self._codec, begins=begins, ends=todo, key=key)
                 patience = monotonic() + _TIMEOUT_S
-                while todo:
-                    count, changes = await asyncio.to_thread(self._some, consumer, todo, key)
+                while not stretch.is_through:
+                    count, changes = await asyncio.to_thread(stretch.read)
                     if count:
                         patience = monotonic() + _TIMEOUT_S
                     elif monotonic() > patience:
                         raise BrokerUnreachable(f"Kafka has not answered within {_TIMEOUT_S:g} s")
-                    if changes:
-                        yield changes
+                    for begin in range(0, len(changes), _AT_ONCE):
+                        yield changes[begin : begin + _AT_ONCE]
             finally:
                 await asyncio.to_thread(consumer.close)
-
-    def _some(self, consumer: Consumer, todo: Places, key: bytes | None) -> tuple[int, list[Change]]:
-        """How many messages there were, and those that are wanted. Blocks for a moment."""
-        first = consumer.poll(_POLL_S)
-        messages = [] if first is None else [first, *consumer.consume(_AT_ONCE, 0)]
-        return len(messages), list(self._wanted(messages, todo, key))
-
-    def _wanted(self, messages: Iterable[Message], todo: Places, key: bytes | None) -> Iterable[Change]:
-        """Those before the ends; partitions that are through are struck from `todo`."""
-        for message in messages:
-            place = Place(self._settings.short_name(message.topic() or ""), message.partition() or 0)
-            offset, end = message.offset() or 0, todo.get(place)
-            if (error := message.error()) is not None:
-                if error.code() == KafkaError._PARTITION_EOF:
-                    todo.pop(place, None)
-                else:
-                    _log.warning("reading again what has happened: %s", error.str())
-                continue
-            if end is None:
-                continue
-            if offset < end and key in (None, message.key()):
-                change = change_of(message, self._settings, self._codec)
-                if change is not None:
-                    yield change
-            if offset + 1 >= end:
-                del todo[place]
 
     @property
     def _here(self) -> _Session:

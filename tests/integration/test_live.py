@@ -126,6 +126,10 @@ class Deployment:
             value = CODEC.encode(TOPICS[change.topic].schema or "", record)
             await self.producer.send(Send(change.topic, (key or change.run_id).encode(), value))
 
+    async def write_together(self, *changes: Any) -> None:
+        """Likewise, without waiting for each."""
+        await asyncio.gather(*(self.write(change) for change in changes))
+
     async def until_written(self, run_id: str, status: str) -> None:
         """Until the history has the run like that."""
         async with asyncio.timeout(PATIENCE_S):
@@ -213,3 +217,21 @@ async def test_all_runs_that_fit_are_told_as_they_happen(deployment: Deployment)
     assert await deployment.other.status(path, "something") == 400
     assert await deployment.other.status("events?since=2026-01-01") == 400
     assert await deployment.other.status("events?nothing=1") == 400
+
+
+async def test_a_reader_that_comes_back_after_a_flood_is_told_all_of_it(deployment: Deployment) -> None:
+    path, count = "events?version=2026-01-01%2000:00:00.000000", 2500
+    async with deployment.one.listen(path) as reader:
+        first = Partition(RUN)
+        await deployment.write(first.node(1), first.run("SUCCEEDED", total_steps=1))
+        assert len(await reader.names(4)) == 4
+    for begin in range(0, count, 500):
+        runs = [Partition(f"00000000-0000-4000-8000-{20 + n:012}") for n in range(begin, begin + 500)]
+        nodes = [of.node(index) for of in runs for index in (1, 2, 3)]
+        await deployment.write_together(*nodes, *(of.run("SUCCEEDED", total_steps=3) for of in runs))
+    longest = 0
+    async with deployment.one.listen(path, reader.id) as again:
+        for _ in range(8 * count):
+            assert await again.event() is not None
+            longest = max(longest, len(again.id))
+    assert longest < 8190, "it goes into a header"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ingress.live import gathering as gatherings
 from ingress.live.changes import LOGS, NODES, RUNS, Change, Place
 from ingress.live.gathering import PATIENCE_S, Gathering, Sent
 from ingress.live.matching import Chosen
@@ -178,6 +179,15 @@ def test_who_knows_the_history_says_whether_a_run_from_before_fits(fits: bool) -
     assert reader.unknown == []
     assert str(reader.positions).count("~") == 0
     assert len(feed(reader, [of.node(5)])) == (2 if fits else 0)
+
+
+def test_a_run_of_which_too_little_is_known_is_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gatherings, "_MOST_RUNS", 2)
+    reader = gathering(chosen(version="2026-01-01 00:00:00.000000"), partitions=5)
+    runs = [Partition(f"00000000-0000-4000-8000-{10 + n:012}", n) for n in range(5)]
+    nodes, ends = [of.node(1) for of in runs], [of.run("SUCCEEDED", total_steps=1) for of in runs]
+    assert feed(reader, nodes) == []
+    assert len(feed(reader, ends)) == 4 * 5
 
 
 def test_a_run_that_is_over_is_not_told_again_after_a_crash() -> None:
