@@ -112,7 +112,7 @@ class Sandbox:
             return {"error": f"the code ran longer than {self._settings.timeout_s:g} s and was stopped"}
         except (EOFError, OSError):
             return {"error": await self._explain(process)}
-        except (ReplyTooLarge, ValueError):
+        except (ReplyTooLarge, ValueError, RecursionError):
             return {"error": "the code wrote to the connection of the sandbox"}
 
     async def _explain(self, process: SandboxedProcess) -> str:
@@ -133,7 +133,8 @@ class Sandbox:
 
 
 def _parse(frame: bytes) -> dict[str, Any]:
-    """A reply may be forged by the script, to its own harm only. Raises `ValueError` if it is no reply."""
+    """A reply may be forged by the script, to its own harm only. Raises `ValueError` if it is no reply, and
+    `RecursionError` for brackets without end."""
     try:
         answer = orjson.loads(frame)
     except orjson.JSONDecodeError:

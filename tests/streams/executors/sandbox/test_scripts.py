@@ -162,6 +162,7 @@ async def test_the_traceback_shows_the_script_and_nothing_of_ours(shared_sandbox
         ("import os\ndef main():\n os.closerange(3, 60)\n return {}", "exit code"),
         (FORGE + " write(b'\\xff' * 8)\n return {}", "wrote to the connection"),
         (FORGE + " write(b'\\0\\0\\0\\2[]')\n return {}", "wrote to the connection"),
+        (FORGE + " write(b'\\0\\1\\0\\0' + b'[' * 65536)\n return {}", "wrote to the connection"),
         ("import ctypes\ndef main(): ctypes.string_at(0)", "killed by signal 11"),
     ],
 )
