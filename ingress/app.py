@@ -1,6 +1,7 @@
 """Composition root of the ingress: settings in, an aiohttp application out."""
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
@@ -18,11 +19,13 @@ from ingress.duplicates import RecentlyAccepted
 from ingress.endpoints import Endpoints
 from ingress.erasing.beside import erasing
 from ingress.front import guarded
+from ingress.health import wrong_key
 from ingress.history import History
 from ingress.keys import (
     ACCOUNTS,
     AUTHENTICATOR,
     BUDGET,
+    CAN_READ_SECRETS,
     CLICKHOUSE,
     CODEC,
     DOOR,
@@ -76,8 +79,11 @@ from transport.registry import open_codec
 from transport.settings import KafkaSettings
 from transport.storage import Storage
 from transport.store import DefinitionsStore
+from transport.stored_secrets import are_readable
 from transport.telemetry.sampling import Sampler
 from transport.values import ValueStore
+
+_log = logging.getLogger(__name__)
 
 
 def build_app(
@@ -176,6 +182,9 @@ async def _measured(app: web.Application) -> AsyncIterator[None]:
 def connect(app: web.Application, to: Connections) -> None:
     """Puts the connections into the application, and what stands on them."""
     settings, metrics, definitions = app[SETTINGS], app[METRICS], to.feed.definitions
+    app[CAN_READ_SECRETS] = are_readable(definitions, app[SECRETS])
+    if not app[CAN_READ_SECRETS]:
+        _log.warning("%s: requests that need a stored secret are refused", wrong_key(app[SECRETS]))
     app[CODEC], app[FEED], app[PRODUCER], app[STORE] = to.codec, to.feed, to.producer, to.store
     app[PROBE], app[OUTLET] = to.probe, to.outlet
     app[RETURNS] = Returns(to.producer, to.feed, to.codec, to.records)

@@ -5,10 +5,11 @@ import asyncio
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from ingress.keys import CLICKHOUSE, FEED, METRICS, OUTLET, PROBE
+from ingress.keys import CAN_READ_SECRETS, CLICKHOUSE, FEED, METRICS, OUTLET, PROBE, SECRETS
 from ingress.operation import Operation
 from ingress.responses import json_answer
 from ingress.wire import Answer
+from schemas.secrets import SecretBox
 from transport.errors import TransportError
 
 _PROBE_TIMEOUT_S = 2.0
@@ -31,7 +32,7 @@ class Component(Answer):
 
 class DetailedHealth(Health):
     """`unhealthy`, with status 503, when events cannot be accepted; `degraded` when they cannot be read,
-    or go to the local disk, or definitions are left out."""
+    or go to the local disk, or definitions are left out, or secrets cannot be read."""
 
     components: dict[str, Component]
 
@@ -48,11 +49,13 @@ async def detailed(request: web.Request) -> web.Response:
         "broker": broker,
         "spool": _spool(request),
         "definitions": _definitions(request),
+        "secrets": _secrets(request),
         "history": history,
     }
     reads, sends = history.status != _UNHEALTHY, broker.status == _HEALTHY
     accepts = sends or request.app[OUTLET].has_room
-    whole = reads and sends and components["definitions"].status == _HEALTHY
+    knows = all(components[name].status != _DEGRADED for name in ("definitions", "secrets"))
+    whole = reads and sends and knows
     status = (_HEALTHY if whole else _DEGRADED) if accepts else _UNHEALTHY
     health = DetailedHealth(status=status, components=components)
     return json_answer(health, 200 if accepts else 503)
@@ -81,6 +84,22 @@ def _definitions(request: web.Request) -> Component:
         left_out = f"{len(feed.unreadable)} that this release cannot read, see the dead letters"
         return Component(status=_DEGRADED, detail=f"{counts}; {left_out}")
     return Component(status=_HEALTHY, detail=counts)
+
+
+def _secrets(request: web.Request) -> Component:
+    box = request.app[SECRETS]
+    if not request.app[CAN_READ_SECRETS]:
+        return Component(status=_DEGRADED, detail=wrong_key(box))
+    if box is None:
+        return Component(status=_ABSENT, detail="none can be stored: see HOPLINE_SECRET_KEY")
+    return Component(status=_HEALTHY, detail="can be read")
+
+
+def wrong_key(box: SecretBox | None) -> str:
+    """Why `box` can read no secret that is stored."""
+    if box is None:
+        return "secrets are stored, and HOPLINE_SECRET_KEY is not set"
+    return "HOPLINE_SECRET_KEY is not the key that secrets were stored with"
 
 
 async def _history(request: web.Request) -> Component:

@@ -54,3 +54,5 @@ EGRESS = web.AppKey("egress", aiohttp.ClientSession)
 """For what tenants have named: reaches public addresses, and what HOPLINE_EGRESS_ALLOW lists."""
 SECRETS: web.AppKey[SecretBox | None] = web.AppKey("secrets", SecretBox)
 """None where the deployment has no HOPLINE_SECRET_KEY: then nothing secret can be stored."""
+CAN_READ_SECRETS = web.AppKey("can_read_secrets", bool)
+"""Of those that were stored when this process started."""

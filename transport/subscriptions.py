@@ -1,7 +1,7 @@
 """Subscriptions, what has become of them, and OAuth clients, indexed for the hot path."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -59,6 +59,10 @@ class SubscriptionIndex:
     def of_tenant(self, tenant_id: str) -> list[TriggerSubscription]:
         """The oldest first."""
         return sorted(self._by_tenant.get(tenant_id, {}).values(), key=lambda one: one.created_at)
+
+    def __iter__(self) -> Iterator[TriggerSubscription]:
+        """All of them, as they are now."""
+        return iter(self._current.values())
 
     @property
     def size(self) -> int:

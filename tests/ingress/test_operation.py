@@ -4,7 +4,9 @@ import asyncio
 from typing import Any
 
 import pytest
+from aiohttp.test_utils import TestClient, TestServer
 from openapi_spec_validator import validate
+from pydantic import SecretStr
 
 from ingress.endpoints import Endpoints
 from ingress.errors import Unavailable
@@ -12,9 +14,9 @@ from ingress.limits import Limits
 from ingress.openapi import build_document
 from ingress.operation import ANY_METHOD
 from ingress.routes import OPERATIONS
-from schemas.models import AppTrigger
+from schemas.models import DEFAULT_TENANT, AppTrigger
 from schemas.secrets import SecretBox
-from tests.ingress.stand_ins import AUTHORIZED, GRAPH, Client, StandIns, new_settings
+from tests.ingress.stand_ins import AUTHORIZED, GRAPH, SECRET_KEY, Client, StandIns, assemble, new_settings
 from transport.definitions import TRIGGERS, Definitions
 
 WEBHOOK_ID = "w" * 16
@@ -121,6 +123,32 @@ async def test_a_definition_that_is_left_out_is_told(client: Client, stand_ins: 
     assert "1 that this release cannot read" in document["components"]["definitions"]["detail"]
 
 
+@pytest.mark.parametrize(
+    ("key", "why"),
+    [
+        ("o" * 32, "HOPLINE_SECRET_KEY is not the key that secrets were stored with"),
+        (None, "secrets are stored, and HOPLINE_SECRET_KEY is not set"),
+        (SECRET_KEY, ""),
+    ],
+)
+async def test_a_key_that_reads_no_secret_is_told_once_and_by_health(
+    key: str | None, why: str, stand_ins: StandIns, caplog: pytest.LogCaptureFixture
+) -> None:
+    secret = SecretBox(SECRET_KEY.encode()).encrypt(DEFAULT_TENANT, "s3cret")
+    await stand_ins.configured.put(TRIGGERS, _trigger(secret))
+    document = await _health(stand_ins, key)
+    told = document["components"]["secrets"]
+    assert document["status"] == told["status"] == ("degraded" if why else "healthy")
+    if why:
+        assert told["detail"] == why
+    assert caplog.messages == ([f"{why}: requests that need a stored secret are refused"] if why else [])
+
+
+async def test_without_a_key_and_without_secrets_nothing_is_wrong(stand_ins: StandIns) -> None:
+    document = await _health(stand_ins, None)
+    assert (document["status"], document["components"]["secrets"]["status"]) == ("healthy", "absent")
+
+
 async def test_without_a_history_its_routes_say_so(client: Client) -> None:
     for method, path in (("GET", "runs"), ("GET", "dead-letters"), ("GET", "trigger-logs"), ("POST", "sql")):
         body = {"json": {"query": "SELECT 1"}} if method == "POST" else {}
@@ -140,6 +168,14 @@ async def test_a_fault_of_ours_tells_nothing_and_is_logged(
         assert answer.status == 500
         assert "internals" not in await answer.text()
     assert "KeyError: 'internals'" in caplog.text
+
+
+async def _health(stand_ins: StandIns, key: str | None) -> dict[str, Any]:
+    app = assemble(stand_ins, new_settings(secret_key=None if key is None else SecretStr(key)))
+    async with TestClient(TestServer(app)) as client, client.get("/health/detailed") as answer:
+        assert answer.status == 200
+        document: dict[str, Any] = await answer.json()
+        return document
 
 
 def _trigger(secret: str) -> AppTrigger:

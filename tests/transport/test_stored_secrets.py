@@ -2,16 +2,18 @@
 
 import pytest
 
-from schemas.models import ModelProvider, Workflow, WorkflowType
+from schemas.models import AppTrigger, ModelProvider, Workflow, WorkflowType
 from schemas.secrets import SecretBox
-from transport.definitions import WORKFLOWS, Definitions
+from tests.transport.test_subscriptions import subscription
+from transport.definitions import TRIGGERS, WORKFLOWS, Definitions
 from transport.stored_secrets import are_readable
+from transport.subscriptions import SUBSCRIPTIONS
 
 BOX, OTHER = SecretBox(b"k" * 32), SecretBox(b"o" * 32)
 
 
 def stored(where: str, box: SecretBox, definitions: Definitions | None = None) -> Definitions:
-    """A secret in a workflow or in a provider of its models."""
+    """A secret in a workflow, in a provider of its models, or in what brings it events."""
     definitions = definitions or Definitions()
     text = box.encrypt("acme", "s3cret")
     if where == "workflow":
@@ -21,6 +23,15 @@ def stored(where: str, box: SecretBox, definitions: Definitions | None = None) -
             environment_variables=variables,
         )  # fmt: skip
         definitions.apply(WORKFLOWS, "w:2026-01-01", workflow)
+    elif where == "trigger":
+        config = {"webhook_id": "w" * 16, "signature": {"scheme": "github", "secrets": [text]}}
+        trigger = AppTrigger(
+            id="t", tenant_id="acme", app_id="a", workflow_id="w", type="WEBHOOK", config=config
+        )
+        definitions.apply(TRIGGERS, "t", trigger)
+    elif where == "subscription":
+        credentials = {"token_type": "Bearer", "access_token": text}
+        definitions.apply(SUBSCRIPTIONS, "s1", subscription(1, tenant_id="acme", credentials=credentials))
     else:
         given = {"id": "p", "tenant_id": "acme", "name": "openai", "base_url": "https://models.example"}
         provider = ModelProvider.model_validate({**given, "credentials": {"api_key": text}})
@@ -28,14 +39,16 @@ def stored(where: str, box: SecretBox, definitions: Definitions | None = None) -
     return definitions
 
 
-@pytest.mark.parametrize("where", ["workflow", "provider"])
+@pytest.mark.parametrize("where", ["workflow", "provider", "trigger", "subscription"])
 def test_one_secret_tells_whether_the_key_is_the_same(where: str) -> None:
     assert are_readable(stored(where, BOX), BOX)
     assert not are_readable(stored(where, BOX), OTHER)
+    assert not are_readable(stored(where, BOX), None)
 
 
-def test_where_nothing_is_stored_any_key_will_do() -> None:
-    assert are_readable(Definitions(), BOX)
+@pytest.mark.parametrize("box", [BOX, None])
+def test_where_nothing_is_stored_any_key_will_do(box: SecretBox | None) -> None:
+    assert are_readable(Definitions(), box)
 
 
 def test_one_that_was_stored_with_a_lost_key_says_nothing_of_the_others() -> None:
