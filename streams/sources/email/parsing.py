@@ -1,6 +1,5 @@
 """What a workflow gets of a message. Pure: bytes in, values out, whatever the bytes are."""
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email import message_from_bytes
@@ -35,9 +34,11 @@ class _Policy(EmailPolicy):
     """Of one message. The library takes the square of a header's length, which strangers choose, and does so
     each time that it is asked for it."""
 
-    @cached_property
-    def _read_chars(self) -> Counter[str]:
-        return Counter()
+    # Those of the library are of many messages, and refuse to be changed.
+    __setattr__ = object.__setattr__
+
+    _read_chars = 0
+    """Of what describes parts."""
 
     @cached_property
     def _parsed(self) -> dict[tuple[str, str], Any]:
@@ -67,9 +68,8 @@ class _Policy(EmailPolicy):
 
     def _cut(self, value: str) -> str:
         value = value[:_MOST_PART_HEADER_CHARS]
-        self._read_chars["content"] += len(value)
-        is_enough = self._read_chars["content"] > _MOST_PART_HEADERS_CHARS
-        return value.partition(";")[0] if is_enough else value
+        self._read_chars += len(value)
+        return value.partition(";")[0] if self._read_chars > _MOST_PART_HEADERS_CHARS else value
 
 
 @dataclass(frozen=True, slots=True)
