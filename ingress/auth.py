@@ -60,10 +60,10 @@ class Authenticator:
         self,
         definitions: Definitions,
         bootstrap_key: str | None,
-        secrets: SecretBox | None = None,
+        secrets: SecretBox | None,
         *,
-        tokens: TokenVerifier | None = None,
-        tenant_claim: str = "tenant_id",
+        tokens: TokenVerifier | None,
+        tenant_claim: str,
     ) -> None:
         """`secrets`: to know the tokens of other roles by, which act for a tenant."""
         self._definitions = definitions

@@ -76,7 +76,7 @@ async def parse_body(request: EventRequest, content: ContentType, raw: bytes, ke
     return encoded(raw, content.media_type) if content.given else _sniff(raw)
 
 
-def parse_json(raw: bytes, charset: str | None = None) -> Any:
+def parse_json(raw: bytes, charset: str | None) -> Any:
     """RFC 8259; in UTF-8 unless the charset says otherwise. Raises `Malformed` with the place."""
     try:
         if charset is None or charset.lower() in ("utf-8", "utf8", "us-ascii"):
@@ -86,7 +86,7 @@ def parse_json(raw: bytes, charset: str | None = None) -> Any:
         raise Malformed(f"the body is not JSON: {wrong}") from wrong
 
 
-def parse_form(raw: bytes, charset: str | None = None) -> dict[str, Any]:
+def parse_form(raw: bytes, charset: str | None) -> dict[str, Any]:
     """A URL-encoded form; a name that is there several times has a list."""
     try:
         pairs = parse_qsl(

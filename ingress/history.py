@@ -106,9 +106,7 @@ class History:
         rows = await self._whole(await self._clickhouse.query(sql, found.parameters))
         return [WorkflowNodeExecution(**_absent(row)) for row in rows]
 
-    async def node_execution(
-        self, execution_id: str, tenant_id: str | None = None
-    ) -> WorkflowNodeExecution | None:
+    async def node_execution(self, execution_id: str, tenant_id: str | None) -> WorkflowNodeExecution | None:
         """One of them; None as in `run`."""
         rows = await self._whole(await self._named("workflow_node_executions", "*", execution_id, tenant_id))
         return next((WorkflowNodeExecution(**_absent(row)) for row in rows), None)

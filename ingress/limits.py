@@ -19,7 +19,7 @@ _SLACK = 1024
 class Rate:
     """So many requests a second on average for each key, and some at once."""
 
-    def __init__(self, per_s: float, burst: int, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, per_s: float, burst: int, now: Callable[[], float]) -> None:
         """`burst` 0 is what comes in one second, and at least 1."""
         self._interval_s = 1 / per_s
         self._room_s = (max(burst or math.ceil(per_s), 1) - 1) * self._interval_s

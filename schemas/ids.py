@@ -32,7 +32,7 @@ def bytes_id(value: bytes) -> str:
     return hashlib.sha256(value).hexdigest()
 
 
-def schedule_id(trigger: str, scheduled_at_ms: int, backfill_id: str = "") -> str:
+def schedule_id(trigger: str, scheduled_at_ms: int, backfill_id: str) -> str:
     """The trigger_id of a schedule's firing: whoever fires it, and however often. A backfill fires anew."""
     return f"schedule-{trigger}-{scheduled_at_ms}" + (f"-{backfill_id}" if backfill_id else "")
 

@@ -58,7 +58,7 @@ class StoredFile(BaseModel):
         return type_of(self.extension.removeprefix("."), self.mime_type)
 
 
-def describe(filename: str | None, mime_type: str | None, extension: str = "") -> tuple[str, str]:
+def describe(filename: str | None, mime_type: str | None) -> tuple[str, str]:
     """Name and MIME type of a file of which only one may be known. A name is never a path, and both are text:
     bytes in another charset than UTF-8 become question marks."""
     given = (filename or "").encode("utf-8", "replace").decode()
@@ -66,8 +66,7 @@ def describe(filename: str | None, mime_type: str | None, extension: str = "") -
     known = (mime_type or "").encode("utf-8", "replace").decode()
     kind = known or mimetypes.guess_type(name)[0] or _BYTES
     if not name:
-        guessed = extension or mimetypes.guess_extension(kind.partition(";")[0].strip()) or ".bin"
-        name = f"file{guessed}"
+        name = f"file{mimetypes.guess_extension(kind.partition(';')[0].strip()) or '.bin'}"
     return name, kind
 
 

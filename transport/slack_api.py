@@ -42,7 +42,7 @@ class SlackApi:
         answer = await self._call("auth.test", {}, time.monotonic() + _PATIENCE_S)
         return Identity(str(answer.get("team_id") or ""), str(answer.get("user_id") or ""))
 
-    async def channel_ids(self, names: Collection[str], team_id: str = "") -> dict[str, str]:
+    async def channel_ids(self, names: Collection[str], team_id: str) -> dict[str, str]:
         """Name -> id of those that there are, archived ones left out; pages are read until all are found.
 
         `team_id`: for a token of a whole organisation. Raises `ProviderRefused`, `ProviderUnavailable`.

@@ -10,9 +10,8 @@ import contextlib
 import logging
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from ingress.erasing.objects import delete_objects
 from ingress.erasing.rows import are_inserted, delete_graphs, delete_rows
@@ -76,10 +75,9 @@ class Reach:
 class Eraser:
     """Works at one request at a time."""
 
-    def __init__(self, reach: Reach, pace: Pace | None = None, now: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, reach: Reach, pace: Pace | None = None) -> None:
         self._reach = reach
         self._pace = pace or Pace()
-        self._now = now
         self._id = str(uuid.uuid4())
 
     async def run(self) -> None:
@@ -100,7 +98,7 @@ class Eraser:
             await asyncio.sleep(self._pace.look_s)
 
     def _due(self) -> list[Erasure]:
-        silent = self._now() - timedelta(seconds=self._pace.dead_s)
+        silent = utc_now() - timedelta(seconds=self._pace.dead_s)
         return [
             one
             for one in self._reach.feed.definitions.erasures.values()
@@ -111,14 +109,14 @@ class Eraser:
     async def _is_own(self, erasure: Erasure) -> bool:
         if erasure.worker == self._id:
             return True
-        update = {"worker": self._id, "updated_at": self._now()}
+        update = {"worker": self._id, "updated_at": utc_now()}
         await self._reach.store.put(ERASURES, erasure.model_copy(update=update))
         await asyncio.sleep(self._pace.look_s)
         return self._reach.feed.definitions.erasures[erasure.id].worker == self._id
 
     async def erase(self, erasure: Erasure) -> None:
         """Returns once it is COMPLETED. Raises `TransportError`."""
-        course = _Course(self._reach.store, erasure, self._pace.told_s, self._now)
+        course = _Course(self._reach.store, erasure, self._pace.told_s)
         tenant_id = erasure.tenant_id
         await course.enter("removing what is configured")
         await self._remove_definitions(tenant_id, course)
@@ -146,7 +144,7 @@ class Eraser:
             for trigger in (definitions.triggers[head.id],)
         ]
         told += [
-            subscription_command(reach.codec, one, "REMOVE", {}, self._now().timestamp())
+            subscription_command(reach.codec, one, "REMOVE", {}, utc_now().timestamp())
             for one in definitions.subscriptions.of_tenant(tenant_id)
         ]
         # Before their definitions go: whoever repeats this after a crash finds them by these.
@@ -161,7 +159,7 @@ class Eraser:
 
     async def _stop_runs(self, tenant_id: str, course: "_Course") -> None:
         """What does not stop in time is erased all the same: what is told of it later is left out."""
-        until = self._now() + timedelta(seconds=self._pace.runs_s)
+        until = utc_now() + timedelta(seconds=self._pace.runs_s)
         told: set[str] = set()
         quiet = 0
         while True:
@@ -171,7 +169,7 @@ class Eraser:
             await self._reach.producer.send_all([send for run, send in found.items() if run not in told])
             told |= found.keys()
             # What has begun a moment ago is not in the history yet.
-            if quiet == _QUIET_LOOKS or self._now() > until:
+            if quiet == _QUIET_LOOKS or utc_now() > until:
                 return
             await course.alive()
             await asyncio.sleep(min(1.0, self._pace.runs_s))
@@ -212,21 +210,18 @@ class Eraser:
 
     async def _tell_failure(self, erasure_id: str, why: str) -> None:
         erasure = self._reach.feed.definitions.erasures[erasure_id]
-        update = {"error": why, "updated_at": self._now()}
+        update = {"error": why, "updated_at": utc_now()}
         await self._reach.store.put(ERASURES, erasure.model_copy(update=update))
 
 
 class _Course:
     """What others see of it."""
 
-    def __init__(
-        self, store: DefinitionsStore, erasure: Erasure, told_s: float, now: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, store: DefinitionsStore, erasure: Erasure, told_s: float) -> None:
         self.counts = Counter(erasure.counts)
         self._store = store
         self._erasure = erasure
         self._told_s = told_s
-        self._now = now
 
     async def enter(self, step: str, **changes: object) -> None:
         """The next step begins."""
@@ -234,15 +229,15 @@ class _Course:
 
     async def alive(self) -> None:
         """It gets on; told now and then."""
-        if self._now() - self._erasure.updated_at > timedelta(seconds=self._told_s):
+        if utc_now() - self._erasure.updated_at > timedelta(seconds=self._told_s):
             await self._tell()
 
     async def complete(self) -> None:
         """All that was accepted until now is gone. Nothing was, since the tenant could do nothing."""
-        now = self._now()
+        now = utc_now()
         await self._tell(step="done", status=ErasureStatus.COMPLETED, before=now, finished_at=now)
 
     async def _tell(self, **changes: object) -> None:
-        update = {**changes, "counts": dict(+self.counts), "updated_at": self._now()}
+        update = {**changes, "counts": dict(+self.counts), "updated_at": utc_now()}
         self._erasure = self._erasure.model_copy(update=update)
         await self._store.put(ERASURES, self._erasure)

@@ -63,7 +63,7 @@ def give_up(
     command: Command,
     reason: str,
     now_us: int,
-    options: Options = DEFAULTS,
+    options: Options,
 ) -> Advanced:
     """The run fails, instead of what `advance` would do: that could not be kept, or nobody be told of it."""
     if isinstance(command, Start):

@@ -65,7 +65,7 @@ def execution_base(state: RunState, workflow_type: str, trace: str) -> Record:
 
 
 def execution_record(
-    base: Record, plan: NodePlan | None, execution_id: str, waiting: Waiting, container: str | None = None
+    base: Record, plan: NodePlan | None, execution_id: str, waiting: Waiting, container: str | None
 ) -> Record:
     """A node as it starts; `plan` is None for one that the graph no longer has. `container`: the execution
     whose round it is in, if it is in one."""

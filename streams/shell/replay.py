@@ -52,7 +52,7 @@ def followers(keys: Sequence[str]) -> list[int]:
 class Replay:
     """One partition, read in order. Compaction may have removed any row that a later one replaces."""
 
-    def __init__(self, epoch: Epoch = NO_EPOCH) -> None:
+    def __init__(self, epoch: Epoch) -> None:
         """`epoch`: the greatest before the first row that will be read."""
         self.epoch = epoch
         self.left_out: dict[str, int] = {}

@@ -46,11 +46,11 @@ class Attempts(Protocol):
 class Subscriptions:
     """Reads `subscription.commands`; keeps `subscriptions`; writes `definitions.subscription_states`."""
 
-    def __init__(self, codec: Codec, attempts: Attempts, holder: str = "") -> None:
-        """`holder` names this process: another one each time that it starts."""
+    def __init__(self, codec: Codec, attempts: Attempts) -> None:
         self._codec = codec
         self._attempts = attempts
-        self._holder = holder or new_id()
+        self._holder = new_id()
+        """This process: another one each time that it starts."""
         self._reserved: dict[str, float] = {}
         """Subscription id -> by when its attempt has ended, for those that are not kept yet, or not begun."""
 

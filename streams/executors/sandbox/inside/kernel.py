@@ -68,7 +68,7 @@ def mount(source: str, target: str, kind: str | None = None, flags: int = 0, opt
     _checked(result, f"mount {target}")
 
 
-def make_mount_read_only(target: str, *, recursive: bool = True, flags: int = MS_RDONLY | MS_NOSUID) -> None:
+def make_mount_read_only(target: str, *, recursive: bool = True, flags: int) -> None:
     """mount_setattr(2), Linux 5.12: unlike a remount it also reaches the mounts below the target."""
     # struct mount_attr: set, clear, propagation, user namespace; the low flags equal the MS_ ones.
     attributes = (ctypes.c_uint64 * 4)(flags, 0, 0, 0)
