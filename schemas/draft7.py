@@ -15,6 +15,7 @@ from jsonschema import Draft7Validator, ValidationError
 from jsonschema.exceptions import best_match
 from jsonschema.validators import extend
 from referencing import Registry
+from referencing.exceptions import Unresolvable
 
 from schemas.regexes import compile_regex
 from schemas.work_budget import CURRENT, TooMuchWork, weigh, within
@@ -65,12 +66,18 @@ def validator(schema: Mapping[str, Any]) -> Any:
 
 
 def misfit(validator: Any, value: Any) -> ValidationError | None:
-    """What is wrong with the value. Raises `ValueError` for a pattern that is not taken and for too much
-    work, as where a reference leads to itself, `Unresolvable` for one that leads nowhere."""
+    """What is wrong with the value. Raises `ValueError` where that cannot be told: for a pattern that is not
+    taken, too much work, a reference that leads to itself or nowhere, a number of hundreds of digits."""
     try:
         found: ValidationError | None = within(MAX_STEPS, best_match, validator.iter_errors(value))
     except TooMuchWork as limit:
         raise ValueError(f"its schema {limit}") from limit
+    except Unresolvable as nowhere:
+        raise ValueError(f"its schema refers to what cannot be found: {nowhere}") from nowhere
+    except RecursionError as deep:
+        raise ValueError("it is nested too deep") from deep
+    except OverflowError as large:
+        raise ValueError(f"it has a number that is too large: {large}") from large
     return found
 
 
@@ -106,6 +113,12 @@ def _additional_properties(validator: Any, given: Any, value: Any, schema: Mappi
         value = {name: one for name, one in value.items() if not any(regex.search(name) for regex in named)}
         schema = {name: one for name, one in schema.items() if name != "patternProperties"}
     yield from Draft7Validator.VALIDATORS["additionalProperties"](validator, given, value, schema)
+
+
+def _additional_items(validator: Any, given: Any, value: Any, schema: Mapping[str, Any]) -> _Faults:
+    """The library counts the schemas of the items, also where that is `true`."""
+    if isinstance(schema.get("items"), list):
+        yield from Draft7Validator.VALIDATORS["additionalItems"](validator, given, value, schema)
 
 
 def _unique_items(validator: Any, wanted: Any, value: Any, _: Any) -> _Faults:
@@ -157,6 +170,7 @@ _KEYWORDS: Mapping[str, Callable[..., Any]] = {
     "pattern": _pattern,
     "patternProperties": _pattern_properties,
     "additionalProperties": _additional_properties,
+    "additionalItems": _additional_items,
     "uniqueItems": _unique_items,
     "$ref": _reference,
 }

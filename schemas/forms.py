@@ -9,7 +9,6 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
-from referencing.exceptions import Unresolvable
 
 from schemas.draft7 import misfit, validator
 from schemas.files import marked, refusal
@@ -47,7 +46,7 @@ def fill(form: Iterable[InputVariable], given: Mapping[str, Any]) -> Filled:
     for field in form:
         try:
             values[field.variable] = _value(field, given)
-        except (ValueError, Unresolvable, RecursionError) as wrong:
+        except ValueError as wrong:
             faults.append(FieldFault(field.variable, str(wrong)))
     return Filled(values, tuple(faults))
 
@@ -62,7 +61,7 @@ def _value(field: InputVariable, given: Mapping[str, Any]) -> Any:
             return None
     try:
         return _COERCIONS[field.type](field, value)
-    except (ValueError, Unresolvable, RecursionError) as wrong:
+    except ValueError as wrong:
         raise ValueError(f"in input form {wrong}") from wrong
 
 

@@ -7,6 +7,10 @@ from jsonschema import Draft7Validator
 
 from schemas.draft7 import misfit, schema_error, validator
 
+DEEP: list[Any] = []
+for _ in range(2_000):
+    DEEP = [DEEP]
+
 NODE = {"properties": {"next": {"$ref": "#"}, "n": {"type": "number"}}}
 CASES: list[tuple[dict[str, Any], list[Any]]] = [
     ({"pattern": "^[a-z]+$"}, ["abc", "ABC", 5, None, {"a": 1}]),
@@ -36,6 +40,7 @@ CASES: list[tuple[dict[str, Any], list[Any]]] = [
         ],
     ),
     ({"uniqueItems": False}, [[1, 1]]),
+    ({"items": [{}], "additionalItems": False}, [[1], [1, 2], 5]),
     ({"format": "email"}, ["no address"]),
 ]
 
@@ -59,6 +64,29 @@ def test_as_elsewhere(schema: dict[str, Any], value: Any) -> None:
 def test_no_pattern_takes_long(schema: dict[str, Any]) -> None:
     text = "a" * 5_000 + "!"
     for value in (text, {text: 1}):
+        misfit(validator(schema), value)
+
+
+@pytest.mark.parametrize("items", [True, {}, {"type": "integer"}])
+def test_items_that_all_have_one_schema_leave_none_over(items: Any) -> None:
+    assert misfit(validator({"items": items, "additionalItems": False}), [1, 2]) is None
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "why"),
+    [
+        ({"multipleOf": 0.5}, 10**400, "too large"),
+        (
+            {"$ref": "http://127.0.0.1:1/x"},
+            1,
+            "refers to what cannot be found: Unresolvable: http://127.0.0.1:1/x",
+        ),
+        ({"uniqueItems": True}, [DEEP, DEEP], "nested too deep"),
+    ],
+    ids=["number", "reference", "value"],
+)
+def test_what_cannot_be_told_is_said(schema: Any, value: Any, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
         misfit(validator(schema), value)
 
 

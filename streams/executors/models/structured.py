@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from referencing.exceptions import Unresolvable
 
 from schemas.draft7 import misfit, schema_error, validator
 from schemas.models.model_provider import ModelSettings
@@ -56,9 +55,7 @@ async def structured(text: str, schema: Mapping[str, Any]) -> dict[str, Any]:
         raise LLMNodeError(f"the reply has no JSON object in it: {text[:500]!r}")
     try:
         wrong = misfit(validator(schema), found)
-    except Unresolvable as error:
-        raise LLMNodeError(f"the schema refers to what cannot be found: {error}") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise LLMNodeError(f"the reply cannot be held against its schema: {error}") from error
     if wrong is not None:
         raise LLMNodeError(f"the reply does not match its schema at {wrong.json_path}: {wrong.message}")

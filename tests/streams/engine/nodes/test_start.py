@@ -110,7 +110,7 @@ REFUSED: list[tuple[str, dict[str, Any], Any, str]] = [
         "json_object",
         {"json_schema": {"$ref": "http://127.0.0.1:1/x"}},
         {"a": 1},
-        "Unresolvable: http://127.0.0.1:1/x",
+        "v in input form its schema refers to what cannot be found: Unresolvable: http://127.0.0.1:1/x",
     ),
     ("file", {}, "http://x", "must be a file"),
     ("file", {"required": True}, "", "must be a file"),

@@ -198,7 +198,11 @@ async def test_a_reply_that_is_nearly_json_is_repaired(endpoint: Endpoint, text:
         ('{"people": 3}', SCHEMA, r"does not match its schema at \$: 'city' is a required"),
         ('{"city": 3}', SCHEMA, r"at \$.city: 3 is not of type"),
         ("{}", {"type": "nonsense"}, "the schema of the structured output is not valid"),
-        ("{}", {"$ref": "http://127.0.0.1:1/x"}, "the schema refers to what cannot be found"),
+        (
+            "{}",
+            {"$ref": "http://127.0.0.1:1/x"},
+            "its schema refers to what cannot be found",
+        ),
     ],
 )
 async def test_a_reply_that_does_not_fit_fails_the_node(
