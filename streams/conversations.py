@@ -81,6 +81,13 @@ class Conversations:
         command = self._codec.decode("ConversationCommand", record.value)
         place = _Place(command["conversation_key"], command["tenant_id"], kept, self._fetcher)
         decision = Decision()
+        with self._fetcher.deciding():
+            self._carry_out(command, record, place, now, decision)
+        return decision
+
+    def _carry_out(
+        self, command: AvroRecord, record: Record, place: "_Place", now: float, decision: Decision
+    ) -> None:
         if command["kind"] == "START":
             self._start(record, command["start"], place, now, decision)
         elif (remembered := place.remembered()) is not None:
@@ -94,9 +101,6 @@ class Conversations:
                 if payload["turn"] == remembered.running:
                     self._go_on(remembered, place, now, decision)
             place.keep(remembered, decision)
-        self._fetcher.used(command["workflow_run_id"])
-        self._fetcher.used(place.key)
-        return decision
 
     def on_due(self, key: str, row: bytes, kept: Kept, now: float) -> Decision:
         """The turn under way has been waited for long enough, or nobody has gone on with the conversation."""
@@ -105,9 +109,9 @@ class Conversations:
             return Decision(writes=dict.fromkeys([key, *kept.under(f"{key}{BREAK}")]))
         log.warning("conversation %s: turn %d is not waited for any longer", key, remembered.running)
         decision, place = Decision(), _Place(key, remembered.tenant_id, kept, self._fetcher)
-        self._go_on(remembered, place, now, decision)
+        with self._fetcher.deciding():
+            self._go_on(remembered, place, now, decision)
         decision.writes[key], _ = remembered.encode()
-        self._fetcher.used(key)
         return decision
 
     def _start(self, record: Record, encoded: bytes, place: "_Place", now: float, decision: Decision) -> None:

@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
-from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
+from time import monotonic
 from typing import Any
 
 import orjson
@@ -20,6 +22,9 @@ log = logging.getLogger(__name__)
 MOST_BYTES = 256 * 1024 * 1024
 """What the pure nodes of one hop may look at of values that are elsewhere, together."""
 
+_HELD_S = 600.0
+"""A decision that waits is asked for much sooner. One whose partition has gone is not asked for again."""
+
 AGAIN_S = 1.0
 """Until a storage is asked again that has failed: one that refuses, as it does when credentials have expired,
 would answer thousands of times a second."""
@@ -28,16 +33,38 @@ would answer thousands of times a second."""
 class Fetcher:
     """Used by one stage, on the loop's thread."""
 
-    def __init__(self, values: ValueStore) -> None:
+    def __init__(self, values: ValueStore, now: Callable[[], float] = monotonic) -> None:
+        """`now`: any clock that does not run backwards, in seconds."""
         self._values = values
-        self._held: dict[str, dict[str, bytes | None]] = defaultdict(dict)
-        """Owner -> key -> what was waited for, None where there is none: kept until it has been used, however
-        much there is."""
+        self._now = now
+        self._held: dict[str, dict[str, bytes | None]] = {}
+        """Owner -> key -> what was waited for, None where there is none: however much there is."""
+        self._asked_s: dict[str, float] = {}
+        """When each of them was asked for last."""
+        self._asked: set[str] = set()
+        """The owners whose values the decision under way has asked for."""
+
+    @contextmanager
+    def deciding(self) -> Iterator[None]:
+        """Around each decision. What it has waited for is kept until there is one, be it that nothing can be
+        decided."""
+        self._asked.clear()
+        try:
+            yield
+        except NotYet:
+            raise
+        except BaseException:
+            self._let_go(self._asked)
+            raise
+        self._let_go(self._asked)
 
     def content(self, owner: Owner, digest: str) -> bytes:
         """The object. Raises `NotYet` until it is at hand, `ObjectMissing` where there is none."""
         key = owner.key(digest)
+        self._asked.add(owner.id)
         held = self._held.get(owner.id, {})
+        if held:
+            self._asked_s[owner.id] = self._now()
         content = held[key] if key in held else self._values.cached(key)
         if content is None and key in held:
             raise ObjectMissing(f"there is no object {key}")
@@ -63,15 +90,22 @@ class Fetcher:
         else:
             brought[digest] = orjson.loads(content)
 
-    def used(self, owner_id: str) -> None:
-        """What was waited for is not needed any more."""
-        self._held.pop(owner_id, None)
+    def _let_go(self, owners: Iterable[str]) -> None:
+        for owner_id in owners:
+            self._held.pop(owner_id, None)
+            self._asked_s.pop(owner_id, None)
 
     async def _hold(self, owner: Owner, key: str) -> None:
         try:
-            self._held[owner.id][key] = await self._values.get(key)
+            self._keep(owner, key, await self._values.get(key))
         except ObjectMissing:
-            self._held[owner.id][key] = None
+            self._keep(owner, key, None)
         except StorageUnavailable as unavailable:
             log.warning("waiting for the object storage: %s", unavailable)
             await asyncio.sleep(AGAIN_S)
+
+    def _keep(self, owner: Owner, key: str, content: bytes | None) -> None:
+        now = self._now()
+        self._let_go([one for one, asked_s in self._asked_s.items() if now - asked_s > _HELD_S])
+        self._held.setdefault(owner.id, {})[key] = content
+        self._asked_s[owner.id] = now

@@ -17,6 +17,4 @@ def told(record: Record, fetcher: Fetcher) -> Command:
     if not isinstance(command, Start) or command.resumption is None:
         return command
     owner = Owner(command.tenant_id, command.resumption["workflow_run_id"])
-    kept = orjson.loads(fetcher.document(owner, command.resumption["kept"]))
-    fetcher.used(owner.id)
-    return command._replace(kept=kept)
+    return command._replace(kept=orjson.loads(fetcher.document(owner, command.resumption["kept"])))

@@ -119,6 +119,10 @@ class Runner:
     def decide(self, record: Record, kept: Kept, now: float) -> Decision:
         """One command. Raises `NotYet` while its sender knew more workflows than we do, and while what it
         refers to is under way."""
+        with self._fetcher.deciding():
+            return self._decide(record, kept, now)
+
+    def _decide(self, record: Record, kept: Kept, now: float) -> Decision:
         command_record = self._codec.decode("RunCommand", record.value)
         if self._feed.offset(WORKFLOWS) < command_record["workflows_offset"]:
             raise NotYet(partial(self._feed.reach, WORKFLOWS, command_record["workflows_offset"]))
@@ -132,7 +136,6 @@ class Runner:
         standing = self._before(command_record) if row is None else self._stand(row, run_id, kept)
         if standing is None:
             self._count(kind, "stale")
-            self._fetcher.used(run_id)
             return Decision(self._overruled(command_record, _answers(row), now))
         command = told(command_record, self._fetcher)
         if isinstance(command, Timer):
@@ -149,7 +152,9 @@ class Runner:
         The run is told so by a command, and nothing else is done here: the order of commands is the same for
         whoever decides them again, while rows may be due sooner or later. See docs/adr/0023.
         """
-        standing, found = self._stand(row, key, kept), RunRow.decode(row)
+        with self._fetcher.deciding():
+            standing = self._stand(row, key, kept)
+        found = RunRow.decode(row)
         if standing is not None:
             assert standing.state is not None, "a run that is kept has begun"
             return Decision([self._timer(standing.state, now)], again_s=_ASKED_AGAIN_S)
@@ -244,8 +249,6 @@ class Runner:
             self._count(kind, "applied")
             if advanced.state.ended:
                 self._ended(advanced.state.status)
-        if advanced.state is not None:
-            self._fetcher.used(advanced.state.run_id)
         return decision
 
     def _graph(self, standing: "_Standing") -> str | None:

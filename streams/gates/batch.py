@@ -60,7 +60,6 @@ class Batch(GateKind):
             place.refuse(one, reason, run_id=first.key)
         for name, _ in rows:
             place.take(name)
-        place.done(tickets)
 
 
 def _gathered(payload: dict[str, Any], payloads: list[dict[str, Any]]) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """A gate while something is decided about it: its rows, and what becomes of events."""
 
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -139,13 +138,7 @@ class Place:
         """The payload of a start for another run. Raises `NotYet` likewise."""
         tenant_id, first = command["tenant_id"], command["workflow_run_id"]
         document = self._fetcher.document(Owner(tenant_id, first), command["payload"])
-        self._fetcher.used(first)
         return packed(document, Owner(tenant_id, run_id), self._decision.uploads)
-
-    def done(self, tickets: Iterable[Ticket]) -> None:
-        """What was fetched for them is not needed any more."""
-        for ticket in tickets:
-            self._fetcher.used(self._codec.decode("RunCommand", ticket.start)["workflow_run_id"])
 
     def _row(self, name: str) -> str:
         return self.gate_key + BREAK + name

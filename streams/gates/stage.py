@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import orjson
 
 from schemas.codec import Codec
+from schemas.codec import Record as AvroRecord
 from streams.fetching import Fetcher
 from streams.gates.answers import Answers
 from streams.gates.batch import Batch
@@ -56,20 +57,24 @@ class Gates:
         if record.offset <= place.head.seen:
             return decision
         place.head.seen = record.offset
-        kind = self._kinds[kind_of(gate_key)]
+        with self._fetcher.deciding():
+            self._carry_out(command, record.offset, place)
+        place.keep()
+        return decision
+
+    def _carry_out(self, command: AvroRecord, offset: int, place: Place) -> None:
+        kind = self._kinds[kind_of(place.gate_key)]
         match command["kind"]:
             case "ENTER":
                 ticket = Ticket.decode(command)
                 if place.head.enter(ticket.log_id(self._codec), ticket.log):
-                    kind.enter(ticket, name_of(record.offset), place)
+                    kind.enter(ticket, name_of(offset), place)
             case "NOTE":
                 kind.note(orjson.loads(command["payload"]), command["issued_at"], place)
             case "RESUME":
                 kind.resume(command["issued_at"], place)
             case unknown:
                 raise ValueError(f"unknown kind of gate command {unknown}")
-        place.keep()
-        return decision
 
     def on_due(self, key: str, row: bytes, kept: Kept, now: float) -> Decision:
         """A gate, or an event that waits before it, wants attention."""
@@ -77,10 +82,11 @@ class Gates:
         decision = Decision()
         place = self._place(gate_key, kept, now, decision)
         kind = self._kinds[kind_of(gate_key)]
-        if name:
-            kind.due_waiting(name, Waiting.decode(row), place)
-        else:
-            kind.due(place)
+        with self._fetcher.deciding():
+            if name:
+                kind.due_waiting(name, Waiting.decode(row), place)
+            else:
+                kind.due(place)
         return decision
 
     def _place(self, gate_key: str, kept: Kept, now: float, decision: Decision) -> Place:

@@ -1,7 +1,7 @@
 """The gates under a clock of their own: commands in, starts and refusals out, with crashes if one likes."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -27,8 +27,8 @@ class NoFetcher:
     def document(self, owner: object, document: str) -> str:
         return document
 
-    def used(self, owner_id: str) -> None:
-        pass
+    def deciding(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
 
 @dataclass
