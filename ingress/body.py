@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 import orjson
 from aiohttp import web
 
-from ingress.errors import Malformed, TooSlow, too_large
+from ingress.errors import Malformed, too_large, too_slow
 from ingress.express.request import EventRequest
 from ingress.keys import BUDGET, SETTINGS
 from ingress.multipart import Part, parts_of
@@ -39,7 +39,7 @@ async def read_body(request: EventRequest) -> bytes:
         async with asyncio.timeout(timeout_s):
             raw = await _read(request)
     except TimeoutError as slow:
-        raise TooSlow(f"the body has not come within {timeout_s:g} s (HOPLINE_BODY_TIMEOUT_S)") from slow
+        raise too_slow(timeout_s) from slow
     if size is None:
         budget.give_back(request)
         budget.take(request, len(raw))

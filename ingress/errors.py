@@ -205,3 +205,8 @@ def _of_aiohttp(request: EventRequest, raised: web.HTTPException) -> web.Respons
 def too_large(limit_bytes: int) -> TooLarge:
     """For a body over the limit of the deployment."""
     return TooLarge(f"the body is larger than {limit_bytes} bytes; send less (HOPLINE_MAX_BODY_BYTES)")
+
+
+def too_slow(timeout_s: float) -> TooSlow:
+    """For a body that has had its time."""
+    return TooSlow(f"the body has not come within {timeout_s:g} s (HOPLINE_BODY_TIMEOUT_S)")

@@ -1,5 +1,6 @@
 """`/api/v1/files`: uploading what runs are given, and downloading what they made; `/files`: signed links."""
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from typing import Any
@@ -9,8 +10,8 @@ from aiohttp import BodyPartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from ingress.auth import CALLER
-from ingress.errors import Malformed, NotFound, TooLarge, UnsupportedMediaType
-from ingress.keys import FILES, SETTINGS
+from ingress.errors import Malformed, NotFound, TooLarge, UnsupportedMediaType, too_slow
+from ingress.keys import BUDGET, FILES, SETTINGS
 from ingress.operation import Operation, Query
 from ingress.responses import json_answer
 from ingress.wire import Answer
@@ -18,6 +19,7 @@ from schemas.ids import now_us
 from schemas.media import MULTIPART
 from transport.errors import ObjectMissing, ObjectTooLarge
 from transport.files import StoredFile, describe
+from transport.storage import STREAM_BYTES
 
 _PATH = "/api/v1/files"
 
@@ -46,6 +48,8 @@ async def upload(request: web.Request) -> web.Response:
     """The part `file` of a form, as long as its kind may be (HOPLINE_UPLOAD_*)."""
     if request.content_type != MULTIPART:
         raise UnsupportedMediaType(f"{request.content_type} is not taken here; send {MULTIPART}")
+    size = request.content_length
+    request.app[BUDGET].take(request, STREAM_BYTES if size is None else min(size, STREAM_BYTES))
     try:
         part = await _file_part(request)
         stored = await _store(request, part)
@@ -81,9 +85,14 @@ async def follow(request: web.Request) -> web.StreamResponse:
 
 
 async def _file_part(request: web.Request) -> BodyPartReader:
-    async for part in await request.multipart():
-        if isinstance(part, BodyPartReader) and part.name == "file" and part.filename:
-            return part
+    timeout_s = request.app[SETTINGS].body_timeout_s
+    try:
+        async with asyncio.timeout(timeout_s):
+            async for part in await request.multipart():
+                if isinstance(part, BodyPartReader) and part.name == "file" and part.filename:
+                    return part
+    except TimeoutError as slow:
+        raise too_slow(timeout_s) from slow
     raise Malformed("the form has no part `file` with a filename")
 
 
@@ -102,13 +111,27 @@ async def _store(request: web.Request, part: BodyPartReader) -> StoredFile:
     )
     most = request.app[SETTINGS].upload_limit(file.type)
     try:
-        return await request.app[FILES].save_stream(file, _chunks(part), most)
+        return await request.app[FILES].save_stream(file, _chunks(request, part), most)
     except ObjectTooLarge as large:
         raise TooLarge(f"a file of type {file.type} has at most {most} bytes (HOPLINE_UPLOAD_*)") from large
 
 
-async def _chunks(part: BodyPartReader) -> AsyncIterator[bytes]:
-    while chunk := await part.read_chunk(256 * 1024):
+async def _chunks(request: web.Request, part: BodyPartReader) -> AsyncIterator[bytes]:
+    """As much of it as other bodies may have has their time, whatever the storage takes."""
+    timeout_s, loop = request.app[SETTINGS].body_timeout_s, asyncio.get_running_loop()
+    left_s, left_bytes = timeout_s, request.client_max_size
+    while True:
+        began_at = loop.time()
+        try:
+            async with asyncio.timeout(left_s):
+                chunk = await part.read_chunk(256 * 1024)
+        except TimeoutError as slow:
+            raise too_slow(timeout_s) from slow
+        if not chunk:
+            return
+        left_s, left_bytes = left_s - (loop.time() - began_at), left_bytes - len(chunk)
+        if left_bytes <= 0:
+            left_s, left_bytes = timeout_s, request.client_max_size
         yield bytes(chunk)
 
 

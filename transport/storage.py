@@ -20,6 +20,11 @@ from transport.settings import StorageSettings
 
 _BYTES = "application/octet-stream"
 _CHUNK_BYTES = 1024 * 1024
+_PART_BYTES = 5 * 1024 * 1024
+"""The least that S3 takes."""
+_PARTS_SENT = 2
+STREAM_BYTES = (_PARTS_SENT + 1) * _PART_BYTES
+"""What `Storage.put_stream` holds at most: a part that fills behind those that are sent."""
 _PAGE = 1000
 _RETRY_S = 10
 
@@ -78,7 +83,12 @@ class Storage:
         with _translated(key):
             try:
                 await obstore.put_async(
-                    self._store, key, aiter(counted), attributes=attributes, max_concurrency=2
+                    self._store,
+                    key,
+                    aiter(counted),
+                    attributes=attributes,
+                    chunk_size=_PART_BYTES,
+                    max_concurrency=_PARTS_SENT,
                 )
             except Exception:
                 if counted.failure is None:

@@ -113,6 +113,34 @@ async def test_a_body_that_does_not_say_its_size_counts_as_the_largest_until_it_
     assert budget.used == 0
 
 
+FORM = {**AUTHORIZED, "Content-Type": "multipart/form-data; boundary=b"}
+FILE = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.pdf"\r\n\r\n'
+
+
+async def test_an_upload_counts_what_it_holds_until_it_is_stored(client: Client) -> None:
+    more = asyncio.Event()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield FILE + b"x" * MIB
+        await more.wait()
+        yield b"\r\n--b--\r\n"
+
+    first = asyncio.create_task(client.post("/api/v1/files", data=pieces(), headers=FORM))
+    budget = client.app[BUDGET]
+    async with asyncio.timeout(60):
+        while not budget.used:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        async with client.post("/api/v1/files", data=pieces(), headers=FORM) as answer:
+            assert (answer.status, answer.headers.get("Retry-After")) == (503, "1")
+        more.set()
+        async with await first as answer:
+            assert answer.status == 201
+    assert budget.used == 0
+    small = FILE + b"x" * 100 + b"\r\n--b--\r\n"
+    async with client.post("/api/v1/files", data=small, headers=FORM) as answer:
+        assert answer.status == 201, "it counts as what it says"
+
+
 async def test_a_compressed_body_counts_by_what_becomes_of_it(
     client: Client, path: str, stand_ins: StandIns
 ) -> None:

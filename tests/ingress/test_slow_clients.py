@@ -12,6 +12,9 @@ from aiohttp.test_utils import TestClient
 from ingress.server import serve
 from tests.ingress.stand_ins import AUTHORIZED, GRAPH, Server, StandIns, assemble, new_settings
 
+ALLOWED = [f"{name}: {value}" for name, value in AUTHORIZED.items()]
+FILE = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.pdf"\r\n\r\n'
+
 Serve = Callable[..., Awaitable[int]]
 
 
@@ -71,6 +74,28 @@ async def test_a_body_that_does_not_come_is_given_up(serving: Serve, path: str, 
     assert b"application/problem+json" in answered
     assert b"HOPLINE_BODY_TIMEOUT_S" in answered
     assert stand_ins.sent.events() == []
+
+
+@pytest.mark.parametrize("pieces", [(), (b"--b\r\n",), (FILE, b"content")], ids=["none", "head", "file"])
+async def test_an_upload_that_does_not_come_is_given_up(serving: Serve, pieces: tuple[bytes, ...]) -> None:
+    port = await serving(body_timeout_s=0.3)
+    given = ("Content-Length: 1000000", "Content-Type: multipart/form-data; boundary=b", *ALLOWED)
+    answered = await trickle(port, head("/api/v1/files", *given) + b"\r\n", *pieces)
+    assert answered.startswith(b"HTTP/1.1 408 ")
+    assert b"HOPLINE_BODY_TIMEOUT_S" in answered
+
+
+async def test_a_large_upload_has_the_time_of_a_body_for_each_part_of_it(serving: Serve) -> None:
+    port = await serving(body_timeout_s=2.0, max_body_bytes=1024)
+    pieces = [FILE, *[b"x" * 1024] * 25, b"\r\n--b--\r\n"]
+    given = (f"Content-Length: {sum(map(len, pieces))}", "Content-Type: multipart/form-data; boundary=b")
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(head("/api/v1/files", *given, *ALLOWED, "Connection: close") + b"\r\n")
+    for piece in pieces:
+        writer.write(piece)
+        await asyncio.sleep(0.1)
+    assert (await asyncio.wait_for(reader.read(), 30)).startswith(b"HTTP/1.1 201 ")
+    writer.close()
 
 
 @pytest.mark.parametrize(
