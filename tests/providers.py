@@ -66,8 +66,10 @@ class Providers:
     def _stripe_refusal(self, request: web.Request) -> web.Response | None:
         if self.down:
             return web.json_response({"error": {"type": "api_error"}}, status=503)
-        if request.headers.get("Authorization") != f"Bearer {API_KEY}":
-            said = {"error": {"message": "Invalid API Key provided", "type": "invalid_request_error"}}
+        key = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        if key != API_KEY:
+            why = f"Invalid API Key provided: {key}"
+            said = {"error": {"message": why, "type": "invalid_request_error"}}
             return web.json_response(said, status=401)
         return None
 
@@ -138,9 +140,11 @@ class Providers:
         return web.Response(status=204 if found else 404)
 
     def _graph_refusal(self, request: web.Request) -> web.Response | None:
-        if self.oauth.is_good(request.headers.get("Authorization", "").removeprefix("Bearer ")):
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        if self.oauth.is_good(token):
             return None
-        return web.json_response({"error": {"code": "InvalidAuthenticationToken"}}, status=401)
+        said = {"code": "InvalidAuthenticationToken", "message": f"{token} is no good"}
+        return web.json_response({"error": said}, status=401)
 
 
 def _shown(number: str, subscription: dict[str, Any]) -> dict[str, Any]:

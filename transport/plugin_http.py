@@ -1,6 +1,7 @@
 """HTTP for plugins: through the guard, bounded in time and size, without redirects."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
@@ -9,6 +10,7 @@ import orjson
 from schemas.plugins.errors import ProviderRefused, ProviderUnavailable, Unanswered
 from schemas.plugins.http import Http, HttpReply
 from transport.egress import EgressRefused
+from transport.masking import concealed, secrets_in
 
 TIMEOUT_S = 30.0
 """For one request, from the first byte to the last."""
@@ -90,6 +92,32 @@ class KeyedHttp:
             self._sent += 1
             sent[KEY_HEADER] = f"{self._key}/{self._sent}"
         return await self._http(method, url, headers=sent, query=query, json=json, form=form)
+
+
+class DiscreetHttp:
+    """`Http` whose refusals repeat no secret: what a provider says in one is shown to users."""
+
+    def __init__(self, http: Http, secrets: Iterable[str]) -> None:
+        """`secrets`: what the plugin sends, and nobody is to see."""
+        self._http = http
+        self._hide = secrets_in(secrets)
+
+    async def __call__(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        json: Any = None,
+        form: Mapping[str, str] | None = None,
+    ) -> HttpReply:
+        """See `Http.__call__`."""
+        reply = await self._http(method, url, headers=headers, query=query, json=json, form=form)
+        if reply.status < 300:
+            return reply
+        said = concealed(reply.body.decode("utf-8", "surrogateescape"), self._hide)
+        return replace(reply, body=said.encode("utf-8", "surrogateescape"))
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

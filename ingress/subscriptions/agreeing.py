@@ -15,13 +15,14 @@ from ingress.subscriptions.places import base_url
 from schemas.ids import new_id
 from schemas.models import TriggerSubscription, utc_now
 from schemas.models.subscription import SubscriptionStatus
-from schemas.plugins.contract import TriggerPlugin
+from schemas.plugins.contract import OpenSubscription, TriggerPlugin
 from schemas.plugins.errors import ProviderError, ProviderRefused, fault_of
-from schemas.plugins.opening import opened, sealed_properties
+from schemas.plugins.http import Http
+from schemas.plugins.opening import opened, sealed_properties, secrets_of
 from schemas.plugins.registry import find_plugin, plugins
 from schemas.secrets import SecretBox, SecretUnreadable
 from transport.errors import TransportError
-from transport.plugin_http import PluginHttp
+from transport.plugin_http import DiscreetHttp, PluginHttp
 from transport.subscriptions import SUBSCRIPTIONS, subscription_command
 
 _log = logging.getLogger(__name__)
@@ -72,9 +73,9 @@ async def subscribe(
 
     It must be kept already: the provider may send to its endpoint before it answers.
     """
-    box, http = needed_box(request), PluginHttp(request.app[EGRESS])
+    box = needed_box(request)
     with provider_errors(), _faults(subscription):
-        agreed = await plugin.subscribe(http, opened(plugin, subscription, box, base_url(request)))
+        agreed = await plugin.subscribe(*_asking(request, plugin, subscription, box))
     update = {
         "properties": sealed_properties(plugin, agreed.properties, box, subscription.tenant_id),
         "expires_at": agreed.expires_at,
@@ -95,9 +96,9 @@ async def subscribe(
 
 async def unsubscribe(request: web.Request, plugin: TriggerPlugin, subscription: TriggerSubscription) -> None:
     """The provider sends nothing more. Raises `Unprocessable`, `Unavailable`."""
-    box, http = needed_box(request), PluginHttp(request.app[EGRESS])
+    box = needed_box(request)
     with provider_errors(), _faults(subscription):
-        await plugin.unsubscribe(http, opened(plugin, subscription, box, base_url(request)))
+        await plugin.unsubscribe(*_asking(request, plugin, subscription, box))
 
 
 async def keep(request: web.Request, subscription: TriggerSubscription) -> None:
@@ -117,6 +118,14 @@ async def tell(
     """Returns when the command is durable. Raises `SendFailed`."""
     send = subscription_command(request.app[CODEC], subscription, kind, payload, time.time())
     await request.app[PRODUCER].send(send)
+
+
+def _asking(
+    request: web.Request, plugin: TriggerPlugin, subscription: TriggerSubscription, box: SecretBox
+) -> tuple[Http, OpenSubscription]:
+    """What the plugin asks the provider with. Raises as `opened`."""
+    now = opened(plugin, subscription, box, base_url(request))
+    return DiscreetHttp(PluginHttp(request.app[EGRESS]), secrets_of(plugin, now)), now
 
 
 @contextmanager

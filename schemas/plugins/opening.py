@@ -45,6 +45,13 @@ def sealed_properties(
     }
 
 
+def secrets_of(plugin: TriggerPlugin, subscription: OpenSubscription) -> list[str]:
+    """What nobody is to see of one that is open."""
+    credentials = [value for name, value in subscription.credentials.items() if name not in _NO_SECRETS]
+    properties = subscription.properties
+    return [*credentials, *(str(properties[name]) for name in plugin.secret_properties & properties.keys())]
+
+
 def opened_texts(kept: Mapping[str, Any], box: SecretBox, tenant_id: str) -> dict[str, Any]:
     """With what is encrypted in the clear. Raises `SecretUnreadable`."""
     return {

@@ -12,13 +12,19 @@ from schemas.plugins.contract import Subscribed
 from schemas.plugins.credentials import NEVER
 from schemas.plugins.errors import ProviderError, ProviderRefused, Unanswered, fault_of
 from schemas.plugins.http import Http
-from schemas.plugins.opening import opened, opened_texts, sealed_credentials, sealed_properties
+from schemas.plugins.opening import (
+    opened,
+    opened_texts,
+    sealed_credentials,
+    sealed_properties,
+    secrets_of,
+)
 from schemas.plugins.registry import find_plugin
 from schemas.secrets import SecretBox, SecretUnreadable
 from streams.subscriptions.rows import Lease
 from transport.errors import SendFailed
 from transport.oauth import GrantRefused, refresh
-from transport.plugin_http import KeyedHttp
+from transport.plugin_http import DiscreetHttp, KeyedHttp
 from transport.producer import Position, Send
 from transport.subscriptions import SubscriptionIndex, subscription_command
 
@@ -134,6 +140,7 @@ class Refresher:
         if plugin is None:
             raise ProviderRefused(f"no plugin for {subscription.provider_id} is installed on this worker")
         now = opened(plugin, subscription, box, self._base_url)
+        http = DiscreetHttp(http, secrets_of(plugin, now))
         if not subscription.is_expired(self._clock()):
             agreed: Subscribed = await plugin.refresh(http, now)
         elif self._base_url:

@@ -8,10 +8,11 @@ from pydantic import ValidationError
 
 from plugins.stripe import Stripe, StripeKeys
 from schemas.plugins.errors import ProviderRefused
+from schemas.plugins.opening import secrets_of
 from schemas.triggers.delivery import NotBelieved, NotUnderstood
 from tests.plugins.conftest import NOW_S, delivery, opened
 from tests.providers import API_KEY, Providers
-from transport.plugin_http import PluginHttp
+from transport.plugin_http import DiscreetHttp, PluginHttp
 
 STRIPE = Stripe()
 SECRET = "whsec_0"
@@ -82,7 +83,7 @@ async def test_an_endpoint_comes_and_goes(providers: Providers, http: PluginHttp
 async def test_a_key_that_is_refused_is_not_repeated(providers: Providers, http: PluginHttp) -> None:
     subscription = opened(STRIPE, {"api_url": providers.url}, credentials={"api_key": "sk_wr0ng"})
     with pytest.raises(ProviderRefused, match="Invalid API Key provided") as refused:
-        await STRIPE.subscribe(http, subscription)
+        await STRIPE.subscribe(DiscreetHttp(http, secrets_of(STRIPE, subscription)), subscription)
     assert "sk_wr0ng" not in str(refused.value) + repr(subscription)
 
 

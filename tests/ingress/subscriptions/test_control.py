@@ -80,7 +80,7 @@ async def test_what_the_provider_refuses_is_not_kept(caller: Caller) -> None:
     body = {"name": "n", "provider": "stripe", "parameters": parameters, "credentials": {"api_key": "wr0ng"}}
     status, problem = await caller.call("POST", "/subscriptions", body)
     assert status == 422
-    assert "Invalid API Key provided" in problem["detail"]
+    assert "Invalid API Key provided: ******" in problem["detail"]
     assert "wr0ng" not in str(problem)
     caller.providers.down = True
     body["credentials"] = {"api_key": API_KEY}

@@ -137,12 +137,14 @@ async def test_a_provider_that_refuses_is_asked_again_later(
     providers: Providers, session: aiohttp.ClientSession
 ) -> None:
     partition = Partition()
-    watching(providers, partition, token={"access_token": "revoked"})
+    watching(providers, partition, token={"access_token": "r3voked"})
     owner = Owner(partition, session)
     owner.read()
     partition.now_s += 7200 - 1799
     await owner.work()
-    assert "renewing the subscription: the provider answers 401" in (state(partition).error or "")
+    error = state(partition).error or ""
+    assert "renewing the subscription: the provider answers 401" in error
+    assert ("****** is no good" in error, "r3voked" in error) == (True, False)
     assert partition.due_in_s == pytest.approx(26, abs=4.1)
 
 
