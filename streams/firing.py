@@ -86,8 +86,9 @@ def fire(row: ScheduleRow, now_us: int) -> Fired:
     return fired
 
 
-def ended(row: ScheduleRow, run_id: str) -> Fired:
-    """A run of the schedule has ended: what waited for that fires.
+def ended(row: ScheduleRow, run_id: str, again: str | None = None) -> Fired:
+    """A run of the schedule has ended: what waited for that fires, unless the run `again` goes on in
+    its place, and is not over as well.
 
     One that is not known may be that of a time which is still to be fired here: its worker died before it
     could say that it had. Nobody will say again that it has ended. See docs/adr/0023.
@@ -95,7 +96,10 @@ def ended(row: ScheduleRow, run_id: str) -> Fired:
     if run_id not in row.running:
         early = row.config.overlap != "allow" and run_id not in row.over
         return Fired(replace(row, over=[*row.over, run_id][-MOST_AT_ONCE:]) if early else row)
-    fired = Fired(replace(row, running=[one for one in row.running if one != run_id]))
+    running = [one for one in row.running if one != run_id]
+    if again is not None and again not in row.over:
+        running.append(again)
+    fired = Fired(replace(row, running=running))
     if not fired.row.running and row.held_us is not None:
         fired.row.held_us = None
         _fire_one(fired, Firing(row.held_us, row.held_us, None if row.config.enabled else _DISABLED))

@@ -22,7 +22,7 @@ from streams.engine.state import RunState
 from streams.fetching import Fetcher
 from streams.fitting import fitting, fitting_bytes
 from streams.gates.answers import waits
-from streams.gates.retries import ended_run
+from streams.gates.retries import ended_run, run_again
 from streams.offload import Offload, Owner
 from streams.placeholders import without_placeholders
 from streams.returns import cancellation, result_for
@@ -93,10 +93,11 @@ class Following:
 
     def _ended(self, log: AvroRecord) -> list[Send]:
         deployed = self.feed.definitions.deployed(log["app_trigger_id"] or "")
-        told = ended_run(self.codec, log, deployed.settings.retry if deployed else None)
+        retry = deployed.settings.retry if deployed else None
+        told = ended_run(self.codec, log, retry)
         if log["trigger_type"] == ScheduleConfig.type:
-            ended = (log["tenant_id"], log["app_trigger_id"], log["workflow_run_id"])
-            told.insert(0, run_ended(self.codec, *ended, log["finished_at"]))
+            ended = (log["tenant_id"], log["app_trigger_id"], log["workflow_run_id"], log["finished_at"])
+            told.insert(0, run_ended(self.codec, *ended, run_again(log, retry)))
         return told
 
     def _command(self, command: AvroRecord, run: Run) -> Send:

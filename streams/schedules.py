@@ -50,7 +50,7 @@ class Schedules:
             case "REMOVE":
                 return Decision(writes={key: None})
             case "RUN_ENDED":
-                return self._decision(ended(row, payload["workflow_run_id"]), now)
+                return self._decision(ended(row, payload["workflow_run_id"], payload.get("again")), now)
             case "BACKFILL":
                 return Decision(writes={key: _with_backfill(row, payload, command).encode()})
             case kind:
@@ -121,14 +121,17 @@ class Schedules:
         return Send("run.commands", run_id.encode(), self._codec.encode("RunCommand", record))
 
 
-def run_ended(codec: Codec, tenant_id: str, schedule: str, run_id: str, now_us: int) -> Send:
-    """Tells a schedule that a run of its is over, or never began."""
+def run_ended(
+    codec: Codec, tenant_id: str, schedule: str, run_id: str, now_us: int, again: str | None = None
+) -> Send:
+    """Tells a schedule that a run of its is over, or never began. `again`: the run that starts it again."""
+    payload = {"workflow_run_id": run_id} | ({"again": again} if again else {})
     record = {
         "schedule_id": schedule,
         "kind": "RUN_ENDED",
         "tenant_id": tenant_id,
         "issued_at": now_us,
-        "payload": orjson.dumps({"workflow_run_id": run_id}).decode(),
+        "payload": orjson.dumps(payload).decode(),
     }
     return Send("schedule.commands", schedule.encode(), codec.encode("ScheduleCommand", record))
 

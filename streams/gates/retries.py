@@ -15,10 +15,12 @@ from schemas.codec import Codec
 from schemas.codec import Record as AvroRecord
 from schemas.ids import gate_key, retried_run_id
 from schemas.triggers.config import Retry
+from schemas.triggers.schedule import ScheduleConfig
 from streams.gates.kinds import GateKind
 from streams.gates.place import Place
 from streams.gates.rows import Waiting
 from streams.gates.ticket import Ticket, told
+from streams.schedules import run_ended
 from transport.producer import Send
 
 KIND = "retry"
@@ -43,7 +45,11 @@ class Retries(GateKind):
         """The run has ended."""
         name: str = place.state.get("name", "")
         waiting = place.get(name) if name else None
-        if waiting is None or payload["attempt"] != place.state["attempt"]:
+        if waiting is None:
+            # It has no gate, or none any more.
+            _tell_schedule(payload, at_us, place, again=False)
+            return
+        if payload["attempt"] != place.state["attempt"]:
             return
         ticket = place.ticket(waiting)
         attempt = place.state["attempt"] + 1
@@ -51,7 +57,9 @@ class Retries(GateKind):
             place.take(name)
             place.state.clear()
             place.head.due_us = place.left()
+            _tell_schedule(payload, at_us, place, again=False)
             return
+        _tell_schedule(payload, at_us, place, again=True)
         again = _again(ticket, payload, attempt, place)
         place.state["attempt"] = attempt
         place.wait(name, again, place.now_us + _delay_us(ticket.gate.config, ticket.key, attempt))
@@ -75,8 +83,6 @@ def ended_run(codec: Codec, log: AvroRecord, retry: Retry | None) -> list[Send]:
     """What the gate of a run is told when its trigger log has come to its end."""
     if retry is None or log["finished_at"] is None or not log["workflow_run_id"]:
         return []
-    metadata = orjson.loads(log["trigger_metadata"] or "{}")
-    first = metadata.get(FIRST_RUN, log["workflow_run_id"])
     header = {
         "tenant_id": log["tenant_id"],
         "workflow_id": log["workflow_id"],
@@ -88,7 +94,37 @@ def ended_run(codec: Codec, log: AvroRecord, retry: Retry | None) -> list[Send]:
         "error": log["error"],
         "revision": log["revision"],
     }
-    return [told(codec, gate_key(log["workflow_id"], KIND, first), "NOTE", header, payload)]
+    again = run_again(log, retry)
+    if again is not None and log["trigger_type"] == ScheduleConfig.type:
+        payload["schedule"] = [log["tenant_id"], log["app_trigger_id"], log["workflow_run_id"], again]
+    return [told(codec, gate_key(log["workflow_id"], KIND, _first_run(log)), "NOTE", header, payload)]
+
+
+def run_again(log: AvroRecord, retry: Retry | None) -> str | None:
+    """The run that starts again what the run of the log was started for, as far as can be told without its
+    gate: that keeps to what `retry` was when the event came."""
+    if retry is None or log["status"] != "FAILED":
+        return None
+    attempt: int = log["retry_count"] + 1
+    if attempt > retry.max_retries:
+        return None
+    return retried_run_id(_first_run(log), attempt)
+
+
+def _first_run(log: AvroRecord) -> str:
+    first: str = orjson.loads(log["trigger_metadata"] or "{}").get(FIRST_RUN, log["workflow_run_id"])
+    return first
+
+
+def _tell_schedule(payload: Mapping[str, Any], at_us: int, place: Place, *, again: bool) -> None:
+    """A schedule has been told that the run starts again. Without its gate it does not; with it, that is told
+    before it does: the engine may die, and tell it once the other run has ended."""
+    if "schedule" not in payload:
+        return
+    tenant_id, schedule, run_id, next_id = payload["schedule"]
+    place.send(run_ended(place.codec, tenant_id, schedule, run_id, at_us, next_id if again else None))
+    if not again:
+        place.send(run_ended(place.codec, tenant_id, schedule, next_id, at_us))
 
 
 def _again(ticket: Ticket, payload: Mapping[str, Any], attempt: int, place: Place) -> Ticket:

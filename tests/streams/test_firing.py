@@ -114,6 +114,28 @@ def test_skip_leaves_out_what_comes_while_a_run_is_going() -> None:
     assert started(fire(schedule, START + 3 * MINUTE).firings) == [3]
 
 
+def test_a_run_that_starts_again_is_still_going() -> None:
+    schedule = fire(row(overlap="buffer_one"), START + MINUTE).row
+    run = schedule.running[0]
+    held = fire(schedule, START + 2 * MINUTE).row
+    waiting = ended(held, run, "again")
+    assert (waiting.firings, waiting.row.running) == ([], ["again"])
+    told_twice = ended(waiting.row, run, "again").row
+    assert told_twice.running == ["again"]
+    over = ended(told_twice, "again")
+    assert started(over.firings) == [2]
+    late = ended(over.row, run, "again")
+    assert (late.firings, late.row.running) == ([], over.row.running)
+
+
+def test_a_run_that_is_known_not_to_start_again_is_over() -> None:
+    schedule = fire(row(overlap="skip"), START + MINUTE).row
+    run = schedule.running[0]
+    # Its engine says that it starts again, its gate that it does not, whichever comes first.
+    assert ended(ended(ended(schedule, run, "again").row, run).row, "again").row.running == []
+    assert ended(ended(ended(schedule, run).row, "again").row, run, "again").row.running == []
+
+
 def test_buffer_one_holds_the_first_until_the_run_has_ended() -> None:
     schedule = fire(row(overlap="buffer_one"), START + MINUTE).row
     run = schedule.running[0]

@@ -49,6 +49,8 @@ class Driver:
     """Event -> the run that it was the answer for."""
     released: list[str] = field(default_factory=list)
     """Schedules that were told that a run will not begin."""
+    ended: list[dict[str, str]] = field(default_factory=list)
+    """What they were told."""
     _records: list[Record] = field(default_factory=list)
     _repeated: list[Record] = field(default_factory=list)
     _is_dying: bool = False
@@ -197,7 +199,9 @@ class Driver:
                 assert log["status"] == "STOPPED"
                 self.refused[name] = log["error"]
         else:
-            self.released.append(CODEC.decode("ScheduleCommand", send.value)["schedule_id"])
+            command = CODEC.decode("ScheduleCommand", send.value)
+            self.released.append(command["schedule_id"])
+            self.ended.append(orjson.loads(command["payload"]))
 
 
 def ticket(
