@@ -1,7 +1,7 @@
 """Deletes a tenant's rows from every table that has any, those of later releases included."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Set
 
 from transport.clickhouse import ClickHouse
 from transport.errors import ClickHouseUnavailable
@@ -76,11 +76,11 @@ async def are_inserted(clickhouse: ClickHouse, seconds: float) -> bool:
     return (await clickhouse.query(_INSERTS, {"seconds": str(seconds)})).rows != [[0]]
 
 
-async def delete_graphs(clickhouse: ClickHouse, known: Callable[[], Iterable[str]]) -> int:
+async def delete_graphs(clickhouse: ClickHouse, known: Callable[[], Awaitable[Set[str]]]) -> int:
     """Deletes the graphs that neither a run nor a workflow has any more, and says how many. `known`: the
     hashes of all workflows. It is asked after the table: a workflow made meanwhile keeps its graph."""
     found = {graph_hash for (graph_hash,) in (await clickhouse.query(_UNUSED)).rows}
-    unused = sorted(found - set(known()))
+    unused = sorted(found - await known()) if found else []
     if unused:
         hashes = "[" + ",".join(f"'{one}'" for one in unused) + "]"
         sql = "ALTER TABLE workflow_graphs DELETE WHERE has({hashes:Array(String)}, graph_hash)"

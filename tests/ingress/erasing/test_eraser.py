@@ -208,6 +208,33 @@ async def test_whoever_takes_over_goes_on_where_another_broke_off(
     assert done.counts["definitions"] == 4
 
 
+async def test_others_have_their_turn_while_the_graphs_of_all_workflows_are_looked_at(world: World) -> None:
+    named: dict[str, Any] = {
+        "tenant_id": OTHERS,
+        "app_id": "a",
+        "type": WorkflowType.WORKFLOW,
+        "version": "1",
+    }
+    graphs = [Workflow(**named, id=f"w{n}", graph={"nodes": [], "edges": [], "n": n}) for n in range(100)]
+    *there, late = graphs
+    await world.kept.put(WORKFLOWS, *there)
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            if turns == 50:
+                await world.kept.put(WORKFLOWS, late)
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(others())
+    known = await world.eraser()._graphs()
+    task.cancel()
+    assert turns >= 99
+    assert known >= {one.graph_hash for one in graphs}, "what is published meanwhile keeps its graph, too"
+
+
 async def test_a_request_is_taken_over_once_nothing_is_heard_of_it(world: World) -> None:
     eraser, erasures = world.eraser(dead_s=60), world.kept.definitions.erasures
     erasures["new"] = request()
