@@ -159,7 +159,7 @@ async def _history(request: web.Request, tenant_id: str, of: While) -> tuple[His
 
 
 def _configured(definitions: Definitions, tenant_id: str) -> dict[str, Any]:
-    versions = {one: found for one, found in definitions.workflows.items() if found}
+    versions = definitions.workflows
     owned = [one for one, found in versions.items() if next(found.heads).tenant_id == tenant_id]
     types = Counter(one.type for one in definitions.triggers.heads if one.tenant_id == tenant_id)
     deployments = (one for one in definitions.deployments.values() if one.tenant_id == tenant_id)

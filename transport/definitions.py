@@ -192,11 +192,14 @@ class Definitions:
 
     def _apply_workflow(self, key: str, entity: Entity | None, body: bytes | None) -> None:
         workflow_id, version = key.split(":", 1)
+        packed = pack(entity.head, body or entity.body()) if isinstance(entity, Workflow) else None
         versions = self.workflows[workflow_id]
-        if isinstance(entity, Workflow):
-            versions.put(version, pack(entity.head, body or entity.body()))
+        if packed is not None:
+            versions.put(version, packed)
         else:
             versions.remove(version)
+        if not versions:
+            del self.workflows[workflow_id]
         published = max((v for v in versions if v != DRAFT), default=None)
         if published is None:
             self.latest.remove(workflow_id)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from schemas.models import DEFAULT_TENANT, AppTrigger, DeploymentStatus
-from transport.definitions import TRIGGERS, Definitions
+from schemas.models import DEFAULT_TENANT, DRAFT, AppTrigger, DeploymentStatus, Workflow, WorkflowType
+from transport.definitions import TRIGGERS, WORKFLOWS, Definitions
 
 
 def schedule(name: str, tenant_id: str = DEFAULT_TENANT, *needed: str) -> AppTrigger:
@@ -70,3 +70,18 @@ def test_the_triggers_of_a_workflow_are_known_whatever_becomes_of_them() -> None
     assert [one.id for one in definitions.triggers_of("other")] == ["a"]
     definitions.apply(TRIGGERS, "b", None)
     assert definitions.triggers_of("w") == []
+
+
+def test_nothing_stays_of_a_workflow_that_is_deleted() -> None:
+    definitions = Definitions()
+    versions = [
+        Workflow(id="w", app_id="a", type=WorkflowType.WORKFLOW, version=version, graph={})
+        for version in (DRAFT, "1")
+    ]
+    for one in versions:
+        definitions.apply(WORKFLOWS, one.key, one)
+    assert list(definitions.versions("w")) == [DRAFT, "1"]
+    for one in versions:
+        definitions.apply(WORKFLOWS, one.key, None)
+    definitions.apply(WORKFLOWS, "never:1", None)
+    assert (dict(definitions.workflows), dict(definitions.latest)) == ({}, {})
