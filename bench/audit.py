@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -11,6 +11,7 @@ from confluent_kafka import KafkaException
 from bench.deployment import MAX_ROWS, Deployment
 from bench.findings import Findings
 from bench.journal import Journal
+from bench.progress import Say
 from cli.errors import CommandFailed
 from transport.admin import describe_topics
 from transport.errors import TransportError
@@ -22,8 +23,6 @@ NODES = 4
 # Orders that were never acknowledged may come on top: well below what one query may answer.
 _AT_ONCE = MAX_ROWS * 4 // 5
 _POLL_S = 2.0
-
-Say = Callable[[str], None]
 
 
 WORDS = {

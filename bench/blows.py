@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bench.fleet import Member
-
-Say = Callable[[str], None]
+from bench.progress import Say
 
 # Java ends with 143 on SIGTERM.
 _ENDED_BY_US = (0, -signal.SIGKILL, 128 + signal.SIGTERM)

@@ -14,8 +14,9 @@ from statistics import quantiles
 
 from bench.load import Posted, closed_loop, open_loop
 from bench.orders import batch_name, orders
-from bench.peers.peer import Peer, Say
+from bench.peers.peer import Peer
 from bench.procs import PeakMemory, Usage, usage
+from bench.progress import Say
 
 # Asking for the count costs the peer something; the speed does not hang on it, since ends carry their times.
 _POLL_S = 1.0

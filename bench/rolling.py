@@ -9,11 +9,9 @@ import asyncio
 import shutil
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from bench.audit import audit, until_quiet
@@ -22,12 +20,11 @@ from bench.interrupt import EXIT_CODE, Interrupted, leaves, run
 from bench.journal import Journal
 from bench.orders import batch_name, orders
 from bench.program import StartFailed
+from bench.progress import Say, say
 from bench.releases import HERE, NoSuchRelease, Release, checked_out
 from bench.roles import Roles, Rolled
 from bench.traffic import NotAccepted, Traffic
 from cli.errors import CommandFailed
-
-Say = Callable[[str], None]
 
 _MOST_S = 3600.0
 
@@ -119,7 +116,6 @@ def main() -> int:
     parser.add_argument("--per-s", type=float, default=50.0, help="events a second")
     arguments = parser.parse_args()
     home = Path(tempfile.mkdtemp(prefix="hopline-rolling-"))
-    say = partial(_say, time.monotonic())
     try:
         found = _found(arguments.old, arguments.new, arguments.per_s, home, say)
     except Interrupted:
@@ -155,10 +151,6 @@ async def _between(old: str | None, new: str | None, per_s: float, home: Path, s
             return await roll(Roll([after], per_s), after, home, say)
         before = await stack.enter_async_context(checked_out("old", old, home / "old"))
         return await roll(Roll([after, before], per_s), before, home, say)
-
-
-def _say(began: float, line: str) -> None:
-    print(f"{time.monotonic() - began:7.1f} s  {line}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

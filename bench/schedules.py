@@ -11,7 +11,7 @@ import asyncio
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +23,8 @@ from bench.audit import until_quiet
 from bench.blows import Rhythm, keep_up, strike
 from bench.deployment import MAX_ROWS
 from bench.fleet import Fleet
+from bench.progress import Say
 from schemas.triggers.schedule import MAX_JITTER_S, ScheduleConfig, jitter_us
-
-Say = Callable[[str], None]
 
 _CONNECTIONS = 16
 _SETTLE_S = 2.0

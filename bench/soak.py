@@ -9,24 +9,21 @@ import random
 import shutil
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from bench.audit import audit, until_quiet
 from bench.blows import Rhythm, keep_up, strike
 from bench.findings import Findings
 from bench.fleet import Fleet
-from bench.interrupt import EXIT_CODE, Interrupted, run
+from bench.interrupt import EXIT_CODE, Interrupted, leaves, run
 from bench.journal import Journal
 from bench.orders import batch_name, orders
 from bench.program import StartFailed
+from bench.progress import Say, say
 from bench.traffic import NotAccepted, Traffic, with_repeats
 from cli.errors import CommandFailed
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +83,6 @@ def main() -> int:
     arguments = parser.parse_args()
     plan = Soak(arguments.seconds, Rhythm(arguments.seed))
     home = Path(tempfile.mkdtemp(prefix="hopline-soak-"))
-    say = partial(_say, time.monotonic())
     try:
         found = _found(plan, home, say)
     except Interrupted:
@@ -109,20 +105,8 @@ def _found(plan: Soak, home: Path, say: Say) -> Findings | None:
     try:
         found = run(soak(plan, home, say))
     except* (StartFailed, NotAccepted, CommandFailed) as failures:
-        say(f"failed: {'; '.join(map(str, _leaves(failures)))}; the logs are in {home}")
+        say(f"failed: {'; '.join(map(str, leaves(failures)))}; the logs are in {home}")
     return found
-
-
-def _leaves(group: BaseExceptionGroup[Exception]) -> Iterator[BaseException]:
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(error)
-        else:
-            yield error
-
-
-def _say(began: float, line: str) -> None:
-    print(f"{time.monotonic() - began:7.1f} s  {line}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -11,10 +11,8 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-from bench.blows import Say
 from bench.chaos.audit import audit, settle
 from bench.chaos.cluster import NoLeader
 from bench.chaos.faults import Kind, plan, table
@@ -25,6 +23,7 @@ from bench.chaos.storm import Storm, targets
 from bench.findings import Findings
 from bench.interrupt import EXIT_CODE, Interrupted, leaves, run
 from bench.program import StartFailed
+from bench.progress import Say, say
 from bench.traffic import NotAccepted
 from cli.errors import CommandFailed
 
@@ -136,7 +135,6 @@ def main() -> int:
     given = parser.parse_args()
     what = Chaos(given.events, given.faults, given.seed, given.per_s, given.every_s)
     home = given.home or Path(tempfile.mkdtemp(prefix="hopline-chaos-"))
-    say = partial(_say, time.monotonic())
     try:
         outcome = _outcome(what, home.absolute(), say)
     except Interrupted:
@@ -172,10 +170,6 @@ def _cpu_s() -> float:
     """Of this process and of all that it has started, which must have ended."""
     used = os.times()
     return used.user + used.system + used.children_user + used.children_system
-
-
-def _say(began: float, line: str) -> None:
-    print(f"{time.monotonic() - began:7.1f} s  {line}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Compares the run history with the journals of the producer and of the receiver of the side effects."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from bench.chaos.judge import FAULTS, Fault, by_event, judge, shared_keys
 from bench.chaos.load import Load
 from bench.deployment import Deployment
 from bench.findings import Findings
+from bench.progress import Say
 from cli.errors import CommandFailed
 from transport.settings import KafkaSettings
 
@@ -32,7 +33,6 @@ WORDS = {
 }
 """Kind of fault -> what the line calls it; see also `FAULTS`."""
 
-Say = Callable[[str], None]
 
 _ATTEMPTS, _AGAIN_S = 5, 5.0
 

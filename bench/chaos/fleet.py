@@ -7,12 +7,12 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.blows import Say
 from bench.chaos.clickhouse import dsn
 from bench.chaos.cluster import REPLICAS, ThreeBrokers
 from bench.chaos.places import Place
 from bench.deployment import Deployment
 from bench.fleet import Member, Processes, Worker, answers, lasting_port
+from bench.progress import Say
 from transport.settings import KafkaSettings
 
 _START_TIMEOUT_S = 90.0

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from bench.chaos.people import People
 from bench.chaos.producer import Producer
 from bench.deployment import Deployment
 from bench.journal import Journal
+from bench.progress import Say
 from bench.traffic import NotAccepted
 
 _WATCHED = {"approval": "PAUSED", "delay": "PAUSED", "hold": "RUNNING", "resumed": "FAILED"}
@@ -23,8 +24,6 @@ _PATIENCE_S = 180.0
 _PAUSED_S = 60.0
 _AGAIN_S = 0.5
 _REPORT_EVERY = 1_000
-
-Say = Callable[[str], None]
 
 
 class Load:

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from bench.blows import Endable, Say, set_up_again
+from bench.blows import Endable, set_up_again
+from bench.progress import Say
 
 _SUPERVISED_S = 0.5
 """How long a process stays down that has ended by itself."""

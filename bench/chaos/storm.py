@@ -6,12 +6,12 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from bench.blows import Say
 from bench.chaos import damage
 from bench.chaos.cluster import Broker, NoLeader
 from bench.chaos.faults import Blow, Fault, Kind, Role
 from bench.chaos.fleet import ChaosFleet
 from bench.chaos.places import Place
+from bench.progress import Say
 from schemas.topics import TOPICS
 
 _WHOLE_TIMEOUT_S = 45.0

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,10 +14,9 @@ from bench.endurance.posting import Window, post_window
 from bench.endurance.window import State, behind, look
 from bench.measure import started
 from bench.peers.hopline import Hopline
+from bench.progress import Say
 from transport.clickhouse import ClickHouse
 from transport.settings import KafkaSettings
-
-Say = Callable[[str], None]
 
 _DRAIN_S = 300.0
 _POLL_S = 2.0

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -11,9 +10,10 @@ import orjson
 
 from bench.connection import Endpoint
 from bench.peers.install import python_env, run, system_program
-from bench.peers.peer import PeerUnavailable, Say
+from bench.peers.peer import PeerUnavailable, unix_s
 from bench.peers.ready import listens
 from bench.program import Program, StartFailed
+from bench.progress import Say
 from cli.kafka.preflight import free_port
 
 _PYTHON = ("celery[redis]==5.7.0", "aiohttp==3.14.5", "uvloop==0.23.0", "hiredis==3.4.2")
@@ -104,15 +104,10 @@ class Celery:
             for line in self._ask("MGET", *keys[first : first + _KEYS_AT_ONCE]):
                 result = orjson.loads(line)
                 if result["status"] == "SUCCESS":
-                    yield result["task_id"].removesuffix(":4"), _unix_s(result["date_done"])
+                    yield result["task_id"].removesuffix(":4"), unix_s(result["date_done"])
 
     def _ask(self, *words: str) -> list[str]:
         try:
             return run([self._cli, "-p", str(self._redis_port), "-n", "1", *words], Path("/")).splitlines()
         except PeerUnavailable as error:
             raise StartFailed(f"Redis: {error}") from error
-
-
-def _unix_s(text: str) -> float:
-    moment = datetime.fromisoformat(text)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

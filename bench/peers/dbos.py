@@ -8,10 +8,10 @@ from pathlib import Path
 
 from bench.connection import Endpoint
 from bench.peers.install import python_env
-from bench.peers.peer import Say
 from bench.peers.postgres import Postgres
 from bench.peers.ready import listens
 from bench.program import Program
+from bench.progress import Say
 from cli.kafka.preflight import free_port
 
 _PYTHON = ("dbos==3.4.0", "aiohttp==3.14.5", "uvloop==0.23.0")

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from bench.connection import Endpoint
 from bench.deployment import MAX_ROWS, Deployment
 from bench.peers.ends import ends_read
-from bench.peers.peer import Say
 from bench.program import Program, StartFailed
+from bench.progress import Say
 from cli.errors import CommandFailed
 from cli.kafka.preflight import free_port
 from transport.settings import KafkaSettings

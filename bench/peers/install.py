@@ -7,7 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.peers.peer import PeerUnavailable, Say
+from bench.peers.peer import PeerUnavailable
+from bench.progress import Say
 
 _TIMEOUT_S = 900
 

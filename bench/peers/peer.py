@@ -1,14 +1,13 @@
 """What the bench asks of an engine that it measures."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
 from bench.connection import Endpoint
-
-Say = Callable[[str], None]
-"""Shows one line of progress."""
+from bench.progress import Say
 
 
 class PeerUnavailable(Exception):
@@ -60,3 +59,9 @@ class Peer(Protocol):
     async def stop(self) -> None:
         """Ends every process; also after a `start` that failed. Idempotent."""
         ...
+
+
+def unix_s(text: str) -> float:
+    """Of a time that an engine tells, in UTC where it does not say."""
+    moment = datetime.fromisoformat(text)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -7,8 +7,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 from bench.peers.install import run, system_program
-from bench.peers.peer import PeerUnavailable, Say
+from bench.peers.peer import PeerUnavailable
 from bench.program import Program, StartFailed
+from bench.progress import Say
 from cli.kafka.preflight import free_port
 
 _BINARIES = "/usr/lib/postgresql/*/bin"

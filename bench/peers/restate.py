@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,9 @@ import aiohttp
 
 from bench.connection import Endpoint
 from bench.peers.install import npm_packages, python_env
-from bench.peers.peer import PeerUnavailable, Say
+from bench.peers.peer import PeerUnavailable, unix_s
 from bench.program import Program, StartFailed
+from bench.progress import Say
 from cli.kafka.preflight import free_port
 
 _NPM = ("@restatedev/restate-server@1.7.12",)
@@ -74,7 +74,7 @@ class Restate:
         columns = "idempotency_key, completed_at, completion_result"
         rows = await self._query(f"select {columns} {_COMPLETED} and idempotency_key like '{batch}-%'")
         return {
-            row["idempotency_key"]: _unix_s(row["completed_at"])
+            row["idempotency_key"]: unix_s(row["completed_at"])
             for row in rows
             if row["completion_result"] == "success"
         }
@@ -143,8 +143,3 @@ class Restate:
                 raise StartFailed(f"Restate's SQL answers {answer.status}: {await answer.text()}")
             rows: list[dict[str, Any]] = (await answer.json())["rows"]
             return rows
-
-
-def _unix_s(text: str) -> float:
-    moment = datetime.fromisoformat(text)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -13,12 +13,11 @@ from bench.load import closed_loop
 from bench.orders import batch_name, orders
 from bench.patience import POLL_S, until
 from bench.procs import pss_mb, usage
+from bench.progress import Say
 from bench.timers.ends import Ends, Lateness
 from bench.timers.figures import Cost, Figures, Plan
 from bench.timers.starts import each_way, fill
 from bench.timers.workflow import CONNECTIONS, install, post, waiting_until
-
-Say = Callable[[str], None]
 
 _HEAD_START_S = 20
 """Between the first order of a phase and the moment at which the first of its runs is due."""

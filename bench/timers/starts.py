@@ -3,17 +3,16 @@
 import asyncio
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bench.deployment import Job
 from bench.fleet import Fleet
 from bench.patience import until
 from bench.procs import pss_mb, usage
+from bench.progress import Say
 from bench.timers.paused import Original, find_original, write_copies
 from bench.timers.workflow import post, waiting_until
-
-Say = Callable[[str], None]
 
 EMPTY, STOPPED, KILLED = "from the changelog", "from its store", "from its store, killed before"
 
