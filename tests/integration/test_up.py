@@ -20,6 +20,7 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 import schemas
+from cli.kafka.preflight import free_port
 from cli.serving.up import SAMPLES
 from tests.integration.knowledge import a_document_is_found_by_a_node
 
@@ -30,13 +31,6 @@ COUNT = len(list(SAMPLES.glob("*/sample.json")))
 """Runs of a first start."""
 HOPLINE = [sys.executable, "-m", "cli.main"]
 AVRO = Path(schemas.__file__).parent / "avro"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def start(data_dir: Path, port: int, *options: str) -> "subprocess.Popen[str]":

@@ -1,5 +1,5 @@
 """The same ingress as that of subscriptions."""
 
-from tests.ingress.subscriptions.conftest import caller, client, providers, workflow_id
+from tests.ingress.subscriptions.conftest import caller, client, providers
 
-__all__ = ["caller", "client", "providers", "workflow_id"]
+__all__ = ["caller", "client", "providers"]

@@ -9,7 +9,7 @@ import pytest
 from aiohttp.test_utils import TestClient
 
 from schemas.codec import SingleObjectCodec
-from tests.ingress.stand_ins import AUTHORIZED, GRAPH, Client, Server, StandIns, assemble, new_settings
+from tests.ingress.stand_ins import AUTHORIZED, Client, Server, StandIns, assemble, new_settings
 from tests.providers import API_KEY, Providers, all_providers
 
 
@@ -85,12 +85,3 @@ async def client(stand_ins: StandIns, providers: Providers) -> AsyncIterator[Cli
 @pytest.fixture
 def caller(client: Client, stand_ins: StandIns, providers: Providers) -> Caller:
     return Caller(client, stand_ins, providers)
-
-
-@pytest.fixture
-async def workflow_id(client: Client) -> str:
-    """Of a published workflow."""
-    path = "/api/v1/workflows/import?app=orders&publish=true"
-    async with client.post(path, json=GRAPH, headers=AUTHORIZED) as answer:
-        assert answer.status == 201, await answer.text()
-        return str((await answer.json())["workflow_id"])
