@@ -10,6 +10,7 @@ SchemaError
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic_core import ErrorDetails
 
@@ -52,3 +53,9 @@ class InvalidDefinition(SchemaError):
 def reason(error: ErrorDetails) -> str:
     """Why pydantic refuses a field: in the words of the validator of ours that did, else in pydantic's."""
     return error["msg"].removeprefix("Value error, ") if error["type"] == "value_error" else error["msg"]
+
+
+def abridged(value: Any) -> str:
+    """For a message: not more than one can take in."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from schemas.errors import abridged
+
 UNIT_S = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
 
 _US = 1_000_000
@@ -23,9 +25,9 @@ def read_seconds(value: Any, unit: str) -> float:
     """
     amount = _number(value)
     if amount is None:
-        raise ValueError(f"{_shown(value)} is no number of {unit}s")
+        raise ValueError(f"{abridged(value)} is no number of {unit}s")
     if amount < 0:
-        raise ValueError(f"{_shown(value)} {unit}s is less than nothing")
+        raise ValueError(f"{abridged(value)} {unit}s is less than nothing")
     return amount * UNIT_S[unit]
 
 
@@ -37,14 +39,14 @@ def read_moment(value: Any, zone: str) -> int:
     seconds = None if isinstance(value, str) and _DATE.fullmatch(value.strip()) else _number(value)
     if seconds is not None:
         if not abs(seconds) < _END_S:
-            raise ValueError(f"{_shown(value)} is no moment: give seconds since 1970, or ISO 8601")
+            raise ValueError(f"{abridged(value)} is no moment: give seconds since 1970, or ISO 8601")
         return round(seconds * _US)
     if not isinstance(value, str):
-        raise ValueError(f"{_shown(value)} is no moment")
+        raise ValueError(f"{abridged(value)} is no moment")
     try:
         read = datetime.fromisoformat(value.strip())
     except ValueError as wrong:
-        raise ValueError(f"{_shown(value)} is no moment, such as 2026-12-24T18:00:00+01:00") from wrong
+        raise ValueError(f"{abridged(value)} is no moment, such as 2026-12-24T18:00:00+01:00") from wrong
     # The difference is taken by hand: `timestamp` is a float, which is not exact to the microsecond.
     since = (read if read.tzinfo else read.replace(tzinfo=time_zone(zone))) - _EPOCH
     return (since.days * 86_400 + since.seconds) * _US + since.microseconds
@@ -68,8 +70,3 @@ def _number(value: Any) -> float | None:
         return float(value)
     except OverflowError:
         return float("inf")
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

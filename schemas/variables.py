@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from schemas.errors import abridged
 from schemas.files import is_file
 
 _INT64 = 2**63
@@ -104,7 +105,7 @@ def coerce(type_: ValueType, value: Any) -> Any:
     read = _read(value)
     if not isinstance(read, dict):
         raise ValueError(
-            f"must be {'a file' if type_ is ValueType.FILE else 'an object'}, is {_shown(value)}"
+            f"must be {'a file' if type_ is ValueType.FILE else 'an object'}, is {abridged(value)}"
         )
     return read
 
@@ -112,7 +113,7 @@ def coerce(type_: ValueType, value: Any) -> Any:
 def _coerce_array(type_: ValueType, value: Any) -> list[Any]:
     read = _read(value)
     if not isinstance(read, list):
-        raise ValueError(f"must be a list, is {_shown(value)}")
+        raise ValueError(f"must be a list, is {abridged(value)}")
     element = _ELEMENTS.get(type_)
     if element is None:
         return read
@@ -131,7 +132,7 @@ def _text(type_: ValueType, value: Any) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     if not isinstance(value, str):
-        shown = "" if type_ is ValueType.SECRET else f", is {_shown(value)}"
+        shown = "" if type_ is ValueType.SECRET else f", is {abridged(value)}"
         raise ValueError(f"must be a text{shown}")
     return value
 
@@ -144,9 +145,9 @@ def _number(type_: ValueType, value: Any) -> int | float:
             try:
                 value = float(value)
             except ValueError:
-                raise ValueError(f"must be a number, is {_shown(value)}") from None
+                raise ValueError(f"must be a number, is {abridged(value)}") from None
     if not isinstance(value, int | float):
-        raise ValueError(f"must be a number, is {_shown(value)}")
+        raise ValueError(f"must be a number, is {abridged(value)}")
     # Before there were booleans, 0 and 1 were kept as false and true.
     value = int(value) if isinstance(value, bool) else value
     if not (-_INT64 <= value < _INT64 if isinstance(value, int) else math.isfinite(value)):
@@ -163,7 +164,7 @@ def _boolean(value: Any) -> bool:
         return value.strip().lower() == "true"
     if isinstance(value, int) and value in (0, 1):
         return bool(value)
-    raise ValueError(f"must be true or false, is {_shown(value)}")
+    raise ValueError(f"must be true or false, is {abridged(value)}")
 
 
 def _read(value: Any) -> Any:
@@ -173,8 +174,3 @@ def _read(value: Any) -> Any:
         return orjson.loads(value)
     except orjson.JSONDecodeError:
         return value
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -7,13 +7,14 @@ from aiohttp import web
 
 from ingress.auth import CALLER
 from ingress.errors import Conflict, Malformed, NotFound, Problem
-from ingress.keys import EGRESS, FEED
+from ingress.keys import EGRESS
 from ingress.oauth.page import is_for_people, page
 from ingress.oauth.state import LIFETIME_S, AuthorizationState, opened_state
 from ingress.operation import Operation, Query
 from ingress.responses import json_answer
 from ingress.subscriptions.agreeing import keep, needed_box, needed_plugin, provider_errors, subscribe
 from ingress.subscriptions.places import base_url
+from ingress.subscriptions.views import index_of
 from ingress.wire import Answer
 from schemas.ids import new_id
 from schemas.models import TriggerSubscription, utc_now
@@ -24,7 +25,6 @@ from schemas.plugins.opening import sealed_credentials
 from schemas.plugins.registry import find_plugin
 from transport.oauth import authorization_url, exchange, new_verifier
 from transport.plugin_http import PluginHttp
-from transport.subscriptions import SubscriptionIndex
 
 _PATH = "/api/v1/oauth/{provider}"
 _SHOWN_CHARS = 200
@@ -40,7 +40,7 @@ class Authorization(Answer):
 
 async def authorize(request: web.Request) -> web.Response:
     """302 to where the user of a subscription agrees, for the first time or again."""
-    plugin, index = needed_plugin(request.match_info["provider"]), _index(request)
+    plugin, index = needed_plugin(request.match_info["provider"]), index_of(request)
     subscription = index.get(request.query.get("subscription_id", ""))
     if (
         subscription is None
@@ -60,7 +60,7 @@ async def authorize(request: web.Request) -> web.Response:
 def authorization(request: web.Request, plugin: TriggerPlugin, subscription: TriggerSubscription) -> str:
     """URL where the user agrees. Raises `Conflict` where Hopline is not known to the provider."""
     box = needed_box(request)
-    client = _index(request).client_for(subscription.tenant_id, plugin.plugin_id, plugin.provider)
+    client = index_of(request).client_for(subscription.tenant_id, plugin.plugin_id, plugin.provider)
     if client is None:
         raise Conflict(
             f"there is no OAuth client for {plugin.provider_id}: register one with the provider, with the "
@@ -113,7 +113,7 @@ async def _authorized(request: web.Request) -> None:
         raise Malformed("the state is none that was made here, or is older than ten minutes; begin again")
     _check_granted(request)
     subscription = _awaiting(request, state)
-    client = _index(request).oauth_clients.get(state.client_id)
+    client = index_of(request).oauth_clients.get(state.client_id)
     if client is None:
         raise Conflict("the OAuth client has been deleted meanwhile; begin again")
     http = PluginHttp(request.app[EGRESS])
@@ -147,16 +147,12 @@ def _check_granted(request: web.Request) -> None:
 
 
 def _awaiting(request: web.Request, state: AuthorizationState) -> TriggerSubscription:
-    found = _index(request).agreed(state.subscription_id)
+    found = index_of(request).agreed(state.subscription_id)
     if found is None or found.tenant_id != state.tenant_id:
         raise NotFound("the subscription has been deleted meanwhile")
     if found.credentials_id != state.credentials_id:
         raise Conflict("this authorization has been used; begin again for another one")
     return found
-
-
-def _index(request: web.Request) -> SubscriptionIndex:
-    return request.app[FEED].definitions.subscriptions
 
 
 OPERATIONS = (

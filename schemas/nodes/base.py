@@ -19,6 +19,14 @@ Text = Annotated[str, BeforeValidator(lambda value: "" if value is None else val
 """A text that the editor may write as null."""
 
 
+def _number_as_text(value: Any) -> Any:
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+NUMBER_AS_TEXT = BeforeValidator(_number_as_text)
+"""For what a text is held against, or a truth value, which stays one."""
+
+
 class VariableSelector(Tolerant):
     """A name for the value that a selector leads to."""
 

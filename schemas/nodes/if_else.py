@@ -1,11 +1,11 @@
 """`if-else`: cases of conditions, the first that holds is taken."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from schemas.nodes.base import NodeData, Tolerant
+from schemas.nodes.base import NUMBER_AS_TEXT, NodeData, Tolerant
 from schemas.selectors import Reference, in_text, of
 
 Operator = Literal[
@@ -19,11 +19,7 @@ ELSE = "false"
 """The handle of what is left when no case holds."""
 
 
-def _number_as_text(value: Any) -> Any:
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
-
-
-Expected = Annotated[str | list[str] | list[bool] | bool | None, BeforeValidator(_number_as_text)]
+Expected = Annotated[str | list[str] | list[bool] | bool | None, NUMBER_AS_TEXT]
 
 
 class SubCondition(Tolerant):

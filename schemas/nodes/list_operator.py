@@ -1,11 +1,11 @@
 """`list-operator`: picks items of a list by conditions, position, order and number."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from schemas.nodes.base import NodeData, Text, Tolerant
+from schemas.nodes.base import NUMBER_AS_TEXT, NodeData, Text, Tolerant
 from schemas.selectors import Reference, in_text, of
 
 FilterOperator = Literal[
@@ -14,17 +14,13 @@ FilterOperator = Literal[
 ]  # fmt: skip
 
 
-def _number_as_text(value: Any) -> Any:
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
-
-
 class FilterCondition(Tolerant):
     """What an item, or an attribute of a file, is held against. A text may have `{{#..#}}` in it."""
 
     key: Text = ""
     """The attribute, where the items are files."""
     comparison_operator: FilterOperator = "contains"
-    value: Annotated[str | list[str] | bool, BeforeValidator(_number_as_text)] = ""
+    value: Annotated[str | list[str] | bool, NUMBER_AS_TEXT] = ""
 
 
 class FilterBy(Tolerant):

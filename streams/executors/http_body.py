@@ -113,7 +113,7 @@ async def _multipart(items: Sequence[BodyItem], boundary: str, read: ReadFile) -
             shown.append(head + item.value)
         for file in item.files:
             raw = await _read(file, read)
-            name, kind = _escaped(name_of(file)), file.get("mime_type") or "application/octet-stream"
+            name, kind = escaped(name_of(file)), file.get("mime_type") or "application/octet-stream"
             head = f'{_part(boundary, item.key)}; filename="{name}"\r\nContent-Type: {kind}\r\n\r\n'
             content += b"%b%b\r\n" % (head.encode(), raw)
             shown.append(head + _file_shown(file, raw))
@@ -124,10 +124,10 @@ async def _multipart(items: Sequence[BodyItem], boundary: str, read: ReadFile) -
 
 
 def _part(boundary: str, name: str) -> str:
-    return f'--{boundary}\r\nContent-Disposition: form-data; name="{_escaped(name)}"'
+    return f'--{boundary}\r\nContent-Disposition: form-data; name="{escaped(name)}"'
 
 
-def _escaped(name: str) -> str:
+def escaped(name: str) -> str:
     """As browsers do (HTML, multipart/form-data encoding algorithm)."""
     return name.replace("\r", "%0D").replace("\n", "%0A").replace('"', "%22")
 

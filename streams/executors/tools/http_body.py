@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from schemas.files import is_file
 from schemas.openapi import Body
 from streams.executors.files import name_of
+from streams.executors.http_body import escaped
 from streams.executors.tools.errors import ToolParameterError
 from streams.executors.tools.http_build import form_pairs
 from streams.executors.tools.http_values import plain
@@ -37,17 +38,13 @@ async def _multipart(fields: Mapping[str, Any], read: ReadFile, boundary: str) -
     parts: list[bytes] = []
     for name, value in fields.items():
         for one in value if isinstance(value, list) else [value]:
-            head, content = f'name="{_escaped(name)}"', b""
+            head, content = f'name="{escaped(name)}"', b""
             if is_file(one):
                 kind = one.get("mime_type") or "application/octet-stream"
-                head += f'; filename="{_escaped(name_of(one))}"\r\nContent-Type: {_escaped(str(kind))}'
+                head += f'; filename="{escaped(name_of(one))}"\r\nContent-Type: {escaped(str(kind))}'
                 content = await read(one)
             else:
                 content = plain(one).encode()
             parts.append(f"--{boundary}\r\nContent-Disposition: form-data; {head}\r\n\r\n".encode())
             parts.append(content + b"\r\n")
     return b"".join([*parts, f"--{boundary}--\r\n".encode()])
-
-
-def _escaped(name: str) -> str:
-    return name.replace("\r", "%0D").replace("\n", "%0A").replace('"', "%22")
