@@ -67,7 +67,7 @@ def _letter(codec: Codec, topic: str, unreadable: Unreadable) -> Send:
         place,
         (message.key(), message.value(), headers),
         letters.origin_of(codec, topic, message.value(), headers),
-        letter_id=dead_letter_id(*place),
+        letter_id=dead_letter_id(*place, message.timestamp()[1]),
         stage=STAGE,
         reason=unreadable.reason,
     )

@@ -95,9 +95,15 @@ def gate_key(owner: str, kind: str, key: str) -> str:
     return f"{owner}:{kind}:{digest}"
 
 
-def dead_letter_id(topic: str, partition: int, offset: int) -> str:
-    """The letter of one record: the same record is the same letter."""
-    return _name_id(f"letter/{topic}/{partition}/{offset}")
+def dead_letter_id(topic: str, partition: int, offset: int, timestamp_ms: int) -> str:
+    """The letter of one record: the same record is the same letter. A topic that is made anew has other
+    records at the same places, and the history still has the letters of the former ones."""
+    return _name_id(f"letter/{topic}/{partition}/{offset}@{timestamp_ms}")
+
+
+def row_letter_id(topic: str, partition: int, key: bytes, value: bytes) -> str:
+    """The letter of one row that could not be served, as it was then; `topic` is its changelog."""
+    return _name_id(f"letter/{topic}/{partition}/{key.hex()}@{bytes_id(value)}")
 
 
 def entity_id(*parts: str) -> str:

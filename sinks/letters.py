@@ -74,7 +74,9 @@ def _letter(poison: Poison, origin: letters.Origin) -> dict[str, Any]:
         (message.key(), message.value(), _headers(message)),
         origin,
         # Another stage may have given up on the same record: that letter is not this one.
-        letter_id=dead_letter_id(f"{letters.SINK}/{place.topic}", place.partition, place.offset),
+        letter_id=dead_letter_id(
+            f"{letters.SINK}/{place.topic}", place.partition, place.offset, message.timestamp()[1]
+        ),
         stage=letters.SINK,
         reason=f"{poison.error}: {poison.reason}",
         stack=poison.stack,

@@ -5,7 +5,7 @@ import traceback
 
 from schemas import letters
 from schemas.codec import Codec
-from schemas.ids import dead_letter_id
+from schemas.ids import dead_letter_id, row_letter_id
 from streams.shell.stage import Record
 from transport.producer import Send
 
@@ -24,8 +24,6 @@ def dead_letter(
     `tenant_id`: where the record itself does not say whose it is.
     """
     place = letters.Place(record.topic, record.partition, record.offset)
-    # A row that was due has no offset: its key tells it from the others.
-    source = place.topic if place.offset >= 0 else f"{place.topic}/{(record.key or b'').hex()}"
     origin = letters.origin_of(codec, record.topic, record.value, record.headers)
     if tenant_id:
         origin = origin._replace(tenant_id=tenant_id)
@@ -33,7 +31,7 @@ def dead_letter(
         place,
         (record.key, record.value, record.headers),
         origin,
-        letter_id=dead_letter_id(source, place.partition, place.offset),
+        letter_id=_letter_id(record),
         stage=stage,
         reason=f"{type(error).__name__}: {error}",
         stack="".join(traceback.format_exception(error)),
@@ -42,3 +40,10 @@ def dead_letter(
     line = "%s gives up on %s, which becomes a dead letter: %s"
     log.error(line, stage, at, reason, extra=letters.log_extra(letter, origin))
     return Send(letters.TOPIC, letter["key"], codec.encode(letters.SCHEMA, letter))
+
+
+def _letter_id(record: Record) -> str:
+    """A row that was due has no offset, and the time at which it was looked at."""
+    if record.offset < 0:
+        return row_letter_id(record.topic, record.partition, record.key or b"", record.value or b"")
+    return dead_letter_id(record.topic, record.partition, record.offset, record.timestamp_ms)

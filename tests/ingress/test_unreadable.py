@@ -31,6 +31,7 @@ def unreadable(offset: int, headers: Any = ()) -> Unreadable:
                 partition=found.partition,
                 offset=found.offset,
                 headers=lambda: headers,
+                timestamp=found.timestamp,
             ),
         ),
         "ValidationError: no such type",
@@ -55,7 +56,7 @@ async def test_those_that_are_there_and_those_that_come(monkeypatch: pytest.Monk
         await until(lambda: len(sent.sends) == 2)
     assert feed.on_unreadable is None
     first, again = (CODEC.decode("DeadLetter", send.value) for send in sent.sends)
-    assert (first["id"], first["attempts"]) == (dead_letter_id(APPS, 0, 3), 1)
+    assert (first["id"], first["attempts"]) == (dead_letter_id(APPS, 0, 3, 0), 1)
     assert (first["value"], first["stage"]) == (b"of a later release", "definitions")
     assert (again["offset"], again["attempts"], again["revision"]) == (4, 2, 3)
     counted = metrics.dead_letters.labels("definitions", "ValidationError")._value.get()

@@ -27,3 +27,14 @@ def test_the_letter_and_its_line_name_the_trace(caplog: pytest.LogCaptureFixture
         "span_id": "8444555555555555",
     }
     assert vars(line) | said == vars(line)
+
+
+def test_a_record_of_a_topic_that_was_made_anew_has_a_letter_of_its_own() -> None:
+    box = LetterBox(cast("Any", None), CODEC)
+    given_up = [
+        poison("runs", message("runs", b"no avro", sent_ms=sent_ms), ValueError("no avro"))
+        for sent_ms in (1_000, 1_000, 2_000)
+    ]
+    first, again, other = (CODEC.decode("DeadLetter", sent.value)["id"] for sent in box.encode(given_up))
+    assert first == again
+    assert first != other

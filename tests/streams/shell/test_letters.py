@@ -14,8 +14,10 @@ from schemas.letters import Return
 from streams.dead_letters import dead_letter
 from streams.shell.assignment import Assignment
 from streams.shell.inbox import Delivery
+from streams.shell.letters import row_record
 from streams.shell.replay import Recovered
 from streams.shell.stage import Decision, Kept, NotYet, Record, Stage
+from tests.streams.kept import KeptRows
 from tests.streams.shell.conftest import TP, FakeProducer
 from tests.streams.shell.test_ordered import Running, _finished
 from transport.producer import Send
@@ -152,6 +154,24 @@ async def test_a_row_comes_back_with_its_parts_and_once(
     assert {one.value for one in producer.sent if one.topic == "out"} == {b"x"}
     assert dict(stage.table.items(0)) == {}
     assert len(buried(producer)) == 2
+
+
+def letter_of(record: Record) -> str:
+    found: str = CODEC.decode("DeadLetter", dead_letter(CODEC, "s", record, ValueError()).value)["id"]
+    return found
+
+
+def test_a_record_of_a_topic_that_was_made_anew_has_a_letter_of_its_own() -> None:
+    record = Record("source", 0, 5, b"k", b"v", (), 1)
+    assert letter_of(record) == letter_of(replace(record))
+    assert letter_of(record) != letter_of(replace(record, timestamp_ms=2))
+
+
+def test_a_row_that_was_served_in_between_has_another_letter() -> None:
+    row = row_record("t", 0, "r", b"x", KeptRows(), 1.0)
+    assert letter_of(row) == letter_of(row_record("t", 0, "r", b"x", KeptRows(), 2.0))
+    assert letter_of(row) != letter_of(row_record("t", 0, "r", b"y", KeptRows(), 1.0))
+    assert letter_of(row) != letter_of(row_record("t", 0, "s", b"x", KeptRows(), 1.0))
 
 
 async def test_a_row_that_is_there_again_is_left_alone(
