@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -15,14 +15,19 @@ ANY_MODEL = "*"
 API_KEY = "api_key"
 
 
+_PLACES = 20
+"""Prices are told in full: of 1e-999999999 that would be a gigabyte."""
+_Price = Annotated[Decimal, Field(ge=0, le=10**9, decimal_places=_PLACES)]
+
+
 class Pricing(BaseModel):
     """Price of a token = `input` or `output` * `unit`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    input: Decimal = Field(ge=0)
-    output: Decimal = Field(ge=0)
-    unit: Decimal = Field(default=Decimal("0.000001"), gt=0)
+    input: _Price
+    output: _Price
+    unit: Decimal = Field(default=Decimal("0.000001"), gt=0, le=1, decimal_places=_PLACES)
     """The default makes them prices of a million tokens."""
     currency: str = Field(default="USD", min_length=1, max_length=10)
 
