@@ -11,6 +11,8 @@ from schemas.plugins.contract import EventFilters
 from schemas.plugins.registry import find_plugin
 from schemas.triggers.config import TriggerConfig
 
+_SHOWN_CHARS = 500
+
 
 class PluginConfig(TriggerConfig):
     """The `config` of a PLUGIN trigger. Fields of the seed's WorkflowPluginTrigger."""
@@ -46,7 +48,10 @@ class PluginConfig(TriggerConfig):
         try:
             return filters.refusal(event_type, event["body"])
         except Exception as error:  # of the plugin: it is not to keep the event from other triggers
-            return f"the filters of the plugin {self.provider_id} failed: {type(error).__name__}: {error}"
+            why = f"{type(error).__name__}: {error}"
+            # The text may have the event in it.
+            shown = why if len(why) <= _SHOWN_CHARS else f"{why[:_SHOWN_CHARS]}…"
+            return f"the filters of the plugin {self.provider_id} failed: {shown}"
 
     def mapping(self) -> Mapping[str, str]:
         """See `inputs`."""

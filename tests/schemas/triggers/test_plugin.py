@@ -60,6 +60,14 @@ def test_filters_that_fail_refuse_the_event_for_their_trigger(monkeypatch: pytes
     assert why == "the filters of the plugin hopline/gitlab failed: KeyError: 'missing'"
 
 
+def test_what_filters_say_that_fail_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(GitLabFilters, "refusal", lambda _self, _type, body: {}[body["text"]])
+    why = config(event_parameters={"branches": ["main"]}).refusal(event("push", text="x" * 1_000_000))
+    assert why is not None
+    assert why.endswith("x…")
+    assert len(why) < 1000
+
+
 def test_a_worker_without_the_plugin_says_so() -> None:
     other = config(provider_id="acme/acme", event_parameters={"colour": "red"})
     assert other.refusal(event("push")) == "no plugin for 'acme/acme' is installed on this worker"
