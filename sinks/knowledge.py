@@ -1,4 +1,4 @@
-"""Writes documents of datasets, and clears away the chunks that a document no longer has."""
+"""Writes documents of datasets and their chunks, and clears away the chunks that a document no longer has."""
 
 import logging
 from collections.abc import Iterable, Sequence
@@ -15,8 +15,24 @@ from transport.errors import StatementRefused
 
 log = logging.getLogger(__name__)
 
-DOCUMENTS = "knowledge.documents"
+DOCUMENTS, CHUNKS = "knowledge.documents", "knowledge.chunks"
 
+# The newest version of each that counts: deleted, or complete with all of its chunks.
+_COUNTING = """
+SELECT toString(id), max(documents.version)
+FROM knowledge_document_changes AS documents
+LEFT JOIN (
+    SELECT document_id, version, uniqExact(position) AS chunks
+    FROM knowledge_chunk_changes
+    WHERE tenant_id IN {tenants:Array(String)} AND dataset_id IN {datasets:Array(String)}
+        AND document_id IN {documents:Array(UUID)}
+    GROUP BY document_id, version
+) AS written ON written.document_id = documents.id AND written.version = documents.version
+WHERE tenant_id IN {tenants:Array(String)} AND dataset_id IN {datasets:Array(String)}
+    AND id IN {documents:Array(UUID)}
+    AND (status = 'DELETED' OR status = 'COMPLETED' AND written.chunks >= chunk_count)
+GROUP BY id
+"""
 _STALE = """
 FROM knowledge_chunk_changes
 WHERE tenant_id IN {tenants:Array(String)} AND dataset_id IN {datasets:Array(String)}
@@ -27,15 +43,41 @@ WHERE tenant_id IN {tenants:Array(String)} AND dataset_id IN {datasets:Array(Str
 """
 
 
-class Documents:
-    """A `Writer`: the records into their table, then the chunks of superseded versions out of theirs.
+class Superseded:
+    """Chunks of versions that a newer one has replaced.
 
-    Those are found by nobody: that they go is a matter of space, and of a deleted text being gone.
+    Those are found by nobody: that they go is a matter of space, and of a deleted text being gone. A document and
+    its chunks are of two topics, so either may be written last, and whoever writes either asks.
     """
 
-    def __init__(self, table: Table, clickhouse: ClickHouse, codec: Codec) -> None:
-        self._table = table
+    def __init__(self, clickhouse: ClickHouse) -> None:
         self._clickhouse = clickhouse
+
+    async def clear(self, records: Sequence[AvroRecord], name: str) -> None:
+        """Those of the documents whose ids the records have under that name."""
+        if not records:
+            return
+        parameters = {
+            "tenants": _array({record["tenant_id"] for record in records}),
+            "datasets": _array({record["dataset_id"] for record in records}),
+            "documents": _array({record[name] for record in records}),
+        }
+        try:
+            counting = (await self._clickhouse.query(_COUNTING, parameters)).rows
+            parameters["documents"] = _array(document_id for document_id, _ in counting)
+            parameters["versions"] = "[" + ",".join(str(version) for _, version in counting) + "]"
+            if counting and (await self._clickhouse.query(f"SELECT count() {_STALE}", parameters)).rows[0][0]:
+                await self._clickhouse.execute(f"DELETE {_STALE}", parameters)
+        except StatementRefused as refused:
+            log.warning("superseded chunks stay where they are: %s", refused)
+
+
+class Documents:
+    """A `Writer`: the records into their table, then what they supersede out of that of the chunks."""
+
+    def __init__(self, table: Table, superseded: Superseded, codec: Codec) -> None:
+        self._table = table
+        self._superseded = superseded
         self._codec = codec
 
     @property
@@ -46,36 +88,41 @@ class Documents:
     async def write(self, messages: Sequence[Message]) -> list[Poison]:
         """See `sinks.table.Table.write`."""
         poisons = await self._table.write(messages)
-        counting = [
-            document for document in self._decoded(messages) if document["status"] in ("COMPLETED", "DELETED")
-        ]
-        if counting:
-            await self._clear(counting)
+        documents = _decoded(self._codec, "KnowledgeDocument", messages)
+        counting = [one for one in documents if one["status"] in ("COMPLETED", "DELETED")]
+        await self._superseded.clear(counting, "id")
         return poisons
 
-    def _decoded(self, messages: Iterable[Message]) -> Iterable[AvroRecord]:
-        for message in messages:
-            try:
-                yield self._codec.decode("KnowledgeDocument", message.value())
-            except UndecodableValue:
-                continue  # the table has told
 
-    async def _clear(self, documents: Sequence[AvroRecord]) -> None:
-        latest: dict[str, int] = {}
-        for document in documents:
-            latest[document["id"]] = max(document["version"], latest.get(document["id"], 0))
-        parameters = {
-            "tenants": _array({document["tenant_id"] for document in documents}),
-            "datasets": _array({document["dataset_id"] for document in documents}),
-            "documents": _array(latest),
-            "versions": "[" + ",".join(map(str, latest.values())) + "]",
-        }
+class Chunks:
+    """A `Writer`: likewise, of the chunks that may be the last of their documents."""
+
+    def __init__(self, table: Table, superseded: Superseded, codec: Codec) -> None:
+        self._table = table
+        self._superseded = superseded
+        self._codec = codec
+
+    @property
+    def name(self) -> str:
+        """Of the table."""
+        return self._table.name
+
+    async def write(self, messages: Sequence[Message]) -> list[Poison]:
+        """See `sinks.table.Table.write`."""
+        poisons = await self._table.write(messages)
+        one_of_each = {message.key(): message for message in messages}.values()
+        await self._superseded.clear(_decoded(self._codec, "KnowledgeChunk", one_of_each), "document_id")
+        return poisons
+
+
+def _decoded(codec: Codec, schema: str, messages: Iterable[Message]) -> list[AvroRecord]:
+    found = []
+    for message in messages:
         try:
-            found = await self._clickhouse.query(f"SELECT count() {_STALE}", parameters)
-            if found.rows[0][0]:
-                await self._clickhouse.execute(f"DELETE {_STALE}", parameters)
-        except StatementRefused as refused:
-            log.warning("superseded chunks stay where they are: %s", refused)
+            found.append(codec.decode(schema, message.value()))
+        except UndecodableValue:
+            continue  # the table has told
+    return found
 
 
 def _array(ids: Iterable[str]) -> str:

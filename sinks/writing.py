@@ -12,7 +12,7 @@ from schemas.letters import SINK
 from schemas.letters import TOPIC as LETTERS
 from sinks.batch import Batch
 from sinks.graphs import Graphs
-from sinks.knowledge import DOCUMENTS, Documents
+from sinks.knowledge import CHUNKS, DOCUMENTS, Chunks, Documents, Superseded
 from sinks.letters import LetterBox, Poison
 from sinks.metrics import SinkMetrics
 from sinks.spans import Spans
@@ -56,10 +56,12 @@ class BatchWriter:
         """`spans`: who is told what has been written; None: nobody listens."""
         self._spans = spans
         self._tables = {topic: Table(topic, clickhouse, codec) for topic in TABLES}
+        superseded = Superseded(clickhouse)
         self._writers: dict[str, Writer] = {
             **self._tables,
             WORKFLOWS: Graphs(clickhouse, codec),
-            DOCUMENTS: Documents(self._tables[DOCUMENTS], clickhouse, codec),
+            DOCUMENTS: Documents(self._tables[DOCUMENTS], superseded, codec),
+            CHUNKS: Chunks(self._tables[CHUNKS], superseded, codec),
         }
         self._letters = letters
         self._metrics = metrics

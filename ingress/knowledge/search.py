@@ -30,8 +30,31 @@ _DOCUMENTS = """
     SELECT id, version, name, metadata, status
     FROM knowledge_document_changes
     WHERE tenant_id = {tenant:String} AND dataset_id = {dataset:String} AND status IN ('COMPLETED', 'DELETED')
+        AND (status = 'DELETED' OR __SETTLED__)
     ORDER BY version DESC
     LIMIT 1 BY id
+"""
+# Chunks are of another topic, and may be written after their document: until they are, the version before it counts.
+_SETTLING_S = 600
+"""What chunks there are of a document so long after it was written are all that there will be."""
+_RECENT = f"""
+SELECT toUnixTimestamp64Micro(now64(6)) - {_SETTLING_S * 1_000_000} AS since, (
+    SELECT count() FROM knowledge_document_changes
+    WHERE tenant_id = {{tenant:String}} AND dataset_id = {{dataset:String}} AND status = 'COMPLETED'
+        AND toUnixTimestamp64Micro(recorded_at) > since
+)
+"""
+_SETTLED = "toUnixTimestamp64Micro(recorded_at) <= {since:Int64}"
+_OR_WHOLE = f"""
+{_SETTLED} OR (id, version, chunk_count) IN (
+    SELECT document_id, version, toUInt32(uniqExact(position))
+    FROM knowledge_chunk_changes
+    WHERE tenant_id = {{tenant:String}} AND dataset_id = {{dataset:String}} AND document_id IN (
+        SELECT id FROM knowledge_document_changes
+        WHERE tenant_id = {{tenant:String}} AND dataset_id = {{dataset:String}} AND NOT ({_SETTLED})
+    )
+    GROUP BY document_id, version
+)
 """
 # A chunk that was written twice is there twice until parts are merged.
 _CHUNKS = """
@@ -161,7 +184,10 @@ async def _run(
     clickhouse: ClickHouse, sql: str, query: Query, limit: int, parameters: dict[str, str]
 ) -> list[Found]:
     conditions, values = as_sql(query.conditions)
-    shared = {"tenant": query.tenant_id, "dataset": query.dataset_id, "limit": str(limit)}
+    shared = {"tenant": query.tenant_id, "dataset": query.dataset_id}
+    since, recent = (await clickhouse.query(_RECENT, shared)).rows[0]
+    shared |= {"limit": str(limit), "since": str(since)}
+    sql = sql.replace("__SETTLED__", _OR_WHOLE if recent else _SETTLED)
     rows = await clickhouse.query(
         sql.replace("__CONDITIONS__", conditions), {**shared, **values, **parameters}
     )

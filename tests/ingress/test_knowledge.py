@@ -176,6 +176,24 @@ async def test_a_new_version_takes_the_place_of_the_old_one_when_it_is_complete(
     assert rows.rows == [["newest cats"]]
 
 
+async def test_the_old_chunks_are_found_until_all_new_ones_are_there(
+    client: Client, stand_ins: StandIns, database: ClickHouse
+) -> None:
+    await create(client)
+    await index(database, await add(client, stand_ins, "d"), "old cats")
+    second = await add(client, stand_ins, "d")
+    done = {**second, "status": "COMPLETED", "revision": second["revision"] + 1, "chunk_count": 2}
+    await write(database, "knowledge.documents", done)
+    assert await find(client, "cats") == ["old cats"], "they are of another topic"
+    await index(database, {**second, "revision": second["revision"] - 1}, "new cats", status="QUEUED")
+    assert await find(client, "cats") == ["old cats"]
+    earlier = (
+        "ALTER TABLE knowledge_document_changes UPDATE recorded_at = recorded_at - INTERVAL 2 HOUR WHERE 1"
+    )
+    await database.execute(f"{earlier} SETTINGS mutations_sync = 1")
+    assert await find(client, "cats") == ["new cats"], "no more will come"
+
+
 async def test_what_is_deleted_is_not_found(
     client: Client, stand_ins: StandIns, database: ClickHouse
 ) -> None:
