@@ -46,8 +46,8 @@ WHERE tenant_id IN {tenants:Array(String)} AND dataset_id IN {datasets:Array(Str
 class Superseded:
     """Chunks of versions that a newer one has replaced.
 
-    Those are found by nobody: that they go is a matter of space, and of a deleted text being gone. A document and
-    its chunks are of two topics, so either may be written last, and whoever writes either asks.
+    Those are found by nobody: that they go is a matter of space, and of a deleted text being gone. A document
+    and its chunks are of two topics, so either may be written last, and whoever writes either asks.
     """
 
     def __init__(self, clickhouse: ClickHouse) -> None:

@@ -34,16 +34,18 @@ _DOCUMENTS = """
     ORDER BY version DESC
     LIMIT 1 BY id
 """
-# Chunks are of another topic, and may be written after their document: until they are, the version before it counts.
+# Chunks are of another topic, and may be written after their document: until they are, the version before it
+# counts.
 _SETTLING_S = 600
 """What chunks there are of a document so long after it was written are all that there will be."""
+# S608: nothing is put together here but constants of this file; the rest are parameters.
 _RECENT = f"""
 SELECT toUnixTimestamp64Micro(now64(6)) - {_SETTLING_S * 1_000_000} AS since, (
     SELECT count() FROM knowledge_document_changes
     WHERE tenant_id = {{tenant:String}} AND dataset_id = {{dataset:String}} AND status = 'COMPLETED'
         AND toUnixTimestamp64Micro(recorded_at) > since
 )
-"""
+"""  # noqa: S608
 _SETTLED = "toUnixTimestamp64Micro(recorded_at) <= {since:Int64}"
 _OR_WHOLE = f"""
 {_SETTLED} OR (id, version, chunk_count) IN (
@@ -55,14 +57,13 @@ _OR_WHOLE = f"""
     )
     GROUP BY document_id, version
 )
-"""
+"""  # noqa: S608
 # A chunk that was written twice is there twice until parts are merged.
 _CHUNKS = """
     FROM knowledge_chunk_changes
     WHERE tenant_id = {tenant:String} AND dataset_id = {dataset:String}
         AND (document_id, version) IN (SELECT id, version FROM documents)
 """
-# S608: nothing is put together here but constants of this file; the rest are parameters.
 _WITH = f"""
 WITH documents AS (SELECT * FROM ({_DOCUMENTS}) WHERE status = 'COMPLETED' AND (__CONDITIONS__))
 """  # noqa: S608
