@@ -115,6 +115,25 @@ def test_of_each_group_one_starts_whatever_the_order(
         assert group[-1] in started if mode == "trailing" else started.intersection(group)
 
 
+@pytest.mark.parametrize("each", [TRAILING, THROTTLE], ids=lambda gate: gate.kind)
+def test_a_clock_that_is_ahead_holds_nothing_up(driver: Driver, each: Gate) -> None:
+    ahead_s = LATE_S + 3600
+    driver.event("a", each, accepted_s=ahead_s)
+    driver.advance(LATE_S + 20)
+    driver.event("b", each)
+    driver.event("c", each, accepted_s=ahead_s)
+    driver.advance(LATE_S + 40)
+    assert [name for _, name, _ in driver.started] == (["a", "c"] if each is TRAILING else ["a", "b", "c"])
+
+
+def test_events_of_a_clock_that_is_ahead_are_near_those_that_come_with_them(driver: Driver) -> None:
+    driver.event("a", DEPENDS, accepted_s=LATE_S + 3600)
+    driver.note(DEPENDS, "other", 20)
+    driver.note(DEPENDS, "other", 20, accepted_s=LATE_S + 7200)
+    driver.event("b", DEPENDS)
+    assert [name for _, name, _ in driver.started] == ["a", "b"]
+
+
 def test_a_throttle_counts_no_wait_that_is_over(driver: Driver) -> None:
     assert catch_up(driver, THROTTLE, [600, 100, 602, 604]) == ["600", "100", "602", "604"]
 
