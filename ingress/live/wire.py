@@ -15,8 +15,8 @@ from schemas.codec import load
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _JSON = ("inputs", "outputs", "process_data", "execution_metadata")
 _TIMES = ("created_at", "finished_at", "event_at")
-_HIDDEN = frozenset({"traceparent"})
-"""What only those who write need."""
+_HIDDEN = frozenset({"graph", "traceparent"})
+"""What only those who write need, or who ask for the run."""
 _RUN_BEGINS: dict[str, Any] = {
     "status": "RUNNING", "outputs": None, "error": None, "elapsed_time": 0.0, "total_tokens": 0,
     "total_steps": 0, "exceptions_count": 0, "finished_at": None,
