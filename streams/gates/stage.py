@@ -58,7 +58,7 @@ class Gates:
             return decision
         place.head.seen = record.offset
         if command["kind"] != "RESUME":
-            # An event is not of later than when it came here, whatever the clock of its ingress said: it would
+            # An event is of no later than when it came here, whatever the clock of its ingress said: it would
             # hold up others. The time of the record is the same for whoever decides it again.
             command["issued_at"] = min(command["issued_at"], record.timestamp_ms * 1000 + 999)
         with self._fetcher.deciding():
