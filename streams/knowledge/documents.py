@@ -97,6 +97,8 @@ class Indexer:
             if not contents:
                 raise _Unusable("there is no text in the document; one of scanned pages has none")
             vectors = await self._vectors(document, dataset, contents)
+            # That takes a while, and nobody would delete the chunks of a dataset that is gone.
+            await self._dataset(document)
             # In threads: a large document takes seconds, in which all else would wait.
             chunks = await asyncio.to_thread(self._chunks, document, dataset, contents, vectors)
         except (_Unusable, TooManyChunks, DocumentExtractorError, NodeExecutorError, TransportError) as error:

@@ -18,7 +18,7 @@ from streams.executors.settings import EgressSettings, ExecutorSettings
 from streams.knowledge.documents import Indexer, open_indexer
 from streams.shell.stage import Record
 from tests.streams.executors.knowledge.library import BOX, Library, running_library
-from transport.definitions import Definitions
+from transport.definitions import DATASETS, Definitions
 from transport.files import FileLinks, FileStore, StoredFile
 from transport.storage import Storage
 
@@ -209,3 +209,16 @@ async def test_what_is_not_queued_is_left_alone(bench: Bench, status: str) -> No
     document = await bench.document(b"x", status=status)
     value = CODEC.encode("KnowledgeDocument", document)
     assert await bench.indexer.index(Record("knowledge.documents", 0, 0, b"k", value, (), 0)) == []
+
+
+async def test_a_dataset_that_goes_meanwhile_gets_no_chunks(bench: Bench) -> None:
+    bench.library.dataset("faq", kind="index", embedding={"provider": "openai", "model": "m"})
+
+    def embed(body: Json) -> Json:
+        bench.library.definitions.apply(DATASETS, "faq-id", None)
+        return {"data": [{"index": i, "embedding": [1.0]} for i, _ in enumerate(body["input"])]}
+
+    bench.library.answers["/v1/embeddings"] = embed
+    chunks, done = await bench.index(await bench.document(b"x"))
+    assert chunks == []
+    assert (done["status"], done["error"]) == ("FAILED", "the dataset has been deleted")
