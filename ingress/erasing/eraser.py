@@ -121,7 +121,8 @@ class Eraser:
         course = _Course(self._reach.store, erasure, self._pace.told_s)
         tenant_id = erasure.tenant_id
         await course.enter("removing what is configured")
-        await self._remove_definitions(tenant_id, course)
+        # Without its workflow, a run could not be stopped.
+        await self._remove_definitions(tenant_id, course, _KEPT | {WORKFLOWS})
         await course.enter("stopping runs")
         await self._stop_runs(tenant_id, course)
         await course.enter("deleting rows and objects", sealed=True)
@@ -137,7 +138,10 @@ class Eraser:
         await course.complete()
         _log.info("tenant %s is erased: %s", tenant_id, dict(course.counts))
 
-    async def _remove_definitions(self, tenant_id: str, course: "_Course") -> None:
+    async def _remove_definitions(
+        self, tenant_id: str, course: "_Course", kept: frozenset[str] = _KEPT
+    ) -> bool:
+        """Whether there were any."""
         reach, definitions = self._reach, self._reach.feed.definitions
         told: list[Send] = [
             schedule_command(reach.codec, trigger, "REMOVE", trigger.model_dump(mode="json"))
@@ -153,11 +157,14 @@ class Eraser:
         await reach.producer.send_all(told)
         keys: defaultdict[str, list[str]] = defaultdict(list)
         for topic, key in reach.feed.keys_of(tenant_id):
-            if topic not in _KEPT:
+            if topic not in kept:
                 keys[topic].append(key)
         for topic, of_topic in keys.items():
             await reach.store.delete(topic, *of_topic)
             course.counts["definitions"] += len(of_topic)
+        if keys:
+            await course.tell()
+        return bool(keys)
 
     async def _stop_runs(self, tenant_id: str, course: "_Course") -> None:
         """What does not stop in time is erased all the same: what is told of it later is left out."""
@@ -200,11 +207,15 @@ class Eraser:
     async def _delete(self, tenant_id: str, course: "_Course") -> bool:
         """Whether there was anything."""
         reach = self._reach
-        rows = await delete_rows(reach.clickhouse, tenant_id, course.alive)
+        # Also what somebody was about to write when the first were removed.
+        definitions = await self._remove_definitions(tenant_id, course)
+        if rows := await delete_rows(reach.clickhouse, tenant_id, course.alive):
+            course.counts.update(rows)
+            await course.tell()
         objects = await delete_objects(reach.storage, tenant_id, course.alive)
         graphs = await delete_graphs(reach.clickhouse, self._graphs)
-        course.counts.update({**rows, "objects": objects, "workflow_graphs": graphs})
-        return bool(rows or objects)
+        course.counts.update({"objects": objects, "workflow_graphs": graphs})
+        return bool(definitions or rows or objects)
 
     async def _graphs(self) -> set[str]:
         """Of all versions, one at a time: to open 100,000 takes seconds. What is new by then is opened in the
@@ -239,19 +250,20 @@ class _Course:
 
     async def enter(self, step: str, **changes: object) -> None:
         """The next step begins."""
-        await self._tell(step=step, error=None, **changes)
+        await self.tell(step=step, error=None, **changes)
 
     async def alive(self) -> None:
         """It gets on; told now and then."""
         if utc_now() - self._erasure.updated_at > timedelta(seconds=self._told_s):
-            await self._tell()
+            await self.tell()
 
     async def complete(self) -> None:
         """All that was accepted until now is gone. Nothing was, since the tenant could do nothing."""
         now = utc_now()
-        await self._tell(step="done", status=ErasureStatus.COMPLETED, before=now, finished_at=now)
+        await self.tell(step="done", status=ErasureStatus.COMPLETED, before=now, finished_at=now)
 
-    async def _tell(self, **changes: object) -> None:
+    async def tell(self, **changes: object) -> None:
+        """What has been counted, so that whoever goes on after a failure adds to it; and `changes`."""
         update = {**changes, "counts": dict(+self.counts), "updated_at": utc_now()}
         self._erasure = self._erasure.model_copy(update=update)
         await self._store.put(ERASURES, self._erasure)
