@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import math
 from collections.abc import AsyncIterator, Sequence, Set
 from contextlib import asynccontextmanager
 from typing import Protocol
@@ -45,7 +44,7 @@ class Erased:
     def kept(self, topic: str, messages: Sequence[Message]) -> Sequence[Message]:
         """Without what was accepted before its tenant was erased, and without anything while its rows are
         being deleted."""
-        until = self._until()
+        until = self._definitions.erased
         if not until:
             return messages
         marks = [tenant_id.encode() for tenant_id in until]
@@ -56,16 +55,6 @@ class Erased:
             if not any(mark in (message.value() or b"") for mark in marks)
             or not self._is_erased(topic, message, until)
         ]
-
-    def _until(self) -> dict[str, float]:
-        """Tenant -> until when, in microseconds; without an end while it goes on."""
-        found: dict[str, float] = {}
-        for one in self._definitions.erasures.values():
-            if one.before is None and not one.sealed:
-                continue
-            until = one.before.timestamp() * 1e6 if one.before else math.inf
-            found[one.tenant_id] = max(until, found.get(one.tenant_id, until))
-        return found
 
     def _is_erased(self, topic: str, message: Message, until: dict[str, float]) -> bool:
         try:

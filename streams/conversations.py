@@ -80,6 +80,8 @@ class Conversations:
         under way."""
         command = self._codec.decode("ConversationCommand", record.value)
         place = _Place(command["conversation_key"], command["tenant_id"], kept, self._fetcher)
+        if (begun_anew := self._without_erased(command, record, kept)) is not None:
+            return begun_anew
         decision = Decision()
         with self._fetcher.deciding():
             self._carry_out(command, record, place, now, decision)
@@ -113,6 +115,21 @@ class Conversations:
             self._go_on(remembered, place, now, decision)
         decision.writes[key], _ = remembered.encode()
         return decision
+
+    def _without_erased(self, command: AvroRecord, record: Record, kept: Kept) -> Decision | None:
+        """Of a tenant that was erased: what a command from before comes to, and one that finds what was kept
+        then. That goes, and the command comes again. None for all others."""
+        until, key = self._feed.definitions.erased.get(command["tenant_id"]), command["conversation_key"]
+        if until is None:
+            return None
+        row = kept.get(key)
+        is_old = row is not None and (Remembered.decode(row).forget_s - self._ttl_s) * 1e6 < until
+        is_late = command["issued_at"] < until
+        if not is_old and not is_late:
+            return None
+        again = Send(_TOPIC, record.key, record.value, tuple(record.headers))
+        writes = dict.fromkeys([key, *kept.under(f"{key}{BREAK}")]) if is_old else {}
+        return Decision([] if is_late else [again], writes)
 
     def _start(self, record: Record, encoded: bytes, place: "_Place", now: float, decision: Decision) -> None:
         """The run begins with what its conversation gives it, or waits for its turn."""

@@ -74,6 +74,8 @@ class Router:
         event = self._codec.decode("TriggerEvent", record.value)
         now_us = int(now * 1e6)
         self._lag.note(event["received_at"], now_us)
+        if event["received_at"] < self._feed.definitions.erased.get(event["tenant_id"], 0.0):
+            return Decision()
         self._wait_for(event)
         arrival = Arrival(
             event, orjson.loads(event["data"]), f"{record.topic}/{record.partition}/{record.offset}"

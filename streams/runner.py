@@ -17,6 +17,7 @@ from streams.engine.commands import Cancel, Command, NodeResult, Resume, Start, 
 from streams.engine.definition import Definition
 from streams.engine.errors import NeedsValue, NewerState
 from streams.engine.options import Options
+from streams.engine.parts import NO_ROWS, PartRows
 from streams.engine.state import SPLIT_BYTES, RunState, decode, encode, never_begun
 from streams.fetching import Fetcher
 from streams.following import Following, Headers, Run
@@ -128,6 +129,9 @@ class Runner:
             raise NotYet(partial(self._feed.reach, WORKFLOWS, command_record["workflows_offset"]))
         run_id, kind = command_record["workflow_run_id"], command_record["kind"]
         row = kept.get(run_id)
+        if self._is_erased(command_record, row):
+            self._count(kind, "stale")
+            return _forgotten(run_id, kept)
         if row is None and kind != "START":
             return self._early(command_record, now)
         headers = tuple([h for h in record.headers if h[0] == "traceparent"])
@@ -152,6 +156,8 @@ class Runner:
         The run is told so by a command, and nothing else is done here: the order of commands is the same for
         whoever decides them again, while rows may be due sooner or later. See docs/adr/0023.
         """
+        if self._feed.definitions.erased and self._is_erased_row(key, row):
+            return _forgotten(key, kept)
         with self._fetcher.deciding():
             standing = self._stand(row, key, kept)
         found = RunRow.decode(row)
@@ -160,7 +166,24 @@ class Runner:
             return Decision([self._timer(standing.state, now)], again_s=_ASKED_AGAIN_S)
         if now - found.due_s > _OUTAGE_S:
             return Decision(writes={key: found._replace(due_s=now + _KEPT_ON_S).encode()})
-        return Decision(writes=dict.fromkeys([key, *kept.under(part_key(key, ""))]))
+        return _forgotten(key, kept)
+
+    def _is_erased(self, command: AvroRecord, row: bytes | None) -> bool:
+        """Whether the run is one of a tenant that was erased after it had begun: nobody is to hear of it."""
+        until = self._feed.definitions.erased.get(command["tenant_id"])
+        if until is None:
+            return False
+        if row is not None:
+            return self._is_erased_row(command["workflow_run_id"], row)
+        if command["issued_at"] < until:
+            return True
+        # One that was called by such a run comes later than that.
+        versions = self._feed.definitions.versions(command["workflow_id"])
+        return command["kind"] == "START" and command["version"] not in versions
+
+    def _is_erased_row(self, run_id: str, row: bytes) -> bool:
+        state = _state(run_id, RunRow.decode(row))
+        return state.event_at < self._feed.definitions.erased.get(state.tenant_id, 0.0)
 
     def _timer(self, state: RunState, now: float) -> Send:
         record = {
@@ -201,10 +224,7 @@ class Runner:
         """None for a run that has ended: nothing changes it, and its workflow may be gone."""
         row = RunRow.decode(encoded)
         parts = RunParts(run_id, kept, lambda digest: self._fetcher.content(_owner(state), digest))
-        try:
-            state = decode(row.state, parts)
-        except NewerState as newer:
-            raise TooNew(f"run {run_id}: {newer}") from newer
+        state = _state(run_id, row, parts)
         if state.ended:
             return None
         if row.pinned:
@@ -305,6 +325,17 @@ class _Standing(NamedTuple):
 def _is_settled(workflow: WorkflowHead, since_us: int) -> bool:
     """Whether an event of that time finds this version, or a newer one, whenever it is looked at."""
     return workflow.version != DRAFT and workflow.updated_at.timestamp() * 1e6 < since_us
+
+
+def _state(run_id: str, row: RunRow, parts: PartRows = NO_ROWS) -> RunState:
+    try:
+        return decode(row.state, parts)
+    except NewerState as newer:
+        raise TooNew(f"run {run_id}: {newer}") from newer
+
+
+def _forgotten(run_id: str, kept: Kept) -> Decision:
+    return Decision(writes=dict.fromkeys([run_id, *kept.under(part_key(run_id, ""))]))
 
 
 def _only(state: RunState | None, command: Command) -> str:

@@ -86,6 +86,9 @@ class Definitions:
         self.deployments: dict[str, WorkflowDeployment] = {}
         """By workflow id."""
         self.erasures: dict[str, Erasure] = {}
+        self.erased: dict[str, float] = {}
+        """Tenant -> what was accepted before that is left out, see `Erasure.until_us`. None else has one."""
+        self._erasures_of: dict[str, dict[str, float]] = defaultdict(dict)
         self.flow_controls: dict[str, FlowControl] = {}
         """By workflow id."""
         self.source_states: dict[str, SourceState] = {}
@@ -178,7 +181,7 @@ class Definitions:
         elif topic == DEPLOYMENTS:
             _put(self.deployments, key, entity)
         elif topic == ERASURES:
-            _put(self.erasures, key, entity)
+            self._apply_erasure(key, entity)
         elif topic == FLOW_CONTROLS:
             _put(self.flow_controls, key, entity)
         elif topic == SOURCE_STATES:
@@ -211,6 +214,15 @@ class Definitions:
             self._triggers.put(entity, offset, body)
         else:
             self._triggers.remove(key)
+
+    def _apply_erasure(self, key: str, entity: Entity | None) -> None:
+        _put(self.erasures, key, entity)
+        if isinstance(entity, Erasure):
+            own = self._erasures_of[entity.tenant_id]
+            own[key] = entity.until_us
+            self.erased.pop(entity.tenant_id, None)
+            if until := max(own.values()):
+                self.erased[entity.tenant_id] = until
 
     def _apply_provider(self, kind: type[Provider], key: str, entity: Entity | None) -> None:
         before = self._providers[kind].get(key)

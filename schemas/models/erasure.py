@@ -1,5 +1,6 @@
 """A request to erase what a deployment has of one tenant, and what has become of it."""
 
+import math
 from datetime import datetime
 from enum import StrEnum
 
@@ -34,3 +35,11 @@ class Erasure(Entity):
     error: str | None = None
     """Why it does not get on; it is tried again."""
     finished_at: datetime | None = None
+
+    @property
+    def until_us(self) -> float:
+        """What was accepted before, in microseconds since 1970, is left out: infinite while that is deleted,
+        0 while runs are given time to stop."""
+        if self.before is None:
+            return math.inf if self.sealed else 0.0
+        return self.before.timestamp() * 1e6

@@ -12,7 +12,7 @@ from ingress.erasing.beside import PATIENT
 from ingress.erasing.eraser import Eraser, Pace, Reach
 from ingress.history import History
 from schemas.codec import SingleObjectCodec
-from schemas.models import DEFAULT_TENANT, Erasure, Workflow, WorkflowType
+from schemas.models import DEFAULT_TENANT, Erasure, ErasureStatus, Workflow, WorkflowType
 from sinks.table import Table
 from tests.graphs import end, graph, node, start
 from tests.integration.lone_worker import LoneWorker, messages, tell
@@ -30,10 +30,10 @@ from transport.values import ValueStore
 CODEC = SingleObjectCodec()
 
 
-def waiting(seconds: int) -> Workflow:
+def waiting(seconds: int, version: str = "1") -> Workflow:
     nodes = [start(), node("wait", "wait", duration=seconds, duration_unit="second"), end()]
     return Workflow(
-        id="flow", app_id="app", tenant_id=DEFAULT_TENANT, type=WorkflowType.WORKFLOW, version="1",
+        id="flow", app_id="app", tenant_id=DEFAULT_TENANT, type=WorkflowType.WORKFLOW, version=version,
         graph=graph(nodes, ("start", "wait"), ("wait", "end")),
     )  # fmt: skip
 
@@ -84,3 +84,23 @@ async def test_a_run_that_waits_is_stopped(
             found = await asyncio.to_thread(states, kafka, "STOPPED")
             working.cancel()
     assert found[-1] == "STOPPED"
+
+
+async def test_a_run_that_nobody_knew_of_leaves_nothing_when_its_time_comes(
+    broker: str, topic_prefix: str, tmp_path: Path, database: ClickHouse
+) -> None:
+    kafka = KafkaSettings(bootstrap_servers=broker, topic_prefix=topic_prefix, partitions=1)
+    await create_topics(kafka)
+    async with asyncio.timeout(120), LoneWorker(kafka, tmp_path):
+        await tell(kafka, waiting(15), {"id": "e"})
+        assert "PAUSED" in await asyncio.to_thread(states, kafka, "PAUSED")
+        async with erasing(kafka, database) as eraser:
+            working = asyncio.create_task(eraser.run())
+            erasures = eraser._reach.feed.definitions.erasures
+            while erasures["e"].status is not ErasureStatus.COMPLETED:
+                await eraser._reach.feed.news(ERASURES, 60)
+            working.cancel()
+        # The tenant is back, and its new run ends after the time of the old one.
+        await tell(kafka, waiting(16, "2"), {"id": "new"})
+        found = await asyncio.to_thread(states, kafka, "SUCCEEDED")
+    assert found == ["PAUSED", "PAUSED", "SUCCEEDED"]
