@@ -13,11 +13,12 @@ from ingress.metrics import Metrics
 from ingress.outlet import Outlet
 from schemas.codec import Codec
 from schemas.ids import dedup_key, now_us
+from schemas.topics import MAX_MESSAGE_BYTES
 from schemas.traces import TRACEPARENT, Context, child
 from transport.definitions import TRIGGERS, WORKFLOWS
 from transport.errors import SendFailed
 from transport.feed import DefinitionsFeed
-from transport.producer import MAX_MESSAGE_BYTES, Send
+from transport.producer import Send
 from transport.telemetry.sampling import Sampler, of_event
 
 _TOPIC, _SCHEMA = "trigger.events", "TriggerEvent"

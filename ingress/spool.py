@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ingress.spool_records import encode, records
+from schemas.topics import MAX_MESSAGE_BYTES
 from transport.errors import TransportError
-from transport.producer import MAX_MESSAGE_BYTES, Send
+from transport.producer import Send
 
 _log = logging.getLogger(__name__)
 

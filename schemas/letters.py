@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from schemas.codec import Codec, Record
 from schemas.errors import UndecodableValue
 from schemas.ids import now_us
-from schemas.topics import TOPICS
+from schemas.topics import MAX_MESSAGE_BYTES, TOPICS
 from schemas.traces import TRACEPARENT, Context, context_of, of_record
 
 TOPIC, SCHEMA = "dead.letters", "DeadLetter"
@@ -32,8 +32,8 @@ _MAX_REASON_CHARS = 2_000
 _MAX_STACK_CHARS = 16_000
 _KEY_AND_HEADERS_BYTES = 1024 * 1024
 """Larger ones are cut as well."""
-_ROOM_BYTES = 16 * 1024 * 1024 - 256 * 1024
-"""For the original record: a message has 16 MiB, and there are reason, stack and the key of the message."""
+_ROOM_BYTES = MAX_MESSAGE_BYTES - 256 * 1024
+"""For the original record, beside reason, stack and the key of the message."""
 
 Headers = Sequence[tuple[str, bytes | None]]
 

@@ -47,7 +47,10 @@ class Topic:
         return config if self.retention_ms >= DAY_MS else {**config, "segment.ms": str(self.retention_ms)}
 
 
-_SIZE = {"max.message.bytes": str(16 * 1024 * 1024)}
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+"""Of every topic, broker and producer: a webhook body of 10 MiB, encoded and with its headers, must fit."""
+
+_SIZE = {"max.message.bytes": str(MAX_MESSAGE_BYTES)}
 
 
 def _definitions(kind: str, owner: Owner = "ingress") -> Topic:

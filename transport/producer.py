@@ -9,14 +9,12 @@ from typing import NamedTuple
 from confluent_kafka import KafkaError, KafkaException, Message
 from confluent_kafka import Producer as LibrdkafkaProducer
 
+from schemas.topics import MAX_MESSAGE_BYTES
 from transport.client_log import client_log
 from transport.errors import SendFailed
 from transport.pace import Pace
 from transport.reports import Reports
 from transport.settings import KafkaSettings
-
-MAX_MESSAGE_BYTES = 16 * 1024 * 1024
-"""As the registry's topics allow it: a 10 MiB webhook body with room for its envelope."""
 
 _QUEUE_FULL_PAUSE_S = 0.005
 _DISTANCE_PER_MESSAGE_S, _MOST_DISTANCE_S = 5e-6, 0.005

@@ -5,8 +5,7 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-MAX_MESSAGE_BYTES = 16 * 1024 * 1024
-"""A webhook body of 10 MiB, encoded and with its headers, must fit."""
+from schemas.topics import MAX_MESSAGE_BYTES
 
 # Relative to the working directory, which is the broker's home: Kafka reads a comma-separated list here, so
 # an absolute path with a comma in it could not be said.

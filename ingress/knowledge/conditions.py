@@ -6,11 +6,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from ingress.wire import RequestBody
-
-Operator = Literal[
-    "contains", "not contains", "start with", "end with", "is", "is not", "in", "not in",
-    "empty", "not empty", "=", "≠", ">", "<", "≥", "≤", "before", "after",
-]  # fmt: skip
+from schemas.nodes.knowledge_retrieval import Operator
 
 
 class Condition(RequestBody):

@@ -17,7 +17,8 @@ Operation = Literal[
 
 WITHOUT_VALUE = frozenset({"clear", "remove-first", "remove-last"})
 
-_READ_ONLY = frozenset({"sys", "env"})
+READ_ONLY = frozenset({"sys", "env"})
+"""Namespaces that nothing can be assigned in."""
 
 
 class OperationItem(Tolerant):
@@ -89,5 +90,5 @@ class AssignerData(NodeData):
     def remarks(self) -> Iterator[tuple[str, str]]:
         """See `NodeData.remarks`."""
         for field, selector in self.targets():
-            if selector and selector[0] in _READ_ONLY:
+            if selector and selector[0] in READ_ONLY:
                 yield field, f"{'.'.join(selector)} cannot be changed: the node will fail"

@@ -4,10 +4,11 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
+from schemas.topics import MAX_MESSAGE_BYTES
 from streams.shell.errors import TooLarge, Unconfirmed
 from streams.shell.stage import Decision, Record
 from transport.errors import SendFailed, StorageUnavailable
-from transport.producer import MAX_MESSAGE_BYTES, Position, Send
+from transport.producer import Position, Send
 from transport.values import Upload
 
 log = logging.getLogger(__name__)

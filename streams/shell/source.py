@@ -17,12 +17,12 @@ from aiokafka.structs import TopicPartition as KafkaPartition
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 from confluent_kafka import TopicPartition as Place
 
+from schemas.topics import MAX_MESSAGE_BYTES
 from streams.shell.offsets import TopicPartition
 from streams.shell.stage import Record
 from transport.client_log import client_log
 from transport.committed import Commit
 from transport.errors import BrokerUnreachable
-from transport.producer import MAX_MESSAGE_BYTES
 from transport.settings import KafkaSettings
 
 log = logging.getLogger(__name__)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import TopicPartition
 
+from schemas.topics import MAX_MESSAGE_BYTES
 from streams.shell.errors import TopicsUnfit
 from streams.shell.settings import ShellSettings
 from streams.shell.stage import Decision, Kept, NotYet, Record, Stage, TaskStage
@@ -16,7 +17,7 @@ from streams.shell.worker import Worker
 from tests.integration.shell_harness import DONE, IN, OUT, PARTITIONS, PATIENCE_S, TASKS, Deployment, events
 from transport.committed import CommittedOffsets
 from transport.errors import BrokerUnreachable
-from transport.producer import MAX_MESSAGE_BYTES, Producer, Send
+from transport.producer import Producer, Send
 from transport.settings import KafkaSettings
 
 pytestmark = pytest.mark.broker

@@ -13,7 +13,7 @@ from confluent_kafka import Consumer, TopicPartition
 from schemas.codec import SingleObjectCodec
 from schemas.letters import CUT_HEADER
 from schemas.models import Erasure, ErasureStatus, Workflow, WorkflowType
-from schemas.topics import TOPICS
+from schemas.topics import MAX_MESSAGE_BYTES, TOPICS
 from sinks.app import Sink
 from sinks.settings import SinkSettings
 from tests.sinks import records
@@ -23,7 +23,7 @@ from transport.clickhouse import ClickHouse, Engine
 from transport.definitions import ERASURES, WORKFLOWS
 from transport.errors import ClickHouseUnavailable
 from transport.feed import DefinitionsFeed
-from transport.producer import MAX_MESSAGE_BYTES, Position, Producer, Send
+from transport.producer import Position, Producer, Send
 from transport.settings import KafkaSettings
 
 PARTITIONS = 3

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from schemas.nodes.assigner import AssignerData, OperationItem
+from schemas.nodes.assigner import READ_ONLY, AssignerData, OperationItem
 from schemas.variables import ValueType, infer, zero
 from streams.engine.errors import NodeFailure
 from streams.engine.nodes.assignment import (
@@ -20,7 +20,6 @@ from streams.engine.nodes.assignment import (
 from streams.engine.nodes.protocol import Outcome
 from streams.engine.pool import MISSING, Getter, Pool, getter
 
-_READ_ONLY = frozenset({"sys", "env"})
 _UPDATED = "__updated_variables"
 """Where Dify records what an assigner has changed."""
 
@@ -45,7 +44,7 @@ class _Target:
         value = self.get(pool)
         if value is MISSING or len(self.selector) != 2:
             raise NodeFailure(f"variable {self.name} not found", "VariableNotFoundError")
-        if self.selector[0] in _READ_ONLY:
+        if self.selector[0] in READ_ONLY:
             raise NodeFailure(f"variable {self.name} cannot be changed", "VariableReadOnlyError")
         type_ = self.declared or infer(value)
         if type_ is None:

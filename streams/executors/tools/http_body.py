@@ -1,19 +1,17 @@
 """Encodes the body of a tool's request. Always bytes, so that a redirect can send them again."""
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
 from schemas.files import is_file
 from schemas.openapi import Body
 from streams.executors.files import name_of
-from streams.executors.http_body import escaped
+from streams.executors.http_body import ReadFile, escaped
 from streams.executors.tools.errors import ToolParameterError
 from streams.executors.tools.http_build import form_pairs
 from streams.executors.tools.http_values import plain
-
-ReadFile = Callable[[Mapping[str, Any]], Awaitable[bytes]]
 
 
 async def encode_body(body: Body, fields: Any, read: ReadFile, boundary: str) -> tuple[bytes, str]:

@@ -16,6 +16,7 @@ from confluent_kafka import Message
 from schemas.codec import Codec
 from schemas.event_data import MOST_LEVELS, dump_data
 from schemas.plugins.http import Http
+from schemas.topics import MAX_MESSAGE_BYTES
 from schemas.traces import TRACEPARENT
 from schemas.triggers.kafka import KafkaConfig
 from streams.dead_letters import dead_letter
@@ -26,7 +27,7 @@ from streams.sources.kafka.decoding import Undecodable, decode
 from streams.sources.kafka.registry import Registry
 from streams.sources.watching import Unavailable, Watch
 from transport.egress import EgressPolicy
-from transport.producer import MAX_MESSAGE_BYTES, Send
+from transport.producer import Send
 
 _MOST_BYTES = MAX_MESSAGE_BYTES - 1024 * 1024
 """Of an event as JSON, so that its envelope and a trigger log fit around it."""
