@@ -31,8 +31,8 @@ class Options:
     """Of all that the records and tasks of one hop say, after which the run fails: a loop may double a value
     in each round. Dify has none."""
     max_hop_work: int = 5 * MAX_STEPS
-    """Steps of all templates, conditions and schemas of one hop, beside their own bounds: nothing else
-    happens in the worker meanwhile. What needs more fails its node. Dify has none."""
+    """Steps of all templates, conditions, list operators and schemas of one hop, beside their own bounds:
+    nothing else happens in the worker meanwhile. What needs more fails its node. Dify has none."""
     every_node_a_hop: bool = False
     """Send pure nodes to the executors, too."""
     clock: Clock | None = None

@@ -7,6 +7,7 @@ from typing import Any
 
 from schemas.nodes.list_operator import FilterCondition, ListOperatorData
 from schemas.variables import ValueType, infer
+from schemas.work_budget import CURRENT, PER_STEP, TooMuchWork, weigh
 from streams.engine.errors import NodeFailure
 from streams.engine.nodes.protocol import Outcome
 from streams.engine.pool import MISSING, Getter, Pool, getter
@@ -17,15 +18,26 @@ _TYPES = frozenset(
     {ValueType.ARRAY_STRING, ValueType.ARRAY_NUMBER, ValueType.ARRAY_BOOLEAN, ValueType.ARRAY_FILE}
 )
 
+_FOUND_PER_STEP = 1024
+"""Characters that are searched for a short text in the time of about one step."""
+
+
+def _is_in(text: str, within: str) -> bool:
+    """Raises `TooMuchWork`."""
+    if budget := CURRENT.get(None):
+        budget.spend(len(within) // _FOUND_PER_STEP * (1 + len(text) // PER_STEP))
+    return text in within
+
+
 _TEXTS: Mapping[str, Callable[[str, str], bool]] = {
-    "contains": lambda item, value: value in item,
-    "not contains": lambda item, value: value not in item,
+    "contains": lambda item, value: _is_in(value, item),
+    "not contains": lambda item, value: not _is_in(value, item),
     "start with": str.startswith,
     "end with": str.endswith,
     "is": operator.eq,
     "is not": operator.ne,
-    "in": lambda item, value: item in value,
-    "not in": lambda item, value: item not in value,
+    "in": _is_in,
+    "not in": lambda item, value: not _is_in(item, value),
     "empty": lambda item, _: not item,
     "not empty": lambda item, _: bool(item),
 }
@@ -56,6 +68,7 @@ class _Filter:
     def apply(self, items: list[Any], kind: ValueType, pool: Pool) -> list[Any]:
         value = self.text(pool) if self.text else self.condition.value
         test = _test(self.condition, kind, value)
+        _weigh(items)
         return [item for item in items if test(item)]
 
 
@@ -85,6 +98,8 @@ class ListOperatorNode:
             )
         try:
             return _outcome(value, self._operate(value, kind, pool))
+        except TooMuchWork as limit:
+            raise NodeFailure(str(limit), "ListOperatorError", {"variable": value}) from limit
         except (ValueError, TypeError, OverflowError) as wrong:
             raise NodeFailure(str(wrong), "ListOperatorError", {"variable": value}) from wrong
 
@@ -95,6 +110,7 @@ class ListOperatorNode:
             items = _extract(items, self.serial(pool))
         if self.data.order_by.enabled:
             key = _sort_key(self.data.order_by.key) if kind is ValueType.ARRAY_FILE else None
+            _weigh(items)
             items = sorted(items, key=key, reverse=self.data.order_by.value == "desc")
         if self.data.limit.enabled:
             items = items[: self.data.limit.size]
@@ -112,6 +128,12 @@ def compile_list_operator(data: ListOperatorData) -> ListOperatorNode:
         ),
         serial=compile_text(data.extract_by.serial),
     )
+
+
+def _weigh(items: list[Any]) -> None:
+    """Before all of them are looked at. Raises `TooMuchWork` for too much in one hop."""
+    if CURRENT.get(None) is not None:
+        weigh(items)
 
 
 def _outcome(given: Sequence[Any], items: list[Any]) -> Outcome:

@@ -6,9 +6,11 @@ import pytest
 
 from schemas.files import FILE_IDENTITY
 from schemas.nodes.list_operator import ListOperatorData
+from schemas.work_budget import CURRENT, Budget
 from streams.engine.errors import NodeFailure
 from streams.engine.nodes.list_operator import compile_list_operator
 from streams.engine.nodes.protocol import Outcome
+from streams.engine.options import DEFAULTS
 
 
 def file(name: str, **more: Any) -> dict[str, Any]:
@@ -165,3 +167,43 @@ def test_refused(value: Any, data: dict[str, Any], why: str) -> None:
 def test_conditions_that_do_not_fit(value: Any, operator: str, against: Any, key: str, why: str) -> None:
     with pytest.raises(NodeFailure, match=why):
         filtered(value, operator, against, key)
+
+
+LONG = "ab" * 500_000
+MANY = [f"ab{number}" for number in range(2_000)]
+
+
+def filter_by(operator: str, against: Any, times: int = 1) -> dict[str, Any]:
+    condition = {"key": "", "comparison_operator": operator, "value": against}
+    return {"filter_by": {"enabled": True, "conditions": [condition] * times}}
+
+
+@pytest.mark.parametrize(
+    ("value", "data"),
+    [
+        (MANY, filter_by("not in", LONG)),
+        (["ab" * 300 + "c"] * 200, filter_by("in", LONG)),
+        ([LONG] * 2_000, filter_by("contains", "c")),
+        (list(range(300_000)), filter_by("≥", "0", times=10)),
+        (MANY * 100, {**filter_by("not empty", "", times=7), "order_by": {"enabled": True}}),
+    ],
+)
+def test_what_takes_too_long_is_refused(value: Any, data: dict[str, Any]) -> None:
+    token = CURRENT.set(Budget(DEFAULTS.max_hop_work))
+    try:
+        with pytest.raises(NodeFailure, match="takes more than 1500000 steps") as failed:
+            operate(value, **data)
+    finally:
+        CURRENT.reset(token)
+    assert failed.value.error_type == "ListOperatorError"
+
+
+def test_what_takes_its_time_is_done() -> None:
+    budget = Budget(DEFAULTS.max_hop_work)
+    token = CURRENT.set(budget)
+    try:
+        found = operate(MANY * 100, **filter_by("contains", "ab199"), order_by={"enabled": True})
+    finally:
+        CURRENT.reset(token)
+    assert len(found.outputs["result"]) == 1_100
+    assert budget.spent < DEFAULTS.max_hop_work / 5
