@@ -74,6 +74,10 @@ class Reach:
     storage: Storage
 
 
+class TakenOver(Exception):
+    """Another process is at work on the request, for nothing was heard of this one, or has carried it out."""
+
+
 class Eraser:
     """Works at one request at a time."""
 
@@ -87,8 +91,11 @@ class Eraser:
         while True:
             for erasure in self._due():
                 try:
-                    if await self._is_own(erasure):
+                    # Another may have carried it out while the one before it was erased.
+                    if erasure in self._due() and await self._is_own(erasure):
                         await self.erase(self._reach.feed.definitions.erasures[erasure.id])
+                except TakenOver as taken:
+                    _log.info("erasing tenant %s: %s", erasure.tenant_id, taken)
                 except (TransportError, TimeoutError, Problem) as failed:
                     _log.warning("erasing tenant %s does not get on: %s", erasure.tenant_id, failed)
                     with contextlib.suppress(TransportError, TimeoutError):
@@ -117,8 +124,8 @@ class Eraser:
         return self._reach.feed.definitions.erasures[erasure.id].worker == self._id
 
     async def erase(self, erasure: Erasure) -> None:
-        """Returns once it is COMPLETED. Raises `TransportError`."""
-        course = _Course(self._reach.store, erasure, self._pace.told_s)
+        """Returns once it is COMPLETED. Raises `TransportError`, and `TakenOver`."""
+        course = _Course(self._reach, erasure, self._pace.told_s)
         tenant_id = erasure.tenant_id
         await course.enter("removing what is configured")
         # Without its workflow, a run could not be stopped.
@@ -212,6 +219,7 @@ class Eraser:
         if rows := await delete_rows(reach.clickhouse, tenant_id, course.alive):
             course.counts.update(rows)
             await course.tell()
+        await course.alive()
         objects = await delete_objects(reach.storage, tenant_id, course.alive)
         graphs = await delete_graphs(reach.clickhouse, self._graphs)
         course.counts.update({"objects": objects, "workflow_graphs": graphs})
@@ -242,9 +250,9 @@ def _graph_hash(body: bytes) -> str:
 class _Course:
     """What others see of it."""
 
-    def __init__(self, store: DefinitionsStore, erasure: Erasure, told_s: float) -> None:
+    def __init__(self, reach: Reach, erasure: Erasure, told_s: float) -> None:
         self.counts = Counter(erasure.counts)
-        self._store = store
+        self._reach = reach
         self._erasure = erasure
         self._told_s = told_s
 
@@ -253,7 +261,8 @@ class _Course:
         await self.tell(step=step, error=None, **changes)
 
     async def alive(self) -> None:
-        """It gets on; told now and then."""
+        """It gets on; told now and then. Raises `TakenOver`."""
+        self._check()
         if utc_now() - self._erasure.updated_at > timedelta(seconds=self._told_s):
             await self.tell()
 
@@ -263,7 +272,14 @@ class _Course:
         await self.tell(step="done", status=ErasureStatus.COMPLETED, before=now, finished_at=now)
 
     async def tell(self, **changes: object) -> None:
-        """What has been counted, so that whoever goes on after a failure adds to it; and `changes`."""
+        """What has been counted, so that whoever goes on after a failure adds to it; and `changes`.
+        Raises `TakenOver`."""
+        self._check()
         update = {**changes, "counts": dict(+self.counts), "updated_at": utc_now()}
         self._erasure = self._erasure.model_copy(update=update)
-        await self._store.put(ERASURES, self._erasure)
+        await self._reach.store.put(ERASURES, self._erasure)
+
+    def _check(self) -> None:
+        known = self._reach.feed.definitions.erasures[self._erasure.id]
+        if known.worker != self._erasure.worker or known.status is ErasureStatus.COMPLETED:
+            raise TakenOver("another process is at work on it, or has ended it")

@@ -11,7 +11,7 @@ from obstore.store import MemoryStore
 
 from ingress.assembly import Assembler
 from ingress.erasing.beside import PATIENT
-from ingress.erasing.eraser import Eraser, Pace, Reach
+from ingress.erasing.eraser import Eraser, Pace, Reach, TakenOver
 from ingress.erasing.objects import delete_objects
 from ingress.erasing.rows import delete_rows
 from ingress.history import History
@@ -279,6 +279,48 @@ async def test_a_request_is_taken_over_once_nothing_is_heard_of_it(world: World)
     assert eraser._due() == [erasures["new"]]
     erasures["new"] = request(status=ErasureStatus.COMPLETED, updated_at=utc_now() - timedelta(days=1))
     assert eraser._due() == []
+
+
+async def test_a_request_that_another_has_carried_out_meanwhile_is_left_alone(world: World) -> None:
+    first, second = (request().model_copy(update={"id": name}) for name in ("first", "second"))
+    done = {"status": ErasureStatus.COMPLETED, "before": utc_now(), "worker": "another"}
+    await world.kept.put(ERASURES, first, second)
+    eraser, begun, looked = world.eraser(), list[str](), asyncio.Event()
+
+    async def erase(erasure: Erasure) -> None:
+        begun.append(erasure.id)
+        await world.kept.put(ERASURES, *(one.model_copy(update=done) for one in (first, second)))
+
+    def due() -> list[Erasure]:
+        found = Eraser._due(eraser)
+        if not found:
+            looked.set()
+        return found
+
+    eraser.erase, eraser._due = erase, due  # type: ignore[method-assign]
+    running = asyncio.create_task(eraser.run())
+    await asyncio.wait_for(looked.wait(), 10)
+    running.cancel()
+    assert begun == ["first"]
+    assert world.kept.definitions.erasures["second"].status is ErasureStatus.COMPLETED
+
+
+async def test_who_was_taken_over_from_touches_nothing_more(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tenant is back by then."""
+    done = request(worker="another", status=ErasureStatus.COMPLETED, before=utc_now())
+
+    async def look(*where: Any) -> dict[str, int]:
+        await world.kept.put(ERASURES, done)
+        return {}
+
+    monkeypatch.setattr("ingress.erasing.eraser.delete_rows", look)
+    await world.kept.put(ERASURES, request())
+    with pytest.raises(TakenOver):
+        await world.eraser().erase(request())
+    assert set(OBJECTS) <= await world.objects()
+    assert world.kept.definitions.erasures["e"] == done
 
 
 async def test_of_several_that_claim_a_request_one_works_at_it(world: World) -> None:
