@@ -185,6 +185,7 @@ class Executor:
             node_id=task["node_id"],
             attempt=task["attempt"],
             traceparent=traceparent,
+            secrets=frozenset(secret for secret in secrets.values() if secret),
         )
 
     async def _read(self, task: AvroRecord, field: str, secrets: Mapping[str, str]) -> Any:

@@ -104,12 +104,14 @@ class EgressGuard:
 
 
 def withhold(url: URL, secret_headers: Container[str]) -> ClientMiddlewareType:
-    """Takes headers (named in small letters) off a redirect that leads away from the origin of `url`. The
-    client itself does so for `Authorization` only."""
-    origin = url.origin()
+    """Takes headers (named in small letters) off a redirect that leads away from the origin of `url`, which a
+    host does not that wants to be asked by HTTPS. The client itself does so for `Authorization` only."""
+    origins = {(url.scheme, url.host, url.port)}
+    if url.scheme == "http" and url.port == 80:
+        origins.add(("https", url.host, 443))
 
     async def middleware(hop: aiohttp.ClientRequest, handler: ClientHandlerType) -> aiohttp.ClientResponse:
-        if hop.url.origin() != origin:
+        if (hop.url.scheme, hop.url.host, hop.url.port) not in origins:
             for name in [name for name in hop.headers if name.lower() in secret_headers]:
                 hop.headers.popall(name, None)
         return await handler(hop)

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 
 import aiohttp
-from aiohttp.client_middlewares import ClientHandlerType, ClientMiddlewareType
 
 from streams.executors.files import Files
 from streams.executors.http_errors import HttpRequestNodeError, ToolSSRFError
@@ -15,7 +14,7 @@ from streams.executors.http_response import ReadResponse, read_response
 from streams.executors.outcome import NodeCall, Outcome
 from streams.executors.settings import HttpSettings
 from transport.egress import EgressRefused
-from transport.guarded_session import EgressGuard
+from transport.guarded_session import EgressGuard, withhold
 from transport.masking import secrets_in
 from transport.retry_after import retry_after_s
 
@@ -47,7 +46,7 @@ class HttpRequestExecutor:
     async def _outcome(self, request: PreparedRequest, call: NodeCall) -> Outcome:
         process_data = {"request": _shown(request)}
         try:
-            response = await self._send(request, call.config)
+            response = await self._send(request, call)
         except HttpRequestNodeError as error:
             return _failed(error, process_data)
         return _outcome(response, await self._files_of(response, request, call), call.config, process_data)
@@ -72,7 +71,8 @@ class HttpRequestExecutor:
         )
         return [stored]
 
-    async def _send(self, request: PreparedRequest, config: Mapping[str, Any]) -> ReadResponse:
+    async def _send(self, request: PreparedRequest, call: NodeCall) -> ReadResponse:
+        config = call.config
         try:
             async with self._session.request(
                 request.method,
@@ -83,7 +83,7 @@ class HttpRequestExecutor:
                 ssl=self._verifies(config),
                 max_redirects=_MAX_REDIRECTS,
                 allow_redirects=True,
-                middlewares=(self._guard.middleware, _keep_secret(request)),
+                middlewares=(self._guard.middleware, withhold(request.url, _secret_headers(request, call))),
             ) as response:
                 return await read_response(response, self._settings)
         except EgressRefused as error:
@@ -153,16 +153,13 @@ def _bounded(wanted: Any, most: float) -> float:
         return most
 
 
-def _keep_secret(request: PreparedRequest) -> ClientMiddlewareType:
-    """Takes the credentials off a redirect to another origin; the client does so for `Authorization` only."""
-    origin = request.url.origin()
-
-    async def middleware(hop: aiohttp.ClientRequest, handler: ClientHandlerType) -> aiohttp.ClientResponse:
-        if request.secret_header is not None and hop.url.origin() != origin:
-            hop.headers.pop(request.secret_header, None)
-        return await handler(hop)
-
-    return middleware
+def _secret_headers(request: PreparedRequest, call: NodeCall) -> set[str]:
+    """In small letters: what the author of the workflow means for the host of the URL alone."""
+    return {
+        name.lower()
+        for name, value in request.headers.items()
+        if name == request.secret_header or any(secret in value for secret in call.secrets)
+    }
 
 
 def _shown(request: PreparedRequest) -> str:

@@ -72,6 +72,8 @@ class NodeCall:
     attempt: int = 1
     traceparent: str = ""
     """W3C Trace Context: the span of this execution."""
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    """Those of the workflow that are in `config` and `inputs`."""
 
 
 class NodeExecutor(Protocol):

@@ -50,6 +50,7 @@ class Secretive(Bench):
         self.token = token
         super().__init__(GRAPH)
         self.given: list[Any] = []
+        self.known: list[frozenset[str]] = []
         values = ValueStore(Storage(MemoryStore()))
         feed = cast(DefinitionsFeed, self.feed)
         calls = WorkflowCalls(feed, Catalog(self.feed.definitions, BOX), 5)
@@ -66,6 +67,7 @@ class Secretive(Bench):
 
     async def repeat(self, call: NodeCall) -> Outcome:
         self.given.append(call.inputs["text"])
+        self.known.append(call.secrets)
         said = call.inputs["text"].partition(" with ")[2]
         urls = [f"/?q={quote(said, safe='')}", f"/?q={quote(said)}", f"/?{urlencode({'q': said}, safe='/')}"]
         sent = {"request": [*urls, str(URL("/").with_query(q=said))], "body": json.dumps({"q": said})}
@@ -86,6 +88,7 @@ def test_a_secret_is_put_in_by_the_executor_and_no_record_has_it() -> None:
     bench = Secretive()
     records = bench.run("hello")
     assert bench.given == [f"hello with {SECRET}"]
+    assert bench.known == [{SECRET}]
     assert SECRET not in str(records)
     assert placeholder(TOKEN) not in str(records)
     [inputs] = {one["inputs"] for one in records if one.get("node_id") == "call"}

@@ -1,13 +1,17 @@
 """The guard on real sockets: what is refused never reaches the server."""
 
 import socket
+from types import SimpleNamespace
+from typing import Any, cast
 
 import aiohttp
 import pytest
+from multidict import CIMultiDict
+from yarl import URL
 
 from tests.streams.executors.receiver import running_receiver
 from transport.egress import EgressPolicy, EgressRefused
-from transport.guarded_session import EgressGuard
+from transport.guarded_session import EgressGuard, withhold
 
 
 @pytest.mark.parametrize(
@@ -105,3 +109,25 @@ async def test_an_unreachable_place_is_an_ordinary_failure() -> None:
         async with EgressGuard(EgressPolicy([address])).session() as session:
             with pytest.raises(aiohttp.ClientConnectorError):
                 await session.get(f"http://{address}/")
+
+
+@pytest.mark.parametrize(
+    ("begun", "led", "kept"),
+    [
+        ("http://a.example/x", "http://a.example:80/y", True),
+        ("http://a.example/x", "https://a.example/x", True),
+        ("http://a.example:80/x", "https://a.example:443/x", True),
+        ("http://a.example:8080/x", "https://a.example/x", False),
+        ("https://a.example/x", "http://a.example/x", False),
+        ("http://a.example/x", "https://b.example/x", False),
+        ("http://a.example/x", "http://a.example:81/x", False),
+    ],
+)
+async def test_a_secret_stays_with_its_origin_or_its_https(begun: str, led: str, kept: bool) -> None:
+    async def sent(hop: aiohttp.ClientRequest) -> aiohttp.ClientResponse:
+        assert hop.headers["Accept"] == "*/*"
+        assert ("X-Token" in hop.headers) is kept
+        return cast(Any, None)
+
+    hop = SimpleNamespace(url=URL(led), headers=CIMultiDict({"X-Token": "s3cret", "Accept": "*/*"}))
+    await withhold(URL(begun), {"x-token"})(cast(Any, hop), sent)

@@ -46,10 +46,17 @@ class Client:
     executor: HttpRequestExecutor
     files: Files
 
-    async def execute(self, path: str = "/", **config: Any) -> Outcome:
+    async def execute(
+        self, path: str = "/", *, secrets: frozenset[str] = frozenset(), **config: Any
+    ) -> Outcome:
         node = {**NODE, "url": self.receiver.url(path), **config}
         call = NodeCall(
-            node_type="http-request", config=node, inputs={}, execution_id="0193-exec", tenant_id="tenant"
+            node_type="http-request",
+            config=node,
+            inputs={},
+            execution_id="0193-exec",
+            tenant_id="tenant",
+            secrets=secrets,
         )
         return await self.executor(call)
 
@@ -357,6 +364,17 @@ async def test_credentials_are_not_sent_on_to_another_origin(client: Client) -> 
     async with running_receiver() as other:
         await client.send(f"/?redirect={other.url()}", authorization=authorization)
         assert "x-api-key" not in other.received[0].headers
+
+
+async def test_a_header_with_a_secret_is_not_sent_on_to_another_origin(client: Client) -> None:
+    headers = [["X-Token", "token=s3cret"], ["X-Kind", "order"]]
+    secrets = frozenset({"s3cret"})
+    await client.execute("/?redirect=/same", secrets=secrets, headers=headers)
+    assert client.receiver.received[-1].headers["x-token"] == "token=s3cret"
+    async with running_receiver() as other:
+        await client.execute(f"/?redirect={other.url()}", secrets=secrets, headers=headers)
+        [received] = other.received
+    assert (received.headers["x-kind"], "x-token" in received.headers) == ("order", False)
 
 
 async def test_endless_redirects_fail(client: Client) -> None:
