@@ -18,6 +18,9 @@ from schemas.nodes.start import InputType, InputVariable
 Coercion = Callable[[InputVariable, Any], Any]
 """The value in the field's type. Raises `ValueError`, whose text completes "<variable> in input form ..."."""
 
+_KEPT = 1_000
+_KEPT_BYTES = 16 * 1024
+"""Schemas that are made ready once, unless they are larger: of those nobody knows what they take."""
 _INT64 = 2**63
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
@@ -120,13 +123,15 @@ def _object(field: InputVariable, value: Any) -> Any:
     if value and not isinstance(value, dict):
         raise ValueError("must be an object")
     if value and field.json_schema:
-        fault = misfit(_validator(canonical_json(field.json_schema)), value)
+        schema = canonical_json(field.json_schema)
+        made = _validator if len(schema) <= _KEPT_BYTES else _validator.__wrapped__
+        fault = misfit(made(schema), value)
         if fault is not None:
             raise ValueError(f"does not match its schema at {fault.json_path}: {fault.message}")
     return value
 
 
-@lru_cache(maxsize=1000)
+@lru_cache(_KEPT)
 def _validator(schema: bytes) -> Any:
     return validator(orjson.loads(schema))
 

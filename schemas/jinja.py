@@ -3,7 +3,7 @@
 Jinja2 folds constants, so that compiling `{{ 'x'|center(10**9) }}` alone would take a gigabyte.
 """
 
-from functools import lru_cache
+import hashlib
 from itertools import islice
 from typing import Any
 
@@ -36,6 +36,8 @@ class SyntaxEnvironment(SandboxedEnvironment):
 
 
 _SYNTAX = SyntaxEnvironment()
+_FOUND: dict[bytes, str | None] = {}
+_MOST_FOUND = 10_000
 
 
 def check_size(environment: Environment, source: str) -> None:
@@ -44,11 +46,21 @@ def check_size(environment: Environment, source: str) -> None:
         raise TemplateSyntaxError(f"the template has more than {MAX_TOKENS} names, signs and texts", 1)
 
 
-@lru_cache(maxsize=10_000)
 def syntax_error(template: str) -> str | None:
     """Why Jinja2 refuses the template; None for one that it takes."""
     if read_simple(template) is not None:
         return None
+    # By a digest: templates are large, and each draft that is saved may have others.
+    digest = hashlib.sha256(template.encode(errors="surrogatepass")).digest()
+    if digest in _FOUND:
+        return _FOUND[digest]
+    if len(_FOUND) >= _MOST_FOUND:
+        _FOUND.clear()
+    found = _FOUND[digest] = _syntax_error(template)
+    return found
+
+
+def _syntax_error(template: str) -> str | None:
     try:
         check_size(_SYNTAX, template)
         _SYNTAX.compile(template)
