@@ -41,8 +41,13 @@ from transport.values import Upload
 
 log = logging.getLogger(__name__)
 
+MOST_WAITING = 1_000
+"""Turns of one conversation: they are named in its first row, which is written with each."""
+
 _TOPIC = "conversation.commands"
 _TRACE = "traceparent"
+
+_Headers = tuple[tuple[str, bytes], ...]
 
 
 class Conversations:
@@ -142,9 +147,15 @@ class Conversations:
         workflow = self._library.find(start["workflow_id"], start["version"])
         remembered = place.remembered() or Remembered(owner.tenant_id, now + self._ttl_s)
         was_here = owner.id in remembered.starts
+        headers = tuple(header for header in record.headers if header[0] == _TRACE)
+        if not was_here and len(remembered.waiting) >= MOST_WAITING:
+            # No turn has the number, so that its end is that of none.
+            payload["system"]["dialogue_count"] = 0
+            payload["refused"] = f"{MOST_WAITING} turns of the conversation wait already"
+            self._begin(start, payload, owner, headers, decision)
+            return
         turn = remembered.number(owner.id)
         given = place.read(given_key(place.key, turn)) if was_here else None
-        headers = tuple(header for header in record.headers if header[0] == _TRACE)
         if given is None:
             remembered.forget_s = now + self._ttl_s
             is_over = was_here and turn != remembered.running and turn not in remembered.waiting
@@ -159,6 +170,12 @@ class Conversations:
             payload["values"][HISTORY] = {
                 TURNS: [t for t in map(place.read, given["turns"]) if t is not None]
             }
+        self._begin(start, payload, owner, headers, decision)
+
+    def _begin(
+        self, start: AvroRecord, payload: Any, owner: Owner, headers: _Headers, decision: Decision
+    ) -> None:
+        """The engine is told."""
         document = packed(orjson.dumps(payload).decode(), owner, decision.uploads)
         value = self._codec.encode("RunCommand", {**start, "payload": document})
         decision.sends.append(Send("run.commands", owner.id.encode(), value, headers))
@@ -289,7 +306,7 @@ def _with_trace(value: bytes, headers: Sequence[tuple[str, bytes]]) -> bytes:
     return b"%b\n%b" % (dict(headers).get(_TRACE, b""), value)
 
 
-def _without_trace(row: bytes) -> tuple[tuple[tuple[str, bytes], ...], bytes]:
+def _without_trace(row: bytes) -> tuple[_Headers, bytes]:
     """The headers and the value of such a row."""
     trace, _, value = row.partition(b"\n")
     return (((_TRACE, trace),) if trace else ()), value

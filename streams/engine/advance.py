@@ -130,6 +130,8 @@ def _applies(state: RunState, command: Command, now_us: int, options: Options) -
 
 
 def _start(definition: Definition, command: Start, now_us: int, options: Options) -> Advanced:
+    if command.refused:
+        return give_up(definition, None, command, command.refused, now_us, options)
     hop = Hop(definition, _new_state(definition, command, now_us, options), options, now_us)
     given = {**command.values, KEPT: command.kept} if command.kept else command.values
     hop.begin(command.inputs, _system(definition, command), given)

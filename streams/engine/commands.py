@@ -38,6 +38,8 @@ class Start(NamedTuple):
     """Of a run that goes on where another one has failed."""
     kept: Mapping[str, KeptNode] = NOT_GIVEN
     """What `resumption` leads to: by node id what is not executed again."""
+    refused: str = ""
+    """Why the run fails before its first node; empty for one that may begin."""
 
 
 class NodeResult(NamedTuple):
@@ -135,6 +137,7 @@ def _start(record: Mapping[str, Any], payload: Mapping[str, Any]) -> Start:
         caller=payload.get("caller"),
         values=payload.get("values") or {},
         resumption=payload.get("resumption"),
+        refused=payload.get("refused") or "",
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from streams import conversations
 from streams.conversations import start_in_conversation
 from streams.fetching import Fetcher
 from streams.remembered import STARTS, row_due, waiting_key
@@ -34,6 +35,23 @@ def test_each_finds_what_those_before_it_have_left() -> None:
     assert chat.begun == []
     assert chat.say("four", "r4").startswith("4: ")
     assert not any(key.startswith(waiting_key(KEY, 0)[:-10]) for key in chat.table)
+
+
+def test_there_is_an_end_to_how_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversations, "MOST_WAITING", 2)
+    chat = Chat()
+    (first,) = chat.begin("one", "r1")
+    assert chat.begin("two", "r2") == chat.begin("three", "r3") == []
+    for _ in range(2):
+        (refused,) = chat.begin("four", "r4")
+        assert payload(refused)["refused"] == "2 turns of the conversation wait already"
+    assert chat.run(refused) == "None"
+    assert [one["kind"] for one in chat.told] == ["RELEASE"]
+    assert chat.begin("three", "r3") == chat.begun == []
+    assert chat.run(first) == "1: - one"
+    assert chat.run_next() == "2: - one\n- two"
+    assert chat.run_next() == "3: - one\n- two\n- three"
+    assert chat.say("four", "r5").startswith("4: ")
 
 
 def test_they_do_not_wait_where_that_is_switched_off() -> None:
