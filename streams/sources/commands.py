@@ -11,7 +11,7 @@ from transport.producer import Send
 
 TOPIC, SCHEMA = "source.commands", "SourceCommand"
 
-Kind = Literal["POSITION", "SYNCED", "LOOK", "REMOVE"]
+Kind = Literal["POSITION", "SYNCED", "LOOK", "REMOVE", "REFRESH", "TOKEN"]
 
 
 def command(codec: Codec, tenant_id: str, source_id: str, kind: Kind, payload: Mapping[str, Any]) -> Send:

@@ -40,10 +40,11 @@ async def open_sources(
     metrics: SourceMetrics,
 ) -> AsyncIterator[Stage]:
     """The stage of the sources, good inside the block. `partitions`: how many `source.commands` has;
-    `secret_key`: that of `secrets`, or ""."""
+    `secret_key`: that of `secrets`, or "". On leaving, tokens that were asked for may come for a while; the
+    producer must still be open."""
     async with EgressGuard(policy).session() as session:
         http = PluginHttp(session)
-        tokens = AccessTokens(http)
+        tokens = AccessTokens(http, producer, codec, feed, secrets)
         mailboxes = Connections(
             policy, settings.concurrency, settings.timeout_s, mail_max_bytes=settings.mail_max_bytes
         )
@@ -59,4 +60,7 @@ async def open_sources(
                 feed, codec, producer, DefinitionsStore(producer, feed, codec), kinds,
                 secrets=secrets, partitions=partitions, settings=settings, metrics=metrics,
             )  # fmt: skip
-            yield Sources(feed, codec, watchers).stage()
+            try:
+                yield Sources(feed, codec, watchers, tokens).stage()
+            finally:
+                await tokens.close()

@@ -49,6 +49,12 @@ def decode_row(row: bytes) -> dict[str, Any]:
     return body
 
 
+def triggers_offset(row: bytes) -> int | None:
+    """As far as its writer had read the triggers; None where it does not say."""
+    written: int | None = decode_row(row).get("triggers_offset")
+    return written
+
+
 def row_due(_key: str, row: bytes) -> float | None:
     """Unix seconds; None for one that waits for nothing."""
     due_s: float = _HEAD.unpack_from(row)[0]

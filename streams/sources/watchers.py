@@ -21,7 +21,7 @@ from streams.shell.rows import BREAK
 from streams.shell.stage import Held
 from streams.sources.commands import command
 from streams.sources.events import SourceEvent, event_send
-from streams.sources.rows import SourceRow, source_of
+from streams.sources.rows import SourceRow, source_of, triggers_offset
 from streams.sources.settings import SourceSettings
 from streams.sources.states import States
 from streams.sources.watching import SourceKind, Unavailable, Watch
@@ -152,14 +152,15 @@ class Watchers:
 
     async def _forget(self, held: Held) -> None:
         alive, read = self._feed.definitions.triggers, self._feed.offset(TRIGGERS)
-        sends = []
+        gone: set[str] = set()
         for partition in held.partitions:
             for key, value in held.items(partition):
-                is_gone = source_of(key) == key and key not in alive
+                source_id = source_of(key)
+                written = triggers_offset(value) if source_id not in alive else None
                 # The triggers that we have read may be older than the row.
-                if is_gone and SourceRow.decode(value).triggers_offset <= read:
-                    sends.append(command(self._codec, "", key, "REMOVE", {}))
-        await self._producer.send_all(sends)
+                if written is not None and written <= read:
+                    gone.add(source_id)
+        await self._producer.send_all([command(self._codec, "", one, "REMOVE", {}) for one in sorted(gone)])
         await self._states.forget(lambda key: self._home(key) in held.partitions)
 
     # One watcher --------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from streams.shell.rows import Epoch, MemoryRows
 from streams.shell.stage import Decision, Stage
 from streams.shell.table import Table
 from streams.sources.rows import SourceRow
+from streams.sources.tokens import TokenRow
 from streams.subscriptions.rows import Lease, SubscriptionRow
 from transport.producer import Send
 
@@ -84,6 +85,10 @@ def samples() -> dict[str, Sample]:
         "subscription": Sample(_subscription().encode(), _subscription_view),
         "source": Sample(
             SourceRow("box", {"uid": 7}, 12).encode(), lambda row: asdict(SourceRow.decode(row))
+        ),
+        "source-token": Sample(
+            TokenRow("configured", "enc:v1:x", "attempt", 1.5, 12).encode(),
+            lambda row: asdict(TokenRow.decode(row)),
         ),
         "spool": Sample(b"".join(map(spool_record, _SENDS)), _spool_view),
         "changelog-headers": Sample(_headers(), orjson.loads),

@@ -24,6 +24,8 @@ _MAILS = 40
 _ORDERS = 300
 _MEETINGS = 5
 _TOPIC = "orders"
+_ENV = {"HOPLINE_EGRESS_ALLOW": "127.0.0.1"}
+"""Workers may reach this machine."""
 _PATIENCE_S = 150
 """Far more than it takes, so that only what never happens fails."""
 
@@ -32,8 +34,8 @@ GRAPH = graph([start(field("what")), end("done", what=["start", "what"])], ("sta
 
 @pytest.fixture
 async def fleet(tmp_path: Path) -> AsyncIterator[Fleet]:
-    """With one worker, which may reach this machine."""
-    async with Fleet(tmp_path / "fleet", workers=1, env={"HOPLINE_EGRESS_ALLOW": "127.0.0.1"}) as fleet:
+    """With one worker."""
+    async with Fleet(tmp_path / "fleet", workers=1, env=_ENV) as fleet:
         yield fleet
 
 
@@ -111,15 +113,18 @@ class _Orders:
         assert await asyncio.to_thread(self._producer.flush, 30) == 0
 
 
-def _config_of_calendar(google: Google) -> Json:
+def _config_of_calendar(google: Google, event: str) -> Json:
+    oauth = {"client_id": "c", "refresh_token": google.refresh_token, "token_url": f"{google.url}/token"}
+    return {
+        "oauth": oauth, "api_url": f"{google.url}/calendar/v3", "events": [event], "check_interval": 1,
+        "inputs": {"what": "body.summary"},
+    }  # fmt: skip
+
+
+def _plan_meetings(google: Google) -> None:
     begin = datetime.now(UTC) + timedelta(seconds=8)
     for number in range(_MEETINGS):
         google.put(f"m{number}", begin + timedelta(seconds=number), summary=f"meeting {number}")
-    oauth = {"client_id": "c", "refresh_token": "good", "token_url": f"{google.url}/token"}
-    return {
-        "oauth": oauth, "api_url": f"{google.url}/calendar/v3", "events": ["started"], "check_interval": 1,
-        "inputs": {"what": "body.summary"},
-    }  # fmt: skip
 
 
 async def test_each_message_starts_one_run(fleet: Fleet) -> None:
@@ -131,7 +136,8 @@ async def test_each_message_starts_one_run(fleet: Fleet) -> None:
         orders = await asyncio.to_thread(_Orders, fleet.kafka.bootstrap_servers)
         mail = await _create(fleet, "EMAIL", _config_of_mail(server))
         other = await _create(fleet, "KAFKA", orders.config)
-        calendar = await _create(fleet, "GOOGLE_CALENDAR", _config_of_calendar(google))
+        _plan_meetings(google)
+        calendar = await _create(fleet, "GOOGLE_CALENDAR", _config_of_calendar(google, "started"))
         assert mail["config"]["password"] == "********"
         async with asyncio.TaskGroup() as group:
             group.create_task(_deliver(server))
@@ -147,3 +153,29 @@ async def test_each_message_starts_one_run(fleet: Fleet) -> None:
     assert mails == {f"mail {number}": 1 for number in range(_MAILS)}
     assert messages == {f"order {number}": 1 for number in range(_ORDERS)}
     assert meetings == {f"meeting {number}": 1 for number in range(_MEETINGS)}
+
+
+async def test_a_refresh_token_that_was_replaced_outlives_its_worker(tmp_path: Path) -> None:
+    async with (
+        Fleet(tmp_path / "fleet", workers=2, env=_ENV) as fleet,
+        running_google() as google,
+        asyncio.timeout(_PATIENCE_S),
+    ):
+        google.rotates = True
+        calendar = await _create(fleet, "GOOGLE_CALENDAR", _config_of_calendar(google, "created"))
+
+        async def meet(number: int) -> None:
+            google.put(f"m{number}", datetime.now(UTC), summary=f"meeting {number}")
+            await _until(fleet, calendar["workflow_id"], number + 1)
+
+        one, other = fleet.workers
+        await meet(0)
+        # Whichever of them watches the calendar: it is taken over, once at least.
+        await one.kill()
+        await meet(1)
+        await fleet.start_worker(one)
+        await other.kill()
+        await meet(2)
+        meetings = await _runs(fleet, calendar["workflow_id"])
+    assert meetings == {f"meeting {number}": 1 for number in range(3)}
+    assert google.tokens_given > 1

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+from schemas.models import AppTrigger
 from schemas.plugins.http import Http, HttpReply
 from schemas.triggers.google_calendar import GoogleCalendarConfig
 from streams.sources.http import ask, object_of
@@ -44,9 +45,12 @@ class Channel:
 class Calendar:
     """One calendar. Methods raise `Unavailable`."""
 
-    def __init__(self, http: Http, tokens: AccessTokens, config: GoogleCalendarConfig) -> None:
+    def __init__(
+        self, http: Http, tokens: AccessTokens, trigger: AppTrigger, config: GoogleCalendarConfig
+    ) -> None:
         self._http = http
         self._tokens = tokens
+        self._trigger = trigger
         self._config = config
         self._base = config.api_url.rstrip("/")
         self._events = f"{self._base}/calendars/{quote(config.calendar_id, safe='')}/events"
@@ -102,10 +106,11 @@ class Calendar:
         raise Unavailable(f"calendar {self._config.calendar_id} has more than {_MOST_PAGES} pages")
 
     async def _call(self, method: str, url: str, **content: Any) -> HttpReply:
-        headers = {"Authorization": f"Bearer {await self._tokens.token(self._config.oauth)}"}
+        token = await self._tokens.token(self._trigger, self._config.oauth)
+        headers = {"Authorization": f"Bearer {token}"}
         answer = await ask(self._http, method, url, headers=headers, **content)
         if answer.status == 401:
-            self._tokens.forget(self._config.oauth)
+            self._tokens.forget(self._trigger)
         return answer
 
     def _good(self, answer: HttpReply) -> Mapping[str, Any]:

@@ -92,7 +92,7 @@ class CalendarSource:
         """Until cancelled. Raises `Unavailable`, `SendFailed`."""
         config = watch.settings
         assert isinstance(config, GoogleCalendarConfig)
-        calendar = Calendar(self._http, self._tokens, config)
+        calendar = Calendar(self._http, self._tokens, watch.trigger, config)
         position = _position(watch)
         while True:
             position = await self._read_changes(watch, config, calendar, position)

@@ -107,13 +107,13 @@ class EmailSource:
         """Over one connection. Raises `Unavailable`, `SendFailed`."""
         config = watch.settings
         assert isinstance(config, EmailConfig)
-        token = await self._tokens.token(config.oauth) if config.oauth is not None else None
+        token = await self._tokens.token(watch.trigger, config.oauth) if config.oauth is not None else None
         with closing(Mailbox(self._connections, config)) as mailbox:
             try:
                 await mailbox.open(token)
             except Unavailable:
                 if config.oauth is not None:
-                    self._tokens.forget(config.oauth)
+                    self._tokens.forget(watch.trigger)
                 raise
             position = await self._begin(watch, mailbox)
             while True:

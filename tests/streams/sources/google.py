@@ -39,6 +39,9 @@ class Google:
     queries: list[dict[str, str]] = field(default_factory=list)
     token: str = "a-token"
     tokens_given: int = 0
+    refresh_token: str = "good"
+    rotates: bool = False
+    """Gives a refresh token for each that is used, which is no good any more."""
     ttl_s: int | None = None
 
     def put(self, event_id: str, at: datetime | None = None, **rest: Any) -> None:
@@ -62,11 +65,14 @@ class Google:
 
     async def give_token(self, request: web.Request) -> web.Response:
         form = await request.post()
-        if form["grant_type"] != "refresh_token" or form["refresh_token"] != "good":
+        if form["grant_type"] != "refresh_token" or form["refresh_token"] != self.refresh_token:
             said = {"error": "invalid_grant", "error_description": "Token has been expired or revoked."}
             return web.json_response(said, status=400)
         self.tokens_given += 1
-        return web.json_response({"access_token": self.token, "expires_in": 3599, "token_type": "Bearer"})
+        answer = {"access_token": self.token, "expires_in": 3599, "token_type": "Bearer"}
+        if self.rotates:
+            self.refresh_token = answer["refresh_token"] = f"rotated-{self.tokens_given}"
+        return web.json_response(answer)
 
     async def list_events(self, request: web.Request) -> web.Response:
         if refused := self._refused(request):

@@ -21,6 +21,7 @@ from streams.sources.watchers import Watchers
 from streams.sources.watching import Unavailable
 from tests.streams.kept import KeptRows
 from tests.streams.sources.google import Google, running_google
+from tests.streams.sources.partition import Owner, Partition
 from tests.streams.sources.watched import Watched
 from transport.definitions import Definitions
 from transport.egress import EgressPolicy
@@ -50,15 +51,15 @@ class Diary:
         self.session = session
         self.now = datetime.now(UTC)
         self.feed = Feed()
-        self.stage = Sources(cast(DefinitionsFeed, self.feed), CODEC, cast(Watchers, None))
+        self.stage = Sources(
+            cast(DefinitionsFeed, self.feed), CODEC, cast(Watchers, None), cast(AccessTokens, None)
+        )
         self.rows = KeptRows()
         self.fired: list[dict[str, Any]] = []
 
     def source(self, public_url: str = "") -> CalendarSource:
-        http = PluginHttp(self.session)
-        return CalendarSource(
-            http, AccessTokens(http), CODEC, public_url=public_url, secret_key=SECRET, clock=self.clock
-        )
+        http, tokens = PluginHttp(self.session), Owner(Partition(), self.session).tokens
+        return CalendarSource(http, tokens, CODEC, public_url=public_url, secret_key=SECRET, clock=self.clock)
 
     def clock(self) -> float:
         return self.now.timestamp()

@@ -35,10 +35,10 @@ class Tokens(AccessTokens):
     def __init__(self) -> None:
         self.forgotten = 0
 
-    async def token(self, oauth: Any) -> str:
+    async def token(self, trigger: Any, oauth: Any) -> str:
         return TOKEN if oauth.refresh_token == "good" else "old"
 
-    def forget(self, oauth: Any) -> None:
+    def forget(self, trigger: Any) -> None:
         self.forgotten += 1
 
 

@@ -17,9 +17,11 @@ from schemas.triggers.email import EmailConfig
 from streams.metrics import SourceMetrics
 from streams.shell.stage import Record
 from streams.sources.events import SourceEvent
+from streams.sources.oauth import AccessTokens
 from streams.sources.rows import SourceRow
 from streams.sources.settings import SourceSettings
 from streams.sources.stage import Sources
+from streams.sources.tokens import TokenRow
 from streams.sources.watchers import Watchers
 from streams.sources.watching import Unavailable, Watch
 from tests.streams.kept import KeptRows
@@ -174,6 +176,10 @@ def trigger(trigger_id: str = "t1", **changes: Any) -> AppTrigger:
     return AppTrigger(**{**fields, **changes}, config=config)
 
 
+def stage_of(world: World) -> Sources:
+    return Sources(cast(DefinitionsFeed, world.feed), CODEC, world.watchers, cast(AccessTokens, None))
+
+
 async def test_a_trigger_is_watched_where_its_partition_is(world: World) -> None:
     for number in range(20):
         world.feed.put(trigger(f"t{number}"))
@@ -235,7 +241,7 @@ async def test_events_and_positions_are_confirmed_before_a_watcher_goes_on(world
     assert (kept["source_id"], kept["kind"]) == ("t1", "POSITION")
     # What the stage makes of it is where the next watcher goes on.
     record = Record("source.commands", 0, 0, b"t1", world.sent[-1].value, (), 0)
-    decision = Sources(cast(DefinitionsFeed, world.feed), CODEC, world.watchers).decide(record, KeptRows(), 0)
+    decision = stage_of(world).decide(record, KeptRows(), 0)
     world.rows = {key: row for key, row in decision.writes.items() if row is not None}
     await world.watchers.end()
     world.kind.watches.clear()
@@ -305,6 +311,8 @@ async def test_news_wake_the_watcher_of_that_source(world: World) -> None:
 async def test_rows_of_triggers_that_are_gone_go(world: World) -> None:
     world.rows["gone"] = SourceRow("s", {}, 10).encode()
     world.rows["gone/e"] = b"\x7f\xf0" + bytes(6) + b"{}"
+    world.rows["never/oauth"] = TokenRow("c", "", "a", 0.0, 10).encode()
+    """Of one that was never watched."""
     world.rows["new"] = SourceRow("s", {}, 11).encode()
     """Of a trigger that this worker has not read yet."""
     world.feed.put(trigger())
@@ -313,13 +321,11 @@ async def test_rows_of_triggers_that_are_gone_go(world: World) -> None:
     async with asyncio.timeout(20):
         while not world.sent:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
-    [command] = world.sent.of("source.commands", "SourceCommand")
-    assert (command["source_id"], command["kind"]) == ("gone", "REMOVE")
+    commands = world.sent.of("source.commands", "SourceCommand")
+    assert [(one["source_id"], one["kind"]) for one in commands] == [("gone", "REMOVE"), ("never", "REMOVE")]
     kept = KeptRows(world.rows)
     record = Record("source.commands", 0, 0, b"gone", world.sent[0].value, (), 0)
-    assert Sources(cast(DefinitionsFeed, world.feed), CODEC, world.watchers).decide(
-        record, kept, 0
-    ).writes == {"gone": None, "gone/e": None}
+    assert stage_of(world).decide(record, kept, 0).writes == {"gone": None, "gone/e": None}
 
 
 async def test_how_a_source_is_doing_is_told_when_it_changes(world: World) -> None:
