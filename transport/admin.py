@@ -3,15 +3,16 @@
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from contextlib import closing
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
 from schemas.topics import TOPICS, Topic
-from transport.committed import Commit, CommittedOffsets
+from transport.committed import CommittedOffsets
 from transport.errors import BrokerUnreachable, TopicsMismatch
 from transport.settings import KafkaSettings
 
@@ -160,15 +161,16 @@ def _describe(settings: KafkaSettings) -> list[TopicState]:
     names = [n for t in TOPICS if (n := settings.full_name(t)) in existing]
     partitions = [TopicPartition(name, p) for name in names for p in range(existing[name])]
     first = offsets_of(admin, partitions, OffsetSpec.earliest())
+    groups = _groups(admin, settings, partitions)
+    # Last, or what is done meanwhile would be more than there is.
     last = offsets_of(admin, partitions, OffsetSpec.latest())
-    committed = _committed(admin, settings, partitions)
     states = []
     for name in names:
         tps = [(name, p) for p in range(existing[name])]
         lag = {
-            group: sum(last[tp] - max(commits[tp].records, first[tp]) for tp in tps if tp in commits)
-            for group, commits in committed.items()
-            if any(tp in commits for tp in tps)
+            group: sum(last[tp] - max(reading.done.get(tp, 0), first[tp]) for tp in tps)
+            for group, reading in groups.items()
+            if name in reading.topics
         }
         total = sum(last[tp] - first[tp] for tp in tps)
         states.append(TopicState(settings.short_name(name), existing[name], total, lag))
@@ -203,16 +205,32 @@ def offsets_now(
     return {(tp.topic, tp.partition): found.result(_TIMEOUT_S).offset for tp, found in futures.items()}
 
 
-def _committed(
+class _Reading(NamedTuple):
+    """One group."""
+
+    topics: Set[str]
+    """Of which it has committed something, or a member has a partition."""
+    done: Mapping[tuple[str, int], int]
+    """Records of a partition, from its first on, where it has committed anything."""
+
+
+def _groups(
     admin: AdminClient, settings: KafkaSettings, partitions: list[TopicPartition]
-) -> dict[str, dict[tuple[str, int], Commit]]:
-    groups = [
+) -> dict[str, _Reading]:
+    names = [
         g.group_id
         for g in admin.list_consumer_groups().result(_TIMEOUT_S).valid
         if g.group_id.startswith(settings.topic_prefix)
     ]
-    committed = {}
-    for group in groups:
-        with closing(CommittedOffsets(settings, group)) as offsets:
-            committed[group] = offsets.of(partitions, _TIMEOUT_S)
-    return committed
+    if not names:
+        return {}
+    described = admin.describe_consumer_groups(names, request_timeout=_TIMEOUT_S)
+    groups = {}
+    for name, found in described.items():
+        members = found.result(_TIMEOUT_S).members
+        assigned = {one.topic for member in members for one in member.assignment.topic_partitions}
+        with closing(CommittedOffsets(settings, name)) as offsets:
+            commits = offsets.of(partitions, _TIMEOUT_S)
+        done = {place: commit.records for place, commit in commits.items()}
+        groups[name] = _Reading(assigned | {topic for topic, _ in done}, done)
+    return groups

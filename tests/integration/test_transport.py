@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import closing
+from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
@@ -12,6 +14,7 @@ from schemas.models import App, AppMode, AppTrigger, Workflow, WorkflowType, utc
 from schemas.topics import TOPICS
 from transport import feed as feed_module
 from transport.admin import create_topics, describe_topics
+from transport.committed import CommittedOffsets
 from transport.definitions import APPS, TRIGGERS, WORKFLOWS
 from transport.errors import BrokerUnreachable, SendFailed, TopicsMismatch
 from transport.feed import DefinitionsFeed
@@ -215,6 +218,51 @@ async def test_lag_is_what_is_not_committed(kafka: KafkaSettings, producer: Prod
         await lag("1.0")
     assert 'topic="runs"} 3.0' in shown(registry)
     assert 'partition="2",topic="runs"} 0.0' in shown(registry)
+
+
+async def lags(kafka: KafkaSettings, topic: str) -> dict[str, int]:
+    found = {state.name: state.lag for state in await describe_topics(kafka)}[topic]
+    return {kafka.short_name(group): lag for group, lag in found.items()}
+
+
+async def test_what_a_group_has_committed_nothing_of_counts_as_well(
+    kafka: KafkaSettings, producer: Producer
+) -> None:
+    await producer.send_all([Send("runs", b"k", b"%d" % n, partition=n % 2) for n in range(6)])
+    group = {"bootstrap.servers": kafka.bootstrap_servers, "group.id": kafka.full_name("sink")}
+    consumer = Consumer(group)
+    consumer.subscribe([kafka.full_name("runs")])
+    async with asyncio.timeout(60):
+        while not consumer.assignment():
+            await asyncio.to_thread(consumer.poll, 0.1)
+    assert await lags(kafka, "runs") == {"sink": 6}
+    place = TopicPartition(kafka.full_name("runs"), 0, 2)
+    await asyncio.to_thread(consumer.commit, offsets=[place], asynchronous=False)
+    assert await lags(kafka, "runs") == {"sink": 4}
+    consumer.close()
+    assert await lags(kafka, "runs") == {"sink": 4}
+    assert await lags(kafka, "trigger.logs") == {}
+
+
+async def test_what_is_committed_in_that_moment_is_no_lag(
+    kafka: KafkaSettings, producer: Producer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = {"bootstrap.servers": kafka.bootstrap_servers, "group.id": kafka.full_name("sink")}
+    of, loop = CommittedOffsets.of, asyncio.get_running_loop()
+
+    def work(offsets: CommittedOffsets, *where: Any) -> Any:
+        """Between the two questions a message comes and is done."""
+        monkeypatch.undo()
+        sending = producer.send(Send("runs", b"k", b"v", partition=0))
+        asyncio.run_coroutine_threadsafe(sending, loop).result(30)
+        with closing(Consumer(group)) as consumer:
+            consumer.commit(offsets=[TopicPartition(kafka.full_name("runs"), 0, 1)], asynchronous=False)
+        return of(offsets, *where)
+
+    with closing(Consumer(group)) as consumer:
+        consumer.commit(offsets=[TopicPartition(kafka.full_name("runs"), 0, 0)], asynchronous=False)
+    monkeypatch.setattr(CommittedOffsets, "of", work)
+    assert await lags(kafka, "runs") == {"sink": 0}
 
 
 async def test_lag_is_measured_again_after_whatever_went_wrong(
