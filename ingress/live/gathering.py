@@ -5,6 +5,7 @@ Each event has an id from which another gathering goes on, wherever that is.
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 from ingress.live.changes import LOGS, RUNS, Change, Event
@@ -21,6 +22,8 @@ come first: how many there are, nobody knows."""
 _MOST_RUNS = 2_000
 """That are remembered: of the others, what comes is told as it comes."""
 _MOST_ENDED = 10_000
+_MOST_UNKNOWN = 1_000
+"""That are asked about in one statement, which has an end to its length."""
 _MOST_TRIGGERS = 10_000
 
 
@@ -98,8 +101,10 @@ class Gathering:
 
     @property
     def unknown(self) -> list[str]:
-        """Runs that somebody else must know: they have begun before. `judge` says whether they fit."""
-        return [i for i, run in self._runs.items() if run.fits is None and run.ready and run.must_ask]
+        """Runs that somebody else must know: they have begun before. `judge` says whether they fit. Of very
+        many the first."""
+        found = (i for i, run in self._runs.items() if run.fits is None and run.ready and run.must_ask)
+        return list(islice(found, _MOST_UNKNOWN))
 
     def judge(self, run_id: str, fits: bool, now: float) -> Iterator[Sent]:
         """For one of `unknown`."""

@@ -190,6 +190,18 @@ def test_a_run_of_which_too_little_is_known_is_not_forgotten(monkeypatch: pytest
     assert len(feed(reader, ends)) == 4 * 5
 
 
+def test_of_very_many_runs_from_before_some_are_asked_about_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gatherings, "_MOST_UNKNOWN", 2)
+    reader = gathering(chosen(version="1"), partitions=3)
+    runs = [Partition(f"00000000-0000-4000-8000-{10 + n:012}", n) for n in range(3)]
+    assert feed(reader, [of.node(4) for of in runs]) == []
+    first, second = reader.unknown
+    assert len([*reader.judge(first, True, 0.0), *reader.judge(second, True, 0.0)]) == 4
+    assert reader.unknown == [runs[2].run_id]
+
+
 def test_a_run_that_is_over_is_not_told_again_after_a_crash() -> None:
     of = Partition()
     reader = gathering(chosen())
