@@ -66,6 +66,10 @@ class Connections:
         self.pool.shutdown(wait=False, cancel_futures=True)
 
 
+class LoginRefused(Unavailable):
+    """The password or the access token is not taken."""
+
+
 class Mailbox:
     """A connection with one folder selected. Methods raise `Unavailable`; then it is of no more use."""
 
@@ -81,7 +85,7 @@ class Mailbox:
         """No message had a greater one when the folder was opened."""
 
     async def open(self, token: str | None) -> Self:
-        """`token`: an access token, where the mailbox is not opened with a password."""
+        """`token`: an access token, where there is no password. Raises `LoginRefused`."""
         config = self._config
         try:
             self._socket = await open_guarded(
@@ -160,7 +164,7 @@ class Mailbox:
         try:
             return await loop.run_in_executor(self._connections.pool, function, *arguments)
         except LoginError as refused:
-            raise Unavailable(
+            raise LoginRefused(
                 f"{self._place} does not let {self._config.username} in: {refused}"
             ) from refused
         except (IMAPClientError, OSError, ValueError) as error:

@@ -19,7 +19,7 @@ from schemas.models import AppTriggerStatus
 from schemas.triggers.email import EmailConfig
 from streams.dead_letters import dead_letter
 from streams.shell.stage import Record
-from streams.sources.email.mailbox import Connections, Head, Mailbox
+from streams.sources.email.mailbox import Connections, Head, LoginRefused, Mailbox
 from streams.sources.email.parsing import Attachment, Mail, parse_mail
 from streams.sources.events import SourceEvent
 from streams.sources.oauth import AccessTokens
@@ -111,9 +111,8 @@ class EmailSource:
         with closing(Mailbox(self._connections, config)) as mailbox:
             try:
                 await mailbox.open(token)
-            except Unavailable:
-                if config.oauth is not None:
-                    self._tokens.forget(watch.trigger)
+            except LoginRefused:
+                self._tokens.forget(watch.trigger)
                 raise
             position = await self._begin(watch, mailbox)
             while True:

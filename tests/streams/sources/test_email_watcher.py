@@ -337,6 +337,17 @@ async def test_a_mailbox_opens_with_an_access_token(post: Post) -> None:
     assert post.tokens.forgotten == 1
 
 
+async def test_an_access_token_is_good_for_another_try_when_the_server_is_away(post: Post) -> None:
+    oauth = {"client_id": "c", "refresh_token": "good"}
+    post.connections.policy = EgressPolicy([])
+    with pytest.raises(Unavailable, match="no connection"):
+        await post.source.watch(post.watched(password="", oauth=oauth).watch())
+    post.connections.policy = EgressPolicy(["127.0.0.1"])
+    with pytest.raises(Unavailable, match="does not exist"):
+        await post.source.watch(post.watched(password="", oauth=oauth, folder="Unknown").watch())
+    assert post.tokens.forgotten == 0
+
+
 @pytest.mark.parametrize("security", ["tls", "starttls"])
 async def test_with_a_certificate_of_ones_own(tmp_path: Path, security: str) -> None:
     pem = self_signed(tmp_path)
