@@ -35,7 +35,6 @@ class AgentData(NodeData):
 
     agent_strategy_provider_name: Text = ""
     agent_strategy_name: Text = ""
-    agent_strategy_label: Text = ""
     agent_parameters: Annotated[Inputs, BeforeValidator(_without_schemas)] = Field(default_factory=dict)
     """`model`, `tools`, `instruction`, `query`, `maximum_iterations`, `mcp_servers_config`."""
     memory: NoMemory = None

@@ -12,8 +12,6 @@ class DocumentExtractorData(NodeData):
     """`data` of a document-extractor node."""
 
     variable_selector: list[str] = Field(default_factory=list)
-    is_array_file: bool = False
-    """What the editor took the variable to be. The value itself decides."""
 
     def references(self) -> Iterator[Reference]:
         """See `NodeData.references`."""
