@@ -49,6 +49,12 @@ def before(key: str) -> str:
     return f"{key}\n"
 
 
+def part_key(key: str, part: str) -> str:
+    """The key of the row of one part of the deliveries. Under the part "" is a copy of the row of all, for
+    which the parts are known."""
+    return f"{key}\t{part}"
+
+
 def replaced(seen: Seen, now_us: int) -> Seen:
     """What is kept under `before`, until the duplicates of that event can't come again after a crash."""
     return seen._replace(keep_until=now_us + _COMMITTED_US)

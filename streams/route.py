@@ -1,6 +1,6 @@
 """Which workflows does an event start, and what is each of them told? Pure: definitions in, records out."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import orjson
@@ -160,9 +160,9 @@ def run_id(event: AvroRecord, route: Route) -> str:
     return workflow_run_id(event["dedup_key"], event["received_at"], _way(route) or "")
 
 
-def refused(routes: Iterable[Route], reason: str) -> list[Route]:
-    """The same ways, with a reason not to go them."""
-    return [Route(route.workflow, route.deployed, reason) for route in routes]
+def refused(route: Route, reason: str) -> Route:
+    """The same way, with a reason not to go it."""
+    return Route(route.workflow, route.deployed, reason)
 
 
 def _manual_route(workflow_id: str, data: Mapping[str, Any], definitions: Definitions) -> Route:

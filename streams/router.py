@@ -1,6 +1,6 @@
 """The first stage: decodes an event, drops duplicates into the log, starts the workflows it is meant for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import orjson
@@ -12,7 +12,7 @@ from schemas.models import WorkflowHead
 from schemas.traces import TRACEPARENT, child, root
 from schemas.triggers.schedule import ScheduleConfig
 from streams.conversations import start_in_conversation
-from streams.dedup import Lag, Seen, before, first_seen, postponed, replaced, row_due
+from streams.dedup import Lag, Seen, before, first_seen, part_key, postponed, replaced, row_due
 from streams.engine.commands import Start
 from streams.fitting import fitting_log, fitting_start
 from streams.following import Headers
@@ -82,13 +82,12 @@ class Router:
         )
         routes = find_routes(arrival, self._feed.definitions)
         decision = Decision([], {})
-        first = self._deduplicate(record, event, kept, now_us, decision)
-        if first is not None:
-            routes = refused(
-                routes, f"duplicate of the event at {record.topic}/{first.partition}/{first.offset}"
-            )
-        self._count("duplicate" if first is not None else "routed")
-        for route in routes:
+        firsts = self._firsts(record, arrival, routes, kept, now_us, decision)
+        self._count("routed" if None in firsts else "duplicate")
+        for route, first in zip(routes, firsts, strict=True):
+            if first is not None:
+                place = f"{record.topic}/{first.partition}/{first.offset}"
+                route = refused(route, f"duplicate of the event at {place}")
             self._send(arrival, route, record, now, decision)
             self._tell_dependents(arrival, route, decision)
             if first is None and route.refusal is not None:
@@ -105,14 +104,43 @@ class Router:
             if self._feed.offset(topic) < needed:
                 raise NotYet(partial(self._feed.reach, topic, needed))
 
+    def _firsts(
+        self,
+        record: Record,
+        arrival: Arrival,
+        routes: Sequence[Route],
+        kept: Kept,
+        now_us: int,
+        decision: Decision,
+    ) -> list[Seen | None]:
+        """For each way, the row of the event that this one is a duplicate of. A trigger that looks at one
+        part of the deliveries has not had the event before that part has brought it."""
+        event = arrival.event
+        if not event["dedup_window_ms"]:
+            return [None] * len(routes)
+        key = event["dedup_key"]
+        first = self._deduplicate(record, event, key, kept, now_us, decision)
+        parts = [route.deployed.settings.part(arrival.data) if route.deployed else "" for route in routes]
+        if not any(parts):
+            return [first] * len(routes)
+        whole = part_key(key, "")
+        if first is None:
+            decision.writes[whole] = decision.writes.get(key) or kept.get(key)
+        elif kept.get(whole) != kept.get(key):
+            # By a release that did not tell them apart: nobody knows which part has brought it.
+            return [first] * len(routes)
+        own = {
+            part: self._deduplicate(record, event, part_key(key, part), kept, now_us, decision)
+            for part in {*parts} - {""}
+        }
+        return [own[part] if part else first for part in parts]
+
     @staticmethod
     def _deduplicate(
-        record: Record, event: AvroRecord, kept: Kept, now_us: int, decision: Decision
+        record: Record, event: AvroRecord, key: str, kept: Kept, now_us: int, decision: Decision
     ) -> Seen | None:
         """The row of the first event if this one is a duplicate, else None and a row is kept."""
-        if not event["dedup_window_ms"]:
-            return None
-        key, received_at = event["dedup_key"], event["received_at"]
+        received_at = event["received_at"]
         row = kept.get(key)
         if row is not None:
             seen = Seen.decode(row)

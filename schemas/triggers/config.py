@@ -97,6 +97,11 @@ class TriggerConfig(BaseModel):
         """Why the event, TriggerEvent.data, is not for this trigger; None where it is. Pure, and quick."""
         return None
 
+    def part(self, event: Mapping[str, Any]) -> str:
+        """Which part of the deliveries has brought the event, where this trigger looks at one part only: what
+        another one has brought is no duplicate to it. "" for a trigger that looks at all."""
+        return ""
+
     @classmethod
     def from_node(cls, data: Mapping[str, Any]) -> dict[str, Any] | None:
         """The config that the `data` of a trigger node of a workflow stands for; None where it is not of

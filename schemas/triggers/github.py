@@ -71,6 +71,11 @@ class GitHubConfig(TriggerConfig):
         wanted = self.event_config.get(name)
         return f"event {name} is not wanted" if wanted is None else wanted.refusal(name, event["body"])
 
+    def part(self, event: Mapping[str, Any]) -> str:
+        """The connection; an installation is that of an app, so of one of them. See `TriggerConfig.part`."""
+        is_one = self.connection or self.github_app_installation_id
+        return str(event["delivery"]["connection"]) if is_one else ""
+
     def mapping(self) -> Mapping[str, str]:
         """See `inputs`."""
         return self.inputs
