@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any
 
 import httpx2
+import orjson
 from mcp import Client
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
@@ -22,6 +23,8 @@ from streams.executors.tools.reply import ToolSpec
 
 _CLOSE_TIMEOUT_S = 5.0
 _MAX_PAGES = 100
+_MOST_BYTES = 4 * 1024 * 1024
+"""Of the JSON of all tools of a server, which are kept: each page of the list may have 13 MB."""
 
 
 class McpSession:
@@ -58,7 +61,8 @@ class McpSession:
         return await asyncio.shield(self._opened)
 
     async def tools(self, max_age_s: float) -> Mapping[str, ToolSpec]:
-        """What the server offers; asked again after `max_age_s`, and when it says that this has changed."""
+        """What the server offers; asked again after `max_age_s`, and when it says that this has changed.
+        Raises `ValueError` where that is too much."""
         if self._tools is None or time.monotonic() - self._listed_at > max_age_s:
             listed_at, found = time.monotonic(), await self._list()
             self._tools, self._listed_at = found, listed_at
@@ -117,12 +121,15 @@ class McpSession:
             self._tools = None
 
     async def _list(self) -> Mapping[str, ToolSpec]:
-        client, found, cursor = await self.client(), dict[str, ToolSpec](), None
+        client, found, cursor, size = await self.client(), dict[str, ToolSpec](), None, 0
         for _ in range(_MAX_PAGES):
             page = await client.list_tools(cursor=cursor)
             for tool in page.tools:
-                text = tool.description or tool.title or ""
-                found[tool.name] = ToolSpec(tool.name, text, tool.input_schema)
+                spec = ToolSpec(tool.name, tool.description or tool.title or "", tool.input_schema)
+                size += len(orjson.dumps(spec))
+                found[spec.name] = spec
+            if size > _MOST_BYTES:
+                raise ValueError(f"the list of its tools takes more than {_MOST_BYTES} bytes")
             if not (cursor := page.next_cursor):
                 break
         return found

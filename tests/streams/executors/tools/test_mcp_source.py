@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mcp.server.lowlevel import Server as LowLevelServer
+from mcp_types import ListToolsResult, Tool
 
 from schemas.models import DEFAULT_TENANT
 from streams.executors.tools.errors import (
@@ -112,6 +114,28 @@ async def test_what_the_server_calls_an_error_is_a_failure(bench: Workbench) -> 
 async def test_a_tool_that_is_not_there_is_named_with_those_that_are(bench: Workbench) -> None:
     with pytest.raises(ToolRuntimeResolutionError, match=r"no tool 'x' \(there are: add, draw, fail, note"):
         await call(bench, "x")
+
+
+async def test_a_list_of_tools_that_does_not_end_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.executors.tools.mcp_session._MOST_BYTES", 100_000)
+    asked = []
+
+    async def page(_: Any, params: Any) -> ListToolsResult:
+        asked.append(params and params.cursor)
+        number = str(len(asked))
+        tool = Tool(name=number, description="x" * 20_000, input_schema={"type": "object"})
+        return ListToolsResult(tools=[tool], next_cursor=number)
+
+    endless = Notes(Front(LowLevelServer("endless", on_list_tools=page).streamable_http_app(), era="modern"))
+    async with (
+        serving(endless.front) as endless.address,
+        workbench(tmp_path, [server(endless)], [endless.address]) as bench,
+    ):
+        with pytest.raises(ToolRuntimeInvocationError, match="notes: the list of its tools takes more than"):
+            await call(bench, "1")
+    assert asked == [None, "1", "2", "3", "4"]
 
 
 async def test_one_session_serves_calls_at_the_same_time(bench: Workbench, notes: Notes) -> None:
