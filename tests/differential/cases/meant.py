@@ -127,6 +127,7 @@ DIFFERENCES: dict[str, Difference] = {
         *("status", "outputs", "error", "end", "n status", "n outputs", "n error", "n process"),
     ),
     "parameters beside those of the URL": _meant(requests.PARAMETERS_TWICE, *_ENDS, "n outputs"),
+    "user and password": _meant(requests.USER_AND_PASSWORD, *_ENDS, "n outputs"),
     "a JSON body that is null": _meant(requests.NULL_BODY, *_ENDS, "n outputs"),
     "the type of an extractor's failure": _meant(documents.UNKNOWN_TYPE, "n outputs"),
     "a template that is wrong": _meant(models.WRONG_TEMPLATE, REFUSED),

@@ -49,6 +49,8 @@ _NEARLY_JSON = (
     *('{"a": True}', '{"a": "x"y"}', '```json\n{"a": 1}\n```'),
 )
 
+USER_AND_PASSWORD = _key("basic", api_key="user:pass")
+
 NULL_BODY = _body("json", {"value": "null"})
 
 CASES: dict[str, Job] = {
@@ -68,7 +70,6 @@ CASES: dict[str, Job] = {
     ),
     "multipart": _body("form-data", {"key": "a", "value": "1"}, {"key": "b", "value": "{{#start.q#}}"}),
     "bearer": _key("bearer"),
-    "basic": _key("basic", api_key="user:pass"),
     "custom": _key("custom", header="X-Key"),
     "bearer in another header": _key("bearer", header="X-Key"),
     "an empty key": _key("bearer", api_key=""),
