@@ -17,7 +17,8 @@ _MOST_BYTES = 128 * 1024 * 1024
 most in common, 700 MB for such as have nothing."""
 _OF_ONE = 300
 """What a version weighs besides its nodes."""
-_MOST_DRAFTS = 1_000
+_MOST_PINNED_BYTES = 8 * 1024 * 1024
+"""Of the JSON of drafts that runs are pinned to: six times as much once it is open."""
 
 Version = Workflow | WorkflowHead
 """As the definitions have it, or a workflow that they may not have, or not any more."""
@@ -35,7 +36,7 @@ class Library:
         self._compiler = Compiler(every_node_a_hop=every_node_a_hop)
         self._most_bytes = most_bytes
         self._compiled: Recent[tuple[WorkflowHead, str, str], Definition] = Recent(most_bytes)
-        self._pinned: Recent[bytes, Workflow] = Recent(_MOST_DRAFTS)
+        self._pinned: Recent[bytes, Workflow] = Recent(_MOST_PINNED_BYTES)
 
     @property
     def weight(self) -> int:
@@ -62,7 +63,7 @@ class Library:
         workflow = self._pinned.get(digest)
         if workflow is None:
             found = pinned if is_workflow(pinned) else read()
-            workflow = self._pinned.keep(digest, Workflow.model_validate_json(found))
+            workflow = self._pinned.keep(digest, Workflow.model_validate_json(found), len(found))
         return workflow
 
     def compiled(self, version: Version, only: str = "", entry: str = "") -> Definition:

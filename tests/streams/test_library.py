@@ -82,3 +82,12 @@ def test_the_version_in_use_stays_compiled_however_large() -> None:
     library = Library(Definitions(), most_bytes=1)
     one = workflow("one")
     assert library.compiled(one) is library.compiled(one)
+
+
+def test_drafts_that_runs_are_pinned_to_stay_open_up_to_so_many_bytes() -> None:
+    """Each run of a draft may have another one, of any size."""
+    library = Library(Definitions())
+    drafts = [workflow(name, name + "x" * 1_000_000).body() for name in map(str, range(10))]
+    opened = [library.pinned(draft, lambda: b"") for draft in drafts]
+    assert library.pinned(drafts[-1], lambda: b"") is opened[-1]
+    assert library.pinned(drafts[0], lambda: b"") is not opened[0], "it was closed for the others"
