@@ -34,6 +34,17 @@ def concealed(value: Any, secrets: Secrets | None) -> Any:
     return value
 
 
+def concealed_file(content: bytes, secrets: Secrets | None) -> bytes:
+    """Likewise a file that is text in UTF-8. Any other stays as it is: a match in it would be chance."""
+    if secrets is None:
+        return content
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        return content
+    return secrets.sub(MASK, text).encode()
+
+
 def _written(sign: str) -> str:
     """One character, as a pattern for all that may stand for it."""
     if sign.isascii() and sign.isalnum():

@@ -15,7 +15,7 @@ from streams.executors.outcome import NodeCall, Outcome
 from streams.executors.settings import HttpSettings
 from transport.egress import EgressRefused
 from transport.guarded_session import EgressGuard, withhold
-from transport.masking import secrets_in
+from transport.masking import Secrets, concealed_file, secrets_in
 from transport.retry_after import retry_after_s
 
 _MAX_REDIRECTS = 20
@@ -40,22 +40,23 @@ class HttpRequestExecutor:
             request = await prepare(call.config, call.execution_id, partial(self._read, call.tenant_id))
         except HttpRequestNodeError as error:
             return _failed(error, {})
-        outcome = await self._outcome(request, call)
-        return outcome.without(secrets_in([request.encoded_pair]))
+        hide = secrets_in([*call.secrets, request.encoded_pair])
+        return (await self._outcome(request, call, hide)).without(hide)
 
-    async def _outcome(self, request: PreparedRequest, call: NodeCall) -> Outcome:
+    async def _outcome(self, request: PreparedRequest, call: NodeCall, hide: Secrets | None) -> Outcome:
         process_data = {"request": _shown(request)}
         try:
             response = await self._send(request, call)
         except HttpRequestNodeError as error:
             return _failed(error, process_data)
-        return _outcome(response, await self._files_of(response, request, call), call.config, process_data)
+        files = await self._files_of(response, request, call, hide)
+        return _outcome(response, files, call.config, process_data)
 
     async def _read(self, tenant_id: str, file: Mapping[str, Any]) -> bytes:
         return await self._files.read_file(file, tenant_id)
 
     async def _files_of(
-        self, response: ReadResponse, request: PreparedRequest, call: NodeCall
+        self, response: ReadResponse, request: PreparedRequest, call: NodeCall, hide: Secrets | None
     ) -> list[dict[str, Any]]:
         """A response that is a file is stored, and its value handed on."""
         if not response.is_file:
@@ -64,7 +65,7 @@ class HttpRequestExecutor:
         kind = (mimetypes.guess_type(named)[0] if named else None) or response.content_type
         stored = await self._files.save_file(
             call.tenant_id,
-            response.content,
+            concealed_file(response.content, hide),
             identity=f"{call.execution_id}/0",
             filename=named or request.url.name,
             mime_type=kind or None,

@@ -1,11 +1,11 @@
 """What tools take and give, whatever kind of provider they come from."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from schemas.models import ToolProvider
-from transport.masking import Secrets, concealed
+from transport.masking import Secrets, concealed, concealed_file
 
 Json = Mapping[str, Any]
 
@@ -45,7 +45,7 @@ class ToolReply:
         return ToolReply(
             concealed(self.text, hide),
             concealed(self.json, hide),
-            self.blobs,
+            tuple(replace(blob, content=concealed_file(blob.content, hide)) for blob in self.blobs),
             concealed(self.variables, hide),
             concealed(self.sent, hide),
         )

@@ -366,6 +366,13 @@ async def test_credentials_are_not_sent_on_to_another_origin(client: Client) -> 
         assert "x-api-key" not in other.received[0].headers
 
 
+async def test_a_text_that_is_kept_as_a_file_has_no_secret(client: Client) -> None:
+    path = "/?type=text/plain&disposition=attachment&body=it+is+s3cret"
+    outcome = await client.execute(path, secrets=frozenset({"s3cret"}))
+    [file] = outcome.outputs["files"]
+    assert await client.files.read_file(file, "tenant") == b"it is ******"
+
+
 async def test_a_header_with_a_secret_is_not_sent_on_to_another_origin(client: Client) -> None:
     headers = [["X-Token", "token=s3cret"], ["X-Kind", "order"]]
     secrets = frozenset({"s3cret"})
