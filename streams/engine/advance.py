@@ -43,7 +43,7 @@ def advance(
 
     A command that was already applied, one for a run that has ended and the result of an attempt that nobody
     waits for change nothing and have no effects. Deterministic but for `options.clock`; never blocks. Raises
-    `TypeError` where rounds, put together, are nested too deep for JSON, see `give_up`, and nothing else that
+    `TypeError` where values, put together, are nested too deep for JSON, see `give_up`, and nothing else that
     the definition, the inputs or the command could cause.
     """
     token = CURRENT.set(Budget(options.max_hop_work))

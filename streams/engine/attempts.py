@@ -21,6 +21,7 @@ from streams.engine.nodes.protocol import Outcome, Writes
 from streams.engine.options import Options
 from streams.engine.pure import pure_task
 from streams.engine.records import (
+    UNFIT_VALUES,
     US,
     add_metadata,
     as_json,
@@ -35,9 +36,6 @@ from streams.engine.state import RunState, Waiting
 
 TIMED_OUT = "TimedOut"
 """Type of the error of a node that took too long, for error branches; as executors name it."""
-
-UNFIT_VALUES = (TypeError, ValueError, RecursionError)
-"""Raised by values that are no JSON, or nested too deep for it: lone surrogates, hundreds of levels."""
 
 
 class Steps(Protocol):

@@ -12,7 +12,7 @@ from streams.engine.frame import Frame, Rounds
 from streams.engine.frames import Frames
 from streams.engine.nodes.protocol import Opened
 from streams.engine.options import Options
-from streams.engine.records import US, add_metadata, as_json, execution_record
+from streams.engine.records import UNFIT_VALUES, US, add_metadata, as_json, execution_record
 from streams.engine.responses import merge, merged_outputs, responses_name
 from streams.engine.state import RunState, Waiting
 
@@ -168,14 +168,18 @@ class Containers:
         results: list[Any],
     ) -> None:
         assert plan.container is not None
-        if rounds.failed_round >= 0:
-            if plan.container.has_items:
-                record["outputs"] = as_json(plan.container.outputs(results, frame.pool))
-            failure = NodeFailure(rounds.error, _NO_ERROR_TYPE)
+        failure = NodeFailure(rounds.error, _NO_ERROR_TYPE) if rounds.failed_round >= 0 else None
+        outputs: Mapping[str, Any] = {}
+        if failure is None or plan.container.has_items:
+            outputs = plan.container.outputs(results, frame.pool)
+            try:
+                record["outputs"] = as_json(outputs)
+            except UNFIT_VALUES as wrong:  # each round had some levels less
+                failure = failure or NodeFailure(str(wrong), type(wrong).__name__)
+        if failure is not None:
             self.hop.failed(frame, plan, waiting, record, failure)
             return
-        outputs = plan.container.outputs(results, frame.pool)
-        record["status"], record["outputs"] = "succeeded", as_json(outputs)
+        record["status"] = "succeeded"
         self.hop.emit(NodeExecuted(record))
         self.hop.proceed(frame, plan, {**(frame.pool.get(plan.id) or {}), **outputs}, None)
 

@@ -7,7 +7,7 @@ from typing import Any
 from schemas.ids import node_execution_id
 from schemas.resumption import KeptNode
 from streams.engine import conversation
-from streams.engine.attempts import UNFIT_VALUES, Attempts
+from streams.engine.attempts import Attempts
 from streams.engine.commands import NodeResult, Resume
 from streams.engine.containers import Containers
 from streams.engine.definition import Definition, NodePlan
@@ -20,7 +20,7 @@ from streams.engine.nodes.protocol import Writes
 from streams.engine.options import Options
 from streams.engine.pauses import Found, Pauses
 from streams.engine.pool import CONVERSATION, INPUTS, KEPT, Pool
-from streams.engine.records import as_json, execution_base, trace_of
+from streams.engine.records import UNFIT_VALUES, as_json, execution_base, trace_of
 from streams.engine.reports import abandoned, report
 from streams.engine.responses import merged_outputs
 from streams.engine.state import (

@@ -33,6 +33,9 @@ LOG_STATUS = {
 
 US = 1_000_000
 
+UNFIT_VALUES = (TypeError, ValueError, RecursionError)
+"""Raised by values that are no JSON, or nested too deep for it: lone surrogates, hundreds of levels."""
+
 
 def as_json(value: Any) -> str:
     """Compact JSON. Raises `TypeError` for what JSON cannot hold, lone surrogates included."""

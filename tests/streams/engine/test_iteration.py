@@ -239,6 +239,29 @@ def test_one_in_another(split_bytes: int) -> None:
     assert inner == {node_execution_id("run", "in", f"out/{i}") for i in (0, 1)}
 
 
+HANDLED: Json = {
+    "error_strategy": "default-value",
+    "default_value": [{"key": "output", "type": "array[string]", "value": ["none"]}],
+}
+
+
+@pytest.mark.parametrize(("data", "status"), [({}, "failed"), (HANDLED, "exception")])
+def test_rounds_that_are_nested_too_deep_together_fail_their_container(data: Json, status: str) -> None:
+    deep: Json = {}
+    for _ in range(252):
+        deep = {"d": deep}
+    run = Run(tasks(**data)).start(listing([1]))
+    run.succeed(open_tasks(run)[-1], result=deep)
+    assert run.node("c")["status"] == "succeeded"
+    node = run.node("it")
+    assert (node["status"], node["error"]) == (status, "Recursion limit reached")
+    assert run.run["status"] == ("PARTIAL_SUCCEEDED" if data else "FAILED")
+    if data:
+        assert out(run) == ["none"]
+    else:
+        assert "(it): Recursion limit reached" in run.run["error"]
+
+
 def test_the_depth_is_limited() -> None:
     run = Run(nested(template("t", "x"), "output"), Options(max_depth=1)).start(listing([[1]]))
     assert run.run["status"] == "FAILED"
