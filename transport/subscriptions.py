@@ -1,8 +1,8 @@
 """Subscriptions, what has become of them, and OAuth clients, indexed for the hot path."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Any, TypeVar
 
 import orjson
 
@@ -11,6 +11,8 @@ from schemas.models import Entity
 from schemas.models.oauth_client import OAuthClient, TriggerOAuthSystemClient, TriggerOAuthTenantClient
 from schemas.models.subscription import SubscriptionState, TriggerSubscription
 from transport.producer import Send
+
+_K = TypeVar("_K", bound=Hashable)
 
 SUBSCRIPTIONS = "definitions.subscriptions"
 SUBSCRIPTION_STATES = "definitions.subscription_states"
@@ -103,13 +105,19 @@ class SubscriptionIndex:
         before, agreed = self._current.pop(key, None), self._agreed.get(key)
         if before is not None:
             self._endpoints.pop(before.endpoint_id, None)
-            self._by_provider[before.tenant_id, before.provider_id].pop(key, None)
-            self._by_tenant[before.tenant_id].pop(key, None)
+            _leave(self._by_provider, (before.tenant_id, before.provider_id), key)
+            _leave(self._by_tenant, before.tenant_id, key)
         if agreed is not None:
             now = self._current[key] = agreed.since(self.states.get(key))
             self._endpoints[now.endpoint_id] = now
             self._by_provider[now.tenant_id, now.provider_id][key] = now
             self._by_tenant[now.tenant_id][key] = now
+
+
+def _leave(where: dict[_K, dict[str, TriggerSubscription]], group: _K, subscription_id: str) -> None:
+    del where[group][subscription_id]
+    if not where[group]:
+        del where[group]
 
 
 def subscription_command(

@@ -62,3 +62,14 @@ def test_in_whatever_order_they_come() -> None:
     now = definitions.subscriptions.get("s1")
     assert now is not None
     assert now.credentials == {"access_token": "old"}
+
+
+def test_nothing_stays_of_those_that_are_deleted() -> None:
+    definitions = Definitions()
+    index = definitions.subscriptions
+    for number in range(3):
+        one = subscription(number, tenant_id=f"tenant-{number}")
+        definitions.apply(SUBSCRIPTIONS, one.id, one)
+        definitions.apply(SUBSCRIPTIONS, one.id, one)
+        definitions.apply(SUBSCRIPTIONS, one.id, None)
+    assert (index.size, index._by_provider, index._by_tenant) == (0, {}, {})
