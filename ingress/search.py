@@ -125,15 +125,23 @@ def _durations(found: Where, chosen: Filter) -> None:
 
 def _of_value(found: Where, condition: Condition) -> str:
     column = _COLUMNS[condition.of]
-    steps = ", ".join(
-        str(step + 1) if isinstance(step, int) else found.value(step) for step in condition.path
-    )
-    at = f"{column}, {steps}" if steps else column
+    steps = [str(step + 1) if isinstance(step, int) else found.value(step) for step in condition.path]
+    compared = _compared(found, condition, column, ", ".join((column, *steps)))
+    # ClickHouse counts the members of an object as well.
+    lists = [i for i, step in enumerate(condition.path) if isinstance(step, int)]
+    if lists:
+        are_lists = " AND ".join(f"JSONType({', '.join((column, *steps[:i]))}) = 'Array'" for i in lists)
+        is_null = condition.operator in ("=", "!=") and condition.value is None
+        compared = f"(NOT ({are_lists}) OR {compared})" if is_null else f"({are_lists} AND {compared})"
+    return f"NOT ({compared})" if condition.operator == "!=" else compared
+
+
+def _compared(found: Where, condition: Condition, column: str, at: str) -> str:
+    """What `!=` negates, too."""
     if condition.operator == "~":
         return _contained(found, condition, at)
     if condition.operator in ("=", "!="):
-        equal = _equals(found, condition, column, at)
-        return equal if condition.operator == "=" else f"NOT ({equal})"
+        return _equals(found, condition, column, at)
     if isinstance(condition.value, str):
         value = found.value(condition.text)
         return f"(JSONType({at}) = 'String' AND JSONExtractString({at}) {condition.operator} {value})"

@@ -96,7 +96,7 @@ class Chosen:
         given = self.filter
         if given.status and run["status"] not in given.status:
             return False
-        if given.error and given.error.casefold() not in (run["error"] or "").casefold():
+        if given.error and given.error.lower() not in (run["error"] or "").lower():
             return False
         took = None if run["finished_at"] is None else run["elapsed_time"]
         if (given.min_duration, given.max_duration) != (None, None) and (
@@ -111,11 +111,11 @@ class Chosen:
 def holds(condition: Condition, document: str) -> bool:
     """As a search finds it in the history. `document`: JSON."""
     if condition.operator == "~" and not condition.path:
-        return condition.text.casefold() in document.casefold()
+        return condition.text.lower() in document.lower()
     value = _at(document, condition.path)
     if condition.operator == "~":
         text = value if isinstance(value, str) else "" if value is _MISSING else orjson.dumps(value).decode()
-        return condition.text.casefold() in text.casefold()
+        return condition.text.lower() in text.lower()
     if condition.operator in ("=", "!="):
         return _equals(condition, value) is (condition.operator == "=")
     compare = _ORDERED[condition.operator]
@@ -141,7 +141,9 @@ def _equals(condition: Condition, value: Any) -> bool:
     wanted = condition.value
     if isinstance(value, str):
         return value == condition.text
-    if wanted is None or isinstance(wanted, bool):
+    if wanted is None:
+        return value is None or value is _MISSING
+    if isinstance(wanted, bool):
         return value is wanted
     return _is_number(value) and _is_number(wanted) and bool(value == wanted)
 

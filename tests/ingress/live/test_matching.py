@@ -1,11 +1,13 @@
 """A filter finds in records what a search finds in the history."""
 
+import orjson
 import pytest
 
 from ingress.live.matching import Chosen, holds
 from schemas.conditions import read_condition
 from schemas.search import RunFilter, read_filter
 from tests.ingress.live.records import Partition
+from tests.ingress.test_search import EXPECTED, VALUES
 from tests.sinks.records import TENANT
 
 DOCUMENT = (
@@ -20,13 +22,22 @@ DOCUMENT = (
         ("input.customer.tier!=gold", True), ("input.customer.age=7", True), ("input.customer.age=7.0", True),
         ('input.customer.age="7"', False), ("input.customer.age>=7", True), ("input.customer.age<7", False),
         ("input.items[0].price<10", True), ("input.items[1].price<10", False), ("input.n=null", True),
-        ("input.missing=null", False), ("input.missing!=1", True), ("input~REFUND", True),
+        ("input.missing=null", True), ("input.missing!=1", True), ("input~REFUND", True),
         ("input.text~refund", True), ("input.customer~gold", True), ("input.missing~x", False),
         ("input.customer.tier>Golc", True), ("input.customer.tier>1", False), ("input.customer.age>a", False),
     ],
 )  # fmt: skip
 def test_conditions(condition: str, found: bool) -> None:
     assert holds(read_condition(condition), DOCUMENT) is found
+
+
+@pytest.mark.parametrize("condition", EXPECTED)
+def test_conditions_hold_where_a_search_finds_them_to(condition: str) -> None:
+    read = read_condition(condition)
+    documents = {
+        name: orjson.dumps(value).decode() if read.of == "input" else "" for name, value in VALUES.items()
+    }
+    assert {name for name, document in documents.items() if holds(read, document)} == EXPECTED[condition]
 
 
 def test_what_is_no_json_has_no_values() -> None:
