@@ -91,10 +91,15 @@ def add_routes(
 async def admitted(request: EventRequest, needed: Permission) -> Caller:
     """Who is calling. Raises `Unauthenticated`, `Forbidden`, `Unavailable`."""
     caller = await request.app[AUTHENTICATOR].authenticate(request)
-    if request.app[FEED].definitions.is_erased(caller.tenant_id):
-        raise Forbidden("the data of this tenant is being erased")
+    check_tenant(request, caller)
     caller.check(needed)
     return caller
+
+
+def check_tenant(request: EventRequest, caller: Caller) -> None:
+    """Raises `Forbidden` while the caller's tenant is being erased."""
+    if request.app[FEED].definitions.is_erased(caller.tenant_id):
+        raise Forbidden("the data of this tenant is being erased")
 
 
 def _handler(operation: Operation) -> Handler:

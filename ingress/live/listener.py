@@ -15,7 +15,7 @@ class Ending(NamedTuple):
     """Why the server ends a stream."""
 
     reason: str
-    """slow_reader, draining, records_lost, never_began or failed."""
+    """slow_reader, draining, refused, records_lost, never_began or failed."""
     detail: str
 
 

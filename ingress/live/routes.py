@@ -1,6 +1,7 @@
 """`GET /api/v1/runs/{run_id}/events` and `GET /api/v1/runs/events`: what happens, as it happens."""
 
 import uuid
+from functools import partial
 
 from aiohttp import web
 
@@ -12,7 +13,7 @@ from ingress.live.matching import Chosen
 from ingress.live.run_stream import RunStream
 from ingress.live.streams import LiveStreams, write
 from ingress.live.told import Told
-from ingress.operation import Operation, Query
+from ingress.operation import Operation, Query, admitted, check_tenant
 from ingress.reading import filter_of, history, search_query
 from schemas.search import RunFilter
 
@@ -38,7 +39,7 @@ async def of_run(request: web.Request) -> web.StreamResponse:
         with live.ended_with_us(stream.listener):
             try:
                 first = await stream.open()
-                return await write(request, stream, first)
+                return await write(request, stream, first, partial(_check, request))
             finally:
                 await stream.close()
 
@@ -62,9 +63,19 @@ async def _follow(request: web.Request, live: LiveStreams, chosen: Chosen) -> we
     with live.ended_with_us(stream.listener):
         try:
             first = await stream.open()
-            return await write(request, stream, first, has_gap=stream.has_gap)
+            check = partial(_check, request)
+            return await write(request, stream, first, check, has_gap=stream.has_gap)
         finally:
             await stream.close()
+
+
+async def _check(request: web.Request) -> None:
+    """Raises `Problem` once the key is revoked, or the tenant is being erased. The token of a person is good
+    for minutes: it counts when the stream begins."""
+    if request[CALLER].is_person:
+        check_tenant(request, request[CALLER])
+    else:
+        await admitted(request, "read")
 
 
 def _filter(request: web.Request) -> RunFilter:

@@ -3,14 +3,14 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from time import monotonic
 from typing import Protocol
 
 from aiohttp import web
 
-from ingress.errors import TooMany, Unavailable
+from ingress.errors import Problem, TooMany, Unavailable
 from ingress.live.gathering import Sent
 from ingress.live.listener import DRAINING, SLOW_READER, Ending, Listener
 from ingress.live.past import Past
@@ -21,7 +21,7 @@ from transport.errors import TransportError
 
 _BEAT_S = 15.0
 _LOOK_S = 1.0
-"""How soon a reader that has gone is noticed."""
+"""How soon a reader that has gone, or may not read any more, is noticed."""
 _STALLED_S = 30.0
 """How long a reader may take nothing at all."""
 _FAREWELL_S = 1.0
@@ -101,15 +101,21 @@ class LiveStreams:
             listener.end(DRAINING)
 
 
+Check = Callable[[], Awaitable[None]]
+"""Whether the reader may still be told. Raises `Problem`."""
+
+
 async def write(
-    request: web.Request, stream: Stream, first: Sequence[Sent], *, has_gap: bool = False
+    request: web.Request, stream: Stream, first: Sequence[Sent], check: Check, *, has_gap: bool = False
 ) -> web.StreamResponse:
-    """Until the stream is over, its reader has gone, or the server ends it."""
+    """Until the stream is over, its reader has gone or may not read it any more, or the server ends it."""
     response = web.StreamResponse(headers=_HEADERS)
     await response.prepare(request)
     try:
         try:
-            await _write_all(request, response, stream, first, has_gap)
+            await _write_all(request, response, stream, first, check, has_gap)
+        except Problem as refused:
+            await _part(response, Ending("refused", refused.detail))
         except TransportError as failed:
             await _part(response, Ending("failed", f"{failed}; come back with Last-Event-ID"))
     except (ConnectionError, TimeoutError):
@@ -120,14 +126,22 @@ async def write(
 
 
 async def _write_all(
-    request: web.Request, response: web.StreamResponse, stream: Stream, sent: Sequence[Sent], has_gap: bool
+    request: web.Request,
+    response: web.StreamResponse,
+    stream: Stream,
+    sent: Sequence[Sent],
+    check: Check,
+    has_gap: bool,
 ) -> None:
     listener = stream.listener
     # A reader that is cut off before the first event comes back to where it began.
     begin = heartbeat(stream.id) if stream.id and not sent else b""
     await response.write(f"retry: {_RETRY_MS}\n\n".encode() + (gap() if has_gap else b"") + begin)
-    beat_at = monotonic() + _BEAT_S
+    beat_at, check_at = monotonic() + _BEAT_S, monotonic() + _LOOK_S
     while True:
+        if check_at <= monotonic():
+            await check()
+            check_at = monotonic() + _LOOK_S
         for piece in _pieces(sent):
             if listener.ending is None:
                 async with listener.writing(_STALLED_S):

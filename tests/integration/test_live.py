@@ -101,11 +101,16 @@ class Served:
         await self._serving
 
     @asynccontextmanager
-    async def listen(self, path: str, last_id: str = "") -> AsyncIterator[Reader]:
-        headers = {"Last-Event-ID": last_id} if last_id else {}
+    async def listen(self, path: str, last_id: str = "", key: str = "key") -> AsyncIterator[Reader]:
+        headers = {"Authorization": f"Bearer {key}", **({"Last-Event-ID": last_id} if last_id else {})}
         async with self._session.get(f"/api/v1/runs/{path}", headers=headers) as answer:
             assert answer.status == 200, await answer.text()
             yield Reader(answer)
+
+    async def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        async with self._session.request(method, f"/api/v1/{path}", json=body) as answer:
+            assert answer.ok, await answer.text()
+            return await answer.json() if answer.status != 204 else None
 
     async def status(self, path: str, last_id: str = "") -> int:
         headers = {"Last-Event-ID": last_id} if last_id else {}
@@ -235,3 +240,22 @@ async def test_a_reader_that_comes_back_after_a_flood_is_told_all_of_it(deployme
             assert await again.event() is not None
             longest = max(longest, len(again.id))
     assert longest < 8190, "it goes into a header"
+
+
+async def test_a_stream_ends_with_its_key_and_when_its_tenant_is_erased(deployment: Deployment) -> None:
+    one = deployment.one
+    key = await one.ask("POST", "api-keys", {"name": "reader", "permissions": ["read"]})
+    async with one.listen("events", key=key["token"]) as reader, one.listen("events") as operator:
+        await one.ask("DELETE", f"api-keys/{key['id']}")
+        assert await refused(reader) == "the API key is unknown or has been revoked"
+        await one.ask("POST", "erasures", {"tenant_id": DEFAULT_TENANT})
+        assert await refused(operator) == "the data of this tenant is being erased"
+
+
+async def refused(reader: Reader) -> str:
+    event = await reader.event()
+    assert event is not None
+    told = orjson.loads(event.data)
+    assert (event.name, told["reason"]) == ("stream_ended", "refused")
+    assert await reader.event() is None
+    return str(told["detail"])

@@ -44,6 +44,10 @@ class Told:
         return batch
 
 
+async def allowed() -> None:
+    """A reader who may be told everything."""
+
+
 def some_events() -> list[Sent]:
     of, story = Partition(), Story()
     changes = [of.run(), of.node(1)]
@@ -53,7 +57,7 @@ def some_events() -> list[Sent]:
 @asynccontextmanager
 async def reading(told: Told) -> AsyncIterator[ClientResponse]:
     async def handle(request: web.Request) -> web.StreamResponse:
-        return await write(request, told, [], has_gap=True)
+        return await write(request, told, [], allowed, has_gap=True)
 
     app = web.Application()
     app.router.add_get("/", handle)
@@ -130,7 +134,7 @@ async def test_a_reader_that_has_gone_is_noticed() -> None:
 
     async def handle(request: web.Request) -> web.StreamResponse:
         try:
-            return await write(request, told, [])
+            return await write(request, told, [], allowed)
         finally:
             ended.set()
 
