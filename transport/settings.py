@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -94,11 +95,20 @@ class ClickHouseSettings(BaseSettings):
     @model_validator(mode="after")
     def _well_formed(self) -> Self:
         dsn = self.dsn.get_secret_value()
-        if not _EMBEDDED.fullmatch(dsn) and not _SERVER.fullmatch(dsn):
+        if not _EMBEDDED.fullmatch(dsn) and not (_SERVER.fullmatch(dsn) and _names_a_place(dsn)):
             raise ValueError(
                 "HOPLINE_CLICKHOUSE is chdb://directory or http(s)://user:password@host:port/database"
             )
         return self
+
+
+def _names_a_place(url: str) -> bool:
+    """A password with a `#` or a `/` in it, which must be encoded there, ends the host and is no port."""
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 class StorageSettings(BaseSettings):

@@ -35,10 +35,17 @@ def test_a_dsn_names_engine_and_database(dsn: str, path: Path | None, database: 
     assert (settings(dsn).path, settings(dsn).database) == (path, database)
 
 
-@pytest.mark.parametrize("dsn", ["", "chdb://", "mysql://host/db", "http://", "http://host/a/b"])
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "", "chdb://", "mysql://host/db", "http://", "http://host/a/b", "http://host:port/db",
+        "http://me:s3cret#1@host:8123/db", "http://me:s3cret/1@host",
+    ],
+)  # fmt: skip
 def test_another_dsn_is_refused(dsn: str) -> None:
-    with pytest.raises(ValidationError, match="HOPLINE_CLICKHOUSE is chdb://directory or http"):
+    with pytest.raises(ValidationError, match="HOPLINE_CLICKHOUSE is chdb://directory or http") as refused:
         settings(dsn)
+    assert "s3cret" not in str(refused.value)
 
 
 def test_the_password_is_not_shown() -> None:
