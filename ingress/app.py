@@ -62,7 +62,8 @@ from ingress.settings import IngressSettings
 from ingress.spool import Spool
 from ingress.sql import Sql
 from ingress.tokens import TokenVerifier
-from ingress.turns import Turns
+from ingress.turns import TOPIC as TURNS_TOPIC
+from ingress.turns import Line, Turns
 from ingress.unreadable import burying
 from schemas.codec import Codec
 from schemas.models import TriggerHead
@@ -99,16 +100,18 @@ def build_app(
 
     async def connections(app: web.Application) -> AsyncIterator[None]:
         codec = await asyncio.to_thread(open_codec, kafka)
-        async with DefinitionsFeed(kafka, codec) as feed:
+        line = Line(codec)
+        async with DefinitionsFeed(kafka, codec, others={TURNS_TOPIC: line.read}) as feed:
             producer = Producer(kafka, message_timeout_s=settings.accept_timeout_s)
             store = DefinitionsStore(producer, feed, codec)
+            turns = Turns(line, feed, producer, codec, timeout_s=settings.accept_timeout_s)
             spool = await asyncio.to_thread(_open_spool, settings)
             async with (
                 Outlet(producer, spool).running() as outlet,
                 burying(feed, producer, codec, app[METRICS]),
             ):
                 probe, records, tail = BrokerProbe(kafka), RecordReader(kafka), Tail(kafka, codec)
-                connect(app, Connections(codec, feed, producer, store, probe, outlet, records, tail))
+                connect(app, Connections(codec, feed, producer, store, turns, probe, outlet, records, tail))
                 yield
                 await tail.close()
             await producer.close()
@@ -131,6 +134,7 @@ class Connections:
     feed: DefinitionsFeed
     producer: Producer
     store: DefinitionsStore
+    turns: Turns
     probe: BrokerProbe
     outlet: Outlet
     records: Records
@@ -147,7 +151,6 @@ def new_app(settings: IngressSettings, storage: Storage, clickhouse: ClickHouse 
     app[BUDGET] = Budget(settings.inflight_max_bytes)
     app[OVERLOAD] = Overload(settings.overload_delay_s, app[METRICS], OPERATIONS)
     app[LIMITS] = Limits(settings)
-    app[TURNS] = Turns()
     app[SECRETS] = SecretBox(key.get_secret_value().encode()) if key else None
     secret = key.get_secret_value() if key else ""
     app[FILES] = FileStore(storage, FileLinks(secret, settings.public_url or "", settings.file_url_ttl_s))
@@ -186,7 +189,7 @@ def connect(app: web.Application, to: Connections) -> None:
     if not app[CAN_READ_SECRETS]:
         _log.warning("%s: requests that need a stored secret are refused", wrong_key(app[SECRETS]))
     app[CODEC], app[FEED], app[PRODUCER], app[STORE] = to.codec, to.feed, to.producer, to.store
-    app[PROBE], app[OUTLET] = to.probe, to.outlet
+    app[PROBE], app[OUTLET], app[TURNS] = to.probe, to.outlet, to.turns
     app[RETURNS] = Returns(to.producer, to.feed, to.codec, to.records)
     recently = RecentlyAccepted(settings.duplicate_memory)
     app[DOOR] = Door(

@@ -10,7 +10,7 @@ from ingress.auth import CALLER, Caller
 from ingress.errors import Conflict
 from ingress.keys import FEED, SECRETS, STORE, TURNS
 from ingress.operation import Operation
-from ingress.ownership import find_version, find_versions
+from ingress.ownership import find_version, find_versions, named_workflow
 from ingress.responses import json_answer, read_model
 from ingress.sealing import opened_variables, seal_variables
 from ingress.wire import RequestBody
@@ -71,7 +71,7 @@ async def publish(request: web.Request) -> web.Response:
     marks = await read_model(request, Publication)
     caller = request[CALLER]
     definitions = request.app[FEED].definitions
-    workflow_id = request.match_info["workflow_id"]
+    workflow_id = named_workflow(request).id
     async with request.app[TURNS].of(workflow_id):
         draft = find_versions(definitions, caller, workflow_id).get(DRAFT)
         if draft is None:

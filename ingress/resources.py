@@ -1,7 +1,7 @@
 """The operations on one kind of provider, declared once: create, list, show, replace, delete."""
 
-import asyncio
 from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -178,7 +178,7 @@ class Resource:
             await request.app[STORE].delete(self.topic, self.named(request).key)
         return web.Response(status=204)
 
-    def _turn(self, request: web.Request) -> asyncio.Lock:
+    def _turn(self, request: web.Request) -> AbstractAsyncContextManager[None]:
         return request.app[TURNS].of(f"{self.topic}/{request[CALLER].tenant_id}")
 
     def named(self, request: web.Request) -> Provider:

@@ -115,6 +115,7 @@ _TOPICS = (
         read_by="everybody",
     ),
     _definitions("tool_providers"),
+    Topic("turns", "Turn", "place", "ingress", retention_ms=HOUR_MS, read_by="everybody"),
     Topic("schemas", None, "schema fingerprint", "any", compacted=True, read_by="everybody"),
     _changelog("conversations", "conversation.commands"),
     _changelog("dedup", "trigger.events"),

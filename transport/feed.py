@@ -4,7 +4,8 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from typing import NamedTuple, Self
 
 import orjson
@@ -60,8 +61,15 @@ class DefinitionsFeed:
     and raises `BrokerUnreachable` when nothing has come for a minute.
     """
 
-    def __init__(self, settings: KafkaSettings, codec: Codec, topics: Iterable[str] = MODELS) -> None:
-        """`topics`: which are read, of `MODELS`."""
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        codec: Codec,
+        topics: Iterable[str] = MODELS,
+        others: Mapping[str, Callable[[Message], None]] = {},
+    ) -> None:
+        """`topics`: which are read, of `MODELS`. `others` are no definitions, are read beside them, and have
+        one partition as well; who is given their records is called on the loop's thread."""
         self.definitions = Definitions()
         self.unreadable: dict[tuple[str, str], Unreadable] = {}
         """By topic and key, those that nothing readable has come after."""
@@ -70,8 +78,9 @@ class DefinitionsFeed:
         """Told the topic and what came, on the loop's thread."""
         self._settings = settings
         self._codec = codec
-        self._offsets = dict.fromkeys(topics, 0)
-        self._lost = dict.fromkeys(topics, 0)
+        self._others = others
+        self._offsets = dict.fromkeys((*topics, *others), 0)
+        self._lost = dict.fromkeys(self._offsets, 0)
         """Nobody waits for what was before these offsets: it is there, or gone."""
         self._advanced = asyncio.Event()
         self._room = threading.Semaphore(_BATCHES_AHEAD)
@@ -110,11 +119,23 @@ class DefinitionsFeed:
                 while self.offset(topic) < offset:
                     await self._next()
         except TimeoutError:
-            end = await asyncio.to_thread(self._end, topic)
+            end = await self._end(topic)
             if end is None or end >= offset:
                 raise
             _log.error("%s ends at %d and was known up to %d: definitions are lost", topic, end, offset)
             self._lost[topic] = max(self._lost[topic], offset)
+
+    async def catch_up(self) -> None:
+        """Returns once everything is in `definitions` that anybody knew to be written when this was called.
+
+        Raises `BrokerUnreachable`, `TimeoutError`.
+        """
+        try:
+            ends = await self._ends(self._offsets)
+        except KafkaException as failed:
+            raise BrokerUnreachable(f"cannot ask where topics end: {failed.args[0].str()}") from failed
+        for topic, end in ends.items():
+            await self.reach(topic, end)
 
     async def news(self, topic: str, timeout_s: float) -> None:
         """Returns once something has come of the topic. Raises `TimeoutError`."""
@@ -155,16 +176,23 @@ class DefinitionsFeed:
             await asyncio.to_thread(self._thread.join)
         await asyncio.to_thread(self._consumer.close)
 
-    def _end(self, topic: str) -> int | None:
-        """Where the topic ends; None where nobody says so. Another client asks: the consumer may not answer
-        while its thread polls."""
-        admin = AdminClient({"bootstrap.servers": self._settings.bootstrap_servers, "log_level": 0})
-        place = TopicPartition(self._settings.full_name(topic), 0)
+    @cached_property
+    def _admin(self) -> AdminClient:
+        """The consumer may not answer while its thread polls."""
+        return AdminClient({"bootstrap.servers": self._settings.bootstrap_servers, "log_level": 0})
+
+    async def _end(self, topic: str) -> int | None:
+        """None where nobody says so."""
         try:
-            (end,) = offsets_now(admin, [place], OffsetSpec.latest()).values()
+            return (await self._ends((topic,)))[topic]
         except KafkaException:
             return None
-        return end
+
+    async def _ends(self, topics: Iterable[str]) -> dict[str, int]:
+        """Where the topics end. Raises `KafkaException`."""
+        places = [TopicPartition(self._settings.full_name(topic), 0) for topic in topics]
+        found = await asyncio.to_thread(offsets_now, self._admin, places, OffsetSpec.latest())
+        return {self._settings.short_name(name): end for (name, _), end in found.items()}
 
     def _assign(self) -> dict[str, int]:
         partitions = [TopicPartition(self._settings.full_name(topic), 0, 0) for topic in self._offsets]
@@ -213,6 +241,13 @@ class DefinitionsFeed:
 
     def _apply_one(self, message: Message) -> None:
         topic = self._settings.short_name(message.topic() or "")
+        if topic in self._others:
+            self._others[topic](message)
+        else:
+            self._apply_definition(topic, message)
+        self._offsets[topic] = (message.offset() or 0) + 1
+
+    def _apply_definition(self, topic: str, message: Message) -> None:
         key = (message.key() or b"").decode(errors="replace")
         value = message.value()
         try:
@@ -227,7 +262,6 @@ class DefinitionsFeed:
             # down. It may be of a later release.
             _log.error("definition %s at %s/%s is unreadable: %s", key, topic, message.offset(), unreadable)
             self._keep_unreadable(topic, key, message, unreadable)
-        self._offsets[topic] = (message.offset() or 0) + 1
 
     def _body(self, topic: str, key: str, value: bytes) -> bytes:
         record = self._codec.decode("Definition", value)

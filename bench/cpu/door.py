@@ -95,12 +95,10 @@ async def opened(definitions: Definitions, codec: Codec, connections: int) -> As
     app = new_app(IngressSettings(), Storage(MemoryStore()), None)
     producer, feed = Confirming(), Feed(definitions)
     outlet = Outlet(cast(Producer, producer), None)
-    # A webhook neither stores definitions, nor asks the broker how it is, nor reads records.
-    store = probe = records = cast(Any, None)
-    tail = Tail(KafkaSettings(), codec)
-    connect(
-        app, Connections(codec, cast(Any, feed), cast(Any, producer), store, probe, outlet, records, tail)
-    )
+    # A webhook neither changes definitions, nor asks the broker how it is, nor reads records.
+    store = turns = probe = records = cast(Any, None)
+    tail, sent = Tail(KafkaSettings(), codec), cast(Any, producer)
+    connect(app, Connections(codec, cast(Any, feed), sent, store, turns, probe, outlet, records, tail))
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0)
     await runner.setup()
     try:

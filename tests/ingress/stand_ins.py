@@ -1,5 +1,6 @@
 """An ingress without a broker, for everything that is not about Kafka: real HTTP, memory behind it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -116,6 +117,16 @@ class Configured:
             self.definitions.apply(topic, key, None)
 
 
+class Alone:
+    """Turns of the only ingress."""
+
+    def __init__(self) -> None:
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    def of(self, place: str) -> asyncio.Lock:
+        return self._locks.setdefault(place, asyncio.Lock())
+
+
 @dataclass
 class Reachable:
     """A broker that is there, or not."""
@@ -172,6 +183,6 @@ def assemble(
     codec = SingleObjectCodec()
     # Connects to nothing while nobody listens.
     tail = Tail(KafkaSettings(), codec)
-    parts = (codec, kept, sent, kept, stand_ins.probe, outlet, stand_ins.records, tail)
+    parts = (codec, kept, sent, kept, Alone(), stand_ins.probe, outlet, stand_ins.records, tail)
     connect(app, Connections(*cast(Any, parts)))
     return app

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from aiohttp.test_utils import TestClient
+from confluent_kafka import Message
 
 from ingress.keys import FEED
+from ingress.turns import TOPIC, Line
+from schemas.codec import SingleObjectCodec
 from schemas.models import DEFAULT_TENANT, ModelProvider
 from schemas.secrets import SecretBox
 from tests.ingress.stand_ins import (
@@ -21,7 +24,9 @@ from tests.ingress.stand_ins import (
     new_settings,
 )
 from tests.ingress.test_claims import Follower
+from tests.transport.test_feed import Arrived
 
+CODEC = SingleObjectCodec()
 BOX = SecretBox(SECRET_KEY.encode())
 
 
@@ -135,3 +140,15 @@ async def test_a_secret_that_was_changed_does_not_come_back(client: Client, work
     await asyncio.gather(*(send(client, "PUT", path, draft(secret)) for secret in ("new", "********")))
     stored = client.app[FEED].definitions.versions(workflow_id)["draft"].environment_variables
     assert BOX.decrypt(DEFAULT_TENANT, stored[0]["value"]) == "new"
+
+
+def test_a_turn_that_is_over_before_it_begins_never_begins() -> None:
+    clock = [0.0]
+    line = Line(CODEC, now=lambda: clock[0])
+    for offset, (turn_id, lasts_ms) in enumerate((("first", 20_000), ("second", 10_000))):
+        record = {"place": "w", "turn_id": turn_id, "lasts_ms": lasts_ms}
+        line.read(cast(Message, Arrived(TOPIC, offset, b"w", CODEC.encode("Turn", record))))
+    assert (line.ahead_s("w", "first"), line.ahead_s("w", "second")) == (None, 20)
+    clock[0] = 25
+    with pytest.raises(TimeoutError):
+        line.ahead_s("w", "second")
