@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -101,6 +101,8 @@ class OAuthServer:
     """Forms at the token endpoint."""
     failing: int = 0
     """Answers 503 to so many requests at the token endpoint."""
+    meanwhile: Callable[[], Awaitable[object]] | None = None
+    """What happens between a request at the token endpoint and its answer."""
     silent: int = 0
     """Does what so many requests ask, and cuts them off without an answer."""
 
@@ -252,6 +254,8 @@ def routes(state: OAuthServer) -> list[web.RouteDef]:
     async def token(request: web.Request) -> web.StreamResponse:
         form = {name: str(value) for name, value in (await request.post()).items()}
         state.requests.append(form)
+        if state.meanwhile is not None:
+            await state.meanwhile()
         if state.failing:
             state.failing -= 1
             return web.json_response({"error": "temporarily_unavailable"}, status=503)

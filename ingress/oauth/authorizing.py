@@ -7,7 +7,7 @@ from aiohttp import web
 
 from ingress.auth import CALLER
 from ingress.errors import Conflict, Malformed, NotFound, Problem
-from ingress.keys import EGRESS
+from ingress.keys import EGRESS, TURNS
 from ingress.oauth.page import is_for_people, page
 from ingress.oauth.state import LIFETIME_S, AuthorizationState, opened_state
 from ingress.operation import Operation, Query
@@ -112,7 +112,13 @@ async def _authorized(request: web.Request) -> None:
     if state is None or state.provider_id != plugin.provider_id:
         raise Malformed("the state is none that was made here, or is older than ten minutes; begin again")
     _check_granted(request)
-    subscription = _awaiting(request, state)
+    async with request.app[TURNS].of(state.subscription_id):
+        await _exchange(request, plugin, state)
+
+
+async def _exchange(request: web.Request, plugin: TriggerPlugin, state: AuthorizationState) -> None:
+    """Raises `Problem`."""
+    subscription, box = _awaiting(request, state), needed_box(request)
     client = index_of(request).oauth_clients.get(state.client_id)
     if client is None:
         raise Conflict("the OAuth client has been deleted meanwhile; begin again")

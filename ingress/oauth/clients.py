@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 from ingress.auth import CALLER
 from ingress.confidants import kept_from
 from ingress.errors import Forbidden, NotFound, Unprocessable, invalid
-from ingress.keys import FEED, STORE
+from ingress.keys import FEED, STORE, TURNS
 from ingress.oauth.authorizing import redirect_uri
 from ingress.operation import Operation
 from ingress.responses import json_answer, read_model
@@ -95,28 +95,30 @@ class _Level:
         """Creates or replaces the one for the provider."""
         tenant_id, plugin = self.tenant_of(request), needed_plugin(request.match_info["provider"])
         wanted, box = await read_model(request, self.body), needed_box(request)
-        stored = self._find(request, tenant_id, plugin)
-        params = _params(plugin, wanted, wanted.client_secret)
-        if params.client_secret == MASK:
-            params = _with_stored(params, stored, box)
-        caller = request[CALLER].name
-        fields: dict[str, Any] = {
-            "id": self._id(tenant_id, plugin),
-            "tenant_id": tenant_id,
-            "plugin_id": plugin.plugin_id,
-            "provider": plugin.provider,
-            "encrypted_oauth_params": box.encrypt(tenant_id, params.model_dump_json()),
-            "updated_by": caller,
-            "updated_at": utc_now(),
-            "created_by": stored.created_by if stored else caller,
-            "created_at": stored.created_at if stored else utc_now(),
-        }
-        client: OAuthClient = (
-            TriggerOAuthTenantClient(**fields, enabled=wanted.enabled)
-            if isinstance(wanted, TenantClientBody)
-            else TriggerOAuthSystemClient(**fields)
-        )
-        await request.app[STORE].put(self.topic, client)
+        client_id = self._id(tenant_id, plugin)
+        async with request.app[TURNS].of(client_id):
+            stored = self._find(request, tenant_id, plugin)
+            params = _params(plugin, wanted, wanted.client_secret)
+            if params.client_secret == MASK:
+                params = _with_stored(params, stored, box)
+            caller = request[CALLER].name
+            fields: dict[str, Any] = {
+                "id": client_id,
+                "tenant_id": tenant_id,
+                "plugin_id": plugin.plugin_id,
+                "provider": plugin.provider,
+                "encrypted_oauth_params": box.encrypt(tenant_id, params.model_dump_json()),
+                "updated_by": caller,
+                "updated_at": utc_now(),
+                "created_by": stored.created_by if stored else caller,
+                "created_at": stored.created_at if stored else utc_now(),
+            }
+            client: OAuthClient = (
+                TriggerOAuthTenantClient(**fields, enabled=wanted.enabled)
+                if isinstance(wanted, TenantClientBody)
+                else TriggerOAuthSystemClient(**fields)
+            )
+            await request.app[STORE].put(self.topic, client)
         return json_answer(_view(request, client, plugin))
 
     async def list_all(self, request: web.Request) -> web.Response:
@@ -134,8 +136,9 @@ class _Level:
 
     async def delete(self, request: web.Request) -> web.Response:
         """Tokens that it was given can be refreshed no more; what has one says so when it is due."""
-        client, _ = self._named(request)
-        await request.app[STORE].delete(self.topic, client.key)
+        async with request.app[TURNS].of(self._named(request)[0].id):
+            client, _ = self._named(request)
+            await request.app[STORE].delete(self.topic, client.key)
         return web.Response(status=204)
 
     def operations(self) -> tuple[Operation, ...]:

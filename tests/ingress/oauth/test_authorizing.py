@@ -1,5 +1,6 @@
 """A user authorizes a subscription at a real OAuth server, and any process finishes it."""
 
+import asyncio
 import base64
 import time
 from hashlib import sha256
@@ -72,6 +73,22 @@ async def test_an_authorization_is_good_for_once(caller: Caller) -> None:
     status, problem = await caller.agree(made["authorize_url"])
     assert (status, "has been used" in problem) == (409, True)
     assert len(caller.providers.oauth.tokens) == 1
+
+
+async def test_what_is_changed_meanwhile_stays_changed(caller: Caller) -> None:
+    made = await pending(caller)
+    path, renamings = f"/subscriptions/{made['id']}", set()
+
+    async def rename() -> None:
+        renamings.add(asyncio.create_task(caller.call("PATCH", path, {"name": "pushes"})))
+        # It may be through before the provider has answered, or have to wait for that.
+        await asyncio.wait(renamings, timeout=0.2)
+
+    caller.providers.oauth.meanwhile = rename
+    assert (await caller.agree(made["authorize_url"]))[0] == 200
+    assert [status for status, _ in await asyncio.gather(*renamings)] == [200]
+    _, shown = await caller.call("GET", path)
+    assert (shown["name"], shown["status"]) == ("pushes", "ACTIVE")
 
 
 async def test_again_it_is_another_token_for_the_same_hook(caller: Caller) -> None:

@@ -1,14 +1,18 @@
 """OAuth clients of the deployment and of tenants: encrypted, masked, and which of them is used."""
 
+import asyncio
 from typing import Any
 
 import pytest
+from aiohttp.test_utils import TestClient
 
 from schemas.models import DEFAULT_TENANT, ApiKey
 from schemas.models.oauth_client import SYSTEM_TENANT
 from schemas.secrets import SecretBox
-from tests.ingress.stand_ins import SECRET_KEY
+from tests.ingress.stand_ins import SECRET_KEY, Server, StandIns, assemble, new_settings
 from tests.ingress.subscriptions.conftest import Caller
+from tests.ingress.test_turns import Late
+from tests.providers import Providers
 from transport.subscriptions import OAUTH_TENANT_CLIENTS
 
 BODY = {"client_id": "abc", "client_secret": "s3cret"}
@@ -46,6 +50,18 @@ async def test_the_secret_is_encrypted_and_the_mask_keeps_it(caller: Caller) -> 
     assert "s3cret" not in stored.model_dump_json()
     assert stored.params(BOX).client_secret == "s3cret"
     assert "s3cret" not in repr(stored.params(BOX))
+
+
+async def test_a_secret_that_was_changed_does_not_come_back(providers: Providers) -> None:
+    late = StandIns(configured=Late())
+    async with TestClient(Server(assemble(late, new_settings()))) as client:
+        caller, path = Caller(client, late, providers), "/oauth/tenant-clients/gitlab"
+        _, made = await caller.call("PUT", path, BODY)
+        changes = ({"client_secret": "new"}, {"client_secret": "********", "scopes": ["read_api"]})
+        answers = await asyncio.gather(*(caller.call("PUT", path, {**BODY, **one}) for one in changes))
+        assert [status for status, _ in answers] == [200, 200]
+    stored = late.configured.definitions.subscriptions.oauth_clients[made["id"]]
+    assert (stored.params(BOX).client_secret, stored.params(BOX).scopes) == ("new", ("read_api",))
 
 
 async def test_a_stored_secret_goes_to_no_other_server(caller: Caller) -> None:
