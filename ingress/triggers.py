@@ -119,9 +119,9 @@ async def create(request: web.Request) -> web.Response:
         raise Conflict("this external_id is taken; choose another one")
     if before is not None:
         update = {**wanted.model_dump(include={"name", "node_id", "status"}), "config": config}
-        return await _update(
-            request, before, {**update, "workflow_id": workflow.id, "app_id": workflow.app_id}
-        )
+        update |= {"workflow_id": workflow.id, "app_id": workflow.app_id}
+        async with request.app[TURNS].of(before.workflow_id):
+            return await _update(request, find_trigger(definitions, caller, before.id), update)
     trigger = AppTrigger(
         id=trigger_id,
         tenant_id=caller.tenant_id,
@@ -165,23 +165,24 @@ async def show(request: web.Request) -> web.Response:
 async def change(request: web.Request) -> web.Response:
     """Changes what the body names."""
     wanted = await read_model(request, TriggerChange)
-    trigger = _named(request)
-    update = wanted.model_dump(exclude_none=True)
-    if wanted.config is not None:
-        desk = desk_of(trigger.type)
-        checked = desk.check(request, trigger.type, wanted.config, trigger)
-        update["config"] = await desk.resolve(request, checked)
-    return await _update(request, trigger, update)
+    async with request.app[TURNS].of(_named(request).workflow_id):
+        trigger = _named(request)
+        update = wanted.model_dump(exclude_none=True)
+        if wanted.config is not None:
+            desk = desk_of(trigger.type)
+            checked = desk.check(request, trigger.type, wanted.config, trigger)
+            update["config"] = await desk.resolve(request, checked)
+        return await _update(request, trigger, update)
 
 
 async def pause(request: web.Request) -> web.Response:
     """Events are still taken, and ignored by the stream, which logs it."""
-    return await _update(request, _named(request), {"status": AppTriggerStatus.PAUSED})
+    return await _set(request, AppTriggerStatus.PAUSED)
 
 
 async def resume(request: web.Request) -> web.Response:
     """Events start runs again."""
-    return await _update(request, _named(request), {"status": AppTriggerStatus.ACTIVE})
+    return await _set(request, AppTriggerStatus.ACTIVE)
 
 
 async def delete(request: web.Request) -> web.Response:
@@ -214,14 +215,17 @@ def _named(request: web.Request) -> AppTrigger:
     return find_trigger(request.app[FEED].definitions, request[CALLER], request.match_info["trigger_id"])
 
 
-async def _update(request: web.Request, known: AppTrigger, update: dict[str, Any]) -> web.Response:
-    """Of the trigger as it is when its turn has come; one that was deleted meanwhile stays deleted."""
-    async with request.app[TURNS].of(known.workflow_id):
-        trigger = find_trigger(request.app[FEED].definitions, request[CALLER], known.id)
-        stamped = {**update, "updated_at": utc_now(), "updated_by": request[CALLER].name}
-        changed = trigger.model_copy(update=stamped)
-        await put_claiming(request, changed, trigger)
-        await desk_of(changed.type).announce(request, changed)
+async def _set(request: web.Request, status: AppTriggerStatus) -> web.Response:
+    async with request.app[TURNS].of(_named(request).workflow_id):
+        return await _update(request, _named(request), {"status": status})
+
+
+async def _update(request: web.Request, trigger: AppTrigger, update: dict[str, Any]) -> web.Response:
+    """In its turn, in which the trigger was looked up: one that was deleted meanwhile stays deleted."""
+    stamped = {**update, "updated_at": utc_now(), "updated_by": request[CALLER].name}
+    changed = trigger.model_copy(update=stamped)
+    await put_claiming(request, changed, trigger)
+    await desk_of(changed.type).announce(request, changed)
     return json_answer(_view(request, changed))
 
 

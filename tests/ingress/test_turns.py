@@ -62,6 +62,24 @@ async def test_a_trigger_is_renamed_and_paused_at_once(client: Client, workflow_
     assert (shown["name"], shown["status"], shown["config"]["dedup_window_s"]) == ("orders", "PAUSED", 5)
 
 
+async def test_the_secret_of_a_trigger_that_was_changed_does_not_come_back(
+    client: Client, workflow_id: str
+) -> None:
+    def config(secret: str) -> dict[str, Any]:
+        return {"config": {"signature": {"scheme": "github", "secrets": [secret]}}}
+
+    wanted = {"workflow_id": workflow_id, **config("old")}
+    status, trigger = await send(client, "POST", "/triggers", wanted)
+    assert status == 201, trigger
+    path = f"/triggers/{trigger['id']}"
+    answers = await asyncio.gather(
+        *(send(client, "PATCH", path, config(secret)) for secret in ("new", "********"))
+    )
+    assert [status for status, _ in answers] == [200, 200]
+    stored = client.app[FEED].definitions.triggers[trigger["id"]].config["signature"]["secrets"]
+    assert [BOX.decrypt(DEFAULT_TENANT, one) for one in stored] == ["new"]
+
+
 async def test_what_is_changed_and_deleted_at_once_is_gone(client: Client, workflow_id: str) -> None:
     _, trigger = await send(client, "POST", "/triggers", {"workflow_id": workflow_id, "config": {}})
     path = f"/triggers/{trigger['id']}"
