@@ -77,7 +77,13 @@ class Conversations:
     def stage(self) -> Stage:
         """The declaration that the shell runs."""
         return Stage(
-            "conversations", _TOPIC, self.decide, table="conversations", due=row_due, on_due=self.on_due
+            "conversations",
+            _TOPIC,
+            self.decide,
+            table="conversations",
+            due=row_due,
+            on_due=self.on_due,
+            owner=lambda _, row: Remembered.decode(row).tenant_id,
         )
 
     def decide(self, record: Record, kept: Kept, now: float) -> Decision:

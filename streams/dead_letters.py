@@ -14,19 +14,15 @@ log = logging.getLogger(__name__)
 _MAX_LOGGED_CHARS = 300
 
 
-def dead_letter(
-    codec: Codec, stage: str, record: Record, error: BaseException, tenant_id: str | None = None
-) -> Send:
+def dead_letter(codec: Codec, stage: str, record: Record, error: BaseException) -> Send:
     """The message for `dead.letters`: original bytes, position, reason, stack and attempts.
 
     It is told in the log as well, in the trace that the record belongs to.
-
-    `tenant_id`: where the record itself does not say whose it is.
     """
     place = letters.Place(record.topic, record.partition, record.offset)
     origin = letters.origin_of(codec, record.topic, record.value, record.headers)
-    if tenant_id:
-        origin = origin._replace(tenant_id=tenant_id)
+    if record.tenant_id:
+        origin = origin._replace(tenant_id=record.tenant_id)
     letter = letters.dead_letter(
         place,
         (record.key, record.value, record.headers),

@@ -85,7 +85,15 @@ class Runner:
 
     def stage(self) -> Stage:
         """The declaration that the shell runs."""
-        return Stage("engine", "run.commands", self.decide, table="runs", due=row_due, on_due=self.on_due)
+        return Stage(
+            "engine",
+            "run.commands",
+            self.decide,
+            table="runs",
+            due=row_due,
+            on_due=self.on_due,
+            owner=lambda key, row: _state(key, RunRow.decode(row)).tenant_id,
+        )
 
     def run_whole(
         self, workflow: WorkflowHead, start: Start, now: float, headers: Headers

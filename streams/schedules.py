@@ -30,7 +30,13 @@ class Schedules:
     def stage(self) -> Stage:
         """The declaration that the shell runs."""
         return Stage(
-            "schedules", "schedule.commands", self.decide, table="schedules", due=row_due, on_due=self.on_due
+            "schedules",
+            "schedule.commands",
+            self.decide,
+            table="schedules",
+            due=row_due,
+            on_due=self.on_due,
+            owner=lambda _, row: ScheduleRow.decode(row).trigger.tenant_id,
         )
 
     def decide(self, record: Record, kept: Kept, now: float) -> Decision:

@@ -47,6 +47,7 @@ class Gates:
             format=FORMAT,
             due=row_due,
             on_due=self.on_due,
+            owner=self._owner,
         )
 
     def decide(self, record: Record, kept: Kept, now: float) -> Decision:
@@ -92,6 +93,13 @@ class Gates:
             else:
                 kind.due(place)
         return decision
+
+    def _owner(self, key: str, row: bytes) -> str | None:
+        """Of an event that waits: a gate itself does not say."""
+        if not split(key)[1]:
+            return None
+        tenant_id: str = self._codec.decode("GateCommand", Waiting.decode(row).ticket)["tenant_id"]
+        return tenant_id
 
     def _place(self, gate_key: str, kept: Kept, now: float, decision: Decision) -> Place:
         return Place(gate_key, kept, int(now * 1e6), self._codec, self._fetcher, decision)

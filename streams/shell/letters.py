@@ -11,11 +11,22 @@ _PART = "hopline-part:"
 Headers = Sequence[tuple[str, bytes]]
 
 
-def row_record(table: str, partition: int, key: str, value: bytes, kept: Kept, now: float) -> Record:
+def row_record(
+    table: str,
+    partition: int,
+    key: str,
+    value: bytes,
+    kept: Kept,
+    now: float,
+    *,
+    tenant_id: str | None = None,
+) -> Record:
     """The row as a record of its changelog. It has no offset, since it was not read from there."""
     parts = [] if BREAK in key else kept.under(key + BREAK)
     headers = [(_PART + part, kept.get(part) or b"") for part in parts]
-    return Record(f"changelog.{table}", partition, -1, key.encode(), value, headers, int(now * 1000))
+    return Record(
+        f"changelog.{table}", partition, -1, key.encode(), value, headers, int(now * 1000), tenant_id
+    )
 
 
 def keys_of(row: Record) -> list[str]:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from time import perf_counter
 from typing import Any
 
@@ -284,9 +285,12 @@ class OrderedStage:
             return self._give_row_up(row, error)
 
     def _row(self, partition: int, key: str, value: bytes, turn: _Turn) -> Record:
-        return row_record(
-            self._stage.table or "", partition, key, value, turn.overlay.of(partition), turn.now
-        )
+        kept, tenant_id = turn.overlay.of(partition), None
+        if self._stage.owner is not None:
+            # Nobody may be able to read it: that may be why it is given up on.
+            with suppress(Exception):
+                tenant_id = self._stage.owner(key, value)
+        return row_record(self._stage.table or "", partition, key, value, kept, turn.now, tenant_id=tenant_id)
 
     def _give_row_up(self, row: Record, error: Exception) -> Decision:
         """As a record that can't be decided: its bytes go to the dead letters, and it is not tried again

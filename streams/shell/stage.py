@@ -19,6 +19,8 @@ class Record:
     value: bytes | None
     headers: Sequence[tuple[str, bytes]]
     timestamp_ms: int
+    tenant_id: str | None = None
+    """Whose it is, of what does not say so itself and is given up on: a row, or what a source has."""
 
 
 class Kept(Protocol):
@@ -94,6 +96,8 @@ class Stage:
     on_due: Callable[[str, bytes, Kept, float], Decision] | None = None
     """What is done at that time: row key and value, kept rows, unix time. Without it the row is deleted, as
     an expiry needs."""
+    owner: Callable[[str, bytes], str | None] | None = None
+    """Row key and value to the tenant whose it is, for its dead letter. May raise whatever it likes."""
     companion: Companion | None = None
     """Only for a stage with a table."""
     format: int = 1

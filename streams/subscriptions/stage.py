@@ -63,6 +63,7 @@ class Subscriptions:
             table="subscriptions",
             due=row_due,
             on_due=self.on_due,
+            owner=lambda _, row: SubscriptionRow.decode(row).subscription.tenant_id,
         )
 
     def decide(self, record: Record, kept: Kept, now: float) -> Decision:

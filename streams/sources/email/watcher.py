@@ -219,9 +219,9 @@ class EmailSource:
         """A message that nobody can read, as a dead letter: the next one is not to wait for it."""
         record = Record(
             place, 0, head.uid, watch.trigger.id.encode(), content, (),
-            int(head.arrived_s * 1000),
+            int(head.arrived_s * 1000), watch.trigger.tenant_id,
         )  # fmt: skip
-        return dead_letter(self._codec, "sources", record, error, watch.trigger.tenant_id)
+        return dead_letter(self._codec, "sources", record, error)
 
 
 def _data(config: EmailConfig, mail: Mail, head: Head) -> dict[str, Any]:

@@ -114,8 +114,9 @@ class KafkaSource:
             value=value,
             headers=[(name, _raw(content) or b"") for name, content in _pairs(message)],
             timestamp_ms=message.timestamp()[1],
+            tenant_id=watch.trigger.tenant_id,
         )
-        return dead_letter(self._codec, "sources", record, wrong, watch.trigger.tenant_id)
+        return dead_letter(self._codec, "sources", record, wrong)
 
 
 async def _event(config: KafkaConfig, registry: Registry | None, message: Message) -> SourceEvent:

@@ -42,6 +42,9 @@ class Broken:
     def due(self, key: str, value: bytes) -> float | None:
         return 1.0 if "/" not in key else None
 
+    def owner(self, key: str, value: bytes) -> str | None:
+        return {b"x": "acme"}[value]
+
     def on_due(self, key: str, value: bytes, kept: Kept, now: float) -> Decision:
         if self.not_yet:
             self.not_yet -= 1
@@ -59,7 +62,8 @@ def deliver(assignment: Assignment, *records: Record) -> Delivery:
 
 
 def running(stage: Broken, producer: FakeProducer) -> Running:
-    made = Running(Stage("s", "source", stage.decide, "t", due=stage.due, on_due=stage.on_due), producer)
+    parts = Stage("s", "source", stage.decide, "t", due=stage.due, on_due=stage.on_due, owner=stage.owner)
+    made = Running(parts, producer)
     made.runner._dead_letter = partial(dead_letter, CODEC)
     return made
 
@@ -140,12 +144,14 @@ async def test_a_row_comes_back_with_its_parts_and_once(
         await until(lambda: len(buried(producer)) == 1)
         (first,) = buried(producer)
         assert (first["topic"], first["offset"], first["key"]) == ("changelog.t", -1, b"r")
+        assert first["tenant_id"] == "acme"
         stage.inbox.put(deliver(assignment, sent_back(first, 0, is_row=True)))
         await until(lambda: len(buried(producer)) == 2)
         await _finished(assignment)
         assert dict(stage.table.items(0)) == {}
         second = buried(producer)[1]
         assert (second["id"], second["attempts"], second["topic"]) == (first["id"], 2, "changelog.t")
+        assert second["tenant_id"] == "acme"
         broken.mended, broken.not_yet = True, 1
         twice = [sent_back(second, offset, is_row=True) for offset in (1, 2)]
         stage.inbox.put(deliver(assignment, *twice))
@@ -154,6 +160,18 @@ async def test_a_row_comes_back_with_its_parts_and_once(
     assert {one.value for one in producer.sent if one.topic == "out"} == {b"x"}
     assert dict(stage.table.items(0)) == {}
     assert len(buried(producer)) == 2
+
+
+async def test_of_a_row_that_nobody_can_read_it_is_not_known_whose_it_is(
+    producer: FakeProducer, assignment: Assignment
+) -> None:
+    stage = running(Broken(), producer)
+    stage.table.recover(0, [Recovered("r", b"unreadable", None, 0)], 1)
+    producer.ends["changelog.t"] = 1
+    stage.runner.serve(assignment)
+    async with stage.run():
+        await until(lambda: len(buried(producer)) == 1)
+    assert [letter["tenant_id"] for letter in buried(producer)] == [None]
 
 
 def letter_of(record: Record) -> str:
