@@ -54,7 +54,7 @@ def timed(tag: str, handler: Handler) -> Handler:
 
 
 def status_of(raised: Exception) -> int:
-    """Of the answer that `ingress.errors.problems` makes of it."""
+    """Of the answer that `ingress.errors.answer_to` makes of it."""
     match raised:
         case Problem() | web.HTTPException():
             return raised.status
