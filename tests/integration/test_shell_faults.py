@@ -5,7 +5,6 @@ The faults are injected, not hoped for. `repair=False` shows that the scenario i
 
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,14 +27,6 @@ from tests.integration.shell_harness import (
 pytestmark = pytest.mark.broker
 
 SENT = [f"e{number}" for number in range(40)]
-
-
-@pytest.fixture
-def deployment(broker: str, topic_prefix: str, tmp_path: Path) -> Iterator[Deployment]:
-    deployment = Deployment(broker, topic_prefix, tmp_path)
-    deployment.create_topics()
-    yield deployment
-    deployment.close()
 
 
 def _settle(deployment: Deployment, topic: str, source: str) -> set[str]:

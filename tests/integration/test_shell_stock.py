@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,14 +16,6 @@ pytestmark = pytest.mark.broker
 _STOCK = Path(__file__).with_name("stock_faust.py")
 _BEFORE = [f"before{number}" for number in range(100)]
 _AFTER = [f"after{number}" for number in range(1000)]
-
-
-@pytest.fixture
-def deployment(broker: str, topic_prefix: str, tmp_path: Path) -> Iterator[Deployment]:
-    deployment = Deployment(broker, topic_prefix, tmp_path)
-    deployment.create_topics()
-    yield deployment
-    deployment.close()
 
 
 def _start_stock(deployment: Deployment) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import json
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,14 +28,6 @@ from transport.producer import Producer, Send
 from transport.settings import KafkaSettings
 
 pytestmark = pytest.mark.broker
-
-
-@pytest.fixture
-def deployment(broker: str, topic_prefix: str, tmp_path: Path) -> Iterator[Deployment]:
-    deployment = Deployment(broker, topic_prefix, tmp_path)
-    deployment.create_topics()
-    yield deployment
-    deployment.close()
 
 
 def test_two_workers_share_and_one_takes_over_within_ten_seconds(deployment: Deployment) -> None:

@@ -44,10 +44,6 @@ class Link:
         self._held: Collection[str] = ()
 
     @property
-    def is_stalled(self) -> bool:
-        return self._passing is not None
-
-    @property
     def is_empty(self) -> bool:
         return not self._under_way
 

@@ -45,15 +45,6 @@ class Caller:
         assert status == 201, made
         return made
 
-    async def subscribe_by_oauth(self, **changes: Any) -> Any:
-        """To GitLab, and its user has agreed."""
-        await self.call("PUT", "/oauth/tenant-clients/gitlab", self.providers.oauth.client_body)
-        parameters = {"project": "acme/site", "events": ["push"], "url": self.providers.url}
-        asked = {"name": "pushes", "provider": "gitlab", "parameters": parameters, "credentials": {}}
-        made = await self.subscribe(**{**asked, **changes})
-        assert (await self.agree(made["authorize_url"]))[0] == 200
-        return (await self.call("GET", f"/subscriptions/{made['id']}"))[1]
-
     async def agree(self, authorize_url: str) -> tuple[int, str]:
         """What a browser does: to the provider, and back without any credentials."""
         async with self.client.session.get(authorize_url, allow_redirects=False) as answer:

@@ -10,8 +10,6 @@ from streams.shell.offsets import TopicPartition
 from streams.shell.queues import Queues
 from streams.shell.stage import Record
 
-PLENTY = Limits(1000, 1 << 30)
-
 
 class Three:
     def __init__(self) -> None:
