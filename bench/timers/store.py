@@ -46,11 +46,11 @@ class Kept:
 
     def turn(self, partition: int) -> None:
         """One turn with some runs."""
-        self.table.due(time.time(), 1000)
+        self.table.due(time.time(), 1000, self._ends)
         for _ in range(_A_TURN):
             assert self.table.get(partition, str(uuid4())) is None
         self.write(partition, _A_TURN)
-        assert self.table.next_due is not None
+        assert self.table.next_due(self._ends) is not None
 
 
 def main() -> None:

@@ -80,9 +80,10 @@ class Offsets:
         """Reading of `tp` begins at `at.offset`, and `at` counts as committed. `end` is its end as of now."""
         self._progress[tp] = _Progress(at, end)
 
-    def caught_up(self, topic: str) -> bool:
-        """Whether all that was there when reading of the topic began is done."""
-        return all(p.safe >= p.end for tp, p in self._progress.items() if tp.topic == topic)
+    def caught_up(self, topic: str) -> frozenset[int]:
+        """The partitions of which all is done that was there when reading of the topic began."""
+        done = (tp for tp, p in self._progress.items() if tp.topic == topic and p.safe >= p.end)
+        return frozenset(tp.partition for tp in done)
 
     def deliver(self, tp: TopicPartition, offsets: Sequence[int]) -> None:
         """Records with these offsets are about to be processed.

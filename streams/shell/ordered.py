@@ -92,8 +92,10 @@ class OrderedStage:
         self._metrics = metrics
         self._source = settings.kafka.full_name(stage.source)
         self._assignment: Assignment | None = None
-        self._caught_up: Assignment | None = None
-        """Under which all is done that was there when it began."""
+        self._caught_up: frozenset[int] = frozenset()
+        """The partitions of which all is done that was there when the assignment began."""
+        self._all_caught_up: Assignment | None = None
+        """Under which these are all."""
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -106,7 +108,7 @@ class OrderedStage:
         """How long the earliest row has been due, 0 for one in the future; None where rows have no times."""
         if self._table is None or self._stage.due is None:
             return None
-        next_due = self._table.next_due
+        next_due = self._table.next_due(self._table.partitions)
         return 0.0 if next_due is None else max(0.0, self._clock() - next_due)
 
     def serve(self, assignment: Assignment) -> None:
@@ -138,7 +140,7 @@ class OrderedStage:
 
     async def _wait(self) -> None:
         """Until there are records, or rows may be due."""
-        next_due = self._table.next_due if self._table is not None and self._serves_due() else None
+        next_due = None if self._table is None else self._table.next_due(self._ready(self._table))
         patience = None
         if next_due is not None:
             # The clock may be a manual one, which does not move while we sleep.
@@ -149,18 +151,20 @@ class OrderedStage:
         except TimeoutError:
             pass
 
-    def _serves_due(self, assignment: Assignment | None = None) -> bool:
-        """Whether rows that are due may be served.
+    def _ready(self, table: Table, assignment: Assignment | None = None) -> frozenset[int]:
+        """The partitions of which rows that are due may be served.
 
-        Not before all is decided that was there when the assignment began. The owner before may have decided
-        some of it and sent what followed, so here it must find the same rows, whatever is due by now.
+        Of none before all is decided that was there when the assignment began. The owner before may have
+        decided some of it and sent what followed, so here it must find the same rows, whatever is due by now.
         """
         ours = self._assignment
         if ours is None or assignment not in (None, ours):
-            return False
-        if self._caught_up is not ours and ours.offsets.caught_up(self._source):
-            self._caught_up = ours
-        return self._caught_up is ours
+            return frozenset()
+        if self._all_caught_up is not ours:
+            self._caught_up = ours.offsets.caught_up(self._source)
+            if self._caught_up >= table.partitions:
+                self._all_caught_up = ours
+        return self._caught_up
 
     async def _work(self) -> None:
         deliveries = self._inbox.take(self._settings.batch)
@@ -182,8 +186,7 @@ class OrderedStage:
         turn = _Turn(self._table, self._clock())
         waited_s = turn.now - pending[0][1].timestamp_ms / 1000 if pending else 0.0
         not_yet = await self._decide_records(turn, pending, assignment)
-        if self._serves_due(assignment):
-            await self._decide_due(turn, assignment)
+        await self._decide_due(turn, assignment)
         not_yet = not_yet or turn.not_yet
         await self._confirm(turn, assignment)
         if turn.records:
@@ -231,7 +234,8 @@ class OrderedStage:
     async def _decide_due(self, turn: _Turn, assignment: Assignment) -> None:
         if self._table is None:
             return
-        turn.served = self._table.due(turn.now, self._settings.due_limit)
+        ready = self._ready(self._table, assignment)
+        turn.served = self._table.due(turn.now, self._settings.due_limit, ready)
         served, pause_at = 0, perf_counter() + SLICE_S
         for partition, key in turn.served:
             if perf_counter() > pause_at:

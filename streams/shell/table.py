@@ -1,6 +1,6 @@
 """One stage's table: rows, what brings them to the changelog and back, and when each of them is due."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from streams.shell.due import Due, DueOf
 from streams.shell.errors import ForeignWriter, StoreDamaged, TooNew
@@ -179,16 +179,16 @@ class Table:
                 left_out.pop(key, None)
         self._apply(partition, writes, Mark(offsets[-1], self._epochs[partition]))
 
-    def due(self, now: float, limit: int) -> list[tuple[int, str]]:
-        """At most `limit` rows, as partition and key, whose time may have come; each is named once. `served`
-        is to be called when they were looked at.
+    def due(self, now: float, limit: int, partitions: Collection[int]) -> list[tuple[int, str]]:
+        """At most `limit` rows of `partitions`, as partition and key, whose time may have come; each is named
+        once. `served` is to be called when they were looked at.
 
         No partition keeps the others waiting. An entry may be outdated: see `is_due`.
         """
         if self._due_of is None:
             return []
         named: dict[tuple[int, str], None] = {}
-        queues = ((partition, self._rows.queue(partition, self._due_of)) for partition in self._marks)
+        queues = ((each, self._rows.queue(each, self._due_of)) for each in self._open(partitions))
         due = [found for found in queues if (when := found[1].next) is not None and when <= now]
         left = limit
         for count, (partition, queue) in enumerate(due):
@@ -231,12 +231,14 @@ class Table:
                     queue.push(Due(later.get((partition, key), again_at), key))
         self._surfaced.clear()
 
-    @property
-    def next_due(self) -> float | None:
+    def _open(self, partitions: Collection[int]) -> Iterator[int]:
+        return (each for each in self._marks if each in partitions)
+
+    def next_due(self, partitions: Collection[int]) -> float | None:
         """The earliest time at which `due` may return something."""
         if self._due_of is None:
             return None
-        nexts = (self._rows.queue(partition, self._due_of).next for partition in self._marks)
+        nexts = (self._rows.queue(each, self._due_of).next for each in self._open(partitions))
         return min((when for when in nexts if when is not None), default=None)
 
     def _apply(self, partition: int, writes: Sequence[Write], mark: Mark) -> None:

@@ -181,20 +181,19 @@ def due_rows_after_the_backlog() -> Any:
     when they are looked at."""
     decide_due, decide_records = OrderedStage._decide_due, OrderedStage._decide_records
 
-    def serves(stage: Any, assignment: Any = None) -> bool:
+    def ready(stage: Any, table: Any, assignment: Any = None) -> Any:
         ours = stage._assignment
-        return ours is not None and assignment in (None, ours)
+        return table.partitions if ours is not None and assignment in (None, ours) else ()
 
     async def due(stage: Any, turn: Any, assignment: Any) -> None:
         if not turn.served:
             await decide_due(stage, turn, assignment)
 
     async def records(stage: Any, turn: Any, pending: Any, assignment: Any) -> Any:
-        if serves(stage, assignment):
-            await due(stage, turn, assignment)
+        await due(stage, turn, assignment)
         return await decide_records(stage, turn, pending, assignment)
 
-    return patch.multiple(OrderedStage, _serves_due=serves, _decide_due=due, _decide_records=records)
+    return patch.multiple(OrderedStage, _ready=ready, _decide_due=due, _decide_records=records)
 
 
 @_safeguard

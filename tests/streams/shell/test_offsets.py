@@ -100,11 +100,12 @@ def test_all_is_done_that_was_there_at_the_beginning() -> None:
     offsets.start(TP, Commit(5), 7)
     offsets.start(TopicPartition("another", 0), Commit(0), 9)
     offsets.deliver(TP, [5, 6, 7])
+    offsets.start(TopicPartition(TP.topic, 1), Commit(3), 3)
     offsets.finish_through(TP, 5)
-    assert not offsets.caught_up(TP.topic)
+    assert offsets.caught_up(TP.topic) == {1}
     offsets.finish_through(TP, 6)
-    assert offsets.caught_up(TP.topic)
-    assert not offsets.caught_up("another")
+    assert offsets.caught_up(TP.topic) == {0, 1}
+    assert offsets.caught_up("another") == frozenset()
 
 
 def test_a_record_that_takes_long_lets_only_so_many_go_ahead() -> None:

@@ -9,10 +9,12 @@ import pytest
 from streams.shell import ordered
 from streams.shell.assignment import Assignment
 from streams.shell.metrics import NoMetrics
+from streams.shell.offsets import TopicPartition
 from streams.shell.replay import Recovered
 from streams.shell.stage import Decision, Kept, Record, Stage
-from tests.streams.shell.conftest import FakeProducer
-from tests.streams.shell.test_ordered import Deliver, Running, keep
+from tests.streams.shell.conftest import TP, FakeProducer
+from tests.streams.shell.test_ordered import Deliver, Running, _finished, keep
+from transport.committed import Commit
 from transport.producer import Send
 
 
@@ -44,7 +46,7 @@ async def test_a_row_that_stays_due_is_served_again_when_it_says(
         running.runner.serve(assignment)
         await asyncio.sleep(0.05)
     assert [send.key for send in producer.sent] == [b"row"]
-    assert running.table.next_due == 160.0
+    assert running.table.next_due({0}) == 160.0
 
 
 async def test_what_is_decided_does_not_wait_for_all_the_records_behind_it(
@@ -88,6 +90,38 @@ async def test_records_are_decided_as_if_nothing_had_been_due(
         running.runner.serve(assignment)
         await asyncio.sleep(0.05)
     assert [(send.topic, send.value) for send in producer.sent] == [("out", b"99"), ("changelog.t", b"200")]
+
+
+async def test_rows_wait_for_the_backlog_of_their_own_partition(
+    producer: FakeProducer, assignment: Assignment, deliver: Deliver
+) -> None:
+    def decide(record: Record, kept: Kept, now: float) -> Decision:
+        return Decision([Send("out", record.key, record.value)])
+
+    running = Running(Stage("s", "source", decide, "t", due=lambda key, value: float(value)), producer)
+    running.table.open(1, 0, 0, 1)
+    for partition, key in enumerate(("behind", "caught up")):
+        running.table.recover(partition, [Recovered(key, b"99", None, 0)], 0)
+    assignment.offsets.start(TP, Commit(0), 2)
+    assignment.offsets.start(TopicPartition(TP.topic, 1), Commit(5), 5)
+    rows: list[bytes | None] = []
+
+    async def served(*keys: bytes) -> None:
+        async with asyncio.timeout(5):
+            while rows != list(keys):
+                await asyncio.sleep(0.001)
+                rows[:] = [send.key for send in producer.sent if send.topic == "changelog.t"]
+        producer.ends["changelog.t"] = 0  # those of the other partition have offsets of their own
+
+    producer.ends["changelog.t"] = 0
+    async with running.run():
+        running.runner.serve(assignment)
+        await served(b"caught up")
+        running.inbox.put(deliver(assignment, [(0, b"a")]))
+        await _finished(assignment)
+        await served(b"caught up")
+        running.inbox.put(deliver(assignment, [(1, b"b")]))
+        await served(b"caught up", b"behind")
 
 
 async def test_it_tells_how_late_rows_are_served_and_how_long_records_have_waited(

@@ -48,9 +48,9 @@ def test_a_row_is_due_at_its_last_due_time(table: Table) -> None:
     table.open(0, 0, 0, 1)
     table.confirm(0, [("a", b"10")], [0])
     table.confirm(0, [("a", b"20")], [1])
-    assert table.due(15.0, 10) == [(0, "a")]
+    assert table.due(15.0, 10, table.partitions) == [(0, "a")]
     assert not table.is_due("a", b"20", 15.0)
-    assert table.due(20.0, 10) == [(0, "a")]
+    assert table.due(20.0, 10, table.partitions) == [(0, "a")]
     assert table.is_due("a", b"20", 20.0)
 
 
@@ -58,17 +58,17 @@ def test_due_rows_are_found_again_when_a_partition_comes_back(table: Table) -> N
     table.open(1, 0, 1, 1)
     table.recover(1, rows([("a", b"10"), ("b", b"")]), 0)
     table.close(1)
-    assert table.next_due is None
+    assert table.next_due(table.partitions) is None
     table.open(1, 0, 1, 1)
     table.recover(1, rows([("a", b"10"), ("b", b"")]), 0)
-    assert table.next_due == 10.0
-    assert table.due(10.0, 10) == [(1, "a")]
+    assert table.next_due(table.partitions) == 10.0
+    assert table.due(10.0, 10, table.partitions) == [(1, "a")]
 
 
 def test_a_row_whose_due_time_cannot_be_told_is_due(table: Table) -> None:
     table.open(0, 0, 1, 1)
     table.recover(0, rows([("a", b"soon")]), 0)
-    assert table.due(0.0, 10) == [(0, "a")]
+    assert table.due(0.0, 10, table.partitions) == [(0, "a")]
     assert table.is_due("a", b"soon", 0.0)
 
 
