@@ -21,7 +21,8 @@ from bench.traffic import NotAccepted
 _WATCHED = {"approval": "PAUSED", "delay": "PAUSED", "hold": "RUNNING", "resumed": "FAILED"}
 """App -> status in which somebody does something to its runs."""
 _PATIENCE_S = 180.0
-_PAUSED_S = 60.0
+_PAUSED_S = 180.0
+"""An ingress that is killed while it pauses one leaves a turn of two minutes behind."""
 _AGAIN_S = 0.5
 _REPORT_EVERY = 1_000
 
