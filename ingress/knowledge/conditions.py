@@ -1,12 +1,15 @@
 """Conditions on metadata as SQL: values travel as parameters, names of fields too. Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ingress.wire import RequestBody
 from schemas.nodes.knowledge_retrieval import Operator
+
+_MOST_TERMS = 500
+"""Conditions, and values of their lists: ClickHouse takes no statement of more than 256 KiB."""
 
 
 class Condition(RequestBody):
@@ -27,6 +30,14 @@ class Conditions(RequestBody):
 
     logical_operator: Literal["and", "or"] = "and"
     conditions: list[Condition] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _is_one_statement(self) -> Self:
+        lists = (_texts(one.value) for one in self.conditions if one.comparison_operator in ("in", "not in"))
+        terms = len(self.conditions) + sum(map(len, lists))
+        if terms > _MOST_TERMS:
+            raise ValueError(f"has {terms} conditions and values, at most {_MOST_TERMS} are possible")
+        return self
 
 
 _TEXT = (

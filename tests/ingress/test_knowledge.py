@@ -284,6 +284,19 @@ CONDITIONS = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("count", "operator", "value"), [(501, "is", "en"), (1, "in", ["en"] * 500), (1, "not in", "en," * 500)]
+)
+async def test_there_is_an_end_to_conditions(
+    client: Client, count: int, operator: str, value: list[str] | str
+) -> None:
+    await create(client)
+    conditions = [{"name": "lang", "comparison_operator": operator, "value": value}] * count
+    body = {"query": "word", "metadata_condition": {"conditions": conditions}}
+    refused = await call(client, "POST", f"{PATH}/faq/search", 422, json=body)
+    assert "501 conditions and values, at most 500 are possible" in str(refused)
+
+
 async def test_conditions_on_metadata(client: Client, stand_ins: StandIns, database: ClickHouse) -> None:
     await create(client)
     metadata = {
