@@ -162,6 +162,7 @@ async def test_a_refresh_token_that_was_replaced_outlives_its_worker(tmp_path: P
         asyncio.timeout(_PATIENCE_S),
     ):
         google.rotates = True
+        google.answers.clear()
         calendar = await _create(fleet, "GOOGLE_CALENDAR", _config_of_calendar(google, "created"))
 
         async def meet(number: int) -> None:
@@ -169,6 +170,16 @@ async def test_a_refresh_token_that_was_replaced_outlives_its_worker(tmp_path: P
             await _until(fleet, calendar["workflow_id"], number + 1)
 
         one, other = fleet.workers
+        while not google.tokens_given:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        # A worker that stops hears the answer, which tells the token that is good by now.
+        stopping = [asyncio.create_task(worker.stop()) for worker in fleet.workers]
+        while await one.is_assigned() or await other.is_assigned():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        google.answers.set()
+        assert await asyncio.gather(*stopping) == [True, True]
+        for worker in fleet.workers:
+            await fleet.start_worker(worker)
         await meet(0)
         # Whichever of them watches the calendar: it is taken over, once at least.
         await one.kill()

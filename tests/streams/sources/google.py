@@ -1,5 +1,6 @@
 """A stand-in for the Google Calendar API, as its reference and its guides describe events and channels."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -42,6 +43,8 @@ class Google:
     refresh_token: str = "good"
     rotates: bool = False
     """Gives a refresh token for each that is used, which is no good any more."""
+    answers: asyncio.Event = field(default_factory=asyncio.Event)
+    """While it is not set, who asks for a token waits."""
     ttl_s: int | None = None
 
     def put(self, event_id: str, at: datetime | None = None, **rest: Any) -> None:
@@ -72,6 +75,7 @@ class Google:
         answer = {"access_token": self.token, "expires_in": 3599, "token_type": "Bearer"}
         if self.rotates:
             self.refresh_token = answer["refresh_token"] = f"rotated-{self.tokens_given}"
+        await self.answers.wait()
         return web.json_response(answer)
 
     async def list_events(self, request: web.Request) -> web.Response:
@@ -159,6 +163,7 @@ def _instances(event: Json) -> list[Json]:
 @asynccontextmanager
 async def running_google() -> AsyncIterator[Google]:
     google, app = Google(), web.Application()
+    google.answers.set()
     events = "/calendar/v3/calendars/{calendar}/events"
     app.router.add_post("/token", google.give_token)
     app.router.add_get(events, google.list_events)
