@@ -178,7 +178,7 @@ def answer_to(request: EventRequest, raised: Exception) -> web.Response:
         case InvalidDefinition():
             return refused(raised).response()
         case TransportError() | TimeoutError():
-            return Unavailable(f"{raised or 'it took too long'}; send it again").response()
+            return Unavailable(f"{str(raised) or 'it took too long'}; send it again").response()
         case web.HTTPException():
             if raised.status < HTTPStatus.BAD_REQUEST:
                 raise raised

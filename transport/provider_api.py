@@ -56,7 +56,7 @@ async def ask(
     except EgressRefused as refused:
         raise ProviderRefused(str(refused)) from refused
     except (aiohttp.ClientError, TimeoutError) as failed:
-        raise ProviderUnavailable(f"{host} cannot be asked: {failed or 'it took too long'}") from failed
+        raise ProviderUnavailable(f"{host} cannot be asked: {str(failed) or 'it took too long'}") from failed
 
 
 def _document(content: bytearray) -> Any:

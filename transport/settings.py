@@ -26,7 +26,8 @@ class KafkaSettings(BaseSettings):
     """Put before the registry's name of every topic, consumer group and transactional id."""
 
     schema_registry: str | None = None
-    """URL of a Confluent-compatible registry; None means Avro single-object encoding."""
+    """URL of a Confluent-compatible registry, or several with commas between them; None means Avro
+    single-object encoding."""
 
     partitions: Annotated[int, Field(ge=1, le=10_000)] = 12
     """Of every topic that workers divide up: the ceiling on their number, so have more from the start."""
@@ -55,6 +56,14 @@ class KafkaSettings(BaseSettings):
     def _without_empty(cls, given: dict[str, Any]) -> dict[str, Any]:
         """As env_ignore_empty, but for the prefix: topics may have none."""
         return {name: value for name, value in given.items() if value != "" or name == "topic_prefix"}
+
+    @model_validator(mode="after")
+    def _well_formed(self) -> Self:
+        registries = self.schema_registry.split(",") if self.schema_registry else []
+        if not all(one.startswith(("http://", "https://")) and _names_a_place(one) for one in registries):
+            # Whatever it is, it may have a password in it.
+            raise ValueError("HOPLINE_SCHEMA_REGISTRY is http(s)://user:password@host:port")
+        return self
 
     def full_name(self, topic: str) -> str:
         """The topic as the broker knows it, from its name in the registry."""

@@ -92,7 +92,7 @@ class HttpRequestExecutor:
         except aiohttp.TooManyRedirects as error:
             raise HttpRequestNodeError(f"Exceeded {_MAX_REDIRECTS} redirects at {request.url}") from error
         except TimeoutError as error:
-            raise HttpRequestNodeError(f"The request timed out: {error or 'no answer in time'}") from error
+            raise HttpRequestNodeError(f"The request timed out: {str(error) or 'no answer'}") from error
         except HttpRequestNodeError:
             raise
         except (aiohttp.ClientError, OSError, ValueError) as error:

@@ -1,11 +1,13 @@
-"""How what pydantic finds in a body is told to its sender."""
+"""How what goes wrong is told to who has sent the request."""
 
-from typing import Annotated
+from typing import Annotated, cast
 
+import orjson
 import pytest
 from pydantic import AfterValidator, BaseModel, ValidationError
 
-from ingress.errors import invalid
+from ingress.errors import answer_to, invalid
+from ingress.express.request import EventRequest
 
 
 def _even(number: int) -> int:
@@ -30,3 +32,8 @@ def test_each_field_has_the_words_of_who_refused_it(given: dict[str, int], why: 
         _Body.model_validate(given)
     refusal = invalid(wrong.value, "config")
     assert refusal.extensions == {"errors": [{"node": None, "field": "config.number", "why": why}]}
+
+
+def test_what_took_too_long_is_told_also_where_nobody_has_said_so() -> None:
+    answer = answer_to(cast(EventRequest, None), TimeoutError())
+    assert orjson.loads(cast(bytes, answer.body))["detail"] == "it took too long; send it again"

@@ -16,6 +16,8 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
+from cli.errors import CommandFailed
+from cli.settings import resolve
 from schemas.codec import load
 from schemas.errors import UndecodableValue
 from schemas.topics import TOPICS
@@ -153,6 +155,20 @@ def test_the_setting_chooses_the_framing(registry: str) -> None:
     with_registry.close()
     assert with_registry.encode("WorkflowRun", example("runs"))[:1] == b"\x00"
     assert open_codec(SETTINGS).encode("WorkflowRun", example("runs"))[:2] == b"\xc3\x01"
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://me:s3cret@there", "me:s3cret@there:8081", "http://me:s3cret#@there:8081"]
+)
+def test_what_is_no_address_of_a_registry_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(CommandFailed, match="HOPLINE_SCHEMA_REGISTRY is http") as refused:
+        resolve(KafkaSettings, schema_registry=url)
+    assert "s3cret" not in str(refused.value)
+
+
+def test_a_registry_may_have_several_addresses() -> None:
+    several = "http://me:s3cret@one:8081,https://other/registry"
+    assert KafkaSettings(schema_registry=several).schema_registry == several
 
 
 def test_a_registry_that_is_not_there_is_said_so() -> None:

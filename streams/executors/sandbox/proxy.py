@@ -146,7 +146,7 @@ class EgressProxy:
             async with asyncio.timeout(_CONNECT_TIMEOUT_S):
                 found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
-            raise _Refusal(502, f"{host} cannot be resolved: {error or 'timeout'}") from error
+            raise _Refusal(502, f"{host} cannot be resolved: {str(error) or 'timeout'}") from error
         refusals = {str(peer[0]): self._policy.refusal(host, port, str(peer[0])) for *_, peer in found}
         allowed = [address for address, refusal in refusals.items() if refusal is None]
         if not allowed:

@@ -92,7 +92,7 @@ class Mailbox:
                 self._connections.policy, config.host, config.server_port, _CONNECT_S
             )
         except (OSError, TimeoutError, EgressRefused) as error:
-            raise Unavailable(f"no connection to {self._place}: {error or 'no answer'}") from error
+            raise Unavailable(f"no connection to {self._place}: {str(error) or 'no answer'}") from error
         self._client = await self._run(self._greet)
         await self._run(self._login, token)
         selected = await self._run(self._client.select_folder, config.folder, not config.mark_as_read)
