@@ -160,6 +160,8 @@ def _describe(settings: KafkaSettings) -> list[TopicState]:
     existing = _existing(admin, settings)
     names = [n for t in TOPICS if (n := settings.full_name(t)) in existing]
     partitions = [TopicPartition(name, p) for name in names for p in range(existing[name])]
+    # Workers are given changelogs, and commit nothing of them: they read them to recover, and not as they go on.
+    worked = {n for n in names if TOPICS[settings.short_name(n)].rows_of is None}
     first = offsets_of(admin, partitions, OffsetSpec.earliest())
     groups = _groups(admin, settings, partitions)
     # Last, or what is done meanwhile would be more than there is.
@@ -170,7 +172,7 @@ def _describe(settings: KafkaSettings) -> list[TopicState]:
         lag = {
             group: sum(last[tp] - max(reading.done.get(tp, 0), first[tp]) for tp in tps)
             for group, reading in groups.items()
-            if name in reading.topics
+            if name in reading.topics & worked
         }
         total = sum(last[tp] - first[tp] for tp in tps)
         states.append(TopicState(settings.short_name(name), existing[name], total, lag))

@@ -225,16 +225,21 @@ async def lags(kafka: KafkaSettings, topic: str) -> dict[str, int]:
     return {kafka.short_name(group): lag for group, lag in found.items()}
 
 
+async def reading(kafka: KafkaSettings, group: str, topic: str) -> Consumer:
+    """A member of the group that has been given partitions, and has committed nothing."""
+    consumer = Consumer({"bootstrap.servers": kafka.bootstrap_servers, "group.id": kafka.full_name(group)})
+    consumer.subscribe([kafka.full_name(topic)])
+    async with asyncio.timeout(60):
+        while not consumer.assignment():
+            await asyncio.to_thread(consumer.poll, 0.1)
+    return consumer
+
+
 async def test_what_a_group_has_committed_nothing_of_counts_as_well(
     kafka: KafkaSettings, producer: Producer
 ) -> None:
     await producer.send_all([Send("runs", b"k", b"%d" % n, partition=n % 2) for n in range(6)])
-    group = {"bootstrap.servers": kafka.bootstrap_servers, "group.id": kafka.full_name("sink")}
-    consumer = Consumer(group)
-    consumer.subscribe([kafka.full_name("runs")])
-    async with asyncio.timeout(60):
-        while not consumer.assignment():
-            await asyncio.to_thread(consumer.poll, 0.1)
+    consumer = await reading(kafka, "sink", "runs")
     assert await lags(kafka, "runs") == {"sink": 6}
     place = TopicPartition(kafka.full_name("runs"), 0, 2)
     await asyncio.to_thread(consumer.commit, offsets=[place], asynchronous=False)
@@ -242,6 +247,12 @@ async def test_what_a_group_has_committed_nothing_of_counts_as_well(
     consumer.close()
     assert await lags(kafka, "runs") == {"sink": 4}
     assert await lags(kafka, "trigger.logs") == {}
+
+
+async def test_a_changelog_has_no_lag(kafka: KafkaSettings, producer: Producer) -> None:
+    await producer.send_all([Send("changelog.runs", b"k", b"%d" % n, partition=0) for n in range(3)])
+    with closing(await reading(kafka, "workers", "changelog.runs")):
+        assert await lags(kafka, "changelog.runs") == {}
 
 
 async def test_what_is_committed_in_that_moment_is_no_lag(
