@@ -160,7 +160,7 @@ def _describe(settings: KafkaSettings) -> list[TopicState]:
     existing = _existing(admin, settings)
     names = [n for t in TOPICS if (n := settings.full_name(t)) in existing]
     partitions = [TopicPartition(name, p) for name in names for p in range(existing[name])]
-    # Workers are given changelogs, and commit nothing of them: they read them to recover, and not as they go on.
+    # Workers are given changelogs too. They read them to recover, and commit nothing of them.
     worked = {n for n in names if TOPICS[settings.short_name(n)].rows_of is None}
     first = offsets_of(admin, partitions, OffsetSpec.earliest())
     groups = _groups(admin, settings, partitions)
