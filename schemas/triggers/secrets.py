@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from schemas.secrets import SecretBox
+from schemas.secrets import SecretBox, SecretUnreadable
 
 Json = dict[str, Any]
 Change = Callable[[str, str, Any], str]
@@ -15,9 +15,16 @@ def with_secrets(config: Json, other: Json, paths: Iterable[str], change: Change
     return _changed(config, other, paths, change, "")
 
 
-def opened_config(config: Json, paths: Iterable[str], box: SecretBox, tenant_id: str) -> Json:
-    """A stored config with its secrets in the clear. Raises `SecretUnreadable`."""
-    return with_secrets(config, {}, paths, lambda _place, secret, _other: box.decrypt(tenant_id, secret))
+def opened_config(config: Json, paths: Iterable[str], box: SecretBox | None, tenant_id: str) -> Json:
+    """A stored config with its secrets in the clear. Raises `SecretUnreadable`, without a box for whichever
+    secret there is."""
+
+    def opened(_place: str, secret: str, _other: Any) -> str:
+        if box is None:
+            raise SecretUnreadable("HOPLINE_SECRET_KEY is not set")
+        return box.decrypt(tenant_id, secret)
+
+    return with_secrets(config, {}, paths, opened)
 
 
 def _changed(config: Json, other: Json, paths: Iterable[str], change: Change, where: str) -> Json:

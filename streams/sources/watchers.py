@@ -222,9 +222,6 @@ class Watchers:
 
     def _opened(self, trigger: AppTrigger) -> Any:
         kind = KINDS[trigger.type]
-        if self._secrets is None:
-            # Nothing sealed can have been stored without a key, but by a deployment that had one.
-            return trigger.settings
         config = opened_config(trigger.config, kind.sealed, self._secrets, trigger.tenant_id)
         return kind.model_validate(config)
 
