@@ -1,7 +1,8 @@
 """Writes documents of datasets and their chunks, and clears away the chunks that a document no longer has."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
+from typing import NamedTuple
 
 from confluent_kafka import Message
 
@@ -43,6 +44,14 @@ WHERE tenant_id IN {tenants:Array(String)} AND dataset_id IN {datasets:Array(Str
 """
 
 
+class Document(NamedTuple):
+    """Of a dataset."""
+
+    tenant_id: str
+    dataset_id: str
+    id: str
+
+
 class Superseded:
     """Chunks of versions that a newer one has replaced.
 
@@ -53,14 +62,14 @@ class Superseded:
     def __init__(self, clickhouse: ClickHouse) -> None:
         self._clickhouse = clickhouse
 
-    async def clear(self, records: Sequence[AvroRecord], name: str) -> None:
-        """Those of the documents whose ids the records have under that name."""
-        if not records:
+    async def clear(self, documents: Set[Document]) -> None:
+        """Those of the documents."""
+        if not documents:
             return
         parameters = {
-            "tenants": _array({record["tenant_id"] for record in records}),
-            "datasets": _array({record["dataset_id"] for record in records}),
-            "documents": _array({record[name] for record in records}),
+            "tenants": _array({one.tenant_id for one in documents}),
+            "datasets": _array({one.dataset_id for one in documents}),
+            "documents": _array({one.id for one in documents}),
         }
         try:
             counting = (await self._clickhouse.query(_COUNTING, parameters)).rows
@@ -72,13 +81,21 @@ class Superseded:
             log.warning("superseded chunks stay where they are: %s", refused)
 
 
-class Documents:
+class Clearing:
     """A `Writer`: the records into their table, then what they supersede out of that of the chunks."""
 
-    def __init__(self, table: Table, superseded: Superseded, codec: Codec) -> None:
+    def __init__(
+        self,
+        table: Table,
+        superseded: Superseded,
+        codec: Codec,
+        completed: Callable[[Codec, Sequence[Message]], Set[Document]],
+    ) -> None:
+        """`completed`: the documents that may have a new version that counts, by the records."""
         self._table = table
         self._superseded = superseded
         self._codec = codec
+        self._completed = completed
 
     @property
     def name(self) -> str:
@@ -88,31 +105,26 @@ class Documents:
     async def write(self, messages: Sequence[Message]) -> list[Poison]:
         """See `sinks.table.Table.write`."""
         poisons = await self._table.write(messages)
-        documents = _decoded(self._codec, "KnowledgeDocument", messages)
-        counting = [one for one in documents if one["status"] in ("COMPLETED", "DELETED")]
-        await self._superseded.clear(counting, "id")
+        await self._superseded.clear(self._completed(self._codec, messages))
         return poisons
 
 
-class Chunks:
-    """A `Writer`: likewise, of the chunks that may be the last of their documents."""
+def by_documents(codec: Codec, messages: Sequence[Message]) -> set[Document]:
+    """Those whose records say that they are complete, or deleted."""
+    return {
+        Document(one["tenant_id"], one["dataset_id"], one["id"])
+        for one in _decoded(codec, "KnowledgeDocument", messages)
+        if one["status"] in ("COMPLETED", "DELETED")
+    }
 
-    def __init__(self, table: Table, superseded: Superseded, codec: Codec) -> None:
-        self._table = table
-        self._superseded = superseded
-        self._codec = codec
 
-    @property
-    def name(self) -> str:
-        """Of the table."""
-        return self._table.name
-
-    async def write(self, messages: Sequence[Message]) -> list[Poison]:
-        """See `sinks.table.Table.write`."""
-        poisons = await self._table.write(messages)
-        one_of_each = {message.key(): message for message in messages}.values()
-        await self._superseded.clear(_decoded(self._codec, "KnowledgeChunk", one_of_each), "document_id")
-        return poisons
+def by_chunks(codec: Codec, messages: Sequence[Message]) -> set[Document]:
+    """Those of the chunks, each of which may be the last one."""
+    one_of_each = {message.key(): message for message in messages}.values()
+    return {
+        Document(one["tenant_id"], one["dataset_id"], one["document_id"])
+        for one in _decoded(codec, "KnowledgeChunk", one_of_each)
+    }
 
 
 def _decoded(codec: Codec, schema: str, messages: Iterable[Message]) -> list[AvroRecord]:

@@ -12,7 +12,7 @@ from schemas.letters import SINK
 from schemas.letters import TOPIC as LETTERS
 from sinks.batch import Batch
 from sinks.graphs import Graphs
-from sinks.knowledge import CHUNKS, DOCUMENTS, Chunks, Documents, Superseded
+from sinks.knowledge import CHUNKS, DOCUMENTS, Clearing, Superseded, by_chunks, by_documents
 from sinks.letters import LetterBox, Poison
 from sinks.metrics import SinkMetrics
 from sinks.spans import Spans
@@ -60,8 +60,8 @@ class BatchWriter:
         self._writers: dict[str, Writer] = {
             **self._tables,
             WORKFLOWS: Graphs(clickhouse, codec),
-            DOCUMENTS: Documents(self._tables[DOCUMENTS], superseded, codec),
-            CHUNKS: Chunks(self._tables[CHUNKS], superseded, codec),
+            DOCUMENTS: Clearing(self._tables[DOCUMENTS], superseded, codec, by_documents),
+            CHUNKS: Clearing(self._tables[CHUNKS], superseded, codec, by_chunks),
         }
         self._letters = letters
         self._metrics = metrics

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sinks.knowledge import CHUNKS, DOCUMENTS, Chunks, Documents, Superseded
+from sinks.knowledge import CHUNKS, DOCUMENTS, Clearing, Superseded, by_chunks, by_documents
 from sinks.table import Table
 from tests.sinks.records import CODEC, TENANT, message
 from transport.clickhouse import ClickHouse
@@ -24,7 +24,7 @@ async def write_document(
         "chunk_count": chunk_count,
         "created_at": 0,
     }
-    writer = Documents(Table(DOCUMENTS, database, CODEC), Superseded(database), CODEC)
+    writer = Clearing(Table(DOCUMENTS, database, CODEC), Superseded(database), CODEC, by_documents)
     assert writer.name == "knowledge_document_changes"
     assert await writer.write([message(DOCUMENTS, CODEC.encode("KnowledgeDocument", document))]) == []
 
@@ -42,7 +42,7 @@ async def write_chunk(database: ClickHouse, document_id: str, version: int, posi
         "words": ["a", "b"],
         "vector": [0.5],
     }
-    writer = Chunks(Table(CHUNKS, database, CODEC), Superseded(database), CODEC)
+    writer = Clearing(Table(CHUNKS, database, CODEC), Superseded(database), CODEC, by_chunks)
     assert writer.name == "knowledge_chunk_changes"
     assert await writer.write([message(CHUNKS, CODEC.encode("KnowledgeChunk", chunk))]) == []
 
@@ -84,6 +84,6 @@ async def test_chunks_that_come_after_their_document_was_deleted_do_not_stay(dat
 
 
 async def test_an_unreadable_document_is_a_dead_letter_and_nothing_else(database: ClickHouse) -> None:
-    writer = Documents(Table(DOCUMENTS, database, CODEC), Superseded(database), CODEC)
+    writer = Clearing(Table(DOCUMENTS, database, CODEC), Superseded(database), CODEC, by_documents)
     (poison,) = await writer.write([message(DOCUMENTS, b"nonsense")])
     assert "C3 01" in poison.reason
