@@ -6,9 +6,8 @@ what has come with it.
 """
 
 import asyncio
-import logging
 import time
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from schemas.codec import Codec
 from schemas.ids import new_id
@@ -18,6 +17,7 @@ from schemas.plugins.errors import ProviderError
 from schemas.plugins.http import Http
 from schemas.secrets import SecretBox, SecretUnreadable
 from schemas.triggers.credentials import OAuthRefresh
+from streams.insisting import Sender, insist
 from streams.sources.commands import Kind, command
 from streams.sources.tokens import TokenRow, fingerprint
 from streams.sources.watching import Unavailable
@@ -25,24 +25,15 @@ from transport.definitions import TRIGGERS
 from transport.errors import SendFailed
 from transport.feed import DefinitionsFeed
 from transport.oauth import refresh
-from transport.producer import Position, Send
-
-_log = logging.getLogger(__name__)
+from transport.producer import Send
 
 _EARLY_S = 180
 _DEFAULT_LIFE_S = 3600
-
 _TURN_S = 20.0
 """How long an attempt waits for its turn. With the time of its request it is over well before `LEASE_S`."""
 
-_PAUSE_S = 1.0
 _CLOSE_S = 5.0
 """How long an attempt that is under way may still take when the worker stops."""
-
-
-class _Producer(Protocol):
-    async def send(self, send: Send) -> Position:
-        """Raises `SendFailed`."""
 
 
 class _Access(NamedTuple):
@@ -60,7 +51,7 @@ class AccessTokens:
     def __init__(
         self,
         http: Http,
-        producer: _Producer,
+        producer: Sender,
         codec: Codec,
         feed: DefinitionsFeed,
         secrets: SecretBox | None,
@@ -154,16 +145,8 @@ class AccessTokens:
         return row
 
     async def _tell(self, trigger: AppTrigger, payload: dict[str, Any]) -> None:
-        """Again and again until the broker has it: a token that is not kept is lost for good."""
         send = self._command(trigger, "TOKEN", payload)
-        while True:
-            try:
-                await self._producer.send(send)
-            except SendFailed as failed:
-                _log.warning("the token of trigger %s is not kept yet: %s", trigger.id, failed)
-                await asyncio.sleep(_PAUSE_S)
-            else:
-                return
+        await insist(self._producer, send, f"the token of trigger {trigger.id} is not kept")
 
     def _command(self, trigger: AppTrigger, kind: Kind, payload: dict[str, Any]) -> Send:
         return command(self._codec, trigger.tenant_id, trigger.id, kind, payload)

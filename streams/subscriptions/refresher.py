@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from schemas.codec import Codec
 from schemas.models.subscription import TriggerSubscription
@@ -21,11 +21,10 @@ from schemas.plugins.opening import (
 )
 from schemas.plugins.registry import find_plugin
 from schemas.secrets import SecretBox, SecretUnreadable
+from streams.insisting import Sender, insist
 from streams.subscriptions.rows import Lease
-from transport.errors import SendFailed
 from transport.oauth import GrantRefused, refresh
 from transport.plugin_http import DiscreetHttp, KeyedHttp
-from transport.producer import Position, Send
 from transport.subscriptions import SubscriptionIndex, subscription_command
 
 _log = logging.getLogger(__name__)
@@ -33,16 +32,10 @@ _log = logging.getLogger(__name__)
 _AT_ONCE = 50
 """A deployment that comes back after a day must not call on a provider for all its tenants at once."""
 
-_PAUSE_S = 1.0
 _CLOSE_S = 10.0
 """How long an attempt that is under way may still take when the worker stops."""
 
 Payload = dict[str, Any]
-
-
-class _Producer(Protocol):
-    async def send(self, send: Send) -> Position:
-        """Raises `SendFailed`."""
 
 
 class Refresher:
@@ -51,7 +44,7 @@ class Refresher:
     def __init__(
         self,
         http: Http,
-        producer: _Producer,
+        producer: Sender,
         codec: Codec,
         index: SubscriptionIndex,
         box: SecretBox | None,
@@ -156,16 +149,8 @@ class Refresher:
         return {"properties": properties, "expires_at": agreed.expires_at}
 
     async def _tell(self, subscription: TriggerSubscription, kind: str, payload: Payload) -> None:
-        """Again and again until the broker has it: a token that is not kept is lost for good."""
         send = subscription_command(self._codec, subscription, kind, payload, self._clock())
-        while True:
-            try:
-                await self._producer.send(send)
-            except SendFailed as failed:
-                _log.warning("the outcome for subscription %s is not sent yet: %s", subscription.id, failed)
-                await asyncio.sleep(_PAUSE_S)
-            else:
-                return
+        await insist(self._producer, send, f"the outcome for subscription {subscription.id} is not sent")
 
     def _needed(self) -> SecretBox:
         if self._box is None:

@@ -69,7 +69,7 @@ async def test_the_next_worker_uses_the_token_that_has_taken_its_place(
 async def test_what_has_come_is_used_when_it_is_kept(
     server: OAuthServer, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(access, "_PAUSE_S", 0)
+    monkeypatch.setattr("streams.insisting._PAUSE_S", 0)
     oauth, partition = granted(server), Partition()
     worker = Owner(partition, session)
     partition.away = {"TOKEN"}
@@ -87,7 +87,7 @@ async def test_what_has_come_is_used_when_it_is_kept(
 async def test_a_watcher_that_ends_leaves_the_answer_to_its_worker(
     server: OAuthServer, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(access, "_PAUSE_S", 0)
+    monkeypatch.setattr("streams.insisting._PAUSE_S", 0)
     oauth, partition = granted(server), Partition()
     worker = Owner(partition, session)
     partition.away = {"TOKEN"}
@@ -177,7 +177,7 @@ async def test_a_token_that_cannot_be_read_is_not_replaced(
 async def test_what_comes_for_a_source_that_is_forgotten_is_not_kept(
     server: OAuthServer, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(access, "_PAUSE_S", 0)
+    monkeypatch.setattr("streams.insisting._PAUSE_S", 0)
     partition = Partition()
     worker = Owner(partition, session)
     partition.away = {"TOKEN"}

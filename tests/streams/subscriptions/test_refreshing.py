@@ -179,7 +179,7 @@ async def test_the_broker_is_told_again_and_again(
     due: Owner,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("streams.subscriptions.refresher._PAUSE_S", 0.001)
+    monkeypatch.setattr("streams.insisting._PAUSE_S", 0.001)
     partition.broker_is_away = 3
     await due.work()
     assert server.refreshes == 1
